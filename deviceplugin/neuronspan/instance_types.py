@@ -1,0 +1,239 @@
+"""The catalogue of EC2 instance types with Neuron devices, and the hardware one node shows.
+
+Source of the numbers: the AWS Neuron hardware pages (about-neuron/arch/neuron-hardware) and, for which devices are
+wired to each other, the tables of the Neuron kernel driver.
+"""
+
+import dataclasses
+import enum
+import types
+from collections.abc import Mapping
+from typing import Any, Self
+
+from neuronspan import errors, spans
+
+_GIB = 1024**3
+_TORUS_SIDE = 4  # trn1 and trn2 servers wire their 16 devices as a 4 x 4 torus
+
+
+class Topology(enum.StrEnum):
+    """How the devices of a node are wired to each other."""
+
+    NONE = "none"
+    LINE = "line"
+    RING = "ring"
+    TORUS = "torus"
+    SWITCH = "switch"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class InstanceType:
+    """What one EC2 instance type is made of; cores are physical NeuronCores here."""
+
+    name: str
+    family: str
+    architecture: str  # generation of the NeuronCore: v1 ... v4
+    devices: int
+    cores_per_device: int
+    hbm_bytes_per_device: int
+    topology: Topology
+    logical_core_sizes: tuple[int, ...] = (1,)  # physical cores that may be joined into one logical core
+    default_logical_core_size: int = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hardware:
+    """What one node shows; cores are logical NeuronCores, numbered from 0 across all devices.
+
+    Raises InvalidHardware.
+    """
+
+    instance_type: str
+    devices: int
+    cores_per_device: int
+    logical_core_size: int
+    hbm_bytes_per_core: int
+    topology: Topology
+
+    def __post_init__(self) -> None:
+        if not self.instance_type or type(self.instance_type) is not str:
+            raise errors.InvalidHardware(f"instance type is {self.instance_type!r}: give a name like trn1.32xlarge")
+        for field in ("devices", "cores_per_device", "hbm_bytes_per_core"):
+            value = getattr(self, field)
+            if type(value) is not int or value < 1:
+                raise errors.InvalidHardware(
+                    f"{field} of {self.instance_type} is {value!r}: give a whole number of at least 1"
+                )
+        if type(self.logical_core_size) is not int or self.logical_core_size not in {1, 2}:
+            raise errors.InvalidHardware(
+                f"logical core size of {self.instance_type} is {self.logical_core_size!r}: it is 1 or 2"
+            )
+        if not isinstance(self.topology, Topology):
+            raise errors.InvalidHardware(
+                f"topology of {self.instance_type} is {self.topology!r}: it is one of {', '.join(Topology)}"
+            )
+
+    @property
+    def cores(self) -> int:
+        """Logical NeuronCores of the node."""
+        return self.devices * self.cores_per_device
+
+    def device_of(self, core: int) -> int:
+        """Give the device that core ``core`` belongs to; raises InvalidHardware when there is no such core."""
+        if not 0 <= core < self.cores:
+            raise errors.InvalidHardware(f"core {core} does not exist: {self.instance_type} has 0-{self.cores - 1}")
+        return core // self.cores_per_device
+
+    def cores_of_device(self, device: int) -> spans.CoreSpan:
+        """Give the cores of one device; raises InvalidHardware when there is no such device."""
+        return self.cores_of_devices(device, 1)
+
+    def cores_of_devices(self, first: int, count: int) -> spans.CoreSpan:
+        """Give the cores of ``count`` consecutive devices; raises InvalidHardware when one of them does not exist."""
+        if first < 0 or count < 1 or first + count > self.devices:
+            raise errors.InvalidHardware(
+                f"{count} devices from device {first} do not exist: {self.instance_type} has 0-{self.devices - 1}"
+            )
+        return spans.CoreSpan(first * self.cores_per_device, count * self.cores_per_device)
+
+    def devices_of(self, span: spans.CoreSpan) -> range:
+        """Give the devices that the span touches; raises InvalidHardware when the span leaves the node."""
+        return range(self.device_of(span.first), self.device_of(span.last) + 1)
+
+    def is_device_aligned(self, span: spans.CoreSpan) -> bool:
+        """Whether the span is made of whole devices: it starts and ends on a device boundary."""
+        return span.first % self.cores_per_device == 0 and span.count % self.cores_per_device == 0
+
+    def connected_to(self, device: int) -> tuple[int, ...]:
+        """Give the devices wired to this one, in the order the driver lists them."""
+        self.cores_of_device(device)
+        return _NEIGHBOURS[self.topology](device, self.devices)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the camelCase form used in API objects and in the node's hardware file."""
+        return {key: getattr(self, field) for key, field in _KEYS.items()} | {"topology": str(self.topology)}
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Self:
+        """Read the form of ``to_dict``; further keys are ignored. Raises InvalidHardware."""
+        missing = [key for key in _KEYS if key not in raw]
+        if missing:
+            raise errors.InvalidHardware(f"hardware lacks {', '.join(missing)}: give all of {', '.join(_KEYS)}")
+        values = {field: raw[key] for key, field in _KEYS.items()}
+        try:
+            values["topology"] = Topology(values["topology"])
+        except ValueError as error:
+            raise errors.InvalidHardware(
+                f"topology is {values['topology']!r}: it is one of {', '.join(Topology)}"
+            ) from error
+        return cls(**values)
+
+
+_KEYS: Mapping[str, str] = types.MappingProxyType(
+    {
+        "instanceType": "instance_type",
+        "devices": "devices",
+        "coresPerDevice": "cores_per_device",
+        "logicalCoreSize": "logical_core_size",
+        "hbmBytesPerCore": "hbm_bytes_per_core",
+        "topology": "topology",
+    }
+)
+
+
+def _not_wired(_device: int, _devices: int) -> tuple[int, ...]:
+    return ()
+
+
+def _line(device: int, devices: int) -> tuple[int, ...]:
+    return tuple(other for other in (device - 1, device + 1) if 0 <= other < devices)
+
+
+def _ring(device: int, devices: int) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(other % devices for other in (device - 1, device + 1) if other % devices != device))
+
+
+def _torus(device: int, devices: int) -> tuple[int, ...]:
+    """Give up, left, down, right in the 4 x 4 torus; the driver lists none unless devices come in sixteens."""
+    size = _TORUS_SIDE * _TORUS_SIDE
+    if devices % size:
+        return ()
+    base, place = device - device % size, device % size
+    row, column = divmod(place, _TORUS_SIDE)
+    steps = ((row - 1, column), (row, column - 1), (row + 1, column), (row, column + 1))
+    return tuple(base + (down % _TORUS_SIDE) * _TORUS_SIDE + across % _TORUS_SIDE for down, across in steps)
+
+
+def _switch(device: int, devices: int) -> tuple[int, ...]:
+    return tuple(other for other in range(devices) if other != device)
+
+
+_NEIGHBOURS = types.MappingProxyType(
+    {
+        Topology.NONE: _not_wired,
+        Topology.LINE: _line,
+        Topology.RING: _ring,
+        Topology.TORUS: _torus,
+        Topology.SWITCH: _switch,
+    }
+)
+
+
+def _inf1(size: str, devices: int, topology: Topology) -> InstanceType:
+    return InstanceType(f"inf1.{size}", "inf1", "v1", devices, 4, 8 * _GIB, topology)
+
+
+def _v2(family: str, size: str, devices: int, topology: Topology) -> InstanceType:
+    return InstanceType(f"{family}.{size}", family, "v2", devices, 2, 32 * _GIB, topology)
+
+
+def _trn2(family: str, size: str, devices: int, topology: Topology) -> InstanceType:
+    return InstanceType(f"{family}.{size}", family, "v3", devices, 8, 96 * _GIB, topology, (1, 2), 2)
+
+
+INSTANCE_TYPES: Mapping[str, InstanceType] = types.MappingProxyType(
+    {
+        entry.name: entry
+        for entry in (
+            _inf1("xlarge", 1, Topology.NONE),
+            _inf1("2xlarge", 1, Topology.NONE),
+            _inf1("6xlarge", 4, Topology.LINE),
+            _inf1("24xlarge", 16, Topology.LINE),
+            _v2("inf2", "xlarge", 1, Topology.NONE),
+            _v2("inf2", "8xlarge", 1, Topology.NONE),
+            _v2("inf2", "24xlarge", 6, Topology.LINE),  # documented as a ring, a line in the driver's table
+            _v2("inf2", "48xlarge", 12, Topology.RING),
+            _v2("trn1", "2xlarge", 1, Topology.NONE),
+            _v2("trn1", "32xlarge", 16, Topology.TORUS),
+            _v2("trn1n", "32xlarge", 16, Topology.TORUS),
+            _trn2("trn2", "3xlarge", 1, Topology.NONE),
+            _trn2("trn2", "48xlarge", 16, Topology.TORUS),
+            _trn2("trn2u", "48xlarge", 16, Topology.TORUS),
+        )
+    }
+)
+
+
+def hardware_of(instance_type: str, logical_core_size: int | None = None) -> Hardware:
+    """Give the hardware a node of this type shows; ``logical_core_size`` defaults to the type's own.
+
+    Raises UnknownInstanceType, and InvalidHardware when the type does not have that logical core size.
+    """
+    entry = INSTANCE_TYPES.get(instance_type)
+    if entry is None:
+        raise errors.UnknownInstanceType(
+            f"instance type {instance_type!r} is not known: use one of {', '.join(INSTANCE_TYPES)}",
+            instance_type=instance_type,
+        )
+    size = entry.default_logical_core_size if logical_core_size is None else logical_core_size
+    if size not in entry.logical_core_sizes:
+        allowed = " or ".join(map(str, entry.logical_core_sizes))
+        raise errors.InvalidHardware(f"{instance_type} has no logical core size {size!r}: use {allowed}")
+    return Hardware(
+        instance_type=entry.name,
+        devices=entry.devices,
+        cores_per_device=entry.cores_per_device // size,
+        logical_core_size=size,
+        hbm_bytes_per_core=entry.hbm_bytes_per_device * size // entry.cores_per_device,
+        topology=entry.topology,
+    )

@@ -1,0 +1,142 @@
+"""The syntax of NEURON_RT_VISIBLE_CORES, NEURON_RT_NUM_CORES and NEURONCORE_GROUP_SIZES, and the runtime's own words.
+
+Sources: the Neuron runtime's configuration, developer and troubleshooting guides; where they leave a choice, the
+strict reading is taken: indices must increase by one.
+"""
+
+import itertools
+import re
+
+from neuronspan import errors, names, spans
+
+STATUS_FAILURE = 1  # NRT_FAILURE
+STATUS_INVALID = 2  # NRT_INVALID
+
+NOT_CONTIGUOUS_TEXT = "NRT:nrt_allocate_neuron_cores  Neuron cores are not contiguous"
+INIT_FAILED_TEXT = "nrt_init failed. Status = 2"  # no text is published for a malformed value
+MOST_CORES = 512  # the driver's table of core owners: 64 devices with at most 8 cores
+
+_NUMBER = re.compile(r"\s*([0-9]{1,9})\s*")
+_RANGE = re.compile(r"\s*([0-9]{1,9})\s*(?:-\s*([0-9]{1,9})\s*)?")
+_GROUP = re.compile(r"\s*(?:([0-9]{1,9})\s*x\s*)?([0-9]{1,9})\s*")
+
+
+def parse_visible_cores(text: str, limit: int, *, cores_per_device: int | None = None) -> spans.CoreSpan:
+    """Read a NEURON_RT_VISIBLE_CORES value: an index, an inclusive range, or a comma list of both.
+
+    ``limit`` is the number of cores that exist; ``cores_per_device`` lets the error text name the device file.
+    Raises InvalidCoreSet with the runtime's text and status; nothing is reserved then.
+    """
+    tokens = [_visible_token(text, token) for token in text.split(",")]
+    for token in tokens:
+        if token.last >= limit:
+            raise _not_accessible(text, max(token.first, limit), limit, cores_per_device)
+    for before, after in itertools.pairwise(tokens):
+        if after.first != before.end:
+            raise errors.InvalidCoreSet(
+                f"{names.VISIBLE_CORES_ENV}={text!r} is not contiguous: {after.first} follows {before.last}; "
+                f"list consecutive cores in increasing order, like 4-7",
+                text=NOT_CONTIGUOUS_TEXT,
+                status=STATUS_INVALID,
+            )
+    return spans.CoreSpan(tokens[0].first, sum(token.count for token in tokens))
+
+
+def print_visible_cores(span: spans.CoreSpan) -> str:
+    """Give the NEURON_RT_VISIBLE_CORES value of a span, like ``4-7``."""
+    return str(span)
+
+
+def parse_num_cores(text: str, *, cores_per_device: int | None = None) -> int:
+    """Read a NEURON_RT_NUM_CORES value; 0, its default, means every core in reach.
+
+    With ``cores_per_device`` the rule of Trn2 and later holds too: one core, or whole devices.
+    Raises InvalidCoreSet with the runtime's text and status.
+    """
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        raise _malformed(names.NUM_CORES_ENV, text, "give the number of cores, like 4")
+    count = int(found[1])
+    if cores_per_device is not None and count > 1 and count % cores_per_device:
+        raise errors.InvalidCoreSet(
+            f"{names.NUM_CORES_ENV}={count} is neither one core nor whole devices: "
+            f"use 1 or a multiple of {cores_per_device}",
+            text=f"`{names.NUM_CORES_ENV}` must request one core, or the whole device (multiple of {cores_per_device})",
+            status=STATUS_INVALID,
+        )
+    return count
+
+
+def print_num_cores(count: int) -> str:
+    """Give the NEURON_RT_NUM_CORES value of a number of cores; raises InvalidCoreSet when it is negative."""
+    if count < 0:
+        raise _malformed(names.NUM_CORES_ENV, str(count), "give the number of cores, like 4")
+    return str(count)
+
+
+def parse_group_sizes(text: str) -> tuple[int, ...]:
+    """Read a NEURONCORE_GROUP_SIZES value: the cores of each group, like ``3,4,1``; ``4x1`` is four groups of one.
+
+    Raises InvalidCoreSet when it is malformed, has a group without cores, or more cores than any node.
+    """
+    sizes: list[int] = []
+    for token in text.split(","):
+        found = _GROUP.fullmatch(token)
+        repeat, size = (int(found[1] or 1), int(found[2])) if found else (0, 0)
+        if not repeat or not size:
+            raise _malformed(names.GROUP_SIZES_ENV, text, "give the cores of each group, like 3,4,1")
+        if sum(sizes) + repeat * size > MOST_CORES:
+            raise _malformed(names.GROUP_SIZES_ENV, text, f"no node has more than {MOST_CORES} cores")
+        sizes.extend([size] * repeat)
+    return tuple(sizes)
+
+
+def print_group_sizes(sizes: tuple[int, ...]) -> str:
+    """Give the NEURONCORE_GROUP_SIZES value of these groups, like ``3,4,1``; raises InvalidCoreSet."""
+    text = ",".join(map(str, sizes))
+    parse_group_sizes(text)
+    return text
+
+
+def not_available_text(requested: int | spans.CoreSpan, available: int, *, logical_core_size: int | None = None) -> str:
+    """Give what the runtime logs when the cores it asks for are busy.
+
+    ``available`` is the longest free run, not the number of free cores: the driver reports it so. Without
+    ``logical_core_size`` the form is that of runtimes before logical cores.
+    """
+    explicit = isinstance(requested, spans.CoreSpan)
+    if logical_core_size is None:
+        wanted = f"nc{requested.first}-nc{requested.last}" if isinstance(requested, spans.CoreSpan) else f"{requested}"
+        return f"NeuronCore(s) not available - Requested:{wanted} Available:{available}"
+    wanted = f"lnc{requested.first}-lnc{requested.last}" if isinstance(requested, spans.CoreSpan) else f"{requested}"
+    size = f"size:{logical_core_size} (cores busy, ret=-16)" if explicit else f"size {logical_core_size}"
+    return f"Logical Neuron Core(s) not available - Requested:{wanted} Available:{available} Logical Core {size}"
+
+
+def _visible_token(text: str, token: str) -> spans.CoreSpan:
+    found = _RANGE.fullmatch(token)
+    if found is None:
+        raise _malformed(names.VISIBLE_CORES_ENV, text, "give an index, a range or a list of both, like 3 or 4-7")
+    first, last = int(found[1]), int(found[2] or found[1])
+    if last < first:
+        raise _malformed(names.VISIBLE_CORES_ENV, text, f"write {last}-{first}")
+    return spans.CoreSpan(first, last - first + 1)
+
+
+def _malformed(variable: str, text: str, way_out: str) -> errors.InvalidCoreSet:
+    return errors.InvalidCoreSet(
+        f"{variable}={text!r} cannot be read: {way_out}", text=INIT_FAILED_TEXT, status=STATUS_INVALID
+    )
+
+
+def _not_accessible(text: str, core: int, limit: int, cores_per_device: int | None) -> errors.InvalidCoreSet:
+    runtime_text = (
+        INIT_FAILED_TEXT
+        if cores_per_device is None
+        else f"Specified core not accessible! is /dev/neuron{core // cores_per_device} visible to process?"
+    )
+    return errors.InvalidCoreSet(
+        f"{names.VISIBLE_CORES_ENV}={text!r} names core {core}, which does not exist: use cores 0-{limit - 1}",
+        text=runtime_text,
+        status=STATUS_INVALID,
+    )
