@@ -1,4 +1,7 @@
-"""Three-sided agreement: ledger, kubelet and container environment must name the same cores. Pure: what was read in, complaints out."""
+"""Three-sided agreement: ledger, kubelet and container environment must name the same cores.
+
+Pure: what was read goes in, complaints come out.
+"""
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +23,7 @@ class ContainerName:
 
 @dataclasses.dataclass(frozen=True)
 class NodeRecord:
-    """What was read of one node: its ledger, what kubelet's PodResources lists, and the environment of each running container."""
+    """What was read of one node: ledger, kubelet's PodResources, and the environment of each running container."""
 
     name: str
     hardware: instance_types.Hardware
@@ -60,11 +63,12 @@ def environment_side(listing: str) -> dict[str, str]:
 
 def _environment_complaint(grant: grants.Grant, environment: Mapping[str, str]) -> str | None:
     if grant.env is grants.EnvMode.COUNT:
-        want = {names.ENV_NUM_CORES: str(grant.span.count), names.ENV_VISIBLE_CORES: ""}
+        want = {names.NUM_CORES_ENV: str(grant.span.count), names.VISIBLE_CORES_ENV: ""}
     else:
-        want = {names.ENV_VISIBLE_CORES: str(grant.span)}
-    want |= {names.ENV_GRANT: str(grant.span)}
-    wrong = [f"{key}={environment.get(key, '')!r}, not {value!r}" for key, value in want.items() if environment.get(key, "") != value]
+        want = {names.VISIBLE_CORES_ENV: str(grant.span)}
+    want |= {names.GRANT_ENV: str(grant.span)}
+    seen = {key: environment.get(key, "") for key in want}
+    wrong = [f"{key}={seen[key]!r}, not {value!r}" for key, value in want.items() if seen[key] != value]
     return "; ".join(wrong) or None
 
 
@@ -82,7 +86,8 @@ def _shared_cores(record: NodeRecord) -> list[str]:
     found = []
     for name, ids in record.kubelet.items():
         cores = sorted({core for one in ids for core in device_ids.span_of([one], record.hardware)})
-        found += [f"{record.name}: core {core} belongs to {owners[core]} and to {name}" for core in cores if core in owners]
+        twice = [core for core in cores if core in owners]
+        found += [f"{record.name}: core {core} belongs to {owners[core]} and to {name}" for core in twice]
         owners |= dict.fromkeys(cores, name)
     return found
 

@@ -1,0 +1,124 @@
+"""Draw nodes, Neuron devices and NeuronCores: who owns which core. Pure: ledgers in, a Rich renderable out."""
+
+import colorsys
+import dataclasses
+import string
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich import box, console, style, table, text
+
+from neuronspan import grants, instance_types, ledger
+
+_SYMBOLS = string.ascii_lowercase + string.ascii_uppercase + string.digits
+_FREE = "·"
+_UNHEALTHY = "!"
+_DEVICES_PER_LINE = 16
+"""A trn1.32xlarge has 16 devices: one line. Larger nodes continue on the next."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """One node as the map shows it."""
+
+    name: str
+    hardware: instance_types.Hardware
+    ledger: ledger.Ledger
+    unhealthy: frozenset[int] = frozenset()
+    """Core indices that the plugin reports as unhealthy."""
+
+
+def _colour(index: int) -> str:
+    """Return a dark background, far from its neighbours': steps of the golden ratio around the colour wheel."""
+    red, green, blue = colorsys.hls_to_rgb((index * 0.618) % 1.0, 0.36, 0.62)
+    return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Mark:
+    symbol: str
+    colour: str
+
+
+def _marks(nodes: Sequence[Node]) -> Mapping[tuple[str, str], _Mark]:
+    """Give each grant a letter and a colour, in the order of nodes and cores; letters repeat after 62 grants."""
+    keys = [grant.key for node in nodes for grant in sorted(node.ledger.grants, key=lambda grant: grant.span)]
+    return {key: _Mark(_SYMBOLS[index % len(_SYMBOLS)], _colour(index)) for index, key in enumerate(keys)}
+
+
+def _owners(node: Node) -> Mapping[int, grants.Grant]:
+    return {core: grant for grant in node.ledger.grants for core in grant.span}
+
+
+def _core(node: Node, core: int, owner: grants.Grant | None, marks: Mapping[tuple[str, str], _Mark]) -> text.Text:
+    if owner is not None:
+        mark = marks[owner.key]
+        releasing = owner.state is grants.GrantState.RELEASING
+        return text.Text(mark.symbol, style.Style(color="white", bgcolor=mark.colour, bold=True, strike=releasing))
+    if core in node.unhealthy:
+        return text.Text(_UNHEALTHY, style="bold red")
+    return text.Text(_FREE, style="bright_black")
+
+
+def _device_row(node: Node, devices: Iterable[int], marks: Mapping[tuple[str, str], _Mark]) -> text.Text:
+    owners = _owners(node)
+    row = text.Text()
+    for device in devices:
+        for core in node.hardware.cores_of_device(device):
+            row.append_text(_core(node, core, owners.get(core), marks))
+        row.append(" ")
+    return row
+
+
+def _node_cores(node: Node, marks: Mapping[tuple[str, str], _Mark]) -> text.Text:
+    lines = [
+        _device_row(node, range(first, min(first + _DEVICES_PER_LINE, node.hardware.devices)), marks)
+        for first in range(0, node.hardware.devices, _DEVICES_PER_LINE)
+    ]
+    return text.Text("\n").join(lines)
+
+
+def _map_table(nodes: Sequence[Node], marks: Mapping[tuple[str, str], _Mark]) -> table.Table:
+    result = table.Table(box=box.SIMPLE_HEAD, title="NeuronCores", title_justify="left", title_style="bold")
+    result.add_column("node", no_wrap=True)
+    result.add_column("instance type", no_wrap=True)
+    result.add_column("free", justify="right")
+    result.add_column("longest run", justify="right")
+    result.add_column("cores, device by device", no_wrap=True)
+    for node in nodes:
+        free = node.ledger.cores - node.ledger.granted_cores
+        result.add_row(
+            node.name,
+            node.hardware.instance_type,
+            f"{free}/{node.ledger.cores}",
+            str(node.ledger.largest_free_run()),
+            _node_cores(node, marks),
+        )
+    return result
+
+
+def _legend_table(nodes: Sequence[Node], marks: Mapping[tuple[str, str], _Mark]) -> table.Table:
+    result = table.Table(box=box.SIMPLE_HEAD)
+    for heading in ("", "pod", "container", "node", "cores", "state"):
+        result.add_column(heading, no_wrap=True)
+    for node in nodes:
+        for grant in sorted(node.ledger.grants, key=lambda grant: grant.span):
+            mark = marks[grant.key]
+            result.add_row(
+                text.Text(f" {mark.symbol} ", style=style.Style(color="white", bgcolor=mark.colour, bold=True)),
+                f"{grant.namespace}/{grant.pod}",
+                grant.container,
+                node.name,
+                str(grant.span),
+                str(grant.state.value),
+            )
+    return result
+
+
+def render(nodes: Iterable[Node]) -> console.Group:
+    """Return the map and its legend: a letter per grant (struck through: releasing), `·` free, `!` unhealthy."""
+    ordered = sorted(nodes, key=lambda node: node.name)
+    marks = _marks(ordered)
+    parts = [_map_table(ordered, marks)]
+    if marks:
+        parts.append(_legend_table(ordered, marks))
+    return console.Group(*parts)
