@@ -12,8 +12,8 @@ from neuronspan import grants, instance_types, ledger
 _SYMBOLS = string.ascii_lowercase + string.ascii_uppercase + string.digits
 _FREE = "·"
 _UNHEALTHY = "!"
-_DEVICES_PER_LINE = 16
-"""A trn1.32xlarge has 16 devices: one line. Larger nodes continue on the next."""
+_CORES_PER_LINE = 64
+"""Fits a terminal of 120 columns beside the other columns; larger nodes continue on the next line."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,10 +70,9 @@ def _device_row(node: Node, devices: Iterable[int], marks: Mapping[tuple[str, st
 
 
 def _node_cores(node: Node, marks: Mapping[tuple[str, str], _Mark]) -> text.Text:
-    lines = [
-        _device_row(node, range(first, min(first + _DEVICES_PER_LINE, node.hardware.devices)), marks)
-        for first in range(0, node.hardware.devices, _DEVICES_PER_LINE)
-    ]
+    devices = range(node.hardware.devices)
+    step = max(1, _CORES_PER_LINE // node.hardware.cores_per_device)
+    lines = [_device_row(node, devices[first : first + step], marks) for first in range(0, len(devices), step)]
     return text.Text("\n").join(lines)
 
 

@@ -1,0 +1,84 @@
+import io
+
+from rich import console
+
+from neuronspan import grants, instance_types, ledger, names, spans
+from neuronspan_operator import core_map
+
+
+def grant(pod: str, first: int, count: int, state: grants.GrantState = grants.GrantState.CONFIRMED) -> grants.Grant:
+    return grants.Grant(
+        pod_uid=f"uid-{pod}",
+        namespace="default",
+        pod=pod,
+        container="app",
+        span=spans.CoreSpan(first, count),
+        resource=names.CORE_RESOURCE,
+        env=grants.EnvMode.VISIBLE,
+        state=state,
+        since="2026-01-01T00:00:00Z",
+    )
+
+
+def node(
+    name: str,
+    instance_type: str,
+    *held: grants.Grant,
+    unhealthy: frozenset[int] = frozenset(),
+    logical_core_size: int | None = None,
+) -> core_map.Node:
+    hardware = instance_types.hardware_of(instance_type, logical_core_size)
+    return core_map.Node(name, hardware, ledger.Ledger(hardware.cores, held), unhealthy)
+
+
+def drawn(*nodes: core_map.Node, colour: bool = True) -> str:
+    screen = console.Console(
+        width=160, file=io.StringIO(), force_terminal=colour, color_system="truecolor" if colour else None
+    )
+    with screen.capture() as capture:
+        screen.print(core_map.render(nodes))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def plain(*nodes: core_map.Node) -> str:
+    return drawn(*nodes, colour=False)
+
+
+def row(picture: str, start: str) -> str:
+    return next(line for line in picture.splitlines() if line.strip().startswith(start))
+
+
+def test_render_shows_each_core_with_the_letter_of_its_owner() -> None:
+    picture = plain(node("w1", "inf2.24xlarge", grant("a", 0, 3), grant("b", 4, 2)))
+    assert row(picture, "w1").split("   ")[-1].strip() == "aa a· bb ·· ·· ··"
+
+
+def test_render_counts_free_cores_and_the_longest_run() -> None:
+    cells = row(plain(node("w1", "inf2.24xlarge", grant("a", 0, 3), grant("b", 4, 2))), "w1").split()
+    assert cells[2:4] == ["7/12", "6"]
+
+
+def test_render_names_the_owner_of_each_letter() -> None:
+    legend = row(plain(node("w1", "inf2.24xlarge", grant("a", 4, 3))), "a ")
+    assert legend.split() == ["a", "default/a", "app", "w1", "4-6", "Confirmed"]
+
+
+def test_render_strikes_releasing_cores_through() -> None:
+    assert "\x1b[1;9;" in drawn(node("w1", "inf2.xlarge", grant("a", 0, 1, grants.GrantState.RELEASING)))
+    assert "\x1b[1;9;" not in drawn(node("w1", "inf2.xlarge", grant("a", 0, 1)))
+
+
+def test_render_marks_unhealthy_cores_only_when_nobody_owns_them() -> None:
+    picture = plain(node("w1", "inf2.24xlarge", grant("a", 0, 1), unhealthy=frozenset({0, 11})))
+    assert row(picture, "w1").split("   ")[-1].strip() == "a· ·· ·· ·· ·· ·!"
+
+
+def test_render_continues_large_nodes_on_the_next_line() -> None:
+    lines = plain(node("w1", "trn2.48xlarge", grant("late", 120, 8), logical_core_size=1)).splitlines()
+    start = next(index for index, line in enumerate(lines) if line.strip().startswith("w1"))
+    assert lines[start].count("·") == 64
+    assert lines[start + 1].endswith("········ aaaaaaaa")
+
+
+def test_render_without_a_grant_has_no_legend() -> None:
+    assert "container" not in plain(node("w1", "inf2.xlarge"))
