@@ -1,0 +1,49 @@
+"""The kinds of objects the operator reads or writes, and where the API server serves them. Pure."""
+
+import dataclasses
+import urllib.parse
+
+from neuronspan import names
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind of object as the API server addresses it; ``group`` is empty for the core group."""
+
+    group: str
+    version: str
+    plural: str
+
+    def path(self, *, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """URL path of the collection (of one namespace or of all), an object, or its subresource."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        scope = ["namespaces", namespace] if namespace else []
+        parts = [*scope, self.plural, *([name] if name else []), *([subresource] if subresource else [])]
+        return "/".join([root, *(urllib.parse.quote(part, safe="") for part in parts)])
+
+    def __str__(self) -> str:
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+PODS = Resource("", "v1", "pods")
+NODES = Resource("", "v1", "nodes")
+EVENTS = Resource("", "v1", "events")
+LEASES = Resource("coordination.k8s.io", "v1", "leases")
+NEURON_NODES = Resource(names.GROUP, names.VERSION, names.NEURON_NODES)
+NEURON_POOLS = Resource(names.GROUP, names.VERSION, names.NEURON_POOLS)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Selector:
+    """Which objects of a collection the server sends; empty texts mean all of them."""
+
+    labels: str = ""
+    fields: str = ""
+
+    def query(self) -> dict[str, str]:
+        """Query parameters of list and watch."""
+        pairs = {"labelSelector": self.labels, "fieldSelector": self.fields}
+        return {name: value for name, value in pairs.items() if value}
+
+
+EVERYTHING = Selector()
