@@ -231,7 +231,7 @@ def _wait_until_ready(plane: ControlPlane) -> None:
 
 
 def _established(crd: Mapping[str, Any]) -> bool:
-    conditions = crd.get("status", {}).get("conditions", [])
+    conditions = crd.get("status", {}).get("conditions") or []  # null for a moment
     return any(condition["type"] == "Established" and condition["status"] == "True" for condition in conditions)
 
 
