@@ -105,7 +105,10 @@ class Hardware:
         return span.first % self.cores_per_device == 0 and span.count % self.cores_per_device == 0
 
     def connected_to(self, device: int) -> tuple[int, ...]:
-        """Give the devices wired to this one, in the order the driver lists them."""
+        """Give the devices wired to this one, in the order neuron-ls lists them on Inf2 and Trn instances.
+
+        Raises InvalidHardware when there is no such device.
+        """
         self.cores_of_device(device)
         return _NEIGHBOURS[self.topology](device, self.devices)
 
@@ -183,12 +186,16 @@ def _inf1(size: str, devices: int, topology: Topology) -> InstanceType:
     return InstanceType(f"inf1.{size}", "inf1", "v1", devices, 4, 8 * _GIB, topology)
 
 
-def _v2(family: str, size: str, devices: int, topology: Topology) -> InstanceType:
+def _inf2_or_trn1(family: str, size: str, devices: int, topology: Topology) -> InstanceType:
     return InstanceType(f"{family}.{size}", family, "v2", devices, 2, 32 * _GIB, topology)
 
 
 def _trn2(family: str, size: str, devices: int, topology: Topology) -> InstanceType:
     return InstanceType(f"{family}.{size}", family, "v3", devices, 8, 96 * _GIB, topology, (1, 2), 2)
+
+
+def _trn3(family: str, size: str, devices: int, topology: Topology) -> InstanceType:
+    return InstanceType(f"{family}.{size}", family, "v4", devices, 8, 144 * _GIB, topology, (1, 2), 2)
 
 
 INSTANCE_TYPES: Mapping[str, InstanceType] = types.MappingProxyType(
@@ -199,16 +206,20 @@ INSTANCE_TYPES: Mapping[str, InstanceType] = types.MappingProxyType(
             _inf1("2xlarge", 1, Topology.NONE),
             _inf1("6xlarge", 4, Topology.LINE),
             _inf1("24xlarge", 16, Topology.LINE),
-            _v2("inf2", "xlarge", 1, Topology.NONE),
-            _v2("inf2", "8xlarge", 1, Topology.NONE),
-            _v2("inf2", "24xlarge", 6, Topology.LINE),  # documented as a ring, a line in the driver's table
-            _v2("inf2", "48xlarge", 12, Topology.RING),
-            _v2("trn1", "2xlarge", 1, Topology.NONE),
-            _v2("trn1", "32xlarge", 16, Topology.TORUS),
-            _v2("trn1n", "32xlarge", 16, Topology.TORUS),
+            _inf2_or_trn1("inf2", "xlarge", 1, Topology.NONE),
+            _inf2_or_trn1("inf2", "8xlarge", 1, Topology.NONE),
+            _inf2_or_trn1("inf2", "24xlarge", 6, Topology.LINE),  # documented as a ring, a line in the driver's table
+            _inf2_or_trn1("inf2", "48xlarge", 12, Topology.RING),
+            _inf2_or_trn1("trn1", "2xlarge", 1, Topology.NONE),
+            _inf2_or_trn1("trn1", "32xlarge", 16, Topology.TORUS),
+            _inf2_or_trn1("trn1n", "32xlarge", 16, Topology.TORUS),
             _trn2("trn2", "3xlarge", 1, Topology.NONE),
             _trn2("trn2", "48xlarge", 16, Topology.TORUS),
             _trn2("trn2u", "48xlarge", 16, Topology.TORUS),
+            # names from the driver's platform table, sizes of one server from the Trn3 UltraServer page (Gen2, Gen1)
+            _trn3("trn3pd98", "3xlarge", 1, Topology.NONE),
+            _trn3("trn3e", "24xlarge", 4, Topology.SWITCH),
+            _trn3("trn3", "48xlarge", 16, Topology.SWITCH),
         )
     }
 )

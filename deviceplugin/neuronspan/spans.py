@@ -25,9 +25,10 @@ class CoreSpan:
     count: int
 
     def __post_init__(self) -> None:
-        for field, value, least in (("first", self.first, 0), ("count", self.count, 1)):
-            if type(value) is not int or value < least:
-                raise errors.InvalidSpan(f"span {field} is {value!r}: give a whole number of at least {least}")
+        if type(self.first) is not int or self.first < 0:
+            raise errors.InvalidSpan(f"first core of a span is {self.first!r}: give a whole number of at least 0")
+        if type(self.count) is not int or self.count < 1:
+            raise errors.InvalidSpan(f"number of cores of a span is {self.count!r}: give a whole number of at least 1")
 
     @classmethod
     def parse(cls, text: str) -> Self:
