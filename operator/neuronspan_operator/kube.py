@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import json
 import urllib.parse
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import aiohttp
@@ -88,7 +88,7 @@ class Client:
         resource_version: str,
         silence_seconds: float,
         stream_seconds: int,
-    ) -> AsyncIterator[Manifest]:
+    ) -> AsyncGenerator[Manifest, None]:
         """Yield the events after this resourceVersion, bookmarks included, until the server ends the stream.
 
         The server ends it after ``stream_seconds``, and sometimes earlier without a word. Raises Gone when the version
