@@ -1,0 +1,3 @@
+{{- define "neuronspan.admission.mode" -}}
+{{- (.Values.admission | default dict).mode | default "policy" }}
+{{- end }}

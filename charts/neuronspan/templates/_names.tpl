@@ -1,0 +1,66 @@
+{{/* Names, labels, images and the identities that the policies know. */}}
+
+{{- define "neuronspan.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 48 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Prefix of every object; short enough for "-deviceplugin-metrics" behind it. */}}
+{{- define "neuronspan.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 42 | trimSuffix "-" }}
+{{- else if contains (include "neuronspan.name" .) .Release.Name }}
+{{- .Release.Name | trunc 42 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "neuronspan.name" .) | trunc 42 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{/* Labels that never change during an upgrade. Takes a dict: root, component. */}}
+{{- define "neuronspan.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "neuronspan.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{/* Labels of every object. Takes a dict: root, component. */}}
+{{- define "neuronspan.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{ include "neuronspan.selectorLabels" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Image reference. Takes a dict: root, image; the tag defaults to the chart's appVersion, a digest beats the tag. */}}
+{{- define "neuronspan.image" -}}
+{{- $image := .image | default dict }}
+{{- $registry := $image.registry | default (.root.Values.image | default dict).registry }}
+{{- if $registry }}{{ $registry }}/{{ end }}{{ $image.repository }}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default .root.Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{/* Name of a component's service account. Takes a dict: root, component, values. */}}
+{{- define "neuronspan.serviceAccountName" -}}
+{{- $account := (.values | default dict).serviceAccount | default dict }}
+{{- $account.name | default (printf "%s-%s" (include "neuronspan.fullname" .root) .component) }}
+{{- end }}
+
+{{- define "neuronspan.operator.serviceAccountName" -}}
+{{- include "neuronspan.serviceAccountName" (dict "root" . "component" "operator" "values" .Values.operator) }}
+{{- end }}
+
+{{- define "neuronspan.deviceplugin.serviceAccountName" -}}
+{{- include "neuronspan.serviceAccountName" (dict "root" . "component" "deviceplugin" "values" .Values.devicePlugin) }}
+{{- end }}
+
+{{/* The operator as the API server names it in userInfo.username. */}}
+{{- define "neuronspan.operator.username" -}}
+system:serviceaccount:{{ .Release.Namespace }}:{{ include "neuronspan.operator.serviceAccountName" . }}
+{{- end }}
+
+{{/* The device plugin as the API server names it in userInfo.username. */}}
+{{- define "neuronspan.deviceplugin.username" -}}
+system:serviceaccount:{{ .Release.Namespace }}:{{ include "neuronspan.deviceplugin.serviceAccountName" . }}
+{{- end }}
