@@ -124,12 +124,12 @@ class Grant:
                 state=GrantState(raw["state"]),
                 since=raw["since"],
                 group_sizes=raw.get("groupSizes", ""),
-                init_containers=tuple(raw.get("initContainers", ())),
+                init_containers=_names(raw.get("initContainers", ())),
             )
         except KeyError as error:
-            raise errors.InvalidGrant(f"grant {dict(raw)} lacks {error.args[0]}: give it") from error
+            raise errors.InvalidGrant(f"grant {raw!r} lacks {error.args[0]}: give it") from error
         except (ValueError, TypeError) as error:
-            raise errors.InvalidGrant(f"grant {dict(raw)} cannot be read: {error}") from error
+            raise errors.InvalidGrant(f"grant {raw!r} cannot be read: {error}") from error
 
     def _check_group_sizes(self) -> None:
         if self.group_sizes == "":
@@ -155,3 +155,10 @@ class Grant:
 
 def _is_name(value: object) -> bool:
     return isinstance(value, str) and value != ""
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """Give a list as a tuple; a text, of which Python would make one name per letter, is refused."""
+    if isinstance(value, str):
+        raise TypeError(f"{value!r} is not a list of names")
+    return tuple(value)

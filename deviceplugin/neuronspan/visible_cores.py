@@ -12,7 +12,9 @@ from neuronspan import errors, names, spans
 STATUS_FAILURE = 1  # NRT_FAILURE
 STATUS_INVALID = 2  # NRT_INVALID
 
-NOT_CONTIGUOUS_TEXT = "NRT:nrt_allocate_neuron_cores  Neuron cores are not contiguous"
+_ALLOCATION_SOURCE = "NRT:nrt_allocate_neuron_cores"  # component and function, as in every line of the runtime's log
+NOT_CONTIGUOUS_TEXT = f"{_ALLOCATION_SOURCE}  Neuron cores are not contiguous"
+NO_DEVICE_TEXT = "TDRV:tdrv_get_dev_info  No neuron device available"
 INIT_FAILED_TEXT = "nrt_init failed. Status = 2"  # no text is published for a malformed value
 MOST_CORES = 512  # the driver's table of core owners: 64 devices with at most 8 cores
 
@@ -27,6 +29,12 @@ def parse_visible_cores(text: str, limit: int, *, cores_per_device: int | None =
     ``limit`` is the number of cores that exist; ``cores_per_device`` lets the error text name the device file.
     Raises InvalidCoreSet with the runtime's text and status; nothing is reserved then.
     """
+    if limit < 1:
+        raise errors.InvalidCoreSet(
+            f"{names.VISIBLE_CORES_ENV}={text!r} cannot be met: there is no NeuronCore here; run on a Neuron node",
+            text=NO_DEVICE_TEXT,
+            status=STATUS_INVALID,
+        )
     tokens = [_visible_token(text, token) for token in text.split(",")]
     for token in tokens:
         if token.last >= limit:
@@ -99,18 +107,20 @@ def print_group_sizes(sizes: tuple[int, ...]) -> str:
 
 
 def not_available_text(requested: int | spans.CoreSpan, available: int, *, logical_core_size: int | None = None) -> str:
-    """Give what the runtime logs when the cores it asks for are busy.
+    """Give what the runtime logs when the cores it asks for, a number of them or a given run, are busy.
 
     ``available`` is the longest free run, not the number of free cores: the driver reports it so. Without
     ``logical_core_size`` the form is that of runtimes before logical cores.
     """
-    explicit = isinstance(requested, spans.CoreSpan)
-    if logical_core_size is None:
-        wanted = f"nc{requested.first}-nc{requested.last}" if isinstance(requested, spans.CoreSpan) else f"{requested}"
-        return f"NeuronCore(s) not available - Requested:{wanted} Available:{available}"
-    wanted = f"lnc{requested.first}-lnc{requested.last}" if isinstance(requested, spans.CoreSpan) else f"{requested}"
-    size = f"size:{logical_core_size} (cores busy, ret=-16)" if explicit else f"size {logical_core_size}"
-    return f"Logical Neuron Core(s) not available - Requested:{wanted} Available:{available} Logical Core {size}"
+    logical = logical_core_size is not None
+    wanted = str(requested)
+    ending = f" Logical Core size {logical_core_size}" if logical else ""
+    if isinstance(requested, spans.CoreSpan):
+        unit = "lnc" if logical else "nc"
+        wanted = f"{unit}{requested.first}-{unit}{requested.last}"
+        ending = f" Logical Core size:{logical_core_size} (cores busy, ret=-16)" if logical else ""
+    what = "Logical Neuron Core(s)" if logical else "NeuronCore(s)"
+    return f"{_ALLOCATION_SOURCE:<44}{what} not available - Requested:{wanted} Available:{available}{ending}"
 
 
 def _visible_token(text: str, token: str) -> spans.CoreSpan:

@@ -1,0 +1,255 @@
+import dataclasses
+from typing import Any
+
+import pytest
+
+from kits import domain
+from neuronspan import errors, instance_types, placement
+
+BEST, FIRST, WORST = placement.Packing.BEST_FIT, placement.Packing.FIRST_FIT, placement.Packing.WORST_FIT
+NONE, DEVICE = placement.Alignment.NONE, placement.Alignment.DEVICE
+NODE = instance_types.hardware_of("trn1.32xlarge")  # 16 devices of 2 cores
+SMALL = dataclasses.replace(NODE, devices=4, cores_per_device=4)  # cores 0-15
+HOLES = "2-4 8-9 20-24"  # leaves 0-1, 5-7, 10-19, 25-31 of 32
+
+
+def request(count: int, **fields: Any) -> placement.Request:
+    return placement.Request(count, **fields)
+
+
+def refusal(answer: object) -> placement.Unplaceable:
+    assert isinstance(answer, placement.Unplaceable)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("count", "fields", "packing", "expected"),
+    [
+        (1, {}, BEST, "0"),
+        (2, {}, BEST, "0-1"),
+        (3, {}, BEST, "5-7"),
+        (4, {}, BEST, "25-28"),
+        (8, {}, BEST, "10-17"),
+        (2, {}, FIRST, "0-1"),
+        (4, {}, FIRST, "10-13"),
+        (1, {}, WORST, "10"),
+        (7, {}, WORST, "10-16"),
+        (2, {"align": DEVICE}, BEST, "0-1"),
+        (3, {"align": DEVICE}, BEST, "26-28"),
+        (6, {"align": DEVICE}, BEST, "26-31"),
+        (7, {"align": DEVICE}, BEST, "10-16"),
+        (1, {"align": DEVICE}, WORST, "10"),
+        (2, {"first": 6}, BEST, "6-7"),
+        (2, {"first": 6}, WORST, "6-7"),
+        (4, {"first": 12, "align": DEVICE}, BEST, "12-15"),
+    ],
+)
+def test_place_follows_the_policy(
+    count: int, fields: dict[str, Any], packing: placement.Packing, expected: str
+) -> None:
+    answer = placement.place(NODE, domain.spans_of(HOLES), request(count, **fields), packing)
+    assert answer == domain.span(expected)
+
+
+@pytest.mark.parametrize("packing", placement.Packing)
+def test_place_starts_at_core_0_of_an_empty_node(packing: placement.Packing) -> None:
+    assert placement.place(NODE, (), request(32), packing) == domain.span("0-31")
+    assert placement.place(NODE, (), request(4), packing) == domain.span("0-3")
+
+
+FREE = "the largest free run is 10 (10-19), free are 0-1, 5-7, 10-19, 25-31; what would fit now: up to"
+
+
+@pytest.mark.parametrize(
+    ("count", "fields", "reason", "message"),
+    [
+        (
+            33,
+            {},
+            placement.Reason.TOO_LARGE,
+            f"33 contiguous cores cannot be placed: the node has 32 cores in all; {FREE} 10 contiguous cores",
+        ),
+        (
+            11,
+            {},
+            placement.Reason.NO_RUN,
+            f"11 contiguous cores cannot be placed: no free run is long enough; {FREE} 10 contiguous cores",
+        ),
+        (
+            11,
+            {"align": DEVICE},
+            placement.Reason.NO_RUN,
+            (
+                "11 contiguous cores starting on a device cannot be placed: no free run is long enough counted from a "
+                f"device's first core; {FREE} 10 contiguous cores starting on a device"
+            ),
+        ),
+        (
+            4,
+            {"first": 30},
+            placement.Reason.OUT_OF_RANGE,
+            f"the cores 30-33 cannot be placed: the node's last core is 31; {FREE} 10 contiguous cores",
+        ),
+        (
+            2,
+            {"first": 5, "align": DEVICE},
+            placement.Reason.MISALIGNED,
+            (
+                "the cores 5-6 cannot be placed: a device starts at every multiple of 2; "
+                f"{FREE} 10 contiguous cores starting on a device"
+            ),
+        ),
+        (
+            4,
+            {"first": 1},
+            placement.Reason.SPAN_TAKEN,
+            f"the cores 1-4 cannot be placed: taken: 2, 3, 4; {FREE} 10 contiguous cores",
+        ),
+    ],
+    ids=["too-large", "no-run", "no-aligned-run", "out-of-range", "misaligned", "span-taken"],
+)
+def test_place_says_why_not_and_what_would_fit(
+    count: int, fields: dict[str, Any], reason: placement.Reason, message: str
+) -> None:
+    answer = refusal(placement.place(NODE, domain.spans_of(HOLES), request(count, **fields), BEST))
+    assert answer == placement.Unplaceable(reason, message, 10)
+
+
+@pytest.mark.parametrize(
+    ("taken", "align", "tail"),
+    [
+        ("0-15", placement.Alignment.NONE, "the largest free run is 0: no core is free"),
+        (
+            "0-14",
+            placement.Alignment.NONE,
+            "the largest free run is 1 (15), free are 15; what would fit now: up to 1 core",
+        ),
+        (
+            "0-12",
+            DEVICE,
+            "the largest free run is 3 (13-15), free are 13-15; what would fit now: nothing that starts on a device",
+        ),
+        (
+            "0-3 6-15",
+            DEVICE,
+            "free are 4-5; what would fit now: up to 2 contiguous cores starting on a device",
+        ),
+    ],
+    ids=["full", "one", "not-aligned", "aligned"],
+)
+def test_place_advice_is_true(taken: str, align: placement.Alignment, tail: str) -> None:
+    answer = refusal(placement.place(SMALL, domain.spans_of(taken), request(4, align=align), BEST))
+    assert answer.message.endswith(tail)
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"count": 0}, "a request for 0 cores: ask for a whole number of at least 1"),
+        ({"count": -3}, "a request for -3 cores"),
+        ({"count": True}, "a request for True cores"),
+        ({"count": "4"}, "a request for '4' cores"),
+        ({"count": 4, "align": "device"}, "alignment is 'device': it is one of none, device"),
+        ({"count": 4, "first": -1}, "first core is -1: give a whole number of at least 0, or none"),
+        ({"count": 4, "first": False}, "first core is False"),
+    ],
+)
+def test_request_refuses_what_no_node_could_serve(fields: dict[str, Any], text: str) -> None:
+    with pytest.raises(errors.InvalidRequest, match=text):
+        placement.Request(**fields)
+
+
+@pytest.mark.parametrize(
+    ("taken", "requests", "expected"),
+    [
+        ("", [], ""),
+        ("", [request(4)], "0-3"),
+        ("", [request(2), request(4)], "4-5 0-3"),
+        ("", [request(4), request(4)], "0-3 4-7"),
+        ("", [request(4), request(2, first=1)], "3-6 1-2"),
+        ("", [request(1), request(4, align=DEVICE)], "4 0-3"),
+        ("0", [request(3), request(4, align=DEVICE)], "1-3 4-7"),
+        ("0-3 8-15", [request(2), request(2, first=4)], "6-7 4-5"),
+        ("5 12-15", [request(2), request(3), request(3), request(3)], "3-4 0-2 6-8 9-11"),
+        ("7-8", [request(3), request(4, align=DEVICE), request(4)], "4-6 0-3 9-12"),
+    ],
+)
+def test_place_all_gives_every_container_its_cores(
+    taken: str, requests: list[placement.Request], expected: str
+) -> None:
+    answer = placement.place_all(SMALL, domain.spans_of(taken), requests, BEST)
+    assert answer == domain.spans_of(expected)
+
+
+@pytest.mark.parametrize("packing", placement.Packing)
+def test_place_all_tries_the_other_combinations(packing: placement.Packing) -> None:
+    """Runs of 8, 5 and 3 take 5 + 3 + 4 + 4 in one way only; no policy finds it at the first attempt each time."""
+    taken = domain.spans_of("8 14")
+    node = dataclasses.replace(NODE, devices=9)
+    requests = [request(3), request(4), request(5), request(4)]
+    answer = placement.place_all(node, taken, requests, packing)
+    assert answer == domain.spans_of("15-17 0-3 9-13 4-7")
+
+
+def test_place_all_gives_what_place_gives_for_one() -> None:
+    taken = domain.spans_of(HOLES)
+    for packing in placement.Packing:
+        for count in range(1, 11):
+            alone = placement.place(NODE, taken, request(count), packing)
+            assert placement.place_all(NODE, taken, [request(count)], packing) == (alone,)
+
+
+@pytest.mark.parametrize(
+    ("taken", "requests", "reason", "text"),
+    [
+        (
+            "8-15",
+            [request(4), request(5)],
+            placement.Reason.NOT_TOGETHER,
+            (
+                "5 contiguous cores + 4 contiguous cores fit one by one but not together on one node: "
+                "they are 9 cores, the node has 16, 8 of them free; the largest free run is 8 (0-7)"
+            ),
+        ),
+        (
+            "4",
+            [request(3), request(7), request(5)],
+            placement.Reason.NOT_TOGETHER,
+            "they are 15 cores, the node has 16, 15 of them free; the largest free run is 11 (5-15)",
+        ),
+        ("", [request(8), request(9)], placement.Reason.TOO_LARGE, "they are 17 cores, the node has 16"),
+        (
+            "",
+            [request(4, first=4), request(2, first=6)],
+            placement.Reason.NOT_TOGETHER,
+            "the cores 4-7 + the cores 6-7 fit one by one but not together",
+        ),
+        (
+            "8-15",
+            [request(1), request(9)],
+            placement.Reason.NO_RUN,
+            "9 contiguous cores cannot be placed: no free run is long enough; the largest free run is 8 (0-7)",
+        ),
+        ("4-5", [request(1), request(2, first=4)], placement.Reason.SPAN_TAKEN, "the cores 4-5 cannot be placed"),
+    ],
+    ids=["free-sum", "no-combination", "node-sum", "same-cores", "one-alone", "one-taken"],
+)
+def test_place_all_refuses_the_whole_pod(
+    taken: str, requests: list[placement.Request], reason: placement.Reason, text: str
+) -> None:
+    answer = refusal(placement.place_all(SMALL, domain.spans_of(taken), requests, BEST))
+    assert answer.reason == reason
+    assert text in answer.message
+    assert f"the largest free run is {answer.largest_free_run}" in answer.message
+    assert "what would fit now: up to" in answer.message
+
+
+def test_place_all_gives_up_on_a_hostile_pod_and_says_so() -> None:
+    """Runs of 11 on the 128-core node, and sizes that just do not go into them: the search is cut off."""
+    node = instance_types.hardware_of("trn2.48xlarge", 1)
+    taken = tuple(domain.span(str(core)) for core in range(11, 128, 12))
+    sizes = [8, 7, 7, 6, 6, 6, 5, 5, 5, 5, 4, 4, 4, 4, 4, 3, 3, 3, 3, 3, 3, 3]
+    requests = [request(size, align=DEVICE if size % 2 else NONE) for size in sizes]
+    answer = refusal(placement.place_all(node, taken, requests, BEST))
+    assert answer.reason == placement.Reason.NOT_TOGETHER
+    assert f"no combination was found among the first {placement.SEARCH_LIMIT}" in answer.message
