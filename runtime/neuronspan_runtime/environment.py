@@ -1,0 +1,106 @@
+"""The runtime's only reader of os.environ: one frozen value of everything that is read when the runtime starts.
+
+Read at the start and never again: a later change has no effect until the runtime is closed and started anew,
+as on the real one.
+"""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from neuronspan import errors as domain_errors
+from neuronspan import names, spans
+from neuronspan_runtime import errors
+
+LIBRARY_ENV = "NEURONSPAN_RUNTIME_LIBRARY"
+CACHE_ENV = "NEURONSPAN_RUNTIME_CACHE"
+DRIVER_SKIP_QUIRK_ENV = "NEURONSPAN_DRIVER_SKIP_QUIRK"
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Environment:
+    """What the process was told. AWS's own variables are kept as text; an empty one counts as unset."""
+
+    visible_cores: str = ""
+    """NEURON_RT_VISIBLE_CORES: these very cores."""
+    num_cores: str = ""
+    """NEURON_RT_NUM_CORES: that many cores."""
+    group_sizes: str = ""
+    """NEURONCORE_GROUP_SIZES: sizes of consecutive NeuronCore Groups."""
+    grant: spans.CoreSpan | None = None
+    """NEURONSPAN_GRANT, node numbering: the cores this container may use; none outside a cluster."""
+    numbering: str = names.NODE_NUMBERING
+    """NEURONSPAN_CORE_NUMBERING: NEURON_RT_VISIBLE_CORES counts from the node's or the grant's first core."""
+    instance_type: str = ""
+    """NEURONSPAN_INSTANCE_TYPE: the machine to simulate outside a cluster."""
+    logical_core_size: int | None = None
+    """NEURONSPAN_LOGICAL_CORE_SIZE: physical cores per NeuronCore seen; none is the instance type's own default."""
+    state_directory: pathlib.Path | None = None
+    """NEURONSPAN_STATE_DIR: where processes outside a cluster find each other's core locks."""
+    driver_skip_quirk: bool = False
+    """NEURONSPAN_DRIVER_SKIP_QUIRK=1: search like driver 2.24.7, which skips a core after a run that is too short."""
+
+
+def read(variables: Mapping[str, str] | None = None) -> Environment:
+    """Read the process environment, or the given variables. Raises InvalidSettings with every problem found."""
+    reader = _Reader(os.environ if variables is None else variables)  # noqa: TID251 - this is the one place
+    environment = Environment(
+        visible_cores=reader.text(names.VISIBLE_CORES_ENV),
+        num_cores=reader.text(names.NUM_CORES_ENV),
+        group_sizes=reader.text(names.GROUP_SIZES_ENV),
+        grant=reader.parsed(names.GRANT_ENV, spans.CoreSpan.parse, "a span of NeuronCores such as 4-7"),
+        numbering=reader.parsed(names.CORE_NUMBERING_ENV, _one_of(*names.CORE_NUMBERINGS), "node or container")
+        or names.NODE_NUMBERING,
+        instance_type=reader.text(names.INSTANCE_TYPE_ENV),
+        logical_core_size=reader.parsed(names.LOGICAL_CORE_SIZE_ENV, int, "an integer"),
+        state_directory=reader.parsed(names.STATE_DIRECTORY_ENV, pathlib.Path, "a directory"),
+        driver_skip_quirk=reader.parsed(DRIVER_SKIP_QUIRK_ENV, _one_of("0", "1"), "0 or 1") == "1",
+    )
+    if reader.problems:
+        raise errors.InvalidSettings(reader.problems)
+    return environment
+
+
+def library_path(variables: Mapping[str, str] | None = None) -> pathlib.Path | None:
+    """Return NEURONSPAN_RUNTIME_LIBRARY: the C++ library to use instead of looking for one."""
+    text = _Reader(os.environ if variables is None else variables).text(LIBRARY_ENV)  # noqa: TID251 - as above
+    return pathlib.Path(text) if text else None
+
+
+def cache_directory(variables: Mapping[str, str] | None = None) -> pathlib.Path:
+    """Return where C++ libraries are kept once they are built: NEURONSPAN_RUNTIME_CACHE, or under ~/.cache."""
+    text = _Reader(os.environ if variables is None else variables).text(CACHE_ENV)  # noqa: TID251 - as above
+    return pathlib.Path(text or "~/.cache/neuronspan/runtime").expanduser()
+
+
+class _Reader:
+    """Looks variables up and collects what is wrong with them."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self.problems: list[str] = []
+
+    def text(self, name: str) -> str:
+        return self._variables.get(name, "").strip()
+
+    def parsed(self, name: str, parse: Callable[[str], T], expected: str) -> T | None:
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            return parse(text)
+        except (ValueError, domain_errors.NeuronspanError):
+            self.problems.append(f"{name}={text!r} is not {expected}")
+            return None
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(text)
+        return text
+
+    return parse

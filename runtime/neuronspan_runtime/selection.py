@@ -1,0 +1,119 @@
+"""Which NeuronCores a process asks for, and which of the free ones it gets. Pure: values in, a span or a refusal out.
+
+NEURON_RT_VISIBLE_CORES (these) beats NEURON_RT_NUM_CORES (that many) beats the sum of NEURONCORE_GROUP_SIZES beats
+all that the process may see.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Collection, Iterator
+
+from neuronspan import errors as domain_errors
+from neuronspan import instance_types, names, spans, visible_cores
+from neuronspan_runtime import environment, errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """What a process asks for, node numbering."""
+
+    scope: spans.CoreSpan
+    """The cores it may see: its grant, or the machine."""
+    exact: spans.CoreSpan | None
+    """These very cores, or none: then any run of `count` inside the scope."""
+    count: int
+    group_sizes: tuple[int, ...] = ()
+    """Sizes of the NeuronCore Groups, from the first owned core on; empty without groups."""
+    skip_quirk: bool = False
+
+    @property
+    def searched(self) -> spans.CoreSpan:
+        """The cores among which the choice is made."""
+        return self.exact or self.scope
+
+
+@dataclasses.dataclass(frozen=True)
+class Busy:
+    """No choice is possible among the free cores."""
+
+    longest: int
+    """Longest free run that the search met."""
+
+
+def wish(settings: environment.Environment, hardware: instance_types.Hardware) -> Wish:
+    """Turn the settings into a wish. Raises StartRefused when they cannot be fulfilled on any day."""
+    scope = settings.grant or spans.CoreSpan(0, hardware.cores)
+    try:
+        exact = _exact(settings, scope, hardware)
+        number = 0 if exact else _number(settings, scope, hardware)
+        groups = visible_cores.parse_group_sizes(settings.group_sizes) if settings.group_sizes else ()
+    except domain_errors.InvalidCoreSet as error:
+        raise errors.StartRefused(error.text, str(error)) from error
+    count = exact.count if exact else number or sum(groups) or scope.count
+    if sum(groups) > count:
+        raise errors.StartRefused(
+            f"{names.GROUP_SIZES_ENV}={settings.group_sizes} needs {sum(groups)} NeuronCores, but the process asks for "
+            f"{count}: leave {names.VISIBLE_CORES_ENV} and {names.NUM_CORES_ENV} unset, or ask for {sum(groups)}"
+        )
+    return Wish(scope, exact, count, groups, settings.driver_skip_quirk)
+
+
+def choose(asked: Wish, free: Collection[int]) -> spans.CoreSpan | Busy:
+    """Choose the lowest run of the wished size among the free cores."""
+    longest = 0
+    for run in _runs(asked, free):
+        if run.count >= asked.count:
+            return spans.CoreSpan(run.first, asked.count)
+        longest = max(longest, run.count)
+    return Busy(longest)
+
+
+def refusal(asked: Wish, busy: Busy, hardware: instance_types.Hardware) -> str:
+    """Say that the cores are taken, in the words of the real runtime on this machine."""
+    requested = asked.exact or asked.count
+    size = hardware.logical_core_size if _has_logical_cores(hardware) else None
+    return visible_cores.not_available_text(requested, busy.longest, logical_core_size=size)
+
+
+def _exact(
+    settings: environment.Environment, scope: spans.CoreSpan, hardware: instance_types.Hardware
+) -> spans.CoreSpan | None:
+    text, per_device = settings.visible_cores, hardware.cores_per_device
+    if not text:
+        return None
+    if settings.numbering == names.CONTAINER_NUMBERING and settings.grant is not None:
+        return visible_cores.parse_visible_cores(text, scope.count, cores_per_device=per_device).shifted(scope.first)
+    asked = visible_cores.parse_visible_cores(text, hardware.cores, cores_per_device=per_device)
+    if not scope.contains(asked):
+        sentence = (
+            f"{names.VISIBLE_CORES_ENV}={text} asks for NeuronCores outside {scope}, the grant of this container "
+            f"({names.GRANT_ENV}): leave it unset, or name cores inside the grant"
+        )
+        raise errors.StartRefused(sentence, text=f"{errors.NOT_INITIALIZED}\n{sentence}")
+    return asked
+
+
+def _number(settings: environment.Environment, scope: spans.CoreSpan, hardware: instance_types.Hardware) -> int:
+    """Return the number asked for, 0 when none is. A grant is always a legal number: whoever made it chose it."""
+    if not settings.num_cores:
+        return 0
+    number = visible_cores.parse_num_cores(settings.num_cores)
+    if _has_logical_cores(hardware) and not (settings.grant and number == scope.count):
+        visible_cores.parse_num_cores(settings.num_cores, cores_per_device=hardware.cores_per_device)
+    return number
+
+
+def _has_logical_cores(hardware: instance_types.Hardware) -> bool:
+    known = instance_types.INSTANCE_TYPES.get(hardware.instance_type)
+    return hardware.logical_core_size > 1 or (known is not None and len(known.logical_core_sizes) > 1)
+
+
+def _runs(asked: Wish, free: Collection[int]) -> Iterator[spans.CoreSpan]:
+    """Yield the free runs as the driver's search meets them, lowest first."""
+    blind = -1
+    for is_free, group in itertools.groupby(asked.searched, key=lambda core: core in free and core != blind):
+        if is_free:
+            run = spans.CoreSpan.of_cores(group)
+            yield run
+            # driver 2.24.7 resumes two cores after the last one of a run that was too short
+            blind = run.end + 1 if asked.skip_quirk else -1

@@ -1,0 +1,58 @@
+import pathlib
+
+import pytest
+
+from neuronspan import spans
+from neuronspan_runtime import environment, errors
+
+
+def test_environment_is_all_defaults_when_nothing_is_set() -> None:
+    assert environment.read({}) == environment.Environment()
+
+
+def test_environment_reads_every_variable() -> None:
+    variables = {
+        "NEURON_RT_VISIBLE_CORES": "4-7",
+        "NEURON_RT_NUM_CORES": "2",
+        "NEURONCORE_GROUP_SIZES": "1,1",
+        "NEURONSPAN_GRANT": "4-7",
+        "NEURONSPAN_CORE_NUMBERING": "container",
+        "NEURONSPAN_INSTANCE_TYPE": "inf1.6xlarge",
+        "NEURONSPAN_LOGICAL_CORE_SIZE": "1",
+        "NEURONSPAN_STATE_DIR": "/somewhere",
+        "NEURONSPAN_DRIVER_SKIP_QUIRK": "1",
+    }
+    assert environment.read(variables) == environment.Environment(
+        visible_cores="4-7",
+        num_cores="2",
+        group_sizes="1,1",
+        grant=spans.CoreSpan(4, 4),
+        numbering="container",
+        instance_type="inf1.6xlarge",
+        logical_core_size=1,
+        state_directory=pathlib.Path("/somewhere"),
+        driver_skip_quirk=True,
+    )
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_environment_takes_a_blank_variable_for_unset(blank: str) -> None:
+    names = ("NEURON_RT_VISIBLE_CORES", "NEURON_RT_NUM_CORES", "NEURONSPAN_GRANT", "NEURONSPAN_DRIVER_SKIP_QUIRK")
+    assert environment.read(dict.fromkeys(names, blank)) == environment.Environment()
+
+
+def test_environment_reports_all_problems_at_once() -> None:
+    variables = {
+        "NEURONSPAN_GRANT": "4-",
+        "NEURONSPAN_CORE_NUMBERING": "pod",
+        "NEURONSPAN_LOGICAL_CORE_SIZE": "two",
+        "NEURONSPAN_DRIVER_SKIP_QUIRK": "yes",
+    }
+    with pytest.raises(errors.InvalidSettings) as caught:
+        environment.read(variables)
+    assert caught.value.problems == (
+        "NEURONSPAN_GRANT='4-' is not a span of NeuronCores such as 4-7",
+        "NEURONSPAN_CORE_NUMBERING='pod' is not node or container",
+        "NEURONSPAN_LOGICAL_CORE_SIZE='two' is not an integer",
+        "NEURONSPAN_DRIVER_SKIP_QUIRK='yes' is not 0 or 1",
+    )
