@@ -1,0 +1,125 @@
+// What Python sees: torch.ops.neuron.*, torch.classes.neuron.Model, and one C symbol that registers the initializer.
+
+#include <torch/custom_class.h>
+#include <torch/library.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "check.h"
+#include "device.h"
+#include "model.h"
+#include "placement.h"
+
+// A ctypes callback; see Initializer in device.h.
+extern "C" __attribute__((visibility("default"))) void neuronspan_set_initializer(const char* (*initializer)()) {
+  neuronspan::set_initializer(initializer);
+}
+
+namespace neuronspan {
+
+namespace {
+
+using ModelPointer = c10::intrusive_ptr<Model>;
+
+c10::DeviceIndex index_of(std::int64_t index) {
+  TORCH_CHECK(index >= 0 && index <= kMaxCores, "Invalid device index ", index);
+  return static_cast<c10::DeviceIndex>(index);
+}
+
+// Order documented in README.md; new numbers go to the end.
+std::vector<std::int64_t> memory_stats(std::int64_t index) {
+  Core& owner = core(index_of(index));
+  const HbmStats hbm = owner.arena.stats();
+  std::vector<std::int64_t> numbers;
+  const auto add = [&](auto number) { numbers.push_back(static_cast<std::int64_t>(number)); };
+  add(hbm.allocated());
+  add(hbm.peak);
+  add(hbm.capacity);
+  add(owner.host_to_device_bytes.load());
+  add(owner.device_to_host_bytes.load());
+  add(owner.device_to_device_bytes.load());
+  add(hbm.allocations);
+  add(hbm.frees);
+  add(hbm.models);
+  add(hbm.failures);
+  add(owner.executions.load());
+  add(owner.busy_nanoseconds.load());
+  return numbers;
+}
+
+void empty_cache() {
+  if (!is_initialized()) return;
+  for (int index = 0; index < device_count(); ++index) core(index_of(index)).arena.trim();
+}
+
+std::tuple<std::int64_t, std::int64_t> set_default_cores(std::int64_t start, std::int64_t count) {
+  const placement::Request old = placement::set_default({start, count});
+  return {old.start, old.count};
+}
+
+std::tuple<std::int64_t, std::int64_t> get_default_cores() {
+  const placement::Request request = placement::get_default();
+  return {request.start, request.count};
+}
+
+c10::List<c10::List<std::int64_t>> spans_of(const ModelPointer& model) {
+  c10::List<c10::List<std::int64_t>> spans;
+  for (const placement::CoreSpan& span : model->placement())
+    spans.push_back(c10::List<std::int64_t>({std::int64_t(span.first), std::int64_t(span.count)}));
+  return spans;
+}
+
+// The placement hook: this runs inside a plain torch.jit.load, and when a model is copied.
+ModelPointer restore(Model::State state) {
+  auto model = c10::make_intrusive<Model>(std::move(state));
+  if (!model->lazy_load()) model->load();
+  return model;
+}
+
+std::vector<at::Tensor> forward(const std::vector<at::Tensor>& inputs, const ModelPointer& model) { return model->forward(inputs); }
+
+}  // namespace
+
+TORCH_LIBRARY(neuron, library) {
+  library.class_<Model>("Model")
+      .def(torch::init<const std::string&, std::int64_t, std::string>())
+      .def("load", &Model::load)
+      .def("unload", &Model::unload)
+      .def("is_loaded", &Model::is_loaded)
+      .def("set_neuron_devices", &Model::set_neuron_devices)
+      .def("placement", &spans_of)
+      .def("nbytes", &Model::nbytes)
+      .def("cores_per_model", &Model::cores_per_model)
+      .def("metadata", &Model::metadata)
+      .def("set_metadata", &Model::set_metadata)
+      .def("lazy_load", &Model::lazy_load)
+      .def("set_lazy_load", &Model::set_lazy_load)
+      .def_pickle([](const ModelPointer& model) { return model->state(); },
+                  [](Model::State state) { return restore(std::move(state)); });
+  library.def("forward_v2(Tensor[] xs, __torch__.torch.classes.neuron.Model m) -> Tensor[]");
+
+  library.def("configure(int cores, int hbm_bytes_per_core, int first_core, int carve_out_bytes=-1) -> ()", &configure);
+  library.def("shutdown() -> ()", &shutdown);
+  library.def("initialize() -> ()", &initialize);
+  library.def("is_initialized() -> bool", [] { return is_initialized(); });
+  library.def("in_bad_fork() -> bool", [] { return in_bad_fork(); });
+  library.def("set_expected_cores(int cores) -> ()", &set_expected_cores);
+  library.def("device_count() -> int", [] { return std::int64_t(device_count()); });
+  library.def("current_device() -> int", [] { return std::int64_t(current_device()); });
+  library.def("set_device(int index) -> ()", [](std::int64_t index) { set_current_device(index_of(index)); });
+
+  library.def("set_default_cores(int start, int count) -> (int, int)", &set_default_cores);
+  library.def("get_default_cores() -> (int, int)", &get_default_cores);
+  library.def("set_groups(int[] sizes) -> ()", &placement::set_groups);
+  library.def("core_usage() -> int[]", &placement::usage);
+
+  library.def("memory_stats(int core) -> int[]", &memory_stats);
+  library.def("reset_peak_memory(int core) -> ()", [](std::int64_t index) { core(index_of(index)).arena.reset_peak(); });
+  library.def("empty_cache() -> ()", &empty_cache);
+}
+
+TORCH_LIBRARY_IMPL(neuron, CompositeExplicitAutograd, library) { library.impl("forward_v2", &forward); }
+
+}  // namespace neuronspan

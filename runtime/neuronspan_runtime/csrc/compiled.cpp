@@ -1,0 +1,67 @@
+#include "compiled.h"
+
+#include <ATen/ATen.h>
+#include <caffe2/serialize/read_adapter_interface.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "check.h"
+
+namespace neuronspan {
+
+namespace {
+
+// Lets torch read an archive where it lies in memory.
+class TensorReader final : public caffe2::serialize::ReadAdapterInterface {
+ public:
+  explicit TensorReader(at::Tensor bytes) : bytes_(std::move(bytes)) {}
+  std::size_t size() const override { return bytes_.nbytes(); }
+  std::size_t read(std::uint64_t position, void* buffer, std::size_t count, const char* /*what*/) const override {
+    if (position >= size()) return 0;
+    const std::size_t available = std::min<std::size_t>(count, size() - position);
+    std::memcpy(buffer, static_cast<const char*>(bytes_.const_data_ptr()) + position, available);
+    return available;
+  }
+
+ private:
+  at::Tensor bytes_;
+};
+
+void note_weight(Compiled& compiled, const at::Tensor& weight) {
+  if (!weight.defined() || !weight.has_storage()) return;
+  const auto* const storage = weight.storage().unsafeGetStorageImpl();
+  if (compiled.weight_storages.insert(storage).second) compiled.weight_bytes += storage->nbytes();
+}
+
+// Tracing and freezing turn weights into constants of the graph.
+void note_constants(Compiled& compiled, const torch::jit::Block& block) {
+  for (const torch::jit::Node* node : block.nodes()) {
+    if (node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value)) {
+      const auto kind = node->kindOf(c10::attr::value);
+      if (kind == torch::jit::AttributeKind::t) note_weight(compiled, node->t(c10::attr::value));
+      if (kind == torch::jit::AttributeKind::ts)
+        for (const at::Tensor& weight : node->ts(c10::attr::value)) note_weight(compiled, weight);
+    }
+    for (const torch::jit::Block* inner : node->blocks()) note_constants(compiled, *inner);
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<Compiled> read_compiled(const at::Tensor& blob) {
+  auto compiled = std::make_shared<Compiled>();
+  compiled->module = torch::jit::load(std::make_shared<TensorReader>(blob), c10::Device(c10::kCPU));
+  compiled->module.eval();
+  c10::IValue(compiled->module._ivalue()).visit([&](const c10::IValue& value) {
+    if (value.isTensor()) note_weight(*compiled, value.toTensor());
+    return false;  // go on into containers and submodules
+  });
+  for (const torch::jit::Module& module : compiled->module.modules())
+    for (const torch::jit::Method& method : module.get_methods()) note_constants(*compiled, *method.graph()->block());
+  return compiled;
+}
+
+}  // namespace neuronspan

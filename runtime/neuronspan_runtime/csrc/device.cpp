@@ -1,0 +1,205 @@
+#include "device.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include <memory>
+#include <string>
+
+#include "check.h"
+#include "placement.h"
+
+namespace neuronspan {
+
+namespace {
+
+// Two mappings of the same size: the one tensors point into, which nobody may touch, and the one we compute on. Both
+// hold all cores, window after window, so that one difference translates every address and a division finds the core.
+struct Windows {
+  char* device = nullptr;
+  char* host = nullptr;
+  std::size_t per_core = 0;
+  std::size_t total = 0;
+};
+
+struct Registry {
+  std::array<Core, kMaxCores> cores;
+  Windows windows;
+  std::int64_t first_core = 0;
+  std::mutex mutex;              // configure against shutdown
+  std::atomic<int> count{0};     // 0 = not initialised; every fast path is one comparison with it
+  std::atomic<int> expected{0};  // 0 = nobody told
+  std::atomic<Initializer> initializer{nullptr};
+  std::atomic<bool> forked{false};
+};
+
+// Never destroyed: Python may free tensors after this library's static destructors would have run.
+Registry& registry() {
+  static Registry* const instance = std::make_unique<Registry>().release();
+  return *instance;
+}
+
+thread_local c10::DeviceIndex t_current = 0;
+thread_local bool t_initializing = false;
+
+char* reserve(std::size_t bytes, int protection) {
+  void* const address = mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  NEURONSPAN_CHECK_SYSTEM(address != MAP_FAILED, "cannot reserve ", readable_bytes(bytes),
+                          " of address space for the NeuronCores' HBM (no memory is used yet): lift `ulimit -v` and "
+                          "use vm.overcommit_memory 0 or 1, or own fewer cores with NEURON_RT_NUM_CORES");
+  return static_cast<char*>(address);
+}
+
+void in_forked_child() {
+  Registry& state = registry();
+  if (state.count.load() == 0) return;
+  state.forked.store(true);
+  state.count.store(0);
+}
+
+// Inf1 has 2 GiB per core and no carve-out; from the second generation on the driver keeps 16 MiB of each HBM.
+std::int64_t default_carve_out(std::int64_t hbm_bytes_per_core) {
+  constexpr std::int64_t kFirstGenerationLimit = std::int64_t(4) << 30;
+  return hbm_bytes_per_core < kFirstGenerationLimit ? 0 : std::int64_t(16) << 20;
+}
+
+}  // namespace
+
+std::atomic<std::int64_t> loaded_models{0};
+
+void set_initializer(Initializer initializer) { registry().initializer.store(initializer); }
+
+void set_expected_cores(std::int64_t cores) {
+  TORCH_CHECK(cores >= 0 && cores <= kMaxCores, "expected NeuronCores must be between 0 and ", kMaxCores, ", got ", cores);
+  registry().expected.store(static_cast<int>(cores));
+}
+
+void configure(std::int64_t cores, std::int64_t hbm_bytes_per_core, std::int64_t first_core, std::int64_t carve_out) {
+  TORCH_CHECK(cores >= 1 && cores <= kMaxCores, "a process can own 1 to ", kMaxCores,
+              " NeuronCores (torch device indices are one signed byte), got ", cores);
+  if (carve_out < 0) carve_out = default_carve_out(hbm_bytes_per_core);
+  TORCH_CHECK(hbm_bytes_per_core - carve_out >= static_cast<std::int64_t>(Arena::kPage),
+              "HBM per NeuronCore must be more than the carve-out of ", carve_out, " bytes, got ", hbm_bytes_per_core);
+  Registry& state = registry();
+  std::lock_guard<std::mutex> lock(state.mutex);
+  TORCH_CHECK(state.count.load() == 0, "the Neuron runtime is already initialised with ", state.count.load(),
+              " NeuronCores: shut it down first");
+  static std::once_flag fork_handler;
+  std::call_once(fork_handler, [] { pthread_atfork(nullptr, nullptr, &in_forked_child); });
+
+  const std::size_t capacity = static_cast<std::size_t>(hbm_bytes_per_core - carve_out) / Arena::kPage * Arena::kPage;
+  Windows& windows = state.windows;
+  windows.per_core = 2 * capacity;  // twice the capacity: fragmentation of addresses must not look like lack of memory
+  windows.total = windows.per_core * static_cast<std::size_t>(cores);
+  windows.device = reserve(windows.total, PROT_NONE);
+  windows.host = reserve(windows.total, PROT_READ | PROT_WRITE);
+  madvise(windows.host, windows.total, MADV_DONTFORK);  // device memory is not the child's, and forking stays cheap
+  state.first_core = first_core;
+  for (int index = 0; index < cores; ++index) {
+    const std::size_t offset = windows.per_core * static_cast<std::size_t>(index);
+    state.cores[index].arena.open(windows.device + offset, windows.host + offset, windows.per_core, capacity,
+                                  core_name(static_cast<c10::DeviceIndex>(index)));
+  }
+  placement::reset(static_cast<int>(cores));
+  state.count.store(static_cast<int>(cores), std::memory_order_release);
+}
+
+void shutdown() {
+  Registry& state = registry();
+  std::lock_guard<std::mutex> lock(state.mutex);
+  const int cores = state.count.load();
+  std::size_t tensors = 0;
+  for (int index = 0; index < cores; ++index) tensors += state.cores[index].arena.stats().live_blocks;
+  const std::int64_t models = loaded_models.load();
+  TORCH_CHECK(tensors == 0 && models == 0, "cannot close the Neuron runtime: ", tensors, " tensor storages and ", models,
+              " loaded models are alive on its NeuronCores. Delete them first");
+  if (cores == 0) return;
+  state.count.store(0);
+  for (int index = 0; index < cores; ++index) state.cores[index].arena.close();
+  munmap(state.windows.device, state.windows.total);
+  munmap(state.windows.host, state.windows.total);
+  state.windows = Windows{};
+}
+
+bool is_initialized() noexcept { return registry().count.load(std::memory_order_acquire) > 0; }
+
+bool in_bad_fork() noexcept { return registry().forked.load(); }
+
+void initialize() {
+  Registry& state = registry();
+  if (is_initialized()) return;
+  TORCH_CHECK(!in_bad_fork(),
+              "Cannot use Neuron devices in a forked child process: the NeuronCores belong to the parent, which had "
+              "initialised the Neuron runtime before the fork. Use the 'spawn' start method, or fork before first use");
+  const Initializer initializer = state.initializer.load();
+  TORCH_CHECK(initializer != nullptr, "the Neuron device has no initializer: import torch_neuronx or torch_neuron first");
+  TORCH_CHECK(!t_initializing, "the Neuron runtime was used while it was being initialised by the same thread");
+  t_initializing = true;
+  const char* const problem = initializer();
+  t_initializing = false;
+  TORCH_CHECK(problem == nullptr, problem);
+  TORCH_CHECK(is_initialized(), "the initializer of the Neuron runtime returned without configuring any NeuronCore");
+}
+
+int device_count() {
+  initialize();
+  return registry().count.load(std::memory_order_acquire);
+}
+
+int device_count_or_expected() noexcept {
+  Registry& state = registry();
+  const int count = state.count.load(std::memory_order_acquire);
+  if (count > 0 || in_bad_fork()) return count;
+  if (const int expected = state.expected.load(); expected > 0) return expected;
+  try {
+    return device_count();
+  } catch (...) {
+    return 0;  // "no device" is the only answer this interface has; the reason is told when a device is really used
+  }
+}
+
+Core& core(c10::DeviceIndex index) {
+  Registry& state = registry();
+  if (C10_UNLIKELY(index < 0 || index >= state.count.load(std::memory_order_acquire))) {
+    const int count = device_count();
+    TORCH_CHECK(index >= 0 && index < count, "Invalid device index. Device index must be between 0 and ", count - 1,
+                ", got ", static_cast<int>(index),
+                ". Check if NEURON_RT_NUM_CORES is set to the total number of NeuronCores.");
+  }
+  return state.cores[index];
+}
+
+std::string core_name(c10::DeviceIndex index) {
+  return "neuron:" + std::to_string(index) + " (NeuronCore " + std::to_string(registry().first_core + index) + ")";
+}
+
+c10::DeviceIndex core_of_address(const void* address) noexcept {
+  const Windows& windows = registry().windows;
+  const auto offset = static_cast<std::size_t>(static_cast<const char*>(address) - windows.device);
+  if (windows.device == nullptr || offset >= windows.total) return -1;
+  return static_cast<c10::DeviceIndex>(offset / windows.per_core);
+}
+
+void* host_address(void* device_address, c10::DeviceIndex index) {
+  if (device_address == nullptr) return nullptr;
+  core(index);  // refuses in a forked child, where the windows are gone
+  const Windows& windows = registry().windows;
+  return windows.host + (static_cast<char*>(device_address) - windows.device);
+}
+
+void release_block(void* device_address) noexcept {
+  if (in_bad_fork()) return;  // the parent's block; its lock may be held by a thread that does not exist here
+  const c10::DeviceIndex index = core_of_address(device_address);
+  if (index >= 0) registry().cores[index].arena.release(device_address);
+}
+
+c10::DeviceIndex current_device() noexcept { return t_current; }
+
+void set_current_device(c10::DeviceIndex index) {
+  core(index);
+  t_current = index;
+}
+
+void restore_current_device(c10::DeviceIndex index) noexcept { t_current = index; }
+
+}  // namespace neuronspan

@@ -1,0 +1,88 @@
+// The NeuronCores this process owns, and when they become known: at first use, through the registered initializer.
+// Law: nothing here may call the initializer while holding a lock, because it runs Python and needs its GIL.
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+
+#include "arena.h"
+
+namespace neuronspan {
+
+constexpr c10::DeviceType kNeuron = c10::DeviceType::PrivateUse1;
+// c10::DeviceIndex is a signed byte, and so is the count torch asks for.
+constexpr int kMaxCores = 127;
+
+// What one NeuronCore has: memory, its turn for running models, and counters (all monotonic).
+struct Core {
+  Arena arena;
+  std::mutex running;  // held while a model runs on this core: a NeuronCore executes one model at a time
+  std::atomic<std::int64_t> host_to_device_bytes{0};
+  std::atomic<std::int64_t> device_to_host_bytes{0};
+  std::atomic<std::int64_t> device_to_device_bytes{0};
+  std::atomic<std::int64_t> executions{0};
+  std::atomic<std::int64_t> busy_nanoseconds{0};
+};
+
+// Returns nullptr, or a text that becomes the RuntimeError. Must be thread safe and call `configure` once.
+using Initializer = const char* (*)();
+
+void set_initializer(Initializer initializer);
+// Upper bound of the cores this process may come to own; lets autograd size its threads without claiming any.
+void set_expected_cores(std::int64_t cores);
+
+// `carve_out` bytes of each core's HBM are the driver's own; -1 = by generation (see device.cpp).
+void configure(std::int64_t cores, std::int64_t hbm_bytes_per_core, std::int64_t first_core, std::int64_t carve_out);
+// Gives everything back; the next use runs the initializer again. Fails while tensors or models are alive.
+void shutdown();
+
+bool is_initialized() noexcept;
+// True in a child forked from a process whose runtime was initialised: the cores stay the parent's.
+bool in_bad_fork() noexcept;
+// Runs the initializer if needed. Throws its text.
+void initialize();
+
+// Owned cores; initialises.
+int device_count();
+// Owned cores, or the expected ones before initialisation; never claims when an expectation is set.
+int device_count_or_expected() noexcept;
+// Checked access; initialises. Throws on an index outside 0..count-1.
+Core& core(c10::DeviceIndex index);
+// "neuron:1 (NeuronCore 5)": process index and node numbering.
+std::string core_name(c10::DeviceIndex index);
+
+// Index of the core whose window holds the address, or -1.
+c10::DeviceIndex core_of_address(const void* address) noexcept;
+// The accessible address of a device address of `index`. Throws in a forked child.
+void* host_address(void* device_address, c10::DeviceIndex index);
+// Frees a block; a no-op in a forked child and for foreign addresses. A c10::DeleterFnPtr.
+void release_block(void* device_address) noexcept;
+
+// The calling thread's device.
+c10::DeviceIndex current_device() noexcept;
+void set_current_device(c10::DeviceIndex index);
+// Without any check: for noexcept callers that restore an earlier value.
+void restore_current_device(c10::DeviceIndex index) noexcept;
+
+// Models that hold cores; counted for `shutdown`.
+extern std::atomic<std::int64_t> loaded_models;
+
+// Makes `index` current for a scope; a negative index keeps the current device.
+class DeviceScope {
+ public:
+  explicit DeviceScope(c10::DeviceIndex index) : previous_(current_device()) {
+    if (index >= 0) set_current_device(index);
+  }
+  DeviceScope(const DeviceScope&) = delete;
+  DeviceScope& operator=(const DeviceScope&) = delete;
+  ~DeviceScope() { restore_current_device(previous_); }
+
+ private:
+  c10::DeviceIndex previous_;
+};
+
+}  // namespace neuronspan

@@ -1,0 +1,138 @@
+#include "placement.h"
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <tuple>
+#include <utility>
+
+#include <c10/util/ArrayRef.h>
+
+#include "check.h"
+
+namespace neuronspan::placement {
+
+namespace {
+
+struct State {
+  std::mutex mutex;
+  std::vector<std::int64_t> usage;
+  std::vector<std::int64_t> groups;
+  Request fallback;
+};
+
+// Never destroyed: models may be freed after static destructors would have run.
+State& state() {
+  static State* const instance = std::make_unique<State>().release();
+  return *instance;
+}
+
+void check_owned(std::int64_t first, std::int64_t count, std::int64_t cores) {
+  // The first core that does not exist is the one the real runtime names.
+  const std::int64_t missing = first >= cores ? first : cores;
+  TORCH_CHECK(first >= 0 && first + count <= cores, "Could not load the model status=2 message=Could not find VNC id ",
+              missing, ": the model was to be loaded on ", count, " NeuronCores from index ", first,
+              ", but this process owns ", cores, " (0 to ", cores - 1,
+              "). Give the process more cores (NEURON_RT_NUM_CORES, NEURON_RT_VISIBLE_CORES) or place it elsewhere");
+}
+
+// Of the candidate starts, the one whose busiest core is least used; then the least used in sum; then the lowest.
+int least_used(const std::vector<std::int64_t>& usage, const std::vector<int>& starts, int count) {
+  const auto load = [&](int start) {
+    const auto begin = usage.begin() + start;
+    return std::make_tuple(*std::max_element(begin, begin + count), std::accumulate(begin, begin + count, std::int64_t(0)), start);
+  };
+  return *std::min_element(starts.begin(), starts.end(), [&](int a, int b) { return load(a) < load(b); });
+}
+
+// Group starts that suit the model: groups it fits in, else (it spills over) every group from which enough cores follow.
+std::vector<int> group_starts(const std::vector<std::int64_t>& groups, int cores, int per_model) {
+  std::vector<int> fitting;
+  std::vector<int> spilling;
+  int start = 0;
+  for (const std::int64_t size : groups) {
+    if (size >= per_model) fitting.push_back(start);
+    if (start + per_model <= cores) spilling.push_back(start);
+    start += static_cast<int>(size);
+  }
+  return fitting.empty() ? spilling : fitting;
+}
+
+}  // namespace
+
+std::vector<CoreSpan> choose(const std::vector<std::int64_t>& usage, const std::vector<std::int64_t>& groups,
+                             const Request& request, int per_model) {
+  const auto cores = static_cast<int>(usage.size());
+  const std::int64_t wanted = request.count < 0 ? per_model : request.count;
+  TORCH_CHECK(wanted >= per_model, "Could not load the model status=2 message=the model needs ", per_model,
+              " NeuronCores, but nc_count=", request.count, " was asked for. Use nc_count=-1 or at least ", per_model);
+  check_owned(std::max<std::int64_t>(request.start, 0), wanted, cores);
+  const auto replicas = static_cast<int>(wanted / per_model);
+  const int count = replicas * per_model;
+  auto start = static_cast<int>(request.start);
+  if (request.start < 0) {
+    std::vector<int> starts;
+    if (request.is_default()) starts = group_starts(groups, cores, per_model);
+    if (starts.empty()) {
+      starts.resize(static_cast<std::size_t>(cores - count + 1));
+      std::iota(starts.begin(), starts.end(), 0);
+    }
+    start = least_used(usage, starts, count);
+  }
+  std::vector<CoreSpan> spans;
+  for (int replica = 0; replica < replicas; ++replica) spans.push_back({start + replica * per_model, per_model});
+  return spans;
+}
+
+Claim::Claim(const Request& request, int per_model) {
+  State& shared = state();
+  std::lock_guard<std::mutex> lock(shared.mutex);
+  replicas_ = choose(shared.usage, shared.groups, request.is_default() ? shared.fallback : request, per_model);
+  for (const CoreSpan& span : replicas_)
+    for (int index = span.first; index < span.first + span.count; ++index) ++shared.usage[index];
+}
+
+Claim::~Claim() {
+  State& shared = state();
+  std::lock_guard<std::mutex> lock(shared.mutex);
+  for (const CoreSpan& span : replicas_)
+    for (int index = span.first; index < span.first + span.count; ++index) --shared.usage[index];
+}
+
+void reset(int cores) {
+  State& shared = state();
+  std::lock_guard<std::mutex> lock(shared.mutex);
+  shared.usage.assign(static_cast<std::size_t>(cores), 0);
+  shared.groups.clear();
+}
+
+std::vector<std::int64_t> usage() {
+  State& shared = state();
+  std::lock_guard<std::mutex> lock(shared.mutex);
+  return shared.usage;
+}
+
+void set_groups(std::vector<std::int64_t> sizes) {
+  State& shared = state();
+  std::lock_guard<std::mutex> lock(shared.mutex);
+  const std::int64_t sum = std::accumulate(sizes.begin(), sizes.end(), std::int64_t(0));
+  const bool positive = std::all_of(sizes.begin(), sizes.end(), [](std::int64_t size) { return size > 0; });
+  TORCH_CHECK(positive && sum <= static_cast<std::int64_t>(shared.usage.size()), "NeuronCore groups must be positive and fit the ",
+              shared.usage.size(), " NeuronCores of this process, got ", c10::IntArrayRef(sizes));
+  shared.groups = std::move(sizes);
+}
+
+Request set_default(Request request) {
+  State& shared = state();
+  std::lock_guard<std::mutex> lock(shared.mutex);
+  return std::exchange(shared.fallback, request);
+}
+
+Request get_default() {
+  State& shared = state();
+  std::lock_guard<std::mutex> lock(shared.mutex);
+  return shared.fallback;
+}
+
+}  // namespace neuronspan::placement

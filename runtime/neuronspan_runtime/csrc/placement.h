@@ -1,0 +1,52 @@
+// Which NeuronCores a model gets: least used first, unless groups or an explicit default say otherwise.
+// Law: choosing and counting are one step, and a claim gives its counts back when it goes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace neuronspan::placement {
+
+// Consecutive cores of this process, numbered from 0.
+struct CoreSpan {
+  int first;
+  int count;
+};
+
+// What a caller asks for. start -1 = least used; count -1 = exactly what the model needs.
+struct Request {
+  std::int64_t start = -1;
+  std::int64_t count = -1;
+  bool is_default() const { return start < 0 && count < 0; }
+};
+
+// Pure: the spans of the replicas of a model that needs `per_model` cores, given each core's usage and the group sizes.
+// Throws with the text of the real runtime when a needed core is not owned.
+std::vector<CoreSpan> choose(const std::vector<std::int64_t>& usage, const std::vector<std::int64_t>& groups,
+                             const Request& request, int per_model);
+
+// The replicas of one loaded model; counts as one use of each of their cores while alive.
+class Claim {
+ public:
+  // Falls back to the process default when the request asks for nothing.
+  Claim(const Request& request, int per_model);
+  Claim(const Claim&) = delete;
+  Claim& operator=(const Claim&) = delete;
+  ~Claim();
+  const std::vector<CoreSpan>& replicas() const { return replicas_; }
+
+ private:
+  std::vector<CoreSpan> replicas_;
+};
+
+// Forgets usage and groups; called when cores are configured.
+void reset(int cores);
+std::vector<std::int64_t> usage();
+// Sizes of consecutive NeuronCore groups from core 0 on; empty = no groups. Their sum must not exceed the cores.
+void set_groups(std::vector<std::int64_t> sizes);
+// The process-wide default of later loads; returns the old one.
+Request set_default(Request request);
+Request get_default();
+
+}  // namespace neuronspan::placement
