@@ -1,0 +1,40 @@
+"""`neuronspan-runtime`: builds the C++ library of the device ahead of its first use, or says where it is."""
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from neuronspan_runtime import errors, extension
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status."""
+    parser = argparse.ArgumentParser(prog="neuronspan-runtime", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    build = commands.add_parser("build", help="build the library for the installed torch, unless it is built")
+    build.add_argument(
+        "--output",
+        type=pathlib.Path,
+        metavar="DIRECTORY",
+        help="keep it in DIRECTORY/<key>/ instead of the cache; an image uses the package's own lib/",
+    )
+    commands.add_parser("path", help="print the library that the first use would load, building it if needed")
+    options = parser.parse_args(arguments)
+    try:
+        print(_built(options.output) if options.command == "build" else extension.library())
+    except errors.LibraryUnavailable as error:
+        print(f"neuronspan-runtime: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _built(output: pathlib.Path | None) -> pathlib.Path:
+    if output is None:
+        return extension.library()
+    build = extension.installed_torch()
+    return extension.built_once(build, output / extension.key(build))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Makes torch know the device `neuron`, once per process. Nothing is claimed by it: that happens at first use."""
+
+import ctypes
+import pathlib
+import threading
+from collections.abc import Callable
+
+import torch
+from torch.utils import backend_registration
+
+from neuronspan_runtime import device_module, environment, errors, extension, hardware, runtime
+
+NAME = "neuron"
+MOST_CORES = 127
+"""torch counts devices in a signed byte."""
+
+_lock = threading.Lock()
+_Initializer = ctypes.CFUNCTYPE(ctypes.c_void_p)
+_loaded: list[pathlib.Path] = []  # the library, once it is loaded
+_callbacks: list[object] = []  # C++ holds bare pointers to them: kept for ever
+_problem = threading.local()  # the text that C++ reads after a failed start on this thread
+
+
+def register() -> None:
+    """Register the device, its operators and `torch.neuron`; a second call does nothing.
+
+    Raises LibraryUnavailable when the C++ library cannot be had, NeuronRuntimeError when another package has taken
+    torch's only place for a device of this kind.
+    """
+    with _lock:
+        if hasattr(torch, NAME):
+            return
+        library = extension.library()
+        try:
+            backend_registration.rename_privateuse1_backend(NAME)
+        except RuntimeError as error:
+            raise errors.NeuronRuntimeError(f"another package has torch's only free device type: {error}") from error
+        try:
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
+        except OSError as error:
+            raise errors.LibraryUnavailable(
+                f"{library} does not fit torch {torch.__version__}: {error}. Build one with `neuronspan-runtime build`"
+            ) from error
+        _loaded.append(library)
+        set_initializer(runtime.start)
+        torch.ops.neuron.set_expected_cores(_most_cores())
+        torch._register_device_module(NAME, device_module)  # type: ignore[no-untyped-call]  # noqa: SLF001 - torch documents it for device backends
+        backend_registration.generate_methods_for_privateuse1_backend(for_storage=True)
+
+
+def set_initializer(start: Callable[[], object]) -> None:
+    """Choose what the first use of the device calls. It must configure the device once, whatever thread calls it.
+
+    What it raises becomes the text of that use's RuntimeError, and the next use tries again.
+    """
+    callback = _Initializer(lambda: _started(start))
+    _callbacks.append(callback)
+    ctypes.CDLL(str(_loaded[0])).neuronspan_set_initializer(callback)
+
+
+def _started(start: Callable[[], object]) -> int | None:
+    """Call it for C++: None, or the address of the text that says what went wrong."""
+    try:
+        start()
+    except BaseException as error:  # noqa: BLE001 - nothing may be raised into C
+        _problem.text = ctypes.create_string_buffer((str(error) or repr(error)).encode())
+        return ctypes.addressof(_problem.text)
+    return None
+
+
+def _most_cores() -> int:
+    """Return how many cores this process could come to own, 0 when nobody can tell; it claims none."""
+    try:
+        settings = environment.read()
+        cores = settings.grant.count if settings.grant else hardware.find(settings).hardware.cores
+    except errors.NeuronRuntimeError:
+        return 0  # the first use says what is wrong
+    return min(cores, MOST_CORES)
