@@ -1,0 +1,105 @@
+"""The working state of one node in a planning pass: its ledger as it will be, and what else makes cores unusable.
+
+Law: nothing here decides; stages do.
+"""
+
+import dataclasses
+
+from neuronspan import grants, instance_types, ledger, spans
+from neuronspan_operator import neuron_nodes, nodes, plans, pods
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A node's draft at some point of the pass."""
+
+    ledger: ledger.Ledger
+    usage: nodes.Resources
+    reasons: int
+    version: int
+
+
+class NodeDraft:
+    """One node during a pass. Only nodes whose ledger can be read have a draft."""
+
+    def __init__(
+        self,
+        view: neuron_nodes.NeuronNodeView,
+        node: nodes.NodeView | None,
+        policy: plans.Policy,
+        hardware: instance_types.Hardware,
+        stored: ledger.Ledger,
+    ) -> None:
+        self.view = view
+        self.node = node
+        self.policy = policy
+        self.hardware = hardware
+        self.stored = stored
+        self.ledger = stored
+        self.why: list[str] = []
+        self.usage = nodes.NOTHING
+        self.blocked: list[spans.CoreSpan] = list(view.unhealthy)  # in no grant, and yet not to be given away
+        self.contested: set[str] = set()  # UIDs of pods whose granted cores somebody else holds
+        self.version = 0
+        self.ineligible = _ineligible(view, node)
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self.view.name
+
+    @property
+    def hostname(self) -> str:
+        """The value a pod's node selector needs."""
+        return self.name if self.node is None else self.node.hostname
+
+    def change(self, changed: ledger.Ledger, why: str) -> None:
+        """Replace the ledger; ``why`` is for the log and for people."""
+        self.ledger = changed
+        self.why.append(why)
+        self.version += 1
+
+    def block(self, span: spans.CoreSpan) -> None:
+        """Keep cores from being granted in this pass."""
+        self.blocked.append(span)
+        self.version += 1
+
+    def promise(self, pod: pods.PodView) -> None:
+        """Count a pod that runs, or will run, on this node."""
+        self.usage = nodes.with_pod(self.usage, pod)
+        self.version += 1
+
+    def checkpoint(self) -> "Checkpoint":
+        """Give what ``restore`` needs to undo later changes."""
+        return Checkpoint(self.ledger, self.usage, len(self.why), self.version)
+
+    def restore(self, checkpoint: "Checkpoint") -> None:
+        """Undo every grant since the checkpoint."""
+        if self.version == checkpoint.version:
+            return
+        self.ledger, self.usage = checkpoint.ledger, checkpoint.usage
+        del self.why[checkpoint.reasons :]
+        self.version += 1
+
+    def taken(self) -> tuple[spans.CoreSpan, ...]:
+        """Give every span that must not be granted."""
+        return (*self.ledger.taken(), *self.blocked)
+
+    def grants_of(self, uid: str) -> tuple[grants.Grant, ...]:
+        """Give the pod's grants here that are not being released."""
+        releasing = grants.GrantState.RELEASING
+        return tuple(grant for grant in self.ledger.of_pod(uid) if grant.state is not releasing)
+
+
+def _ineligible(view: neuron_nodes.NeuronNodeView, node: nodes.NodeView | None) -> str | None:
+    """Say why no pod at all can be granted cores here, in words that can be counted over nodes."""
+    if node is None or view.deleted:
+        return "gone"
+    unavailable = nodes.unavailable(node)
+    if unavailable is not None:
+        return unavailable
+    if not view.registered or not view.epoch:
+        return "whose device plugin has not registered"
+    if view.advertised != view.hardware:
+        return "whose device plugin does not advertise the hardware of its pool yet"
+    return None

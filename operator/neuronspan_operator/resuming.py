@@ -1,0 +1,103 @@
+"""Fourth stage: gated pods whose grants are stored already go on to their node, or the grants are revoked.
+
+Law: a grant of a gated pod is released only after a fence on the pod is visible: until then somebody else may be
+letting the pod go to that node at this very moment (see pods.fence_patch).
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from neuronspan import grants
+from neuronspan_operator import drafts, groups, node_drafts, nodes, plans, pods
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Stored:
+    """A pod's grants on one node, as they are stored."""
+
+    node: node_drafts.NodeDraft
+    grants: tuple[grants.Grant, ...]
+    doom: str  # why they cannot be used, "" when they can
+
+    @property
+    def since(self) -> str:
+        """When they were made."""
+        return min(grant.since for grant in self.grants)
+
+    @property
+    def fence(self) -> str:
+        """Their name for a fence."""
+        return pods.fence(self.node.name, self.since)
+
+
+def run(draft: drafts.Draft, pod_groups: Mapping[groups.Key, groups.Group]) -> None:
+    """Ungate or revoke every gated pod that has grants."""
+    usable: dict[str, _Stored] = {}
+    for uid in sorted(draft.holders):
+        pod = draft.snapshot.pods.get(uid)
+        if pod is None or not pod.gated or pod.deleted or pod.terminal:
+            continue
+        best = _best(draft, pod)
+        if best is not None:
+            usable[uid] = best
+            if pod.pod_group:
+                pod_groups[pod.namespace, pod.pod_group].granted.add(uid)
+    for uid, stored in usable.items():
+        pod = draft.snapshot.pods[uid]
+        _go_on(draft, pod, stored, pod_groups.get((pod.namespace, pod.pod_group)))
+
+
+def _best(draft: drafts.Draft, pod: pods.PodView) -> _Stored | None:
+    """Give the grants to go on with; without any, start to revoke those that cannot be used."""
+    found = [_Stored(node, granted, _doom(pod, node, granted)) for node, granted in draft.granted_on(pod)]
+    for stored in found:
+        if stored.fence in pod.revoked:
+            _release(draft, stored)
+    usable = [stored for stored in found if not stored.doom]
+    doomed = [stored for stored in found if stored.doom and stored.fence not in pod.revoked]
+    if doomed and not usable:  # while others are usable these stay: they end when the pod has left the gate
+        why = "; ".join(f"on {stored.node.name}: {stored.doom}" for stored in doomed)
+        draft.revoke(pod, (stored.fence for stored in doomed), f"Its grant is being taken back: {why}.")
+    return min(usable, key=lambda stored: (stored.since, stored.node.name), default=None)
+
+
+def _doom(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> str:
+    if node.node is None or node.ineligible:
+        return f"a node {node.ineligible}"
+    if pod.problems or not _serve(pod, node, granted):
+        return "the grant is not what the pod asks for"
+    if pod.uid in node.contested:
+        return "somebody else holds the cores"
+    if any(grant.span.overlaps(run) for grant in granted for run in node.view.unhealthy):
+        return "some of the cores are unhealthy"
+    repelled = nodes.repelled(pod, node.node)
+    return f"a node {repelled}" if repelled else ""
+
+
+def _serve(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> bool:
+    """Whether the grants are exactly what the pod asks for, today."""
+    wanted = {request.container: request for request in pod.requests}
+    return wanted.keys() == {grant.container for grant in granted} and all(
+        grant.resource == request.resource
+        and grant.span.count == request.cores_on(node.hardware)
+        and request.first in {None, grant.span.first}
+        and (grant.env, grant.group_sizes) == (request.env, request.group_sizes)
+        and grant.init_containers == request.init_containers
+        for grant in granted
+        for request in (wanted[grant.container],)
+    )
+
+
+def _release(draft: drafts.Draft, stored: _Stored) -> None:
+    for grant in stored.grants:
+        stored.node.change(stored.node.ledger.release(grant.key, draft.since), f"{grant} is released: it was revoked")
+
+
+def _go_on(draft: drafts.Draft, pod: pods.PodView, stored: _Stored, group: groups.Group | None) -> None:
+    if group is None or group.complete:
+        draft.let_go(pod, stored.node, stored.grants)
+    elif group.present < group.size:
+        draft.revoke(pod, [stored.fence], f"Its grant is being taken back: {group}.")
+    else:  # the other members are next; see granting
+        draft.resumable[pod.uid] = stored.fence
+        draft.waiting[pod.uid] = plans.Waiting("PodGroup", f"It has its cores and waits for the others of {group}.")

@@ -1,0 +1,182 @@
+"""Last stage: why each waiting pod has no cores, and what would make it fit.
+
+Law: no gated pod is left without a sentence; the sentence counts nodes per reason, as the scheduler's own does.
+"""
+
+import collections
+import dataclasses
+from collections.abc import Sequence
+
+from neuronspan import names, spans
+from neuronspan_operator import drafts, groups, node_choice, node_drafts, nodes, plans, pod_requests, pods, ways_out
+
+NO_NODES = "NoNeuronNodes"
+NEVER_FITS = "NeverFits"
+NO_NODE_MATCHES = "NoNodeMatches"
+NO_ROOM = "NoRoom"
+
+
+def refuse(draft: drafts.Draft) -> None:
+    """Explain the gated pods that cannot be considered at all; granting then leaves them out."""
+    going = {ungate.pod.uid for ungate in draft.ungates}
+    for uid in sorted(draft.snapshot.pods):
+        pod = draft.snapshot.pods[uid]
+        if not pod.gated or pod.deleted or pod.terminal or uid in draft.waiting or uid in going:
+            continue
+        refusal = _refusal(pod)
+        if refusal is not None:
+            draft.waiting[uid] = refusal
+            if refusal.reason == "InvalidRequest":
+                draft.notice(pod, refusal.reason, refusal.message)
+
+
+def _refusal(pod: pods.PodView) -> plans.Waiting | None:
+    if pod.problems:
+        return plans.Waiting("InvalidRequest", "; ".join(pod.problems))
+    if not pod.requests:
+        return plans.Waiting(
+            "NothingAsked",
+            f"the pod has the scheduling gate {names.SCHEDULING_GATE} and asks for no NeuronCores: "
+            f"set annotation {names.CORES_ANNOTATION}, or remove the gate",
+        )
+    if pod.unlimited:
+        return plans.Waiting(
+            "NotAdmitted",
+            f"container {drafts.listed(pod.unlimited)} asks for NeuronCores by annotation and has no limit, so "
+            "kubelet would give it none: the admission policy was not active when the pod was created; create the pod "
+            f"again, or write the limit {names.CORE_RESOURCE} yourself",
+        )
+    if pod.other_gates:
+        return plans.Waiting(
+            "OtherGates",
+            f"the pod also has scheduling gate {drafts.listed(pod.other_gates)}: it gets NeuronCores when that is gone",
+        )
+    return None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Verdict:
+    """Where pods with the same requests and constraints stand; it does not depend on their CPU and memory."""
+
+    reasons: collections.Counter[str]  # nodes per reason
+    matching: tuple[node_drafts.NodeDraft, ...]  # labels and taints suit
+    large_enough: tuple[node_drafts.NodeDraft, ...]  # and the hardware would do, were it empty
+    usable: tuple[node_drafts.NodeDraft, ...]  # and the node takes pods now
+    roomy: tuple[node_drafts.NodeDraft, ...]  # and has the cores free
+
+
+class Explainer:
+    """Explains unserved pods after everything else has been granted; similar pods share the work."""
+
+    def __init__(self, draft: drafts.Draft, placements: node_choice.Placements) -> None:
+        self._draft = draft
+        self._placements = placements
+        self._verdicts: dict[tuple[object, str], _Verdict] = {}
+        self._answers: dict[tuple[node_choice.Shape, frozenset[str]], plans.Waiting] = {}
+        self._empty: dict[tuple[object, ...], bool] = {}
+
+    def explain(self, pod: pods.PodView, group: groups.Group | None) -> None:
+        """Say why the pod waits."""
+        shape = node_choice.shape(pod)
+        key = shape, frozenset(self._draft.shunned(pod.uid))
+        answer = self._answers.get(key)
+        if answer is None:
+            answer = self._answers[key] = self._answer(pod, shape)
+        if group is not None and not group.complete:
+            answer = plans.Waiting(answer.reason, f"{group}, and all of them must fit at once. {answer.message}")
+        self._draft.waiting[pod.uid] = answer
+
+    def _answer(self, pod: pods.PodView, shape: node_choice.Shape) -> plans.Waiting:
+        wanted = drafts.listed(map(str, pod.requests))
+        total = len(self._draft.nodes) + len(self._draft.broken)
+        if not total:
+            message = f"{wanted}: there is no Neuron node; a NeuronPool has to select nodes that run the device plugin"
+            return plans.Waiting(NO_NODES, message)
+        verdict = self._verdict(pod, shape)
+        counted = f"{wanted}: 0/{total} Neuron nodes have room: {_counted(self._with_crowded(pod, verdict))}."
+        if not verdict.matching:
+            return plans.Waiting(NO_NODE_MATCHES, f"{counted} Change the pod's node selector, affinity or tolerations.")
+        if not verdict.large_enough:
+            return plans.Waiting(NEVER_FITS, _never(wanted, verdict.matching))
+        return plans.Waiting(NO_ROOM, f"{counted} {self._way_out(pod, verdict)}".rstrip())
+
+    def _verdict(self, pod: pods.PodView, shape: node_choice.Shape) -> _Verdict:
+        key = shape.requests, shape.constraints
+        if key not in self._verdicts:
+            self._verdicts[key] = self._judge(pod, shape)
+        return self._verdicts[key]
+
+    def _judge(self, pod: pods.PodView, shape: node_choice.Shape) -> _Verdict:
+        reasons = collections.Counter({"with an unreadable ledger": len(self._draft.broken)})
+        stages: tuple[list[node_drafts.NodeDraft], ...] = ([], [], [], [])
+        for node in self._draft.nodes.values():
+            reached, reason = self._progress(pod, shape, node)
+            for stage in stages[:reached]:
+                stage.append(node)
+            reasons[reason] += bool(reason)
+        return _Verdict(+reasons, *map(tuple, stages))
+
+    def _progress(self, pod: pods.PodView, shape: node_choice.Shape, node: node_drafts.NodeDraft) -> tuple[int, str]:
+        """Give how many of the four hurdles of a Verdict the node takes, and the reason why not the next."""
+        repelled = "gone" if node.node is None else nodes.repelled(pod, node.node)
+        if repelled is not None:
+            return 0, repelled
+        if not self._holds_when_empty(pod, shape, node):
+            return 1, f"too small ({node.hardware.cores} NeuronCores)"
+        if node.ineligible is not None:
+            return 2, node.ineligible
+        if self._placements.on(node, pod.requests, shape) is None:
+            return 3, _lacking(pod)
+        return 4, ""
+
+    def _holds_when_empty(self, pod: pods.PodView, shape: node_choice.Shape, node: node_drafts.NodeDraft) -> bool:
+        key = node.hardware, node.policy.align, shape.requests
+        if key not in self._empty:
+            self._empty[key] = ways_out.fits(node, pod.requests, ())
+        return self._empty[key]
+
+    def _with_crowded(self, pod: pods.PodView, verdict: _Verdict) -> collections.Counter[str]:
+        """Give the reasons, with those why not even the nodes that have the cores free would do."""
+        reasons = verdict.reasons.copy()
+        shunned = self._draft.shunned(pod.uid)
+        for node in verdict.roomy:
+            reason = None if node.node is None else nodes.crowded(pod, node.node, node.usage)
+            if reason is None:
+                winding_up = "where an earlier grant of this pod is still being wound up"
+                reason = winding_up if node.name in shunned else "with room for this pod alone"
+            reasons[reason] += 1
+        return reasons
+
+    @staticmethod
+    def _way_out(pod: pods.PodView, verdict: _Verdict) -> str:
+        if verdict.roomy:
+            return f"The NeuronCores are free on {drafts.listed(node.name for node in verdict.roomy)}."
+        if not verdict.usable:
+            return f"It would fit on {drafts.listed(node.name for node in verdict.large_enough)}, could that be used."
+        return ways_out.sentence(verdict.usable, pod.requests)
+
+
+def _counted(reasons: collections.Counter[str]) -> str:
+    return ", ".join(
+        f"{count} {reason}" for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    )
+
+
+def _never(wanted: str, matching: Sequence[node_drafts.NodeDraft]) -> str:
+    largest = max(matching, key=lambda node: (node.hardware.cores, node.name))
+    return (
+        f"{wanted}: no Neuron node the pod may use could hold that, even if it were empty. The largest, {largest.name} "
+        f"({largest.hardware.instance_type}), has {largest.hardware.cores} NeuronCores on {largest.hardware.devices} "
+        "devices: ask for less in one pod, or add a larger node."
+    )
+
+
+def _lacking(pod: pods.PodView) -> str:
+    if len(pod.requests) > 1:
+        return "without free runs of NeuronCores for all containers together"
+    (request,) = pod.requests
+    if request.first is not None:
+        return f"where cores {spans.CoreSpan(request.first, request.count)} are not all free"
+    if request.devices:
+        return f"without {pod_requests.amount(request.resource, request.count)} free side by side"
+    return f"without {request.count} contiguous free NeuronCores"
