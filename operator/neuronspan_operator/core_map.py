@@ -2,6 +2,8 @@
 
 import colorsys
 import dataclasses
+import io
+import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -121,3 +123,12 @@ def render(nodes: Iterable[Node]) -> console.Group:
     if marks:
         parts.append(_legend_table(ordered, marks))
     return console.Group(*parts)
+
+
+def to_svg(picture: console.Group, *, width: int) -> str:
+    """Return the picture as an SVG, `width` characters wide, that fetches no font or style from elsewhere."""
+    screen = console.Console(
+        record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor"
+    )
+    screen.print(picture)
+    return re.sub(r"@font-face \{.*?\}\s*", "", screen.export_svg(title="kubectl neuron map"), flags=re.DOTALL)

@@ -1,0 +1,153 @@
+"""``kubectl neuron``: the core map, and why a pod waits. Reads the cluster, writes nothing.
+
+The reason is the planner's own: the same function that grants cores is run on what was just read.
+"""
+
+import asyncio
+import dataclasses
+import datetime as dt
+import itertools
+import pathlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+from rich import console
+
+from neuronspan_operator import core_map, errors, kube, nodes, planning, plans, pods, pools, resources
+
+_PAGE = 500
+"""Objects per list call, as the API server's own clients ask for."""
+_SVG_WIDTH = 120
+
+Answer = TypeVar("Answer")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """What the commands need of a cluster, read once."""
+
+    snapshot: plans.Snapshot
+
+    def pod(self, namespace: str, name: str) -> pods.PodView:
+        """Find a pod; raises click.ClickException when there is none of this name that asks for NeuronCores."""
+        for pod in self.snapshot.pods.values():
+            if (pod.namespace, pod.name) == (namespace, name):
+                return pod
+        raise click.ClickException(
+            f"no pod {name} in namespace {namespace}: give its namespace with -n, or see `kubectl get pods -A`"
+        )
+
+    def map_nodes(self) -> list[core_map.Node]:
+        """Give the nodes as the map draws them."""
+        return [
+            core_map.Node(view.name, view.hardware, view.ledger, frozenset(itertools.chain(*view.unhealthy)))
+            for view in self.snapshot.neuron_nodes.values()
+            if view.hardware is not None and view.ledger is not None
+        ]
+
+
+async def _everything(client: kube.Client, resource: resources.Resource) -> list[Mapping[str, Any]]:
+    """List a collection page by page."""
+    found: list[Mapping[str, Any]] = []
+    continuation = ""
+    while True:
+        page = await client.list_page(resource, limit=_PAGE, continuation=continuation)
+        found += page["items"]
+        continuation = page["metadata"].get("continue", "")
+        if not continuation:
+            return found
+
+
+async def read_cluster(client: kube.Client) -> Cluster:
+    """Read pods, nodes, NeuronNodes and NeuronPools."""
+    members = [pools.read_member(item) for item in await _everything(client, resources.NEURON_NODES)]
+    by_name = {member.view.name: member for member in members}
+    known_pools = {pool.name: pool for pool in map(pools.read, await _everything(client, resources.NEURON_POOLS))}
+    snapshot = plans.Snapshot(
+        pods={pod.uid: pod for pod in map(pods.read, await _everything(client, resources.PODS))},
+        nodes={node.name: node for node in map(nodes.read, await _everything(client, resources.NODES))},
+        neuron_nodes={name: member.view for name, member in by_name.items()},
+        policies=pools.policies(known_pools, by_name),
+    )
+    return Cluster(snapshot)
+
+
+def explanation(cluster: Cluster, pod: pods.PodView, now: dt.datetime) -> str:
+    """Say in words where a pod stands: its problems, why it waits, or which cores it has and how far it is."""
+    who = f"pod {pod.namespace}/{pod.name}"
+    if pod.problems:
+        return f"{who} can get no cores: " + "; ".join(pod.problems)
+    if not pod.requests:
+        return f"{who} asks for no NeuronCores"
+    granted = [
+        f"container {grant.container}: cores {grant.span} of node {view.name} ({grant.state.value} since {grant.since})"
+        for view in cluster.snapshot.neuron_nodes.values()
+        if view.ledger is not None
+        for grant in view.ledger.of_pod(pod.uid)
+    ]
+    if granted:
+        return f"{who} is {pod.phase}; " + "; ".join(granted)
+    waiting = planning.plan(cluster.snapshot, now).waiting.get(pod.uid)
+    if waiting is None:
+        return f"{who} fits now; the operator grants its cores at its next pass"
+    return f"{who} waits ({waiting.reason}): {waiting.message}"
+
+
+def _run(kubeconfig: str, ask: Callable[[Cluster], Answer]) -> Answer:
+    async def work() -> Answer:
+        client = await kube.connect(kubeconfig)
+        async with client:
+            return ask(await read_cluster(client))
+
+    coroutine: Awaitable[Answer] = work()
+    try:
+        return asyncio.run(coroutine)  # type: ignore[arg-type]  # a coroutine, typed as what the caller may rely on
+    except errors.NotFound as error:
+        raise click.ClickException("the cluster knows no NeuronNodes: install the chart first") from error
+    except errors.OperatorError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--kubeconfig",
+    envvar="KUBECONFIG",
+    default=lambda: str(pathlib.Path.home() / ".kube" / "config"),
+    help="kubeconfig file; default $KUBECONFIG, then ~/.kube/config",
+)
+@click.pass_context
+def main(context: click.Context, kubeconfig: str) -> None:
+    """Look at NeuronCores: who has which, and why a pod waits."""
+    context.obj = kubeconfig
+
+
+@main.command("map")
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="also write the map as an SVG")
+@click.pass_obj
+def show_map(kubeconfig: str, svg: pathlib.Path | None) -> None:
+    """Draw every node, device and core with its owner."""
+    found = _run(kubeconfig, Cluster.map_nodes)
+    if not found:
+        raise click.ClickException(
+            "no NeuronNode has a hardware profile: is a NeuronPool's nodeSelector matching a node? "
+            "`kubectl get neuronpools` shows how many nodes each has"
+        )
+    picture = core_map.render(found)
+    console.Console().print(picture)
+    if svg is not None:
+        svg.write_text(core_map.to_svg(picture, width=_SVG_WIDTH), encoding="utf-8")
+
+
+@main.command()
+@click.argument("pod")
+@click.option("-n", "--namespace", default="default", show_default=True, help="the pod's namespace")
+@click.pass_obj
+def explain(kubeconfig: str, pod: str, namespace: str) -> None:
+    """Say which cores POD has, or why it has none and what would make it fit."""
+    now = dt.datetime.now(dt.UTC)
+    click.echo(_run(kubeconfig, lambda cluster: explanation(cluster, cluster.pod(namespace, pod), now)))
+
+
+if __name__ == "__main__":
+    main()
