@@ -1,0 +1,127 @@
+"""Whether any process of a pod is left on the node, by the pod's control group.
+
+Law: reads only, needs no privilege, and never says "none left" when it could not look. Works with cgroup v1 and v2,
+with cgroupfs names (kubepods/burstable/pod<uid>) and with systemd names, where the UID has underscores
+(kubepods-burstable-pod<uid>.slice), wherever the tree of pods hangs: a kind node has it nested in its container's.
+"""
+
+import errno
+import os
+import pathlib
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+_PODS_ROOT = re.compile(r"(?:.*-)?kubepods(?:\.slice)?")
+_QOS_CLASS = re.compile(r"(?:.*-)?(?:burstable|besteffort)(?:\.slice)?")  # guaranteed pods have no level of their own
+_POD = re.compile(r"(?:.*-)?pod(?P<uid>[0-9a-zA-Z_-]+?)(?:\.slice)?")
+_V1_HIERARCHIES = ("pids", "memory", "cpu", "systemd")  # a process is in every hierarchy: one is enough
+_DEPTH = 10  # levels searched for kubepods; rootless kind nests it nine deep
+_PROCESSES = "cgroup.procs"
+
+
+class PodProcesses:
+    """The control groups below one mounted cgroup root, usually /sys/fs/cgroup."""
+
+    def __init__(self, root: pathlib.Path) -> None:
+        self._root = root
+        self._trees: tuple[pathlib.Path, ...] = ()
+
+    def visible(self) -> bool:
+        """Whether the tree of pods was found at all; without it nothing can be said about any pod."""
+        if not self._trees or not all(tree.is_dir() for tree in self._trees):
+            self._trees = _trees_of_pods(self._root)
+        return bool(self._trees)
+
+    def look(self, pod_uids: Collection[str]) -> dict[str, bool | None]:
+        """Say of each pod whether a process of it is left: False is proof that none is, None means we cannot see."""
+        if not self.visible():
+            return dict.fromkeys(pod_uids)
+        try:
+            groups = _groups_of(self._trees, {_spelling(each): each for each in pod_uids})
+        except OSError:
+            return dict.fromkeys(pod_uids)
+        return {each: _any_process(groups.get(each, ())) for each in pod_uids}
+
+
+def _trees_of_pods(root: pathlib.Path) -> tuple[pathlib.Path, ...]:
+    hierarchies = [root / name for name in _V1_HIERARCHIES if (root / name).is_dir()]
+    for start in hierarchies or [root]:
+        found = tuple(_search(start, _DEPTH))
+        if found:
+            return found
+    return ()
+
+
+def _search(folder: pathlib.Path, depth: int) -> Iterator[pathlib.Path]:
+    for child in _folders(folder):
+        if _PODS_ROOT.fullmatch(child.name):
+            yield child
+        elif depth:
+            yield from _search(child, depth - 1)
+
+
+def _folders(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Give the child groups; a group that ended meanwhile, or may not be read, has none."""
+    try:
+        with os.scandir(folder) as entries:
+            return [folder / each.name for each in entries if each.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+
+
+def _groups_of(trees: Iterable[pathlib.Path], wanted: Mapping[str, str]) -> dict[str, list[pathlib.Path]]:
+    """Give the groups of the wanted pods in one walk; raises OSError when a level above the pods cannot be read."""
+    groups: dict[str, list[pathlib.Path]] = {}
+    for group in _candidates(trees):
+        found = _POD.fullmatch(group.name)
+        uid = found and wanted.get(_spelling(found["uid"]))
+        if uid:
+            groups.setdefault(uid, []).append(group)
+    return groups
+
+
+def _candidates(trees: Iterable[pathlib.Path]) -> Iterator[pathlib.Path]:
+    for tree in trees:
+        for child in _strict_folders(tree):
+            if _QOS_CLASS.fullmatch(child.name):
+                yield from _strict_folders(child)
+            else:
+                yield child
+
+
+def _spelling(pod_uid: str) -> str:
+    return pod_uid.replace("_", "-")
+
+
+def _any_process(groups: Iterable[pathlib.Path]) -> bool | None:
+    try:
+        return any(_has_process(each) for each in groups)
+    except OSError:
+        return None
+
+
+def _strict_folders(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Like ``_folders``, but only a group that ended meanwhile counts as empty; other trouble is the caller's."""
+    try:
+        with os.scandir(folder) as entries:
+            return [folder / each.name for each in entries if each.is_dir(follow_symlinks=False)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _has_process(group: pathlib.Path) -> bool:
+    """Whether the group or one below it lists a process; foreign PIDs read as 0, so lines are counted, not numbers."""
+    if _lists_process(group / _PROCESSES):
+        return True
+    return any(_has_process(child) for child in _strict_folders(group))
+
+
+def _lists_process(path: pathlib.Path) -> bool:
+    try:
+        return bool(path.read_bytes().strip())
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENODEV}:  # the group ended while we looked
+            return False
+        if error.errno == errno.EOPNOTSUPP:  # threaded group (v2): its processes are listed by the group above
+            return False
+        raise

@@ -1,0 +1,33 @@
+"""Writes files so that a reader or a crash sees the old content or the new one, never a part.
+
+Law: temporary file in the same folder, fsync, rename, fsync of the folder.
+"""
+
+import os
+import pathlib
+
+
+def write_atomically(path: pathlib.Path, content: bytes, mode: int) -> None:
+    """Replace the file's content; raises OSError and leaves the old content then."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        _write(temporary, content, mode)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _write(path: pathlib.Path, content: bytes, mode: int) -> None:
+    path.unlink(missing_ok=True)  # left by a process with our PID that died in the middle
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        os.fchmod(file.fileno(), mode)  # exactly this mode, whatever the umask
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,214 @@
+"""The plugin's own record of who holds which cores: made at Allocate, completed from what kubelet and the node say.
+
+Law: a holding outlives kubelet's memory of it for as long as a process of its pod lives, because kubelet forgets
+a force-deleted pod at once (kubernetes#141471) and would give its cores away under running processes.
+"""
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Self
+
+from neuronspan import grants, ledger, spans
+
+FRESH_SECONDS = 60.0
+"""How long a container may take from Allocate to its pod's first process: the sandbox waits for the network plugin."""
+
+Alive = Callable[[str], bool | None]
+"""Pod UID -> whether a process of it is left; None when that cannot be seen."""
+
+ACTIVE = frozenset({grants.GrantState.GRANTED, grants.GrantState.CONFIRMED})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Placed:
+    """An entry of kubelet's checkpoint whose IDs are one run of cores."""
+
+    pod_uid: str
+    container: str
+    resource: str
+    span: spans.CoreSpan
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Holding:
+    """One container's cores. Who the container is stays "" until kubelet's record or a grant tells."""
+
+    resource: str
+    span: spans.CoreSpan
+    since: float  # seconds since the boot: when Allocate answered
+    pod_uid: str = ""
+    namespace: str = ""
+    pod: str = ""
+    container: str = ""
+    certain: bool = False  # kubelet's record says who it is; before, the grant we steered to does
+    started: bool = False  # a process of the pod has been seen
+    verified: bool = False  # ledger, kubelet and this record agreed when a container of it started
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the form stored in the checkpoint."""
+        return {
+            "resource": self.resource,
+            "first": self.span.first,
+            "count": self.span.count,
+            "since": self.since,
+            "podUID": self.pod_uid,
+            "namespace": self.namespace,
+            "pod": self.pod,
+            "container": self.container,
+            "certain": self.certain,
+            "started": self.started,
+            "verified": self.verified,
+        }
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Self:
+        """Read the form of ``to_dict``; raises KeyError, TypeError or ValueError."""
+        return cls(
+            resource=str(raw["resource"]),
+            span=spans.CoreSpan(raw["first"], raw["count"]),
+            since=float(raw["since"]),
+            pod_uid=str(raw["podUID"]),
+            namespace=str(raw["namespace"]),
+            pod=str(raw["pod"]),
+            container=str(raw["container"]),
+            certain=bool(raw["certain"]),
+            started=bool(raw["started"]),
+            verified=bool(raw["verified"]),
+        )
+
+    def __str__(self) -> str:
+        who = f"{self.namespace}/{self.pod}" if self.pod else f"pod {self.pod_uid or '(not known yet)'}"
+        return f"{who}[{self.container or '?'}] {self.span}"
+
+
+Holdings = tuple[Holding, ...]
+
+
+def allocated(current: Holdings, new: Holding) -> Holdings:
+    """Enter what Allocate just gave away; a container that is given devices again has only the new ones."""
+    return (*(each for each in current if not _replaces(new, each)), new)
+
+
+def overlapping(current: Iterable[Holding], span: spans.CoreSpan) -> Iterator[Holding]:
+    """Give the holdings that share a core with the span."""
+    return (each for each in current if each.span.overlaps(span))
+
+
+def is_recent(holding: Holding, now: float) -> bool:
+    """Whether its first process may still be on its way; a record from before a reboot lies in the future."""
+    return 0 <= now - holding.since <= FRESH_SECONDS
+
+
+def reconciled(
+    current: Holdings, placed: Sequence[Placed] | None, book: ledger.Ledger | None, alive: Alive, now: float
+) -> Holdings:
+    """Complete the record from kubelet's checkpoint (None: unreadable), the ledger and the pods' processes.
+
+    Identifies holdings, notes first processes, takes in what kubelet knows and we do not, and drops what is over.
+    """
+    listed = placed or ()
+    known = tuple(_completed(each, book, alive) for each in _identified(current, listed))
+    containers = {_container(each) for each in known}
+    unknown = (each for each in listed if _container(each) not in containers)
+    found = (_completed(_recorded(Holding(each.resource, each.span, now), each), book, alive) for each in unknown)
+    return (
+        *(each for each in known if _is_kept(each, listed, book, alive) or _is_fresh(each, book, now)),
+        *(each for each in found if _is_kept(each, listed, book, alive)),
+    )
+
+
+def named(current: Holdings, by_place: Mapping[tuple[str, spans.CoreSpan], tuple[str, str, str]]) -> Holdings:
+    """Enter pod names learnt from PodResources: (resource, span) -> (namespace, pod, container)."""
+    return tuple(_named(each, by_place.get((each.resource, each.span))) for each in current)
+
+
+def verified(current: Holdings, resource: str, span: spans.CoreSpan, pod_uid: str) -> Holdings:
+    """Note that a container of this pod was let start on these cores."""
+    return tuple(
+        dataclasses.replace(each, verified=True)
+        if (each.resource, each.span, each.pod_uid) == (resource, span, pod_uid)
+        else each
+        for each in current
+    )
+
+
+def _replaces(new: Holding, old: Holding) -> bool:
+    if new.pod_uid:
+        return _container(old) == _container(new)
+    return not old.pod_uid and (old.resource, old.span) == (new.resource, new.span)
+
+
+def _container(entry: Placed | Holding) -> tuple[str, str, str]:
+    return entry.pod_uid, entry.container, entry.resource
+
+
+def _identified(current: Holdings, placed: Sequence[Placed]) -> Holdings:
+    """Let kubelet's record say whose the cores of each holding are; what it does not mention stays as it is."""
+    claimed = {_container(each) for each in current if each.certain}
+    known: list[Holding] = []
+    for holding in current:
+        entry = _entry_of(holding, placed) if holding.certain else _entry_at(holding, placed, claimed)
+        if entry is not None:
+            claimed.add(_container(entry))
+        known.append(holding if entry is None else _recorded(holding, entry))
+    return tuple(known)
+
+
+def _entry_of(holding: Holding, placed: Sequence[Placed]) -> Placed | None:
+    return next((each for each in placed if _container(each) == _container(holding)), None)
+
+
+def _entry_at(holding: Holding, placed: Sequence[Placed], claimed: Collection[tuple[str, str, str]]) -> Placed | None:
+    """Give the entry for the holding's cores: that of the container we expect if it is there, else another's."""
+    place = (holding.resource, holding.span)
+    fitting = [each for each in placed if (each.resource, each.span) == place and _container(each) not in claimed]
+    return min(fitting, key=lambda each: _container(each) != _container(holding), default=None)
+
+
+def _recorded(holding: Holding, entry: Placed) -> Holding:
+    """Give the holding as kubelet recorded it; what was known of another pod or other cores is forgotten."""
+    if entry.pod_uid != holding.pod_uid:
+        holding = dataclasses.replace(holding, namespace="", pod="", started=False, verified=False)
+    verified = holding.verified and entry.span == holding.span
+    return dataclasses.replace(
+        holding, pod_uid=entry.pod_uid, container=entry.container, span=entry.span, certain=True, verified=verified
+    )
+
+
+def _completed(holding: Holding, book: ledger.Ledger | None, alive: Alive) -> Holding:
+    if not holding.pod_uid:
+        return holding
+    if book is not None and not holding.pod:
+        grant = next(iter(book.of_pod(holding.pod_uid)), None)
+        if grant is not None:
+            holding = dataclasses.replace(holding, namespace=grant.namespace, pod=grant.pod)
+    if not holding.started and alive(holding.pod_uid):
+        holding = dataclasses.replace(holding, started=True)
+    return holding
+
+
+def _is_kept(holding: Holding, placed: Sequence[Placed], book: ledger.Ledger | None, alive: Alive) -> bool:
+    lives = alive(holding.pod_uid) if holding.pod_uid else False
+    if lives:
+        return True
+    if lives is None or book is None:  # no proof that it is over: keep what kubelet or the ledger still knows
+        return bool(_states(holding, book)) or _entry_of(holding, placed) is not None
+    return bool(_states(holding, book) & ACTIVE)
+
+
+def _is_fresh(holding: Holding, book: ledger.Ledger | None, now: float) -> bool:
+    releasing = grants.GrantState.RELEASING in _states(holding, book)
+    return not holding.started and not releasing and is_recent(holding, now)
+
+
+def _states(holding: Holding, book: ledger.Ledger | None) -> frozenset[grants.GrantState]:
+    if book is None or not holding.pod_uid:
+        return frozenset()
+    return frozenset(grant.state for grant in book.of_pod(holding.pod_uid))
+
+
+def _named(holding: Holding, name: tuple[str, str, str] | None) -> Holding:
+    if name is None or holding.pod:
+        return holding
+    namespace, pod, container = name
+    return dataclasses.replace(holding, namespace=namespace, pod=pod, container=holding.container or container)
