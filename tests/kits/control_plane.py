@@ -116,7 +116,15 @@ class ControlPlane:
         with api_client.Client(self.url, self.authority, ADMIN_TOKEN) as client:
             query = "?fieldManager=tests&force=true"
             client.patch(f"{_CRD_PATH}/{name}{query}", manifest, api_client.APPLY_PATCH)
-            _wait_for(lambda: _established(client.get(f"{_CRD_PATH}/{name}")), f"CRD {name} to be served")
+            _wait_for(lambda: _established(client.get(f"{_CRD_PATH}/{name}")), f"CRD {name} to be established")
+            spec = manifest["spec"]
+            collections = [
+                f"/apis/{spec['group']}/{each['name']}/{spec['names']['plural']}" for each in spec["versions"]
+            ]
+            for path in collections:  # established, and yet "storage is (re)initializing" for a moment
+                _wait_for(
+                    lambda path=path: client.request("GET", path).status == http.HTTPStatus.OK, f"answer at {path}"
+                )
 
     def pause(self) -> None:
         """Freeze the API server: connections stay open and nothing answers."""
