@@ -4,6 +4,7 @@
 OperatorError
 ├── InvalidSettings    flags or environment; names every problem at once
 ├── LoginFailed        no usable kubeconfig or service account
+├── PartEnded          a part of the process ended that should run for ever
 └── KubernetesError    the API server's answer to one call
     ├── Invalid        400, 422: the object or the patch is refused; also a JSON patch whose test fails
     ├── Forbidden      401, 403
@@ -27,6 +28,10 @@ class InvalidSettings(OperatorError):
 
 class LoginFailed(OperatorError):
     """There are no credentials for an API server."""
+
+
+class PartEnded(OperatorError):
+    """A part of the process that should run for ever has ended; its own error is the cause."""
 
 
 class KubernetesError(OperatorError):

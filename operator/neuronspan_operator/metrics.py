@@ -73,15 +73,28 @@ class Metrics:
         )
         self.ungates = prometheus_client.Counter(
             "neuronspan_ungates",
-            "Pods let through to the scheduler: ungated, gone, refused, failed.",
+            "Pods let through to the scheduler: done, stale (the pod changed meanwhile), gone, refused, failed, held "
+            "(left alone after a failure).",
             ["outcome"],
             registry=registry,
         )
+        self.pod_patches = prometheus_client.Counter(
+            "neuronspan_pod_patches", "Other patches of pods, by the same outcomes.", ["outcome"], registry=registry
+        )
+        self.drift = prometheus_client.Counter(
+            "neuronspan_drift",
+            "Disagreements of ledger and node, counted when they appear.",
+            ["kind"],
+            registry=registry,
+        )
         self.evictions = prometheus_client.Counter(
-            "neuronspan_evictions", "Evictions of pods that lost their cores.", ["outcome"], registry=registry
+            "neuronspan_evictions", "Evictions: evicted, gone, failed.", ["outcome"], registry=registry
         )
         self.events = prometheus_client.Counter(
-            "neuronspan_events", "Kubernetes Events posted: created, updated, failed.", ["outcome"], registry=registry
+            "neuronspan_events",
+            "Kubernetes Events: created, updated, repeated, failed.",
+            ["outcome"],
+            registry=registry,
         )
         self.planning = prometheus_client.Histogram(
             "neuronspan_plan_seconds", "Time to decide one plan.", buckets=_PLAN_BUCKETS, registry=registry

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from neuronspan import errors as domain_errors
-from neuronspan_operator import backoff, errors, metrics, resources
+from neuronspan_operator import backoff, errors, expectations, metrics, resources
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +98,7 @@ class WatchCache(Generic[T]):
         self._pace = pace or Pace()
         self._items: dict[str, T] = {}
         self._version = ""
+        self._advanced = asyncio.Event()
 
     @property
     def items(self) -> Mapping[str, T]:
@@ -108,6 +109,11 @@ class WatchCache(Generic[T]):
     def is_synced(self) -> bool:
         """Whether everything was listed at least once."""
         return self.synced.is_set()
+
+    async def reached(self, version: str) -> None:
+        """Wait until the cache is not older than this resourceVersion of one of its objects."""
+        while expectations.is_older(self._version, version, ""):
+            await self._advanced.wait()
 
     async def run(self) -> None:
         """Mirror for ever; troubles are logged and tried again."""
@@ -138,12 +144,13 @@ class WatchCache(Generic[T]):
             for manifest in page.get("items") or ():
                 seen.add(self._key_of(manifest))
                 self._put(manifest)
-            self._version = page["metadata"]["resourceVersion"]
+            version = page["metadata"]["resourceVersion"]
             continuation = page["metadata"].get("continue") or ""
             if not continuation:
                 break
         for ghost in self._items.keys() - seen:
             self._drop(ghost)
+        self._advance(version)
         self.synced.set()
 
     # --- watch ---------------------------------------------------------------------------------------------------
@@ -190,7 +197,12 @@ class WatchCache(Generic[T]):
             self._put(manifest)
         elif event["type"] == "DELETED":
             self._drop(self._key_of(manifest))
-        self._version = manifest["metadata"]["resourceVersion"]  # a BOOKMARK carries nothing else
+        self._advance(manifest["metadata"]["resourceVersion"])  # a BOOKMARK carries nothing else
+
+    def _advance(self, version: str) -> None:
+        self._version = version
+        self._advanced.set()
+        self._advanced = asyncio.Event()
 
     # --- items ---------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,117 @@
+"""The operator process: its parts, in which order they start and stop.
+
+Law: caches and probes run in every process, what writes only in the leader. A part that ends by itself ends the
+process; Kubernetes starts a new one, which takes up what is half done.
+"""
+
+import asyncio
+import datetime as dt
+import logging
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from neuronspan_operator import (
+    config,
+    elector,
+    handlers,
+    kube,
+    metrics,
+    parts,
+    pool_keeper,
+    probe,
+    reconciler,
+    recorder,
+    watch_cache,
+    world,
+)
+
+logger = logging.getLogger(__name__)
+
+_SIGNALS = signal.SIGTERM, signal.SIGINT
+_LOST_LEADERSHIP = 1
+
+
+def now() -> dt.datetime:
+    """Give the time of day."""
+    return dt.datetime.now(dt.UTC)
+
+
+class Application:
+    """One operator process. Setting ``stop`` ends it; ``end_process`` is called when leadership is lost."""
+
+    def __init__(self, settings: config.Settings, *, end_process: Callable[[int], Any] = os._exit) -> None:
+        self.stop = asyncio.Event()
+        self.measures = metrics.Metrics()
+        self.port = 0
+        self._settings = settings
+        self._end_process = end_process
+
+    async def run(self) -> None:
+        """Run until ``stop`` or a signal; raises OperatorError when a part ends by itself."""
+        settings = self._settings
+        self._listen_to_signals()
+        async with await kube.connect(settings.kubeconfig, call_seconds=settings.call_seconds) as client:
+            known = world.World(client, self.measures, watch_cache.Pace(relist_seconds=settings.relist_seconds))
+            pages = probe.application(known.readiness, self.measures.text)
+            async with probe.serving(pages, settings.port) as self.port:
+                logger.info("serving /livez, /readyz and /metrics on port %d", self.port)
+                candidate = self._candidate(client) if settings.leader_election else None
+                try:
+                    async with parts.Parts(self.stop) as running:
+                        running.start("caches", known.run())
+                        if await self._elected(candidate, running):
+                            await self._lead(client, known, running)
+                finally:
+                    if candidate is not None:
+                        await candidate.release()
+
+    def _candidate(self, client: kube.Client) -> elector.Elector:
+        settings = self._settings
+        candidacy = elector.Candidacy(
+            settings.namespace,
+            settings.lease_name,
+            settings.identity,
+            settings.lease_seconds,
+            settings.renew_seconds,
+            settings.retry_seconds,
+        )
+        return elector.Elector(client, candidacy, on_lost=self._lost, now=now)
+
+    def _lost(self) -> None:
+        """End at once: whatever this process still does, another one may be doing too."""
+        self._end_process(_LOST_LEADERSHIP)
+
+    async def _elected(self, candidate: elector.Elector | None, running: parts.Parts) -> bool:
+        """Wait for leadership and keep it up; False when ``stop`` came first."""
+        if candidate is not None:
+            if not await running.finish(candidate.acquire()):
+                return False
+            running.start("election", candidate.keep())
+        self.measures.leader.set(1)
+        return True
+
+    async def _lead(self, client: kube.Client, known: world.World, running: parts.Parts) -> None:
+        """Run everything that writes."""
+        settings = self._settings
+        keeper = pool_keeper.PoolKeeper(
+            client, known, core_numbering=settings.core_numbering, writers=settings.writers, now=now
+        )
+        events = recorder.Recorder(client, self.measures, instance=settings.identity, now=now)
+        tempo = reconciler.Tempo(settings.debounce_seconds, settings.writers)
+        granting = reconciler.Reconciler(client, known, events, self.measures, now=now, tempo=tempo)
+        ready, stop_kopf = asyncio.Event(), asyncio.Event()
+        # when kopf ends it ends every task that is younger than itself: so it starts first and ends last
+        running.start("kopf", handlers.operate(client, keeper, known, settings.identity, ready, stop_kopf))
+        if await running.finish(ready.wait()):
+            self._listen_to_signals()  # kopf took them
+            running.start("pools", keeper.run())
+            running.start("events", events.run())
+            running.start("grants", granting.run())
+            await running.wait()
+        stop_kopf.set()
+
+    def _listen_to_signals(self) -> None:
+        for each in _SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(each, self.stop.set)

@@ -1,0 +1,252 @@
+"""Carries out a plan: pod patches, then per node the ledger write and after it the ungates, then evictions.
+
+Law: a pod is ungated only after the write of its node's ledger succeeded; every write compares before it swaps. What
+fails is left alone for a while and decided anew from what the cluster is then; nothing is undone.
+"""
+
+import asyncio
+import collections
+import dataclasses
+import datetime as dt
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from neuronspan_operator import (
+    backoff,
+    errors,
+    metrics,
+    neuron_nodes,
+    plans,
+    pods,
+    resources,
+    stages,
+    world,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Writer(Protocol):
+    """The calls the executor needs; ``kube.Client`` has them."""
+
+    async def get(self, resource: resources.Resource, name: str, namespace: str = "") -> dict[str, Any]:
+        """Read one object."""
+
+    async def merge_patch(
+        self, resource: resources.Resource, name: str, patch: dict[str, Any], namespace: str = "", subresource: str = ""
+    ) -> dict[str, Any]:
+        """Merge fields into one object, by compare-and-swap when the patch carries a resourceVersion."""
+
+    async def json_patch(
+        self, resource: resources.Resource, name: str, operations: Sequence[dict[str, Any]], namespace: str = ""
+    ) -> dict[str, Any]:
+        """Apply operations to one object, all or none."""
+
+    async def evict(self, name: str, namespace: str, *, uid: str) -> None:
+        """Ask for the eviction of a pod."""
+
+
+@dataclasses.dataclass(slots=True)
+class Report:
+    """What came of a plan: whether it was made on a state that is no longer true, and what people should know."""
+
+    stale: bool = False
+    notices: list[plans.Notice] = dataclasses.field(default_factory=list)
+
+
+class Executor:
+    """Writes what plans say; ``troubles`` has the keys of what is left alone for now: see the functions at the end."""
+
+    def __init__(
+        self,
+        client: Writer,
+        known: world.World,
+        troubles: backoff.Backoff,
+        measures: metrics.Metrics,
+        *,
+        now: Callable[[], dt.datetime],
+        writers: int,
+    ) -> None:
+        self._client = client
+        self._known = known
+        self._troubles = troubles
+        self._measures = measures
+        self._now = now
+        self._room = asyncio.Semaphore(writers)
+
+    async def carry_out(self, plan: plans.Plan, snapshot: plans.Snapshot) -> Report:
+        """Do all of it; troubles of single writes are in the report, the metrics and the log."""
+        report = Report()
+        async with asyncio.TaskGroup() as group:
+            for patch in plan.patches:
+                group.create_task(self._correct(patch, report))
+        ungates: dict[str, list[plans.Ungate]] = collections.defaultdict(list)
+        for ungate in plan.ungates:
+            ungates[ungate.node].append(ungate)
+        writes = {write.node: write for write in plan.ledgers}
+        async with asyncio.TaskGroup() as group:
+            for node in sorted(writes.keys() | ungates.keys()):
+                group.create_task(self._settle(writes.get(node), ungates[node], snapshot, report))
+            for eviction in plan.evictions:
+                group.create_task(self._evict(eviction, report))
+        return report
+
+    async def _settle(
+        self,
+        write: plans.LedgerWrite | None,
+        ungates: Iterable[plans.Ungate],
+        snapshot: plans.Snapshot,
+        report: Report,
+    ) -> None:
+        """One node: its ledger first, then the pods that count on it."""
+        if write is not None and not await self._write_ledger(write, snapshot, report):
+            return
+        async with asyncio.TaskGroup() as group:
+            for ungate in ungates:
+                group.create_task(self._ungate(ungate, report))
+
+    # --- ledgers -------------------------------------------------------------------------------------------------
+
+    async def _write_ledger(self, write: plans.LedgerWrite, snapshot: plans.Snapshot, report: Report) -> bool:
+        """Store a ledger by compare-and-swap; tells whether it is stored."""
+        key = node_key(write.node)
+        if self._troubles.holds(key):
+            return False
+        view = snapshot.neuron_nodes[write.node]
+        try:
+            async with self._room:
+                patch = neuron_nodes.spec_patch(view, write.ledger)
+                stored = await self._client.merge_patch(resources.NEURON_NODES, write.node, patch)
+        except errors.Conflict:
+            outcome = "conflict"
+            logger.info("somebody else wrote the ledger of %s first: planning again", write.node)
+            await self._read_again(view, report)
+        except errors.KubernetesError as error:
+            refused = isinstance(error, errors.Invalid)
+            outcome = "refused" if refused else "failed"
+            delay = self._troubles.failed(key)
+            level = logging.ERROR if refused else logging.WARNING
+            logger.log(level, "ledger of %s not written, next try in %.1f s: %s", write.node, delay, error)
+        else:
+            outcome = "written"
+            self._troubles.succeeded(key)
+            self._known.saw_neuron_node(view.resource_version, stored)
+            self._measure(view, write, snapshot)
+        self._measures.ledger_writes.labels(outcome).inc()
+        return outcome == "written"
+
+    async def _read_again(self, view: neuron_nodes.NeuronNodeView, report: Report) -> None:
+        """Get ahead of the cache, which will learn of the other write a little later."""
+        try:
+            async with self._room:
+                fresh = await self._client.get(resources.NEURON_NODES, view.name)
+        except errors.KubernetesError as error:
+            self._troubles.failed(node_key(view.name))
+            logger.warning("ledger of %s not read again: %s", view.name, error)
+        else:
+            self._known.saw_neuron_node(view.resource_version, fresh)
+            report.stale = True
+
+    def _measure(self, view: neuron_nodes.NeuronNodeView, write: plans.LedgerWrite, snapshot: plans.Snapshot) -> None:
+        for why in write.why:
+            logger.info("%s: %s", write.node, why)
+        if view.ledger is not None:
+            for stage, seconds in stages.passed(view.ledger, write.ledger, snapshot.pods, self._now()):
+                self._measures.stages.labels(stage).observe(seconds)
+
+    # --- pods ----------------------------------------------------------------------------------------------------
+
+    async def _correct(self, patch: plans.PodPatch, report: Report) -> None:
+        outcome = await self._patch(patch.pod, patch.patch, report)
+        self._measures.pod_patches.labels(outcome).inc()
+        logger.info("%s: %s (%s)", patch.pod.key, patch.why, outcome)
+
+    async def _ungate(self, ungate: plans.Ungate, report: Report) -> None:
+        outcome = await self._patch(ungate.pod, ungate.patch, report)
+        self._measures.ungates.labels(outcome).inc()
+        if outcome != "done":
+            return
+        member = self._known.members().get(ungate.node)
+        book = None if member is None else member.view.ledger
+        since = min((grant.since for grant in book.of_pod(ungate.pod.uid)), default="") if book is not None else ""
+        self._measures.stages.labels(stages.UNGATED).observe(stages.seconds_since(since, self._now()))
+        given = ", ".join(f"{container} {span}" for container, span in sorted(ungate.spans.items()))
+        report.notices.append(_notice(ungate.pod, "Granted", f"NeuronCores on {ungate.node}: {given}.", warning=False))
+
+    async def _patch(self, pod: pods.PodView, operations: Sequence[dict[str, Any]], report: Report) -> str:
+        """Patch a pod as it was planned on; gives done, stale, gone, refused, failed or held."""
+        if self._troubles.holds(pod.uid):
+            return "held"
+        try:
+            async with self._room:
+                patched = await self._client.json_patch(resources.PODS, pod.name, operations, pod.namespace)
+        except errors.NotFound:
+            return "gone"
+        except (errors.Invalid, errors.Conflict) as error:
+            return await self._refused(pod, error, report)
+        except errors.KubernetesError as error:
+            self._hold_pod(pod, error)
+            return "failed"
+        self._troubles.succeeded(pod.uid)
+        self._known.saw_pod(pod, patched)
+        return "done"
+
+    async def _refused(self, pod: pods.PodView, error: errors.KubernetesError, report: Report) -> str:
+        """Tell a pod that has changed since it was planned on from one that the API server will not have changed."""
+        try:
+            async with self._room:
+                fresh = await self._client.get(resources.PODS, pod.name, pod.namespace)
+        except errors.NotFound:
+            return "gone"
+        except errors.KubernetesError as trouble:
+            self._hold_pod(pod, trouble)
+            return "failed"
+        metadata = fresh["metadata"]
+        if metadata["uid"] != pod.uid:
+            return "gone"
+        if metadata["resourceVersion"] != pod.resource_version:
+            self._known.saw_pod(pod, fresh)
+            report.stale = True
+            return "stale"
+        self._hold_pod(pod, error)
+        report.notices.append(_notice(pod, "PatchRefused", f"The API server refuses to change the pod: {error}."))
+        return "refused"
+
+    def _hold_pod(self, pod: pods.PodView, error: errors.KubernetesError) -> None:
+        delay = self._troubles.failed(pod.uid)
+        logger.warning("%s not patched, next try in %.1f s: %s", pod.key, delay, error)
+
+    async def _evict(self, eviction: plans.Evict, report: Report) -> None:
+        pod, key = eviction.pod, eviction_key(eviction.pod)
+        if self._troubles.holds(key):
+            return
+        self._troubles.failed(key)  # asked for once; asked again later if the pod is still there
+        report.notices.append(_notice(pod, "Evicted", eviction.reason))
+        try:
+            async with self._room:
+                await self._client.evict(pod.name, pod.namespace, uid=pod.uid)
+        except (errors.NotFound, errors.Conflict):
+            outcome = "gone"
+        except errors.KubernetesError as error:
+            outcome = "failed"
+            logger.warning("%s not evicted: %s", pod.key, error)
+        else:
+            outcome = "evicted"
+            logger.info("%s evicted: %s", pod.key, eviction.reason)
+        self._measures.evictions.labels(outcome).inc()
+
+
+def node_key(node: str) -> str:
+    """Key of a node's troubles."""
+    return f"node/{node}"
+
+
+def eviction_key(pod: pods.PodView) -> str:
+    """Key of a pod's eviction; its other troubles have its UID as key."""
+    return f"evict/{pod.uid}"
+
+
+def _notice(pod: pods.PodView, reason: str, message: str, *, warning: bool = True) -> plans.Notice:
+    kind = plans.NoticeType.WARNING if warning else plans.NoticeType.NORMAL
+    return plans.Notice(pod.namespace, pod.name, pod.uid, kind, reason, message)

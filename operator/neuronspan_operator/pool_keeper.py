@@ -1,0 +1,136 @@
+"""Keeps NeuronNodes as the NeuronPools want them, and the pools' status true.
+
+Law: decides nothing itself (pools.decide does); changes and removals of NeuronNodes are compare-and-swap, so a grant
+that comes in between wins. This is the only writer of NeuronPool status and, beside ledger writes, of NeuronNodes.
+"""
+
+import asyncio
+import datetime as dt
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from neuronspan_operator import backoff, errors, pool_status, pools, resources, wakeup, world
+
+logger = logging.getLogger(__name__)
+
+_DEBOUNCE_SECONDS = 0.2
+"""Nodes come in crowds and the whole cluster is looked at each time; nobody needs a NeuronNode sooner."""
+_RETRY = backoff.Delays(first=1.0, longest=60.0)
+
+
+class PoolClient(Protocol):
+    """The calls the keeper needs; ``kube.Client`` has them."""
+
+    async def create(
+        self, resource: resources.Resource, manifest: Mapping[str, Any], namespace: str = ""
+    ) -> dict[str, Any]:
+        """Create one object."""
+
+    async def merge_patch(
+        self, resource: resources.Resource, name: str, patch: dict[str, Any], namespace: str = "", subresource: str = ""
+    ) -> dict[str, Any]:
+        """Merge fields into one object, by compare-and-swap when the patch carries a resourceVersion."""
+
+    async def delete(
+        self, resource: resources.Resource, name: str, namespace: str = "", *, uid: str = "", resource_version: str = ""
+    ) -> None:
+        """Delete one object if it still has this version."""
+
+
+class PoolKeeper:
+    """``settle`` once, or ``run`` as a task; ``now`` gives the time of day."""
+
+    def __init__(
+        self,
+        client: PoolClient,
+        known: world.World,
+        *,
+        core_numbering: str,
+        writers: int,
+        now: Callable[[], dt.datetime],
+    ) -> None:
+        self._client = client
+        self._known = known
+        self._core_numbering = core_numbering
+        self._now = now
+        self._room = asyncio.Semaphore(writers)
+        self._one_at_a_time = asyncio.Lock()
+        self._wakeup = wakeup.Wakeup(_DEBOUNCE_SECONDS)
+        known.subscribe(self._wakeup.set, resources.NODES, resources.NEURON_NODES, resources.NEURON_POOLS)
+
+    async def run(self) -> None:
+        """Settle for ever, once the caches are complete."""
+        await self._known.synced()
+        failures = 0
+        while True:
+            pause = None
+            try:
+                await self.settle()
+                failures = 0
+            except errors.KubernetesError as error:
+                failures += 1
+                pause = _RETRY.after(failures)
+                logger.warning("pools not settled, next try in %.1f s: %s", pause, error)
+            await self._wakeup.wait(pause)
+
+    async def settle(self) -> Mapping[str, dict[str, Any]]:
+        """Do what is to be done now; gives each pool's status. Tries all, then raises the first KubernetesError."""
+        async with self._one_at_a_time:
+            await self._known.synced()
+            known_pools = self._known.known_pools()
+            decision = pools.decide(known_pools, self._known.known_nodes(), self._known.members())
+            wanted = {
+                name: pool_status.wanted(known_pools[name], found, self._now())
+                for name, found in decision.findings.items()
+            }
+            await self._all(
+                *(self._create(each) for each in decision.creations),
+                *(self._change(each) for each in decision.changes),
+                *(self._remove(each) for each in decision.removals),
+                *(self._tell(known_pools[name], status) for name, status in wanted.items()),
+            )
+            return wanted
+
+    def members_of(self, pool: str) -> list[str]:
+        """Give the names of the nodes that belong to the pool."""
+        return sorted(name for name, member in self._known.members().items() if member.pool == pool)
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    async def _all(self, *writes: Awaitable[None]) -> None:
+        outcomes = await asyncio.gather(*map(self._limited, writes))
+        first = next((outcome for outcome in outcomes if outcome is not None), None)
+        if first is not None:
+            raise first
+
+    async def _limited(self, write: Awaitable[None]) -> errors.KubernetesError | None:
+        try:
+            async with self._room:
+                await write
+        except (errors.Conflict, errors.NotFound) as error:
+            logger.info("somebody else was faster, the cache will tell: %s", error)
+        except errors.KubernetesError as error:
+            return error
+        return None
+
+    async def _create(self, creation: pools.Creation) -> None:
+        manifest = creation.manifest(self._core_numbering)
+        await self._client.create(resources.NEURON_NODES, manifest)
+        logger.info("node %s joins pool %s as %s", creation.node.name, creation.pool, creation.hardware.instance_type)
+
+    async def _change(self, change: pools.Change) -> None:
+        changed = await self._client.merge_patch(resources.NEURON_NODES, change.name, change.patch)
+        self._known.saw_neuron_node(change.resource_version, changed)
+        logger.info("node %s is now in pool %s as %s", change.name, change.pool, change.hardware or "it was")
+
+    async def _remove(self, removal: pools.Removal) -> None:
+        version = removal.resource_version
+        await self._client.delete(resources.NEURON_NODES, removal.name, resource_version=version)
+        logger.info("node %s is in no pool any more", removal.name)
+
+    async def _tell(self, pool: pools.PoolView, status: dict[str, Any]) -> None:
+        if pool_status.differs(pool.status, status):
+            patch = {"status": status}
+            stored = await self._client.merge_patch(resources.NEURON_POOLS, pool.name, patch, subresource="status")
+            self._known.saw_pool(pool, stored)

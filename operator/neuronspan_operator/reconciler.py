@@ -1,0 +1,127 @@
+"""The one loop that gives out cores: snapshot, plan, carry out; again when something changed or a timer ends.
+
+Law: decisions are planning's, writes are execution's. A round that fails is logged and the next one starts from what
+the cluster is then; nothing but the back-off is remembered between rounds.
+"""
+
+import asyncio
+import collections
+import dataclasses
+import datetime as dt
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+from neuronspan_operator import (
+    backoff,
+    execution,
+    metrics,
+    planning,
+    plans,
+    recorder,
+    resources,
+    storms,
+    wakeup,
+    world,
+)
+
+logger = logging.getLogger(__name__)
+
+_BROKEN_ROUND_SECONDS = 5.0
+"""After a round that ended in an exception: a bug must not turn the operator into a load generator."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tempo:
+    """How the loop runs: see config.Settings for the meaning."""
+
+    debounce_seconds: float = 0.02
+    writers: int = 32
+
+
+class Reconciler:
+    """One per process, and only the leader's runs. ``now`` gives the time of day."""
+
+    def __init__(
+        self,
+        client: execution.Writer,
+        known: world.World,
+        events: recorder.Recorder,
+        measures: metrics.Metrics,
+        *,
+        now: Callable[[], dt.datetime],
+        tempo: Tempo | None = None,
+    ) -> None:
+        tempo = tempo or Tempo()
+        self._known = known
+        self._events = events
+        self._measures = measures
+        self._now = now
+        self._troubles = backoff.Backoff(asyncio.get_running_loop().time)
+        self._storms = storms.StormGuard(self._troubles)
+        self._executor = execution.Executor(client, known, self._troubles, measures, now=now, writers=tempo.writers)
+        self._wakeup = wakeup.Wakeup(tempo.debounce_seconds)
+        self._drift: frozenset[plans.Drift] = frozenset()
+        kinds = resources.PODS, resources.NODES, resources.NEURON_NODES, resources.NEURON_POOLS
+        known.subscribe(self._wakeup.set, *kinds)
+
+    async def run(self) -> None:
+        """Reconcile for ever, once the caches are complete."""
+        await self._known.synced()
+        while True:
+            try:
+                pause = await self.reconcile()
+                outcome = "done"
+            except Exception:  # the main loop: a pod that planning cannot digest must not stop all the others for good
+                logger.exception("a round failed; the next one starts in %g s", _BROKEN_ROUND_SECONDS)
+                pause = _BROKEN_ROUND_SECONDS
+                outcome = "failed"
+            self._measures.rounds.labels(outcome).inc()
+            await self._wakeup.wait(pause)
+
+    async def reconcile(self) -> float | None:
+        """Do one round; gives the seconds after which the next one is due even if nothing changes."""
+        snapshot = self._known.snapshot()
+        calm, held_back = self._storms.calm(snapshot)
+        started = time.perf_counter()
+        plan = planning.plan(calm, self._now())
+        self._measures.planning.observe(time.perf_counter() - started)
+        waiting = {**plan.waiting, **held_back}
+        self._show(snapshot, plan, waiting)
+        report = await self._executor.carry_out(plan, calm)
+        explained = [_notice_of(snapshot, uid, why) for uid, why in sorted(waiting.items()) if uid in snapshot.pods]
+        self._events.tell([*explained, *plan.notices, *report.notices], snapshot.pods.keys())
+        self._forget(snapshot)
+        if report.stale:
+            self._wakeup.set()
+        return self._pause(plan)
+
+    def _pause(self, plan: plans.Plan) -> float | None:
+        timer = None if plan.wake_at is None else max(0.0, (plan.wake_at - self._now()).total_seconds())
+        return min((wait for wait in (timer, self._troubles.next_release()) if wait is not None), default=None)
+
+    def _show(self, snapshot: plans.Snapshot, plan: plans.Plan, waiting: Mapping[str, plans.Waiting]) -> None:
+        views = snapshot.neuron_nodes.values()
+        self._measures.nodes.show({view.name: view.ledger for view in views if view.ledger is not None})
+        self._measures.waiting.clear()
+        for reason, count in collections.Counter(why.reason for why in waiting.values()).items():
+            self._measures.waiting.labels(reason).set(count)
+        drift = frozenset(plan.drift)
+        for each in sorted(drift - self._drift, key=lambda each: (each.node, each.kind, each.message)):
+            logger.warning("drift on %s: %s: %s", each.node, each.kind, each.message)
+            self._measures.drift.labels(each.kind).inc()
+        self._drift = drift
+
+    def _forget(self, snapshot: plans.Snapshot) -> None:
+        """Drop the troubles of what is gone."""
+        keys = set(snapshot.pods)
+        keys |= {execution.node_key(name) for name in snapshot.neuron_nodes}
+        for pod in snapshot.pods.values():
+            keys.add(execution.eviction_key(pod))
+            keys.add(storms.owner_key(pod))
+        self._troubles.keep_only(keys)
+
+
+def _notice_of(snapshot: plans.Snapshot, uid: str, why: plans.Waiting) -> plans.Notice:
+    pod = snapshot.pods[uid]
+    return plans.Notice(pod.namespace, pod.name, uid, plans.NoticeType.WARNING, why.reason, why.message)
