@@ -17,8 +17,8 @@
 
 {{/* Labels that never change during an upgrade. Takes a dict: root, component. */}}
 {{- define "neuronspan.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "neuronspan.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "neuronspan.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
@@ -33,26 +33,22 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- end }}
 {{- end }}
 
-{{/* Image reference. Takes a dict: root, image; the tag defaults to the chart's appVersion, a digest beats the tag. */}}
+{{/* Image reference. Takes a dict: root, image, repository (the default). The tag defaults to appVersion; a digest beats it. */}}
 {{- define "neuronspan.image" -}}
-{{- $image := .image | default dict }}
-{{- $registry := $image.registry | default (.root.Values.image | default dict).registry }}
-{{- if $registry }}{{ $registry }}/{{ end }}{{ $image.repository }}
-{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default .root.Chart.AppVersion }}{{ end }}
+{{- with (.root.Values.image).registry }}{{ trimSuffix "/" . }}/{{ end }}{{ (.image).repository | default .repository }}
+{{- if (.image).digest }}@{{ .image.digest }}{{ else }}:{{ (.image).tag | default .root.Chart.AppVersion }}{{ end }}
 {{- end }}
 
-{{/* Name of a component's service account. Takes a dict: root, component, values. */}}
-{{- define "neuronspan.serviceAccountName" -}}
-{{- $account := (.values | default dict).serviceAccount | default dict }}
-{{- $account.name | default (printf "%s-%s" (include "neuronspan.fullname" .root) .component) }}
+{{- define "neuronspan.imagePullPolicy" -}}
+{{- (.Values.image).pullPolicy | default "IfNotPresent" }}
 {{- end }}
 
 {{- define "neuronspan.operator.serviceAccountName" -}}
-{{- include "neuronspan.serviceAccountName" (dict "root" . "component" "operator" "values" .Values.operator) }}
+{{- ((.Values.operator).serviceAccount).name | default (printf "%s-operator" (include "neuronspan.fullname" .)) }}
 {{- end }}
 
 {{- define "neuronspan.deviceplugin.serviceAccountName" -}}
-{{- include "neuronspan.serviceAccountName" (dict "root" . "component" "deviceplugin" "values" .Values.devicePlugin) }}
+{{- ((.Values.devicePlugin).serviceAccount).name | default (printf "%s-deviceplugin" (include "neuronspan.fullname" .)) }}
 {{- end }}
 
 {{/* The operator as the API server names it in userInfo.username. */}}

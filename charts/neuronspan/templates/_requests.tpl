@@ -92,7 +92,7 @@ template's) metadata and spec.
     })
 - name: most # of each resource on one node
   expression: >-
-    {'aws.amazon.com/neuroncore': {{ .root.Values.limits.coresPerNode }}, 'aws.amazon.com/neuron': {{ .root.Values.limits.devicesPerNode }}}
+    {'aws.amazon.com/neuroncore': {{ include "neuronspan.limits.cores" .root }}, 'aws.amazon.com/neuron': {{ include "neuronspan.limits.devices" .root }}}
 - name: readable # wishes that a node could hold
   expression: >-
     variables.wishes.filter(w, w.count >= 1 && w.count <= variables.most[w.resource])

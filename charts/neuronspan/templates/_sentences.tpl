@@ -3,8 +3,8 @@ What can be wrong with a request, in CEL: one variable per kind of mistake, each
 value and the way out. They follow the variables of _requests.tpl and take the same dict.
 */}}
 {{- define "neuronspan.requests.sentences" -}}
-{{- $cores := int .root.Values.limits.coresPerNode }}
-{{- $devices := int .root.Values.limits.devicesPerNode }}
+{{- $cores := include "neuronspan.limits.cores" .root | int }}
+{{- $devices := include "neuronspan.limits.devices" .root | int }}
 - name: unknownAnnotations
   expression: >-
     variables.ours.filter(k, k.startsWith('neuronspan.dev/') && !(k in [{{ include "neuronspan.requests.annotations" . }}, {{ include "neuronspan.requests.operatorAnnotations" . }}]))

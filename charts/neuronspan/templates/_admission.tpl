@@ -1,3 +1,0 @@
-{{- define "neuronspan.admission.mode" -}}
-{{- (.Values.admission | default dict).mode | default "policy" }}
-{{- end }}
