@@ -1,0 +1,122 @@
+"""Who may do what, to the last verb; and that admission knows the same identities as RBAC."""
+
+from typing import Any
+
+import pytest
+
+from kits import chart
+
+Rights = dict[str, set[str]]
+
+OPERATOR: Rights = {
+    "pods": {"get", "list", "watch", "patch"},
+    "pods/eviction": {"create"},
+    "nodes": {"get", "list", "watch"},
+    "events": {"create", "patch"},
+    "neuronspan.dev/neuronnodes": {"get", "list", "watch", "create", "update", "patch", "delete"},
+    "neuronspan.dev/neuronpools": {"get", "list", "watch", "patch"},
+    "neuronspan.dev/neuronpools/status": {"get", "patch"},
+}
+DEVICE_PLUGIN: Rights = {
+    "neuronspan.dev/neuronnodes": {"get", "list", "watch"},
+    "neuronspan.dev/neuronnodes/status": {"patch"},
+}
+VIEW: Rights = {
+    "neuronspan.dev/neuronnodes": {"get", "list", "watch"},
+    "neuronspan.dev/neuronpools": {"get", "list", "watch"},
+}
+
+
+def rights(role: dict[str, Any]) -> Rights:
+    found: Rights = {}
+    for rule in role["rules"]:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                found.setdefault(f"{group}/{resource}".lstrip("/"), set()).update(rule["verbs"])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("operator", OPERATOR), ("deviceplugin", DEVICE_PLUGIN), ("view", VIEW)],
+    ids=["operator", "deviceplugin", "view"],
+)
+def test_cluster_role_grants_exactly(name: str, expected: Rights) -> None:
+    assert rights(chart.render().one("ClusterRole", name)) == expected
+
+
+def test_no_role_has_a_wildcard() -> None:
+    rendered = chart.render()
+    for role in [*rendered.of_kind("ClusterRole"), *rendered.of_kind("Role")]:
+        for rule in role["rules"]:
+            assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]], role["metadata"]["name"]
+
+
+def test_device_plugin_has_no_right_on_pods_and_no_namespaced_one() -> None:
+    rendered = chart.render()
+    assert not any(resource.startswith("pods") for resource in rights(rendered.one("ClusterRole", "deviceplugin")))
+    subjects = [each["subjects"][0]["name"] for each in rendered.of_kind("RoleBinding")]
+    assert subjects == [f"{chart.RELEASE}-operator"]
+
+
+def test_operator_may_write_its_own_lease_only() -> None:
+    create, own = chart.render().one("Role", "operator")["rules"]
+    assert create == {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]}
+    assert own == {
+        "apiGroups": ["coordination.k8s.io"],
+        "resources": ["leases"],
+        "resourceNames": ["neuronspan-operator"],
+        "verbs": ["get", "update"],
+    }
+
+
+def test_lease_has_the_name_the_role_allows() -> None:
+    rendered = chart.render({"fullnameOverride": "other"})
+    container = rendered.one("Deployment", "other-operator")["spec"]["template"]["spec"]["containers"][0]
+    lease = next(each["value"] for each in container["env"] if each["name"] == "NEURONSPAN_LEASE_NAME")
+    assert rendered.one("Role", "other-operator")["rules"][1]["resourceNames"] == [lease]
+
+
+def test_view_role_is_part_of_the_clusters_own_view() -> None:
+    labels = chart.render().one("ClusterRole", "view")["metadata"]["labels"]
+    assert labels["rbac.authorization.k8s.io/aggregate-to-view"] == "true"
+    assert "view" not in [name.removeprefix("neuronspan-") for name in _cluster_roles(aggregate=False)]
+
+
+def _cluster_roles(*, aggregate: bool) -> list[str]:
+    return chart.render({"rbac": {"aggregateToView": aggregate}}).names("ClusterRole")
+
+
+def test_existing_service_accounts_are_used_everywhere() -> None:
+    values = {
+        "operator": {"serviceAccount": {"create": False, "name": "op"}},
+        "devicePlugin": {"serviceAccount": {"create": False, "name": "dp"}},
+    }
+    rendered = chart.render(values)
+    assert rendered.of_kind("ServiceAccount") == []
+    assert rendered.one("Deployment", "operator")["spec"]["template"]["spec"]["serviceAccountName"] == "op"
+    assert rendered.one("DaemonSet", "deviceplugin")["spec"]["template"]["spec"]["serviceAccountName"] == "dp"
+    assert {each["subjects"][0]["name"] for each in rendered.of_kind("ClusterRoleBinding")} == {"op", "dp"}
+    policies = str(rendered.of_kind("ValidatingAdmissionPolicy"))
+    assert "system:serviceaccount:neuronspan:op" in policies
+    assert "system:serviceaccount:neuronspan:dp" in policies
+    assert chart.OPERATOR not in policies
+    assert chart.DEVICE_PLUGIN not in policies
+
+
+@pytest.mark.parametrize("name", ["requests", "workloads", "grants", "neuronnodes"])
+def test_policy_is_bound_and_denies(name: str) -> None:
+    rendered = chart.render()
+    policy = rendered.one("ValidatingAdmissionPolicy", name)
+    binding = rendered.one("ValidatingAdmissionPolicyBinding", name)
+    assert binding["spec"] == {"policyName": policy["metadata"]["name"], "validationActions": ["Deny"]}
+    assert policy["spec"]["failurePolicy"] == ("Ignore" if name == "workloads" else "Fail")
+
+
+def test_mutation_is_bound() -> None:
+    rendered = chart.render()
+    policy = rendered.one("MutatingAdmissionPolicy", "requests")
+    assert policy["spec"]["failurePolicy"] == "Fail"
+    assert rendered.one("MutatingAdmissionPolicyBinding", "requests")["spec"] == {
+        "policyName": policy["metadata"]["name"]
+    }
