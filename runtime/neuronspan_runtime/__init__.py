@@ -1,0 +1,28 @@
+"""The in-pod runtime: which NeuronCores this process owns, and where its models are.
+
+The torch device and the placement API are used through `torch_neuronx` or `torch_neuron`, as on real hardware; what is
+added here is observation and a way to start anew.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neuronspan_runtime.replicas import ReplicaSpan, owned_cores, placement
+    from neuronspan_runtime.runtime import close
+
+__all__ = ["ReplicaSpan", "close", "owned_cores", "placement"]
+
+_HOMES = {
+    "ReplicaSpan": "neuronspan_runtime.replicas",
+    "close": "neuronspan_runtime.runtime",
+    "owned_cores": "neuronspan_runtime.replicas",
+    "placement": "neuronspan_runtime.replicas",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: torch takes seconds, and the tools of this package do not need it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

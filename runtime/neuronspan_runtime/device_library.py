@@ -1,0 +1,34 @@
+"""Typed names for the operators of the C++ library that this package calls; indices are local to the process."""
+
+import torch
+
+
+def configure(cores: int, hbm_bytes_per_core: int, first_core: int) -> None:
+    """Make one torch device per owned core; `first_core` is the first one's number on the node."""
+    torch.ops.neuron.configure(cores, hbm_bytes_per_core, first_core)
+
+
+def shutdown() -> None:
+    """Forget the devices. Raises RuntimeError while tensors or models live on them."""
+    torch.ops.neuron.shutdown()
+
+
+def set_groups(sizes: tuple[int, ...]) -> None:
+    """Place models by NeuronCore Groups of these sizes from core 0 on; none without sizes."""
+    torch.ops.neuron.set_groups(list(sizes))
+
+
+def default_cores() -> tuple[int, int]:
+    """Return (start, count) for models loaded from now on; -1 is least used, and as many as the model needs."""
+    start, count = torch.ops.neuron.get_default_cores()
+    return int(start), int(count)
+
+
+def set_default_cores(start: int, count: int) -> None:
+    """Set (start, count) for models loaded from now on, in the whole process."""
+    torch.ops.neuron.set_default_cores(start, count)
+
+
+def core_usage() -> tuple[int, ...]:
+    """Return how many loaded models use each core."""
+    return tuple(int(uses) for uses in torch.ops.neuron.core_usage())

@@ -1,0 +1,62 @@
+"""A compiled model as the C++ library holds it, and how to find the ones inside a module.
+
+A module may hold several (one per Neuron subgraph), or none: then placing it changes nothing.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol, cast
+
+import torch
+
+from neuronspan import spans
+
+ATTRIBUTE = "neuron_model"
+"""Name under which a traced module holds its compiled model."""
+
+
+class Model(Protocol):
+    """`torch.classes.neuron.Model`: one compiled graph and the cores it is loaded on, in process numbering."""
+
+    def cores_per_model(self) -> int:
+        """Return how many consecutive cores one replica needs."""
+        ...
+
+    def placement(self) -> list[list[int]]:
+        """Return [first core, number of cores] of each replica, nothing when it is not loaded."""
+        ...
+
+    def set_neuron_devices(self, start_nc: int, nc_count: int) -> None:
+        """Unload, then load on these cores. Raises RuntimeError when they are not owned or too few."""
+        ...
+
+    def unload(self) -> None:
+        """Take it off the cores; the next use loads it again."""
+        ...
+
+    def nbytes(self) -> int:
+        """Return the bytes of HBM that one replica takes."""
+        ...
+
+    def metadata(self) -> str:
+        """Return the JSON text that was given when it was made."""
+        ...
+
+
+def create(blob: bytes, cores_per_model: int, metadata: str) -> Model:
+    """Make a model, not loaded anywhere yet, from a TorchScript archive."""
+    return cast("Model", torch.classes.neuron.Model(blob, cores_per_model, metadata))
+
+
+def models_of(module: torch.nn.Module) -> Iterator[Model]:
+    """Yield the compiled models inside a module, in module order, each one once."""
+    seen: set[int] = set()
+    for part in module.modules():
+        held = getattr(part, ATTRIBUTE, None)
+        if isinstance(held, torch.ScriptObject) and hash(held) not in seen:
+            seen.add(hash(held))
+            yield cast("Model", held)
+
+
+def spans_of(model: Model) -> tuple[spans.CoreSpan, ...]:
+    """Return the cores of each replica, numbered from the process's first core."""
+    return tuple(spans.CoreSpan(first, count) for first, count in model.placement())

@@ -1,0 +1,92 @@
+"""The state of this process: its NeuronCores are claimed once, at first use, and the torch device is made for them.
+
+A failed start leaves nothing behind and is tried again at the next use. A child forked after the start owns nothing.
+"""
+
+import dataclasses
+import os
+import threading
+
+from neuronspan import instance_types, spans
+from neuronspan_runtime import device_library, environment, errors, hardware, nrt_log, ownership, selection
+
+
+@dataclasses.dataclass(frozen=True)
+class Started:
+    """What the process has, from start to close."""
+
+    span: spans.CoreSpan
+    """Its cores, node numbering."""
+    hardware: instance_types.Hardware
+    """The machine they belong to."""
+
+
+class _Process:
+    """One per process; the lock is held over every change, and over a fork, so that a child never sees half of one."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.claim: ownership.Claim | None = None
+        self.started: Started | None = None
+        self.forked_from: int | None = None
+
+
+_process = _Process()
+
+
+def start() -> Started:
+    """Claim the cores and configure the device, or return what an earlier call did.
+
+    Raises StartRefused, InvalidSettings or HardwareUnknown when that fails, ForkedProcess in a child of a started
+    process.
+    """
+    with _process.lock:
+        if _process.forked_from is not None:
+            raise errors.ForkedProcess(_process.forked_from)
+        if _process.started is None:
+            _process.claim, _process.started = _start()
+        return _process.started
+
+
+def close() -> None:
+    """Give the cores back; the next use reads the environment again and may get others.
+
+    Without a start nothing happens. Raises RuntimeError, and keeps everything, while tensors or models are on the
+    device.
+    """
+    with _process.lock:
+        if _process.claim is None:
+            return
+        device_library.shutdown()
+        _process.claim.release()
+        _process.claim = _process.started = None
+
+
+def _start() -> tuple[ownership.Claim, Started]:
+    settings = environment.read()
+    machine = hardware.find(settings)
+    try:
+        asked = selection.wish(settings, machine.hardware)
+        claim = ownership.claim(machine, asked)
+    except errors.StartRefused as refused:
+        nrt_log.error(*refused.lines)
+        raise
+    try:
+        device_library.configure(claim.span.count, machine.hardware.hbm_bytes_per_core, claim.span.first)
+        device_library.set_groups(asked.group_sizes)
+    except BaseException:
+        claim.release()
+        raise
+    return claim, Started(claim.span, machine.hardware)
+
+
+def _forget_parent() -> None:
+    """Run in a forked child: drop the inherited locks, which would otherwise outlive the parent."""
+    if _process.claim is not None:
+        _process.claim.abandon()
+        _process.forked_from = os.getppid()
+        _process.claim = _process.started = None
+    _process.lock.release()
+
+
+os.register_at_fork(before=_process.lock.acquire, after_in_parent=_process.lock.release, after_in_child=_forget_parent)

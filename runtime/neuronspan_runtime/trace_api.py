@@ -1,0 +1,98 @@
+"""AWS's two signatures of `trace`: what they accept, what they warn of, what they refuse.
+
+Most of their options steer a compiler that does not exist here; they are accepted and change nothing.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from neuronspan_runtime import compiler_arguments, errors, tracing
+
+MOST_IGNORED_POSITIONAL = 5
+"""torch_neuronx.trace once took that many more positional arguments."""
+
+_TORCH_NEURON_OPTIONS = frozenset({
+    "compiler_timeout", "compiler_workdir", "subgraph_builder_function", "minimum_segment_size",
+    "single_fusion_ratio_threshold", "fallback", "dynamic_batch_size", "optimizations", "separate_weights", "verbose",
+    # of torch.jit.trace
+    "optimize", "check_trace", "check_inputs", "check_tolerance", "strict",
+})  # fmt: skip
+
+
+def trace_for_inferentia(
+    model: Callable[..., Any],
+    example_inputs: Any,
+    *,
+    compiler_args: str | Sequence[str] | None = None,
+    **options: Any,
+) -> torch.jit.ScriptModule:
+    """Compile a model for Inf1: `torch_neuron.trace`.
+
+    `--neuroncore-pipeline-cores N` in `compiler_args` makes it a pipelined model, which needs N consecutive cores.
+    Further options are accepted for compatibility; unknown ones warn. Raises TraceRefused, as tracing.trace does.
+    """
+    _warn_of_unknown("torch_neuron.trace", options, _TORCH_NEURON_OPTIONS)
+    arguments = compiler_arguments.words(compiler_args)
+    return tracing.trace(
+        model,
+        example_inputs,
+        cores_per_model=compiler_arguments.pipeline_cores(arguments),
+        metadata={"framework": "torch_neuron", "compilerArguments": list(arguments)},
+    )
+
+
+def trace_for_trainium(  # the signature is that of the package it stands in for
+    func: Callable[..., Any],
+    example_inputs: Any,
+    *ignored: Any,
+    input_output_aliases: Mapping[Any, int] | None = None,
+    compiler_workdir: str | None = None,  # noqa: ARG001 - there is no compiler that could leave files
+    compiler_args: str | Sequence[str] | None = None,
+    partitioner_config: object = None,  # noqa: ARG001 - the whole graph is always compiled
+    inline_weights_to_neff: bool = True,
+    cpu_backend: bool = False,  # noqa: ARG001 - compiling never needs a device here
+    **options: Any,
+) -> torch.jit.ScriptModule:
+    """Compile a model for Inf2 and Trn: `torch_neuronx.trace`. One replica needs one core.
+
+    Options without an effect are accepted, unknown ones warn. Raises TraceRefused for `input_output_aliases` and for
+    options of the Inf1 compiler, and as tracing.trace does.
+    """
+    _warn_of_unknown("torch_neuronx.trace", options, frozenset())
+    if len(ignored) > MOST_IGNORED_POSITIONAL:
+        raise errors.TraceRefused(
+            f"torch_neuronx.trace takes 2 positional arguments, got {2 + len(ignored)}: name the others"
+        )
+    if ignored:
+        warnings.warn(
+            f"torch_neuronx.trace ignores {len(ignored)} positional arguments: name them",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+    if input_output_aliases:
+        raise errors.TraceRefused(
+            "input_output_aliases is not supported: return the state as an output and pass it in again"
+        )
+    arguments = compiler_arguments.words(compiler_args)
+    if compiler_arguments.pipeline_cores(arguments) > 1:
+        raise errors.TraceRefused(
+            f"neuronx-cc failed with 2: {compiler_arguments.PIPELINE_OPTION} belongs to Inf1, use torch_neuron.trace"
+        )
+    return tracing.trace(
+        func,
+        example_inputs,
+        metadata={
+            "framework": "torch_neuronx",
+            "compilerArguments": list(arguments),
+            "inlineWeights": inline_weights_to_neff,
+        },
+    )
+
+
+def _warn_of_unknown(function: str, options: Mapping[str, Any], known: frozenset[str]) -> None:
+    unknown = sorted(options.keys() - known)
+    if unknown:
+        warnings.warn(f"{function} does not know {', '.join(unknown)}: ignored", UserWarning, stacklevel=3)
