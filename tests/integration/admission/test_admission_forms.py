@@ -1,0 +1,181 @@
+"""Every good request ends in the same form: gate, label, and resource limits for the right containers."""
+
+from typing import Any
+
+import pytest
+
+from kits import admission as admission_kit
+from kits import chart
+from neuronspan import names
+from neuronspan_operator import pods
+
+pytestmark = pytest.mark.integration
+
+P = "neuronspan.dev/"
+CORES, DEVICES = admission_kit.CORES, admission_kit.DEVICES
+container = admission_kit.container
+pod = admission_kit.pod
+
+GOOD: dict[str, tuple[dict[str, Any], dict[str, dict[str, str]]]] = {
+    "cores": (pod({P + "cores": "4"}), {"app": {CORES: "4"}}),
+    "all cores of the largest node": (pod({P + "cores": "128"}), {"app": {CORES: "128"}}),
+    "devices": (pod({P + "devices": "2"}), {"app": {DEVICES: "2"}}),
+    "a run": (pod({P + "visible-cores": "4-7"}), {"app": {CORES: "4"}}),
+    "one certain core": (pod({P + "visible-cores": "0"}), {"app": {CORES: "1"}}),
+    "the highest core": (pod({P + "visible-cores": "127"}), {"app": {CORES: "1"}}),
+    "groups": (pod({P + "group-sizes": "3,4,1"}), {"app": {CORES: "8"}}),
+    "repeated groups": (pod({P + "group-sizes": "4x2,1"}), {"app": {CORES: "9"}}),
+    "choices": (
+        pod({P + "cores": "4", P + "env": "count", P + "align": "device", P + "visible-cores": "4-7"}),
+        {"app": {CORES: "4"}},
+    ),
+    "pod group": (
+        pod({P + "cores": "4", P + "pod-group": "train", P + "pod-group-size": "8"}),
+        {"app": {CORES: "4"}},
+    ),
+    "first of two containers": (
+        pod({P + "cores": "4"}, container("a"), container("b")),
+        {"a": {CORES: "4"}, "b": {}},
+    ),
+    "second of two containers": (
+        pod({"cores.neuronspan.dev/b": "4"}, container("a"), container("b")),
+        {"a": {}, "b": {CORES: "4"}},
+    ),
+    "cores here and devices there": (
+        pod({P + "cores": "3", "devices.neuronspan.dev/b": "2"}, container("a"), container("b")),
+        {"a": {CORES: "3"}, "b": {DEVICES: "2"}},
+    ),
+    "init container of the same size": (
+        pod({P + "cores": "4", "cores.neuronspan.dev/i": "4"}, init=[container("i")]),
+        {"i": {CORES: "4"}, "app": {CORES: "4"}},
+    ),
+    "smaller init container": (
+        pod({P + "cores": "5", "cores.neuronspan.dev/i": "2"}, init=[container("i")]),
+        {"i": {CORES: "2"}, "app": {CORES: "5"}},
+    ),
+    "init container alone": (
+        pod({"cores.neuronspan.dev/i": "4"}, init=[container("i")]),
+        {"i": {CORES: "4"}, "app": {}},
+    ),
+    "sidecar with fewer cores": (
+        pod({P + "cores": "4", "cores.neuronspan.dev/s": "2"}, init=[container("s", sidecar=True)]),
+        {"s": {CORES: "2"}, "app": {CORES: "4"}},
+    ),
+    "sidecar with more cores": (
+        pod({P + "cores": "2", "cores.neuronspan.dev/s": "4"}, init=[container("s", sidecar=True)]),
+        {"s": {CORES: "4"}, "app": {CORES: "2"}},
+    ),
+    "sidecar takes over from an init container": (
+        pod({}, container("app", cores=2), init=[container("i", cores=4), container("s", cores=4, sidecar=True)]),
+        {"i": {CORES: "4"}, "s": {CORES: "4"}, "app": {CORES: "2"}},
+    ),
+    "second container after the first has taken over": (
+        pod({}, container("a", cores=4), container("b", cores=1), init=[container("i", cores=4)]),
+        {"i": {CORES: "4"}, "a": {CORES: "4"}, "b": {CORES: "1"}},
+    ),
+    "init container with devices, app with cores": (
+        pod({}, container("app", cores=1), init=[container("i", devices=2)]),
+        {"i": {DEVICES: "2"}, "app": {CORES: "1"}},
+    ),
+    "cores as on AWS": (pod({}, container("app", cores=4)), {"app": {CORES: "4"}}),
+    "devices as on AWS": (pod({}, container("app", devices=2)), {"app": {DEVICES: "2"}}),
+    "annotation and equal limit": (pod({P + "cores": "4"}, container("app", cores=4)), {"app": {CORES: "4"}}),
+    "cores for one and a limit of none": (
+        pod({P + "cores": "4"}, container("app"), container("b", cores=0)),
+        {"app": {CORES: "4"}, "b": {CORES: "0"}},
+    ),
+}
+
+
+def resources(stored: dict[str, Any], kind: str) -> dict[str, dict[str, str]]:
+    containers = [*stored["spec"].get("initContainers", []), *stored["spec"]["containers"]]
+    return {each["name"]: each["resources"].get(kind, {}) for each in containers}
+
+
+def gates(stored: dict[str, Any]) -> list[str]:
+    return [gate["name"] for gate in stored["spec"].get("schedulingGates", [])]
+
+
+@pytest.mark.parametrize(("manifest", "expected"), GOOD.values(), ids=GOOD)
+def test_good_request_is_stored_in_the_common_form(
+    admission: admission_kit.Admission, manifest: dict[str, Any], expected: dict[str, dict[str, str]]
+) -> None:
+    stored = admission.stored(manifest)
+    assert resources(stored, "limits") == expected
+    assert resources(stored, "requests") == expected
+    assert gates(stored) == [names.SCHEDULING_GATE]
+    assert stored["metadata"]["labels"] == {names.MANAGED_LABEL: names.MANAGED_VALUE}
+    assert stored["metadata"].get("annotations", {}) == manifest["metadata"]["annotations"]
+
+
+@pytest.mark.parametrize("manifest", [manifest for manifest, _ in GOOD.values()], ids=GOOD)
+def test_operator_understands_what_is_stored(admission: admission_kit.Admission, manifest: dict[str, Any]) -> None:
+    view = pods.read(admission.stored(manifest))
+    assert view.problems == ()
+    assert view.unlimited == ()
+    assert view.gated
+    asked = {each.container: each.count for each in view.requests}
+    limits = resources(admission.stored(manifest), "limits")
+    assert asked.items() <= {name: max(map(int, found.values())) for name, found in limits.items() if found}.items()
+    assert asked
+
+
+@pytest.mark.parametrize(
+    "before",
+    [["other.example/gate"], [names.SCHEDULING_GATE], ["other.example/gate", names.SCHEDULING_GATE, "third.example/g"]],
+    ids=["other", "ours", "both"],
+)
+def test_gate_is_there_once_whatever_gates_the_pod_has(admission: admission_kit.Admission, before: list[str]) -> None:
+    manifest = pod({P + "cores": "4"}, schedulingGates=[{"name": name} for name in before])
+    assert sorted(gates(admission.stored(manifest))) == sorted({*before, names.SCHEDULING_GATE})
+
+
+def test_order_and_content_of_containers_stay(admission: admission_kit.Admission) -> None:
+    third = {**container("c"), "env": [{"name": "A", "value": "1"}], "resources": {"limits": {"cpu": "2"}}}
+    manifest = pod({"cores.neuronspan.dev/c": "4"}, container("a"), container("b"), third)
+    stored = admission.stored(manifest)["spec"]["containers"]
+    assert [each["name"] for each in stored] == ["a", "b", "c"]
+    assert stored[2]["env"] == third["env"]
+    assert stored[2]["resources"]["limits"] == {"cpu": "2", CORES: "4"}
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [pod(), pod({"example.com/cores": "4"}), pod({}, container("app", cores=0))],
+    ids=["plain", "foreign annotation", "limit of none"],
+)
+def test_pod_that_does_not_ask_is_left_alone(admission: admission_kit.Admission, manifest: dict[str, Any]) -> None:
+    stored = admission.stored(manifest)
+    assert gates(stored) == []
+    assert "labels" not in stored["metadata"]
+
+
+def test_mirror_of_a_static_pod_is_labelled_and_not_gated(admission: admission_kit.Admission) -> None:
+    """It runs already: refusing it would only hide it, and a gate would come too late."""
+    manifest = pod({"kubernetes.io/config.mirror": "x"}, container("app", cores=2), nodeName="w1")
+    stored = admission.stored(manifest)
+    assert gates(stored) == []
+    assert stored["metadata"]["labels"] == {names.MANAGED_LABEL: names.MANAGED_VALUE}
+
+
+def test_pod_of_a_controller_takes_the_same_path(admission: admission_kit.Admission) -> None:
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "1", "controller": True}
+    manifest = pod({P + "cores": "4"})
+    manifest["metadata"] = {**manifest["metadata"], "generateName": "web-1-", "ownerReferences": [owner]}
+    stored = admission.stored(manifest)
+    assert resources(stored, "limits") == {"app": {CORES: "4"}}
+    assert gates(stored) == [names.SCHEDULING_GATE]
+
+
+def test_pod_of_the_release_test_asks_for_one_core(admission: admission_kit.Admission) -> None:
+    hook = chart.render().of_kind("Pod")[0]
+    stored = admission.admin.create(f"{admission_kit.collection(hook)}?fieldValidation=Strict", hook)
+    assert resources(stored, "limits")["test"][CORES] == "1"
+    assert gates(stored) == [names.SCHEDULING_GATE]
+
+
+def test_many_containers_stay_within_the_cost_limits(admission: admission_kit.Admission) -> None:
+    containers = [container(f"c{number}") for number in range(64)]
+    asking = {f"cores.neuronspan.dev/{each['name']}": "2" for each in containers}
+    stored = admission.stored(pod(asking, *containers))
+    assert set(map(str, resources(stored, "limits").values())) == {str({CORES: "2"})}

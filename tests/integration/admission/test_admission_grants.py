@@ -1,0 +1,165 @@
+"""The decision belongs to the operator: gate, grant and label are its own, and a request stays what it was."""
+
+import http
+from typing import Any
+
+import pytest
+
+from kits import admission as admission_kit
+from kits import api_client
+from neuronspan import names, spans
+from neuronspan_operator import pods
+
+pytestmark = pytest.mark.integration
+
+GATE_STAYS = (
+    "the scheduling gate neuronspan.dev/cores is removed by the operator, once the pod has its NeuronCores: "
+    "`kubectl neuron explain POD` says why it waits; delete the pod to give up"
+)
+GRANT_STAYS = (
+    "annotation neuronspan.dev/grant records which NeuronCores the pod has and is written by the operator alone: "
+    "leave it as it is; delete the pod to give its cores back"
+)
+LABEL_STAYS = "label neuronspan.dev/managed is how the operator finds the pods that have NeuronCores: leave it as it is"
+GRANT = {names.GRANT_ANNOTATION: '{"node":"w1","containers":{"app":"0-3"}}'}
+
+
+def fixed(*annotations: str) -> str:
+    return (
+        f"annotation {', '.join(annotations)} cannot change any more: the request for NeuronCores is fixed when the "
+        "pod is created; delete the pod and create it anew"
+    )
+
+
+def annotation(name: str, text: str | None) -> dict[str, Any]:
+    return {"metadata": {"annotations": {name: text}}}
+
+
+@pytest.fixture
+def waiting(admission: admission_kit.Admission) -> dict[str, Any]:
+    """A pod that waits for four cores."""
+    return admission.stored(admission_kit.pod({names.CORES_ANNOTATION: "4"}))
+
+
+@pytest.fixture
+def granted(admission: admission_kit.Admission, waiting: dict[str, Any]) -> dict[str, Any]:
+    """The same pod after the operator's one patch."""
+    return ungate(admission, waiting)
+
+
+def ungate(admission: admission_kit.Admission, stored: dict[str, Any]) -> dict[str, Any]:
+    patch = pods.ungate_patch(pods.read(stored), "w1", {"app": spans.CoreSpan(0, 4)})
+    return admission.operator.patch(path(stored), patch, api_client.JSON_PATCH)
+
+
+def path(stored: dict[str, Any]) -> str:
+    return f"{admission_kit.PODS}/{stored['metadata']['name']}"
+
+
+def refusal(answer: api_client.Response, status: http.HTTPStatus) -> str:
+    assert answer.status == status, answer.body
+    return answer.message.partition(" denied request: ")[2]
+
+
+def test_operators_patch_commits_a_grant(granted: dict[str, Any]) -> None:
+    assert "schedulingGates" not in granted["spec"]
+    assert granted["spec"]["nodeSelector"] == {names.HOSTNAME_LABEL: "w1"}
+    assert granted["metadata"]["annotations"].items() >= GRANT.items()
+
+
+def test_operator_may_fence_a_waiting_pod(admission: admission_kit.Admission, waiting: dict[str, Any]) -> None:
+    patch = pods.fence_patch(pods.read(waiting), [pods.fence("w1", "2026-01-31T09:00:00Z")])
+    fenced = admission.operator.patch(path(waiting), patch, api_client.JSON_PATCH)
+    assert pods.read(fenced).revoked == ("w1/2026-01-31T09:00:00Z",)
+
+
+def test_gate_cannot_be_removed_by_hand(admission: admission_kit.Admission, waiting: dict[str, Any]) -> None:
+    patch = [{"op": "remove", "path": "/spec/schedulingGates/0"}]
+    answer = admission.admin.request("PATCH", path(waiting), patch, api_client.JSON_PATCH)
+    assert refusal(answer, http.HTTPStatus.FORBIDDEN) == GATE_STAYS
+    assert pods.read(admission.admin.get(path(waiting))).gated
+
+
+def test_gates_of_others_can_be_removed_by_hand(admission: admission_kit.Admission) -> None:
+    stored = admission.stored(
+        admission_kit.pod({names.CORES_ANNOTATION: "4"}, schedulingGates=[{"name": "other.example/gate"}])
+    )
+    left = {"spec": {"schedulingGates": [{"name": names.SCHEDULING_GATE}]}}
+    patched = admission.admin.patch(path(stored), left)
+    assert patched["spec"]["schedulingGates"] == left["spec"]["schedulingGates"]
+
+
+@pytest.mark.parametrize("text", ['{"node":"w2","containers":{"app":"4-7"}}', None], ids=["changed", "removed"])
+def test_grant_cannot_be_edited(admission: admission_kit.Admission, granted: dict[str, Any], text: str | None) -> None:
+    answer = admission.admin.request(
+        "PATCH", path(granted), annotation(names.GRANT_ANNOTATION, text), api_client.MERGE_PATCH
+    )
+    assert refusal(answer, http.HTTPStatus.FORBIDDEN) == GRANT_STAYS
+    assert admission.admin.get(path(granted))["metadata"]["annotations"].items() >= GRANT.items()
+
+
+def test_grant_cannot_be_forged(admission: admission_kit.Admission, waiting: dict[str, Any]) -> None:
+    answer = admission.admin.request(
+        "PATCH", path(waiting), {"metadata": {"annotations": GRANT}}, api_client.MERGE_PATCH
+    )
+    assert refusal(answer, http.HTTPStatus.FORBIDDEN) == GRANT_STAYS
+
+
+def test_grant_cannot_be_edited_through_the_status(admission: admission_kit.Admission, granted: dict[str, Any]) -> None:
+    """The status subresource of pods stores metadata, too."""
+    patch = annotation(names.GRANT_ANNOTATION, "{}")
+    answer = admission.admin.request("PATCH", f"{path(granted)}/status", patch, api_client.MERGE_PATCH)
+    assert refusal(answer, http.HTTPStatus.FORBIDDEN) == GRANT_STAYS
+
+
+def test_grant_cannot_be_put_on_a_pod_that_never_asked(admission: admission_kit.Admission) -> None:
+    stored = admission.stored(admission_kit.pod())
+    answer = admission.admin.request(
+        "PATCH", path(stored), {"metadata": {"annotations": GRANT}}, api_client.MERGE_PATCH
+    )
+    assert refusal(answer, http.HTTPStatus.FORBIDDEN) == GRANT_STAYS
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (names.CORES_ANNOTATION, "8"),
+        (names.CORES_ANNOTATION, None),
+        (names.ENV_ANNOTATION, "count"),
+        ("cores.neuronspan.dev/app", "4"),
+        ("devices.neuronspan.dev/app", "1"),
+    ],
+    ids=["changed", "removed", "added", "added for a container", "added devices"],
+)
+def test_request_cannot_change(
+    admission: admission_kit.Admission, waiting: dict[str, Any], name: str, text: str | None
+) -> None:
+    answer = admission.admin.request("PATCH", path(waiting), annotation(name, text), api_client.MERGE_PATCH)
+    assert refusal(answer, http.HTTPStatus.UNPROCESSABLE_ENTITY) == fixed(name)
+
+
+def test_changed_requests_are_named_in_order(admission: admission_kit.Admission, waiting: dict[str, Any]) -> None:
+    patch = {"metadata": {"annotations": {names.ENV_ANNOTATION: "count", names.CORES_ANNOTATION: None}}}
+    answer = admission.admin.request("PATCH", path(waiting), patch, api_client.MERGE_PATCH)
+    expected = fixed(names.CORES_ANNOTATION, names.ENV_ANNOTATION)
+    assert refusal(answer, http.HTTPStatus.UNPROCESSABLE_ENTITY) == expected
+
+
+@pytest.mark.parametrize("text", ["false", None], ids=["changed", "removed"])
+def test_label_cannot_change(admission: admission_kit.Admission, waiting: dict[str, Any], text: str | None) -> None:
+    patch = {"metadata": {"labels": {names.MANAGED_LABEL: text}}}
+    answer = admission.admin.request("PATCH", path(waiting), patch, api_client.MERGE_PATCH)
+    assert refusal(answer, http.HTTPStatus.FORBIDDEN) == LABEL_STAYS
+
+
+def test_everything_else_of_a_pod_can_change(admission: admission_kit.Admission, granted: dict[str, Any]) -> None:
+    patch = {"metadata": {"labels": {"a": "b"}, "annotations": {"example.com/x": "y"}}}
+    patched = admission.admin.patch(path(granted), patch)
+    assert patched["metadata"]["labels"]["a"] == "b"
+    status = {"status": {"phase": "Running"}}
+    assert admission.admin.patch(f"{path(granted)}/status", status)["status"]["phase"] == "Running"
+
+
+def test_waiting_pod_can_be_deleted(admission: admission_kit.Admission, waiting: dict[str, Any]) -> None:
+    admission.admin.delete(path(waiting), {"gracePeriodSeconds": 0})
+    assert admission.admin.request("GET", path(waiting)).status == http.HTTPStatus.NOT_FOUND

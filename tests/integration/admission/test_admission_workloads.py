@@ -1,0 +1,106 @@
+"""Who applies a workload reads the same sentences, and what is stored already stays usable."""
+
+import http
+from typing import Any
+
+import pytest
+
+from kits import admission as admission_kit
+from kits import api_client
+
+pytestmark = pytest.mark.integration
+
+BAD = {"neuronspan.dev/cores": "four"}
+GOOD = {"neuronspan.dev/cores": "4"}
+SENTENCE = (
+    'in the pod template: annotation neuronspan.dev/cores is "four": write a whole number of NeuronCores from 1 to 128'
+)
+APPS = "/apis/apps/v1/namespaces/default"
+BATCH = "/apis/batch/v1/namespaces/default"
+SELECTOR = {"matchLabels": {"app": "x"}}
+
+
+def template(annotations: dict[str, str], **spec: Any) -> dict[str, Any]:
+    containers = [admission_kit.container("app")]
+    return {
+        "metadata": {"labels": {"app": "x"}, "annotations": annotations},
+        "spec": {"containers": containers, **spec},
+    }
+
+
+def workload(kind: str, annotations: dict[str, str]) -> tuple[str, dict[str, Any]]:
+    """Give the path of a kind of workload, and its spec."""
+    plain: dict[str, Any] = {"selector": SELECTOR, "template": template(annotations)}
+    job = {"template": template(annotations, restartPolicy="Never")}
+    kinds: dict[str, tuple[str, dict[str, Any]]] = {
+        "Deployment": (f"{APPS}/deployments", plain),
+        "StatefulSet": (f"{APPS}/statefulsets", {**plain, "serviceName": "x"}),
+        "DaemonSet": (f"{APPS}/daemonsets", plain),
+        "Job": (f"{BATCH}/jobs", job),
+        "CronJob": (f"{BATCH}/cronjobs", {"schedule": "0 0 * * *", "jobTemplate": {"spec": job}}),
+    }
+    return kinds[kind]
+
+
+KINDS = ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bad_template_is_refused_with_its_sentence(admission: admission_kit.Admission, kind: str) -> None:
+    path, spec = workload(kind, BAD)
+    answer = admission.admin.request("POST", path, {"metadata": {"name": "bad"}, "spec": spec})
+    assert answer.status == http.HTTPStatus.UNPROCESSABLE_ENTITY
+    assert answer.message.partition(" denied request: ")[2] == SENTENCE
+    assert admission.admin.request("GET", f"{path}/bad").status == http.HTTPStatus.NOT_FOUND
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_good_template_is_stored_as_it_is(admission: admission_kit.Admission, kind: str) -> None:
+    """The form of a request is made in the pods: a template stays what its owner wrote."""
+    path, spec = workload(kind, GOOD)
+    created = admission.admin.create(path, {"metadata": {"name": admission.unique("good")}, "spec": spec})
+    stored = created["spec"].get("jobTemplate", created)["spec"]["template"]
+    assert stored["metadata"]["annotations"] == GOOD
+    assert "schedulingGates" not in stored["spec"]
+    assert stored["spec"]["containers"][0]["resources"] == {}
+
+
+def test_smaller_container_after_an_init_container_is_refused_in_a_template(
+    admission: admission_kit.Admission,
+) -> None:
+    spec = {
+        "selector": SELECTOR,
+        "template": template(
+            {"neuronspan.dev/cores": "2", "cores.neuronspan.dev/i": "4"},
+            initContainers=[admission_kit.container("i")],
+        ),
+    }
+    answer = admission.admin.request("POST", f"{APPS}/deployments", {"metadata": {"name": "bad"}, "spec": spec})
+    assert 'container "app" asks for 2 after init container "i" with 4' in answer.message
+
+
+def test_template_cannot_become_bad(admission: admission_kit.Admission) -> None:
+    path, spec = workload("Deployment", GOOD)
+    name = admission.unique("deployment")
+    admission.admin.create(path, {"metadata": {"name": name}, "spec": spec})
+    patch = {"spec": {"template": {"metadata": {"annotations": BAD}}}}
+    answer = admission.admin.request("PATCH", f"{path}/{name}", patch, api_client.MERGE_PATCH)
+    assert answer.message.partition(" denied request: ")[2] == SENTENCE
+    assert admission.admin.patch(f"{path}/{name}", {"spec": {"replicas": 3}})["spec"]["replicas"] == 3
+
+
+def test_bad_template_from_before_can_still_be_scaled(admission: admission_kit.Admission) -> None:
+    """Such a Deployment was stored before the chart came: here, while the policy was not bound."""
+    bindings = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
+    binding = admission.admin.get(f"{bindings}/neuronspan-workloads")
+    path, spec = workload("Deployment", BAD)
+    body = {"metadata": {"name": "from-before"}, "spec": spec}
+    admission.admin.delete(f"{bindings}/neuronspan-workloads")
+    admission_kit.wait_for(lambda: admission.admin.request("POST", path, body).status == http.HTTPStatus.CREATED)
+    admission.admin.create(bindings, {**binding, "metadata": {"name": "neuronspan-workloads"}})
+    again = {"metadata": {"name": "canary"}, "spec": spec}
+    admission_kit.wait_for(lambda: "denied" in admission.admin.request("POST", f"{path}?dryRun=All", again).message)
+    patched = admission.admin.patch(
+        f"{path}/from-before", {"spec": {"replicas": 0}, "metadata": {"labels": {"a": "b"}}}
+    )
+    assert patched["spec"]["replicas"] == 0
