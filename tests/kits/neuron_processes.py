@@ -11,6 +11,7 @@ import inspect
 import os
 import pathlib
 import pickle
+import select
 import signal
 import socket
 import subprocess
@@ -20,7 +21,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, Self, TypeVar
+from typing import Any, Generic, NoReturn, ParamSpec, Self, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,6 +60,7 @@ class Process(Generic[T]):
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
+        self._pid: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -67,17 +69,35 @@ class Process(Generic[T]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._channel.close()
+        if self._pid is not None:
+            wait_gone(self._pid)
+
+    def kill(self) -> None:
+        """Let it die at once, with what it owns."""
+        assert self._pid is not None, "its outcome must be known first"
+        os.kill(self._pid, signal.SIGKILL)
+        wait_gone(self._pid)
 
     def outcome(self) -> Outcome[T]:
         """Wait for the end of the scenario. Raises ScenarioFailed when it raised, AssertionError when it died."""
         with self._channel.makefile("rb") as stream:
             try:
-                succeeded, content = pickle.load(stream)  # noqa: S301 - written by our own child
+                self._pid, succeeded, content = pickle.load(stream)  # noqa: S301 - written by our own child
             except EOFError:
                 raise AssertionError("the scenario's process died without an answer") from None
         if not succeeded:
             raise ScenarioFailed(*content)
         return Outcome(*content)
+
+
+def wait_gone(pid: int) -> None:
+    """Wait until a process, anybody's child, has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    select.select([descriptor], [], [])
+    os.close(descriptor)
 
 
 class Parent:
@@ -138,7 +158,7 @@ def _child(channel: socket.socket, request: bytes) -> None:
         sys.stderr.flush()
         log.seek(0)
         with channel.makefile("wb") as stream:
-            pickle.dump((answer[0], (*answer[1], log.read())), stream)
+            pickle.dump((os.getpid(), answer[0], (*answer[1], log.read())), stream)
     channel.recv(1)
 
 
@@ -158,7 +178,7 @@ def _function(file: str, name: str) -> Callable[..., Any]:
     return function
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int) -> NoReturn:
     """Import what takes long, then fork a process for each request until the control socket is closed."""
     warnings.simplefilter("error")
     warnings.filterwarnings("ignore", r".*torch\.jit", DeprecationWarning)  # a program that loads a model hears it too
@@ -170,7 +190,7 @@ def main(descriptor: int) -> None:
     while True:
         request, descriptors, _, _ = socket.recv_fds(control, 1 << 16, 1)
         if not request:
-            return
+            os._exit(0)  # at once: torch takes a second to leave
         with socket.socket(fileno=descriptors[0]) as channel:
             if os.fork() == 0:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -1,0 +1,245 @@
+"""The process's state: claimed at first use, tried again after a failure, closed, and never inherited by a child."""
+
+import json
+import os
+import pathlib
+import signal
+import threading
+from collections.abc import Callable
+
+import pytest
+import torch
+
+import neuronspan_runtime
+from kits import neuron_models, neuron_processes
+from neuronspan import instance_types
+from neuronspan_runtime import device_module, errors, runtime
+
+NOT_INITIALIZED = "The PyTorch Neuron Runtime could not be initialized. Neuron Driver issues are logged"
+
+
+def use(core: int = 0) -> torch.Tensor:
+    return torch.ones(2, device=f"neuron:{core}")
+
+
+def owned() -> str:
+    use()
+    return str(neuronspan_runtime.owned_cores())
+
+
+@pytest.mark.parametrize(
+    ("variables", "text", "line"),
+    [
+        pytest.param({"NEURON_RT_VISIBLE_CORES": "3,5"}, NOT_INITIALIZED,
+                     "Neuron cores are not contiguous", id="not contiguous"),
+        pytest.param({"NEURON_RT_NUM_CORES": "9"}, NOT_INITIALIZED,
+                     "NeuronCore(s) not available - Requested:9 Available:8", id="more than there are"),
+        pytest.param({"NEURON_RT_VISIBLE_CORES": "6-8"}, "outside 0-7, the grant of this container",
+                     "outside 0-7, the grant of this container", id="outside the grant"),
+        pytest.param({"NEURONSPAN_GRANT": "4-"}, "NEURONSPAN_GRANT='4-' is not a span", "",
+                     id="bad setting"),
+        pytest.param({"NEURONSPAN_INSTANCE_TYPE": "p4d.24xlarge"}, "instance type 'p4d.24xlarge'", "",
+                     id="unknown machine"),
+    ],
+)  # fmt: skip
+def test_first_use_raises_and_logs_why_the_cores_cannot_be_had(
+    variables: dict[str, str],
+    text: str,
+    line: str,
+    processes: neuron_processes.Parent,
+    machine: dict[str, str],
+) -> None:
+    with pytest.raises(neuron_processes.ScenarioFailed) as caught:
+        processes.run(machine | variables, owned)
+    assert caught.value.kind == "RuntimeError"
+    assert text in caught.value.text
+    assert line in caught.value.log
+
+
+def failed_then_started() -> tuple[str, str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEURON_RT_VISIBLE_CORES", "1,3")
+        with pytest.raises(RuntimeError, match="could not be initialized"):
+            use()
+        patch.setenv("NEURON_RT_VISIBLE_CORES", "2-3")
+        first = owned()
+        patch.setenv("NEURON_RT_VISIBLE_CORES", "5")
+        return first, owned()
+
+
+def test_failed_start_is_tried_again_and_a_started_runtime_reads_no_more_variables(
+    processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    assert processes.run(machine, failed_then_started) == ("2-3", "2-3")
+
+
+def closed_and_started_again() -> tuple[str, str, str, int]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEURON_RT_VISIBLE_CORES", "2-3")
+        tensor = use(1)
+        with pytest.raises(RuntimeError) as caught:
+            neuronspan_runtime.close()
+        still = str(neuronspan_runtime.owned_cores())
+        del tensor
+        neuronspan_runtime.close()
+        neuronspan_runtime.close()
+        patch.setenv("NEURON_RT_VISIBLE_CORES", "4-7")
+        return str(caught.value), still, owned(), device_module.device_count()
+
+
+def test_close_gives_the_cores_back_unless_something_lives_on_them(
+    processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    text, still, again, count = processes.run(machine, closed_and_started_again)
+    assert "1 tensor storages and 0 loaded models are alive" in text
+    assert (still, again, count) == ("2-3", "4-7", 4)
+
+
+def closed() -> str:
+    use()
+    neuronspan_runtime.close()
+    return str(device_module.is_initialized())
+
+
+def test_closed_process_leaves_its_cores_to_others(processes: neuron_processes.Parent, machine: dict[str, str]) -> None:
+    with processes.start(machine, closed) as first:
+        assert first.outcome().value == "False"
+        assert processes.run(machine, owned) == "0-7"
+
+
+def test_killed_process_leaves_its_cores_to_others(processes: neuron_processes.Parent, machine: dict[str, str]) -> None:
+    with processes.start(machine, owned) as first:
+        assert first.outcome().value == "0-7"
+        first.kill()
+        assert processes.run(machine, owned) == "0-7"
+
+
+def in_child(work: Callable[[], str]) -> str:
+    """Do something in a forked child and return what it returned or raised."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            said = work()
+        except RuntimeError as error:
+            said = f"{type(error).__name__}: {error}"
+        os.write(writer, said.encode())
+        os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    return os.read(reader, 1 << 16).decode()
+
+
+def used_in_a_forked_child(directory: pathlib.Path) -> list[str]:
+    model, tensor = neuron_models.load(directory, 1), use()
+
+    def run() -> str:
+        return str(model(neuron_models.example()))
+
+    def make() -> str:
+        return str(use())
+
+    def compute() -> str:
+        return str((tensor + 1).cpu())
+
+    def ask() -> str:
+        return str(neuronspan_runtime.owned_cores())
+
+    said = [in_child(work) for work in (run, make, compute, ask)]
+    neuron_models.check(model, 1)
+    return [*said, str(neuronspan_runtime.owned_cores())]
+
+
+def test_forked_child_of_a_started_process_is_refused(
+    processes: neuron_processes.Parent, model_files: pathlib.Path, machine: dict[str, str]
+) -> None:
+    *said, parent = processes.run(machine, used_in_a_forked_child, model_files)
+    assert ["'spawn'" in text for text in said] == [True] * 4
+    assert said[-1].startswith("ForkedProcess: The Neuron runtime was started by process ")
+    assert parent == "0-7"
+
+
+def forked_before_first_use() -> tuple[str, str]:
+    return in_child(owned), owned()
+
+
+def test_process_that_never_used_the_runtime_may_fork(
+    processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    assert processes.run(machine | {"NEURON_RT_NUM_CORES": "2"}, forked_before_first_use) == ("0-1", "0-1")
+
+
+def with_a_lingering_child() -> tuple[str, int]:
+    """Own cores and leave a forked child that outlives this process; return both."""
+    span, child = owned(), os.fork()
+    if child == 0:
+        signal.pause()
+    return span, child
+
+
+def test_lingering_child_does_not_keep_the_cores_of_its_dead_parent(
+    processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    with processes.start(machine, with_a_lingering_child) as first:
+        span, child = first.outcome().value
+        first.kill()
+    try:
+        assert (span, processes.run(machine, owned)) == ("0-7", "0-7")
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def used_by_many_threads() -> tuple[set[str], int]:
+    ready, spans = threading.Barrier(4), []
+
+    def work() -> None:
+        ready.wait()
+        spans.append(owned())
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return set(spans), len(spans)
+
+
+def test_first_use_by_many_threads_claims_once(processes: neuron_processes.Parent, machine: dict[str, str]) -> None:
+    assert processes.run(machine, used_by_many_threads) == ({"0-7"}, 4)
+
+
+def placed(directory: pathlib.Path) -> tuple[list[list[str]], str, str]:
+    return neuron_models.spans_of(neuron_models.load(directory, 1)), owned(), runtime.start().hardware.instance_type
+
+
+@pytest.mark.parametrize(
+    ("variables", "span", "cores"),
+    [
+        pytest.param({}, "4", "4-7", id="the whole grant"),
+        pytest.param({"NEURON_RT_VISIBLE_CORES": "6-7"}, "6", "6-7", id="node numbering"),
+        pytest.param({"NEURON_RT_VISIBLE_CORES": "2-3", "NEURONSPAN_CORE_NUMBERING": "container"}, "6", "6-7",
+                     id="container numbering"),
+        pytest.param({"NEURON_RT_VISIBLE_CORES": "", "NEURON_RT_NUM_CORES": "4"}, "4", "4-7", id="count mode"),
+    ],
+)  # fmt: skip
+def test_process_in_a_pod_owns_what_was_granted(
+    variables: dict[str, str],
+    span: str,
+    cores: str,
+    processes: neuron_processes.Parent,
+    model_files: pathlib.Path,
+    tmp_path: pathlib.Path,
+) -> None:
+    (tmp_path / "cores").mkdir()
+    for core in range(4, 8):
+        (tmp_path / "cores" / f"{core}.lock").touch(mode=0o444)
+    hardware = instance_types.hardware_of("inf1.6xlarge")
+    (tmp_path / "hardware.json").write_text(json.dumps(hardware.to_dict()))
+    pod = {"NEURONSPAN_STATE_DIR": str(tmp_path), "NEURONSPAN_GRANT": "4-7"}
+    assert processes.run(pod | variables, placed, model_files) == ([[span]], cores, "inf1.6xlarge")
+
+
+def test_forked_process_error_names_the_parent_and_the_way_out() -> None:
+    error = errors.ForkedProcess(7)
+    assert "process 7" in str(error)
+    assert "'spawn'" in str(error)
