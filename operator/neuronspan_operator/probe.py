@@ -35,7 +35,7 @@ def application(readiness: Callable[[], Mapping[str, bool]], metrics: Callable[[
 @contextlib.asynccontextmanager
 async def serving(app: web.Application, port: int) -> AsyncIterator[int]:
     """Serve the application on all addresses; gives the port, chosen by the system when ``port`` is 0."""
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)  # answers are immediate
     await runner.setup()
     try:
         site = web.TCPSite(runner, "0.0.0.0", port)

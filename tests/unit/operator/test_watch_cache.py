@@ -236,3 +236,17 @@ async def test_cache_keeps_serving_while_the_server_is_away() -> None:
         await mirror.until(lambda: mirror.server.calls.count("list nodes") > 10)
         assert dict(mirror.cache.items) == {"w0": "red"}
         assert mirror.cache.is_synced
+
+
+async def test_reached_waits_until_the_cache_is_not_older() -> None:
+    mirror = Mirror()
+    async with mirror.running():
+        mirror.server.mute = True
+        version = mirror.server.put(resources.NODES, a_node("w0"))["metadata"]["resourceVersion"]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(10):
+                await mirror.cache.reached(version)
+        mirror.server.mute = False
+        mirror.server.end_streams()
+        await mirror.cache.reached(version)
+        assert "w0" in mirror.cache.items

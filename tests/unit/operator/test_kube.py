@@ -1,0 +1,214 @@
+"""The door to the API server: statuses become errors, every wait has an end. Over a socket, so in real time."""
+
+import asyncio
+import contextlib
+import json
+import pathlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from neuronspan_operator import errors, kube, resources
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+EVENT = {"type": "ADDED", "object": {"metadata": {"name": "w1", "resourceVersion": "7"}}}
+
+
+@contextlib.asynccontextmanager
+async def served(handler: Handler, folder: pathlib.Path, call_seconds: float = 0.2) -> AsyncIterator[kube.Client]:
+    """A client of a server that answers everything with this handler."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    config = {
+        "current-context": "c",
+        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{runner.addresses[0][1]}"}}],
+        "users": [{"name": "c", "user": {"token": "secret"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
+    }
+    path = folder / "kubeconfig"
+    path.write_text(json.dumps(config))
+    try:
+        async with await kube.connect(str(path), call_seconds=call_seconds) as client:
+            yield client
+    finally:
+        await runner.cleanup()
+
+
+def refusing(status: int, **body: Any) -> Handler:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"kind": "Status", "code": status, **body}, status=status)
+
+    return handler
+
+
+async def hang(_: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(60)  # the client gives up long before
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(400, errors.Invalid), (401, errors.Forbidden), (403, errors.Forbidden), (404, errors.NotFound),
+     (409, errors.Conflict), (410, errors.Gone), (422, errors.Invalid), (429, errors.Unavailable),
+     (500, errors.Unavailable), (503, errors.Unavailable)],
+)  # fmt: skip
+def test_client_turns_a_status_into_an_error(
+    tmp_path: pathlib.Path, status: int, error: type[errors.KubernetesError]
+) -> None:
+    async def ask() -> None:
+        async with served(refusing(status, message="because", reason="Why"), tmp_path) as client:
+            await client.get(resources.NODES, "w1")
+
+    with pytest.raises(error, match=f"GET /api/v1/nodes/w1: {status} because") as refusal:
+        asyncio.run(ask())
+    assert (refusal.value.status, refusal.value.reason) == (status, "Why")
+
+
+def test_client_sends_paths_queries_types_and_the_token(tmp_path: pathlib.Path) -> None:
+    seen: list[tuple[str, str, str, str, Any]] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        body = await request.json() if request.can_read_body else None
+        kind = request.headers["Content-Type"]
+        seen.append((request.method, str(request.rel_url), kind, request.headers["Authorization"], body))
+        return web.json_response({})
+
+    async def ask() -> None:
+        async with served(handler, tmp_path) as client:
+            await client.list_page(resources.PODS, resources.Selector(labels="a=b"), limit=5, continuation="c/d")
+            await client.merge_patch(resources.NEURON_POOLS, "a", {"status": {}}, subresource="status")
+            await client.json_patch(resources.PODS, "web", [{"op": "test"}], "ns")
+            await client.delete(resources.NEURON_NODES, "w1", resource_version="7")
+            await client.evict("web", "ns", uid="u")
+
+    asyncio.run(ask())
+    assert {each[3] for each in seen} == {"Bearer secret"}
+    sent = [(method, url, kind) for method, url, kind, _, _ in seen]
+    assert sent == [
+        ("GET", "/api/v1/pods?labelSelector=a%3Db&limit=5&continue=c/d", "application/json"),
+        ("PATCH", "/apis/neuronspan.dev/v1alpha1/neuronpools/a/status", "application/merge-patch+json"),
+        ("PATCH", "/api/v1/namespaces/ns/pods/web", "application/json-patch+json"),
+        ("DELETE", "/apis/neuronspan.dev/v1alpha1/neuronnodes/w1", "application/json"),
+        ("POST", "/api/v1/namespaces/ns/pods/web/eviction", "application/json"),
+    ]
+    assert seen[3][4]["preconditions"] == {"resourceVersion": "7"}
+    assert seen[4][4]["deleteOptions"] == {"preconditions": {"uid": "u"}}
+
+
+def test_client_gives_up_on_a_server_that_does_not_answer(tmp_path: pathlib.Path) -> None:
+    async def ask() -> None:
+        async with served(hang, tmp_path) as client:
+            await client.get(resources.NODES, "w1")
+
+    with pytest.raises(errors.Unavailable, match="no answer in time"):
+        asyncio.run(ask())
+
+
+def test_client_reports_a_page_of_a_proxy_in_words(tmp_path: pathlib.Path) -> None:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.Response(text="<html>Welcome</html>")
+
+    async def ask() -> None:
+        async with served(handler, tmp_path) as client:
+            await client.get(resources.NODES, "w1")
+
+    with pytest.raises(errors.Unavailable, match="not JSON"):
+        asyncio.run(ask())
+
+
+def test_client_reports_a_server_that_is_not_there(tmp_path: pathlib.Path) -> None:
+    async def ask() -> None:
+        async with served(hang, tmp_path) as client:
+            client._settings.host = "http://127.0.0.1:1"
+            await client.get(resources.NODES, "w1")
+
+    with pytest.raises(errors.Unavailable, match="GET /api/v1/nodes/w1"):
+        asyncio.run(ask())
+
+
+def streaming(*chunks: bytes, then_silent: bool = False) -> Handler:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for chunk in chunks:
+            await response.write(chunk)
+            await asyncio.sleep(0.01)  # so that they arrive one by one
+        if then_silent:
+            await asyncio.sleep(60)  # the client gives up long before
+        return response
+
+    return handler
+
+
+def events_of(handler: Handler, folder: pathlib.Path) -> list[dict[str, Any]]:
+    """Watch until the stream ends."""
+    found: list[dict[str, Any]] = []
+
+    async def watch() -> None:
+        async with served(handler, folder) as client:
+            stream = client.watch(resources.NODES, resource_version="1", silence_seconds=0.2, stream_seconds=5)
+            async with contextlib.aclosing(stream) as events:
+                async for event in events:
+                    found.append(event)  # noqa: PERF401  what came before an error counts
+
+    asyncio.run(watch())
+    return found
+
+
+def test_watch_joins_lines_from_pieces_and_drops_an_unfinished_one(tmp_path: pathlib.Path) -> None:
+    line = json.dumps(EVENT).encode() + b"\n"
+    assert events_of(streaming(line[:10], line[10:] + line, line[:20]), tmp_path) == [EVENT, EVENT]
+
+
+def test_watch_gives_up_on_a_silent_stream(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(errors.Unavailable, match="watch nodes: no answer in time"):
+        events_of(streaming(json.dumps(EVENT).encode() + b"\n", then_silent=True), tmp_path)
+
+
+@pytest.mark.parametrize(("code", "error"), [(410, errors.Gone), (500, errors.Unavailable)])
+def test_watch_turns_an_error_event_into_an_error(
+    tmp_path: pathlib.Path, code: int, error: type[errors.KubernetesError]
+) -> None:
+    event = {"type": "ERROR", "object": {"kind": "Status", "code": code, "message": "too old resource version"}}
+    with pytest.raises(error, match="too old"):
+        events_of(streaming(json.dumps(event).encode() + b"\n"), tmp_path)
+
+
+def test_watch_turns_a_refusal_into_an_error(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(errors.Gone):
+        events_of(refusing(410, message="too old"), tmp_path)
+
+
+def test_connect_says_how_to_log_in_when_it_cannot(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(errors.LoginFailed, match="service account of this pod"):
+        asyncio.run(kube.connect())
+    with pytest.raises(errors.LoginFailed, match=f"kubeconfig {tmp_path}/absent"):
+        asyncio.run(kube.connect(str(tmp_path / "absent")))
+
+
+def test_credentials_are_those_of_the_client(tmp_path: pathlib.Path) -> None:
+    async def ask() -> kube.Credentials:
+        async with served(hang, tmp_path) as client:
+            return await client.credentials()
+
+    credentials = asyncio.run(ask())
+    assert credentials.token == "secret"
+    assert credentials.server.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (resources.PODS.path(), "/api/v1/pods"),
+        (resources.PODS.path(namespace="a b", name="c/d"), "/api/v1/namespaces/a%20b/pods/c%2Fd"),
+        (resources.LEASES.path(namespace="ns", name="l"), "/apis/coordination.k8s.io/v1/namespaces/ns/leases/l"),
+    ],
+)
+def test_resource_paths(path: str, expected: str) -> None:
+    assert path == expected
