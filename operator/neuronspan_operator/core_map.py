@@ -71,34 +71,23 @@ def _device_row(node: Node, devices: Iterable[int], marks: Mapping[tuple[str, st
     return row
 
 
-def _node_cores(node: Node, marks: Mapping[tuple[str, str], _Mark]) -> text.Text:
+def _core_lines(node: Node, marks: Mapping[tuple[str, str], _Mark]) -> list[text.Text]:
     devices = range(node.hardware.devices)
     step = max(1, _CORES_PER_LINE // node.hardware.cores_per_device)
-    lines = [_device_row(node, devices[first : first + step], marks) for first in range(0, len(devices), step)]
-    return text.Text("\n").join(lines)
+    return [_device_row(node, devices[first : first + step], marks) for first in range(0, len(devices), step)]
 
 
-def _map_table(nodes: Sequence[Node], marks: Mapping[tuple[str, str], _Mark]) -> table.Table:
-    result = table.Table(box=box.SIMPLE_HEAD, title="NeuronCores", title_justify="left", title_style="bold")
-    result.add_column("node", no_wrap=True)
-    result.add_column("instance type", no_wrap=True)
-    result.add_column("free", justify="right")
-    result.add_column("longest run", justify="right")
-    result.add_column("cores, device by device", no_wrap=True)
-    for node in nodes:
-        free = node.ledger.cores - node.ledger.granted_cores
-        result.add_row(
-            node.name,
-            node.hardware.instance_type,
-            f"{free}/{node.ledger.cores}",
-            str(node.ledger.largest_free_run()),
-            _node_cores(node, marks),
-        )
-    return result
+def _node_lines(node: Node, marks: Mapping[tuple[str, str], _Mark]) -> text.Text:
+    """One heading and the cores below it, so that a long node name never squeezes the cores."""
+    heading = text.Text(f"{node.name}", style="bold")
+    heading.append(f"  {node.hardware.instance_type}", style="cyan")
+    run = node.ledger.largest_free_run()
+    heading.append(f"  {node.ledger.free_cores} of {node.ledger.cores} cores free, longest run {run}", style="not bold")
+    return text.Text("\n").join([heading, *(text.Text("  ") + line for line in _core_lines(node, marks)), text.Text()])
 
 
 def _legend_table(nodes: Sequence[Node], marks: Mapping[tuple[str, str], _Mark]) -> table.Table:
-    result = table.Table(box=box.SIMPLE_HEAD)
+    result = table.Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("", "pod", "container", "node", "cores", "state"):
         result.add_column(heading, no_wrap=True)
     for node in nodes:
@@ -119,10 +108,8 @@ def render(nodes: Iterable[Node]) -> console.Group:
     """Return the map and its legend: a letter per grant (struck through: releasing), `·` free, `!` unhealthy."""
     ordered = sorted(nodes, key=lambda node: node.name)
     marks = _marks(ordered)
-    parts = [_map_table(ordered, marks)]
-    if marks:
-        parts.append(_legend_table(ordered, marks))
-    return console.Group(*parts)
+    legend = [_legend_table(ordered, marks)] if marks else []
+    return console.Group(*(_node_lines(node, marks) for node in ordered), *legend)
 
 
 def to_svg(picture: console.Group, *, width: int) -> str:
