@@ -1,0 +1,368 @@
+"""What the API server itself refuses to store: the rules of NeuronNode and NeuronPool."""
+
+import http
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import strategies
+
+from kits import admission as admission_kit
+from kits import api_client
+from kits import control_plane as control_plane_kit
+from neuronspan import errors, grants, instance_types, ledger, names, spans
+from neuronspan_operator import neuron_nodes, nodes
+
+pytestmark = pytest.mark.integration
+
+NODES = admission_kit.NEURON_NODES
+POOLS = "/apis/neuronspan.dev/v1alpha1/neuronpools"
+STRICT = "?fieldValidation=Strict"
+DRY = "?dryRun=All"
+NAMES = (
+    "apart",
+    "bad",
+    "changing",
+    "dropping",
+    "good",
+    "large",
+    "moving",
+    "raced",
+    "random",
+    "reporting",
+    "shown",
+    "swapping",
+    "whole",
+    "x",
+)
+OVERLAP = "two grants share a core"
+OUTSIDE = "a grant reaches past the node's last core"
+BOUNDARY = "a grant of whole Neuron devices must start and end on a device boundary"
+DROPPED = "a Confirmed grant cannot be dropped: make it Releasing and wait until the node reports the pod as released"
+HARDWARE_STAYS = "the hardware of a node cannot change while containers have its cores: drain the node first"
+SIZE_STAYS = "the size of a grant never changes: release the grant and make a new one"
+
+
+def grant(number: int, first: int, count: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "podUID": f"00000000-0000-0000-0000-{number:012}",
+        "namespace": "default",
+        "pod": f"p{number}",
+        "container": "app",
+        "first": first,
+        "count": count,
+        "resource": names.CORE_RESOURCE,
+        "state": "Granted",
+        **changes,
+    }
+
+
+@pytest.fixture
+def admin(control_plane: control_plane_kit.ControlPlane) -> Iterator[api_client.Client]:
+    """A client that leaves no NeuronNode behind."""
+    client = control_plane.client()
+    yield client
+    for name in NAMES:
+        client.delete(f"{NODES}/{name}")
+    client.delete(f"{POOLS}/pool")
+
+
+def refusal(answer: api_client.Response) -> str:
+    assert answer.status == http.HTTPStatus.UNPROCESSABLE_ENTITY, answer.body
+    return answer.message
+
+
+@pytest.mark.parametrize(
+    ("stored", "words"),
+    [
+        ([grant(1, 0, 4), grant(2, 0, 4)], OVERLAP),
+        ([grant(1, 0, 4), grant(2, 3, 1)], OVERLAP),
+        ([grant(1, 4, 4), grant(2, 2, 3)], OVERLAP),
+        ([grant(1, 0, 32), grant(2, 31, 1)], OVERLAP),
+        ([grant(1, 0, 1), grant(2, 8, 4), grant(3, 4, 2), grant(4, 5, 2)], OVERLAP),
+        ([grant(1, 5, 1, state="Releasing"), grant(2, 4, 2)], OVERLAP),
+        ([grant(1, 31, 2)], OUTSIDE),
+        ([grant(1, 32, 1)], OUTSIDE),
+        ([grant(1, 1, 2, resource=names.DEVICE_RESOURCE)], BOUNDARY),
+        ([grant(1, 0, 3, resource=names.DEVICE_RESOURCE)], BOUNDARY),
+        ([grant(1, 0, 1), grant(1, 4, 1)], "Duplicate value"),
+        ([grant(1, 0, 0)], "should be greater than or equal to 1"),
+        ([grant(1, -1, 1)], "should be greater than or equal to 0"),
+        ([grant(1, 0, 1, state="Lost")], 'supported values: "Granted", "Confirmed", "Releasing"'),
+        ([grant(1, 0, 1, resource="nvidia.com/gpu")], 'supported values: "aws.amazon.com/neuroncore"'),
+        ([grant(1, 0, 1, podUID="")], "should be at least 1 chars long"),
+    ],
+    ids=[
+        "the same cores",
+        "inside another",
+        "the end of another",
+        "all and the last",
+        "among disjoint ones",
+        "of a pod that is being released",
+        "past the end",
+        "behind the end",
+        "device that starts inside a device",
+        "half a device",
+        "two grants of one container",
+        "no core",
+        "before core 0",
+        "unknown state",
+        "unknown resource",
+        "no pod",
+    ],
+)
+def test_bad_ledger_is_not_stored(admin: api_client.Client, stored: list[dict[str, Any]], words: str) -> None:
+    assert words in refusal(admin.request("POST", NODES, admission_kit.neuron_node("bad", *stored)))
+    assert admin.request("GET", f"{NODES}/bad").status == http.HTTPStatus.NOT_FOUND
+
+
+def test_number_of_cores_must_fit_the_hardware(admin: api_client.Client) -> None:
+    answer = admin.request("POST", NODES, admission_kit.neuron_node("bad", cores=31))
+    assert "cores must be devices times coresPerDevice" in refusal(answer)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        [],
+        [grant(1, 0, 32)],
+        [grant(1, 4, 4), grant(2, 0, 4), grant(3, 8, 1)],
+        [grant(1, 0, 4, resource=names.DEVICE_RESOURCE), grant(2, 5, 1)],
+        [grant(1, 0, 1), grant(1, 1, 1, container="other")],
+    ],
+    ids=["empty", "full", "adjacent and unordered", "devices and a core", "two containers"],
+)
+def test_good_ledger_is_stored(admin: api_client.Client, stored: list[dict[str, Any]]) -> None:
+    created = admin.create(f"{NODES}{STRICT}", admission_kit.neuron_node("good", *stored))
+    assert [(each["first"], each["count"]) for each in created["spec"]["grants"]] == [
+        (each["first"], each["count"]) for each in stored
+    ]
+
+
+RUNS = strategies.lists(strategies.tuples(strategies.integers(0, 31), strategies.integers(1, 8)), max_size=7)
+
+
+@hypothesis.settings(max_examples=150, deadline=None, derandomize=True)
+@hypothesis.given(runs=RUNS)
+def test_api_server_and_domain_agree_on_every_ledger(
+    control_plane: control_plane_kit.ControlPlane, runs: list[tuple[int, int]]
+) -> None:
+    stored = [grant(number, *run, env="visible", since="2026-01-31T09:00:00Z") for number, run in enumerate(runs)]
+    try:
+        ledger.Ledger.from_list(32, stored)
+    except errors.LedgerError:
+        expected = http.HTTPStatus.UNPROCESSABLE_ENTITY
+    else:
+        expected = http.HTTPStatus.CREATED
+    answer = control_plane.request("POST", f"{NODES}{DRY}", admission_kit.neuron_node("random", *stored))
+    assert answer.status == expected, answer.message
+
+
+def test_ledger_of_256_grants_can_be_written_and_changed(admin: api_client.Client) -> None:
+    """The largest ledger must stay within the API server's cost limits, in the worst order, in all its rules."""
+    hardware = {**admission_kit.neuron_node("x")["spec"]["hardware"], "devices": 128}
+    stored = [grant(number, number, 1, pod="p" * 253, container="c" * 63) for number in reversed(range(256))]
+    large = admission_kit.neuron_node("large", *stored, hardware=hardware, cores=256)
+    created = admin.create(f"{NODES}{STRICT}", large)
+    for state in ("Confirmed", "Releasing"):
+        for each in created["spec"]["grants"]:
+            each["state"] = state
+        created = admin.replace(f"{NODES}/large", created)
+    assert len(created["spec"]["grants"]) == 256
+    created["spec"]["grants"][7]["first"] = 0
+    assert OVERLAP in refusal(admin.request("PUT", f"{NODES}/large", created))
+
+
+@pytest.mark.parametrize("before", list(grants.GrantState))
+@pytest.mark.parametrize("after", list(grants.GrantState))
+def test_grant_moves_along_the_domains_table(
+    admin: api_client.Client, before: grants.GrantState, after: grants.GrantState
+) -> None:
+    admin.create(NODES, admission_kit.neuron_node("moving", grant(1, 0, 4, state=str(before))))
+    changed = {"spec": {"grants": [grant(1, 0, 4, state=str(after))]}}
+    answer = admin.request("PATCH", f"{NODES}/moving", changed, api_client.MERGE_PATCH)
+    if after in {before, *grants.TRANSITIONS[before]}:
+        assert answer.expect()["spec"]["grants"][0]["state"] == after
+    else:
+        assert f"never back: it was {before} and cannot become {after}" in refusal(answer)
+
+
+@pytest.mark.parametrize(
+    ("before", "kept"),
+    [("Granted", []), ("Releasing", []), ("Confirmed", None)],
+    ids=["granted", "releasing", "confirmed"],
+)
+def test_only_a_confirmed_grant_cannot_be_dropped(
+    admin: api_client.Client, before: str, kept: list[dict[str, Any]] | None
+) -> None:
+    admin.create(NODES, admission_kit.neuron_node("dropping", grant(1, 0, 4, state=before)))
+    answer = admin.request("PATCH", f"{NODES}/dropping", {"spec": {"grants": []}}, api_client.MERGE_PATCH)
+    if kept is None:
+        assert DROPPED in refusal(answer)
+    else:
+        assert answer.expect()["spec"]["grants"] == kept
+
+
+def test_confirmed_grant_cannot_be_dropped_together_with_the_list(admin: api_client.Client) -> None:
+    admin.create(NODES, admission_kit.neuron_node("dropping", grant(1, 0, 4, state="Confirmed")))
+    answer = admin.request("PATCH", f"{NODES}/dropping", {"spec": {"grants": None}}, api_client.MERGE_PATCH)
+    assert DROPPED in refusal(answer)
+
+
+def test_grant_keeps_its_size_and_may_be_swapped(admin: api_client.Client) -> None:
+    admin.create(NODES, admission_kit.neuron_node("swapping", grant(1, 0, 4), grant(2, 4, 4)))
+    larger = {"spec": {"grants": [grant(1, 0, 3), grant(2, 4, 4)]}}
+    answer = admin.request("PATCH", f"{NODES}/swapping", larger, api_client.MERGE_PATCH)
+    assert SIZE_STAYS in refusal(answer)
+    swapped = admin.patch(f"{NODES}/swapping", {"spec": {"grants": [grant(1, 4, 4), grant(2, 0, 4)]}})
+    assert [each["first"] for each in swapped["spec"]["grants"]] == [4, 0]
+
+
+def test_hardware_changes_only_without_grants(admin: api_client.Client) -> None:
+    admin.create(NODES, admission_kit.neuron_node("changing", grant(1, 0, 4)))
+    changed = {"spec": {"hardware": {"instanceType": "inf2.48xlarge"}}}
+    answer = admin.request("PATCH", f"{NODES}/changing", changed, api_client.MERGE_PATCH)
+    assert HARDWARE_STAYS in refusal(answer)
+    admin.patch(f"{NODES}/changing", {"spec": {"grants": []}})
+    assert admin.patch(f"{NODES}/changing", changed)["spec"]["hardware"]["instanceType"] == "inf2.48xlarge"
+
+
+def test_second_writer_of_the_same_version_loses(admin: api_client.Client) -> None:
+    version = admin.create(NODES, admission_kit.neuron_node("raced"))["metadata"]["resourceVersion"]
+    for number, status in ((1, http.HTTPStatus.OK), (2, http.HTTPStatus.CONFLICT)):
+        patch = {"metadata": {"resourceVersion": version}, "spec": {"grants": [grant(number, number, 1)]}}
+        assert admin.request("PATCH", f"{NODES}/raced", patch, api_client.MERGE_PATCH).status == status
+    assert [each["pod"] for each in admin.get(f"{NODES}/raced")["spec"]["grants"]] == ["p1"]
+
+
+def test_status_and_ledger_are_written_apart(admin: api_client.Client) -> None:
+    admin.create(NODES, {**admission_kit.neuron_node("apart"), "status": {"epoch": "1"}})
+    both = {"spec": {"grants": [grant(1, 0, 1)]}, "status": {"epoch": "2"}}
+    written = admin.patch(f"{NODES}/apart/status", both)
+    assert written["status"] == {"epoch": "2"}
+    assert written["spec"]["grants"] == []
+    written = admin.patch(f"{NODES}/apart", {"spec": {"grants": [grant(1, 0, 1)]}, "status": {"epoch": "3"}})
+    assert written["status"] == {"epoch": "2"}
+
+
+def test_status_stores_everything_a_plugin_reports(admin: api_client.Client) -> None:
+    status = {
+        "hardware": instance_types.hardware_of("trn1.32xlarge").to_dict(),
+        "epoch": "e",
+        "cores": [{"index": 3, "healthy": False, "reason": "because"}],
+        "held": [
+            {
+                "podUID": "",
+                "namespace": "n",
+                "pod": "p",
+                "container": "c",
+                "first": 0,
+                "count": 1,
+                "resource": names.CORE_RESOURCE,
+                "processes": True,
+            }
+        ],
+        "released": ["u"],
+        "conditions": [
+            {
+                "type": "Registered",
+                "status": "True",
+                "reason": "R",
+                "message": "m",
+                "lastTransitionTime": "2026-01-31T09:00:00Z",
+            }
+        ],
+    }
+    admin.create(NODES, admission_kit.neuron_node("reporting"))
+    assert admin.patch(f"{NODES}/reporting/status{STRICT}", {"status": status})["status"] == status
+
+
+def test_operator_writes_only_fields_the_schema_knows(admin: api_client.Client) -> None:
+    """Strict validation: an unknown field would be dropped in silence otherwise."""
+    node = nodes.NodeView(name="whole", uid="u")
+    made = neuron_nodes.manifest(node, instance_types.hardware_of("trn2.48xlarge"))
+    view = neuron_nodes.read(admin.create(f"{NODES}{STRICT}", made))
+    granted = ledger.Ledger(64).add(
+        grants.Grant(
+            pod_uid="u",
+            namespace="n",
+            pod="p",
+            container="c",
+            span=spans.CoreSpan(4, 4),
+            resource=names.CORE_RESOURCE,
+            env=grants.EnvMode.COUNT,
+            state=grants.GrantState.GRANTED,
+            since="2026-01-31T09:00:00Z",
+            group_sizes="3,1",
+            init_containers=("i",),
+        )
+    )
+    stored = neuron_nodes.read(admin.patch(f"{NODES}/whole{STRICT}", neuron_nodes.spec_patch(view, granted)))
+    assert stored.ledger == granted
+    assert stored.problem == ""
+
+
+def test_columns_say_what_a_node_has(admin: api_client.Client, control_plane: control_plane_kit.ControlPlane) -> None:
+    summary = {"granted": 4, "free": 28, "largestFreeRun": 20}
+    admin.create(NODES, admission_kit.neuron_node("shown", **summary))
+    conditions = [{"type": "Registered", "status": "True"}]
+    admin.patch(f"{NODES}/shown/status", {"status": {"conditions": conditions}})
+    kubectl = [control_plane_kit.find_tool("kubectl"), "--kubeconfig", control_plane.kubeconfig]
+    run = subprocess.run([*kubectl, "get", "nn"], capture_output=True, text=True, check=True)
+    header, row = run.stdout.splitlines()
+    assert header.split() == [
+        "NAME",
+        "INSTANCE",
+        "TYPE",
+        "CORES",
+        "GRANTED",
+        "FREE",
+        "LARGEST",
+        "RUN",
+        "REGISTERED",
+        "AGE",
+    ]
+    assert row.split()[:7] == ["shown", "trn1.32xlarge", "32", "4", "28", "20", "True"]
+
+
+def pool(**changes: Any) -> dict[str, Any]:
+    spec = {"nodeSelector": {"a": "b"}, "hardware": {"instanceType": "trn1.32xlarge"}, **changes}
+    return {
+        "apiVersion": "neuronspan.dev/v1alpha1",
+        "kind": "NeuronPool",
+        "metadata": {"name": "pool"},
+        "spec": spec,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"hardware": {"instanceType": "p5.48xlarge"}}, 'supported values: "inf1.xlarge", "inf1.2xlarge"'),
+        ({"hardware": {"instanceType": "trn2.48xlarge", "logicalCoreSize": 4}}, 'supported values: "1", "2"'),
+        (
+            {"hardware": {"instanceType": "trn1.32xlarge", "logicalCoreSize": 2}},
+            "logicalCoreSize 2 exists on trn2 and trn3 only, and the instance type is trn1.32xlarge: leave it out",
+        ),
+        ({"nodeSelector": {}}, "should have at least 1 properties"),
+        ({"policy": {"packing": "any"}}, 'supported values: "best-fit", "first-fit", "worst-fit"'),
+        ({"policy": {"alignment": "chip"}}, 'supported values: "none", "device"'),
+        ({"policy": {"limboSeconds": 0}}, "should be greater than or equal to 1"),
+    ],
+    ids=["instance type", "size", "joined cores on trn1", "every node", "packing", "alignment", "no patience"],
+)
+def test_bad_pool_is_not_stored(admin: api_client.Client, changes: dict[str, Any], words: str) -> None:
+    assert words in refusal(admin.request("POST", POOLS, pool(**changes)))
+
+
+@pytest.mark.parametrize("name", list(instance_types.INSTANCE_TYPES))
+def test_every_instance_type_makes_a_pool_with_defaults(admin: api_client.Client, name: str) -> None:
+    created = admin.create(f"{POOLS}{STRICT}", pool(hardware={"instanceType": name}))
+    assert created["spec"]["policy"] == {
+        "packing": "best-fit",
+        "alignment": "none",
+        "limboSeconds": 60,
+        "quarantineSeconds": 300,
+    }
