@@ -10,7 +10,7 @@ from kits import chart
 from neuronspan import grants, instance_types, names, placement, spans
 from neuronspan_deviceplugin import config as plugin_config
 from neuronspan_operator import config as operator_config
-from neuronspan_operator import pods
+from neuronspan_operator import plans, pods, pools
 
 GRANT = grants.Grant(
     pod_uid="u",
@@ -156,6 +156,12 @@ def test_pool_policies_are_the_domains() -> None:
     policy = spec["policy"]["properties"]
     assert policy["packing"]["enum"] == list(placement.Packing)
     assert policy["alignment"]["enum"] == list(placement.Alignment)
+
+
+def test_pool_policy_defaults_are_the_operators() -> None:
+    spec = chart.custom_resource("neuronpools")["properties"]["spec"]["properties"]
+    defaults = {name: each["default"] for name, each in spec["policy"]["properties"].items()}
+    assert pools.read({"spec": {"policy": defaults}}).policy == plans.Policy()
 
 
 def test_ledger_schema_has_the_fields_of_a_grant() -> None:

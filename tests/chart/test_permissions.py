@@ -12,10 +12,10 @@ OPERATOR: Rights = {
     "pods": {"get", "list", "watch", "patch"},
     "pods/eviction": {"create"},
     "nodes": {"get", "list", "watch"},
-    "events": {"create", "patch"},
-    "neuronspan.dev/neuronnodes": {"get", "list", "watch", "create", "update", "patch", "delete"},
+    "events": {"get", "create", "patch"},
+    "neuronspan.dev/neuronnodes": {"get", "list", "watch", "create", "patch", "delete"},
     "neuronspan.dev/neuronpools": {"get", "list", "watch", "patch"},
-    "neuronspan.dev/neuronpools/status": {"get", "patch"},
+    "neuronspan.dev/neuronpools/status": {"patch"},
 }
 DEVICE_PLUGIN: Rights = {
     "neuronspan.dev/neuronnodes": {"get", "list", "watch"},

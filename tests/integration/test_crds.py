@@ -13,6 +13,7 @@ from kits import admission as admission_kit
 from kits import api_client
 from kits import control_plane as control_plane_kit
 from neuronspan import errors, grants, instance_types, ledger, names, spans
+from neuronspan_deviceplugin import holdings, node_status
 from neuronspan_operator import neuron_nodes, nodes
 
 pytestmark = pytest.mark.integration
@@ -26,16 +27,15 @@ NAMES = (
     "bad",
     "changing",
     "dropping",
+    "faulty",
     "good",
     "large",
     "moving",
     "raced",
-    "random",
     "reporting",
     "shown",
     "swapping",
     "whole",
-    "x",
 )
 OVERLAP = "two grants share a core"
 OUTSIDE = "a grant reaches past the node's last core"
@@ -247,36 +247,33 @@ def test_status_and_ledger_are_written_apart(admin: api_client.Client) -> None:
     assert written["status"] == {"epoch": "2"}
 
 
-def test_status_stores_everything_a_plugin_reports(admin: api_client.Client) -> None:
-    status = {
-        "hardware": instance_types.hardware_of("trn1.32xlarge").to_dict(),
-        "epoch": "e",
-        "cores": [{"index": 3, "healthy": False, "reason": "because"}],
-        "held": [
-            {
-                "podUID": "",
-                "namespace": "n",
-                "pod": "p",
-                "container": "c",
-                "first": 0,
-                "count": 1,
-                "resource": names.CORE_RESOURCE,
-                "processes": True,
-            }
-        ],
-        "released": ["u"],
-        "conditions": [
-            {
-                "type": "Registered",
-                "status": "True",
-                "reason": "R",
-                "message": "m",
-                "lastTransitionTime": "2026-01-31T09:00:00Z",
-            }
-        ],
-    }
+def test_plugin_writes_only_fields_the_schema_knows(admin: api_client.Client) -> None:
+    """Strict validation: an unknown field would be dropped in silence otherwise."""
+    hardware = instance_types.hardware_of("trn1.32xlarge")
+    holding = holdings.Holding(names.CORE_RESOURCE, spans.CoreSpan(0, 4), 1.0, "u", "n", "p", "c")
+    releasing = grants.Grant.from_dict(grant(1, 4, 4, env="visible", state="Releasing", since="2026-01-31T09:00:00Z"))
+    facts = node_status.Facts(
+        epoch="e",
+        hardware=hardware,
+        unhealthy={3: "scripted"},
+        holdings=holdings.Holdings((holding,)),
+        book=ledger.Ledger(32, (releasing,)),
+        alive={"u": True, releasing.pod_uid: False},
+        conditions=(node_status.Condition(type=node_status.REGISTERED, holds=True, reason="R", message="m"),),
+    )
+    status = node_status.document(facts, {}, "2026-01-31T09:00:00Z")
+    assert all(status.values())
     admin.create(NODES, admission_kit.neuron_node("reporting"))
     assert admin.patch(f"{NODES}/reporting/status{STRICT}", {"status": status})["status"] == status
+
+
+def test_faults_of_a_node_are_stored_and_stay_inside_it(admin: api_client.Client) -> None:
+    faults = [{"first": 31, "count": 1, "reason": "scripted"}]
+    created = admin.create(f"{NODES}{STRICT}", admission_kit.neuron_node("faulty", faults=faults))
+    assert created["spec"]["faults"] == faults
+    past = {"spec": {"faults": [{"first": 31, "count": 2}]}}
+    answer = admin.request("PATCH", f"{NODES}/faulty", past, api_client.MERGE_PATCH)
+    assert "a fault reaches past the node's last core" in refusal(answer)
 
 
 def test_operator_writes_only_fields_the_schema_knows(admin: api_client.Client) -> None:
