@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import json
 import pathlib
+import threading
 from typing import Any
 
 from neuronspan import errors as domain_errors
@@ -31,6 +32,7 @@ class Checkpoint:
     def __init__(self, path: pathlib.Path) -> None:
         self._path = path
         self._blocked = ""
+        self._saving = threading.Lock()  # a save whose waiter was cancelled goes on in its thread
 
     def load(self, stamp: str) -> Loaded:
         """Read the record. An unreadable file is renamed to ``<name>.corrupt-<stamp>`` and its problem told.
@@ -49,8 +51,9 @@ class Checkpoint:
         if self._blocked:
             raise errors.CheckpointUnwritable(self._blocked)
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            files.write_atomically(self._path, encode(current), _PRIVATE)
+            with self._saving:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                files.write_atomically(self._path, encode(current), _PRIVATE)
         except OSError as error:
             raise errors.CheckpointUnwritable(
                 f"checkpoint {self._path} cannot be written: {error}; give the plugin a writable folder for it"

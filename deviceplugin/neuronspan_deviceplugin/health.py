@@ -1,0 +1,51 @@
+"""Which cores are unhealthy, and what that means for the devices kubelet knows.
+
+Law: pure; health is what the ledger object says now, so a fault that is taken away heals by itself.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+from neuronspan import device_ids, instance_types, spans
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fault:
+    """A scripted hardware fault of a run of cores."""
+
+    span: spans.CoreSpan
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Device:
+    """One unit that kubelet counts."""
+
+    device_id: str
+    healthy: bool
+
+
+def unhealthy_cores(faults: Iterable[Fault], hardware: instance_types.Hardware) -> dict[int, str]:
+    """Give each unhealthy core of the node with the reason; the first fault that names a core speaks for it."""
+    found: dict[int, str] = {}
+    for fault in faults:
+        for core in fault.span:
+            if core < hardware.cores:
+                found.setdefault(core, fault.reason)
+    return found
+
+
+def devices(resource: str, hardware: instance_types.Hardware, unhealthy: Mapping[int, str]) -> tuple[Device, ...]:
+    """Give the full list for kubelet: a Neuron device is as healthy as the worst of its cores."""
+    return tuple(
+        Device(each, unhealthy.keys().isdisjoint(device_ids.span_of((each,), hardware)))
+        for each in device_ids.all_ids(resource, hardware)
+    )
+
+
+def status(hardware: instance_types.Hardware, unhealthy: Mapping[int, str]) -> list[dict[str, object]]:
+    """Give NeuronNode.status.cores."""
+    return [
+        {"index": core, "healthy": core not in unhealthy, "reason": unhealthy.get(core, "")}
+        for core in range(hardware.cores)
+    ]
