@@ -1,0 +1,51 @@
+"""The node's directory that containers see parts of: what the hardware is, and one lock file per core.
+
+Law: a lock file is made once and never replaced: its inode is the lock, a new file would let two processes own a core.
+"""
+
+import json
+import os
+import pathlib
+
+from neuronspan import errors as domain_errors
+from neuronspan import instance_types, names
+from neuronspan_deviceplugin import files
+
+_READABLE = 0o644
+_LOCK_MODE = 0o444  # flock needs no write access; nobody may write into a lock file
+_TRAVERSABLE = 0o755
+
+
+class NodeDirectory:
+    """Usually /run/neuronspan, on memory: it is new after a reboot, as locks and processes are."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self._path = path
+
+    def write(self, hardware: instance_types.Hardware) -> None:
+        """Describe the hardware and make the lock files that are missing; raises OSError."""
+        locks = self._path / names.CORE_LOCKS_DIRECTORY
+        locks.mkdir(mode=_TRAVERSABLE, parents=True, exist_ok=True)
+        for core in range(hardware.cores):
+            _make_lock(locks / f"{core}{names.CORE_LOCK_SUFFIX}")
+        content = json.dumps(hardware.to_dict(), sort_keys=True).encode()
+        files.write_atomically(self._path / names.HARDWARE_FILE, content, _READABLE)
+
+    def hardware(self) -> instance_types.Hardware | None:
+        """Give the hardware described last; None when there is none, or none that can be read."""
+        try:
+            raw = json.loads((self._path / names.HARDWARE_FILE).read_bytes())
+            return instance_types.Hardware.from_dict(raw)
+        except (OSError, ValueError, TypeError, domain_errors.InvalidHardware):
+            return None
+
+
+def _make_lock(path: pathlib.Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, _LOCK_MODE)
+    except FileExistsError:
+        return
+    try:
+        os.fchmod(descriptor, _LOCK_MODE)  # exactly this mode, whatever the umask
+    finally:
+        os.close(descriptor)
