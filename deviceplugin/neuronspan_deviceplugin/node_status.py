@@ -1,0 +1,138 @@
+"""NeuronNode.status: what this node advertises, who holds what, and the proof that a pod is over.
+
+Law: written on change only, never periodically; ``released`` names a pod only when we looked and saw no process of it.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from neuronspan import grants, instance_types, ledger
+from neuronspan_deviceplugin import errors, health, holdings, kube, metrics
+
+REGISTERED = "Registered"
+HARDWARE_ACCEPTED = "HardwareAccepted"
+LEDGER_READABLE = "LedgerReadable"
+PROCESSES_VISIBLE = "ProcessesVisible"
+RECORD_INTACT = "RecordIntact"
+_LONGEST_MESSAGE = 1024
+
+Document = dict[str, Any]
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One condition; ``holds`` is the good state."""
+
+    type: str
+    holds: bool
+    reason: str
+    message: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything the status is made of; ``hardware`` is None while there is none."""
+
+    epoch: str
+    hardware: instance_types.Hardware | None
+    unhealthy: Mapping[int, str]
+    holdings: holdings.Holdings
+    book: ledger.Ledger | None
+    alive: Mapping[str, bool | None]
+    conditions: Sequence[Condition]
+
+
+def document(facts: Facts, before: Mapping[str, Any], now: str) -> Document:
+    """Give the status; ``before`` is the one written last, for the times of the conditions, ``now`` is RFC 3339."""
+    hardware = facts.hardware
+    return {
+        "hardware": hardware.to_dict() if hardware else None,
+        "epoch": facts.epoch,
+        "cores": health.status(hardware, facts.unhealthy) if hardware else [],
+        "held": held(facts.holdings, facts.book, facts.alive),
+        "released": released(facts.book, facts.alive),
+        "conditions": conditions(facts.conditions, before.get("conditions") or (), now),
+    }
+
+
+def held(current: holdings.Holdings, book: ledger.Ledger | None, alive: Mapping[str, bool | None]) -> list[Document]:
+    """Give who holds which cores; what cannot be seen counts as a living process.
+
+    An init container whose cores belong to a later container of its pod is not listed beside it.
+    """
+    own = {grant.key for grant in (book.grants if book else ())}
+    shown = [each for each in current if not any(_speaks_for(other, each, own) for other in current)]
+    return [
+        {
+            "podUID": each.pod_uid,
+            "namespace": each.namespace,
+            "pod": each.pod,
+            "container": each.container,
+            "first": each.span.first,
+            "count": each.span.count,
+            "resource": each.resource,
+            "processes": bool(each.pod_uid) and alive.get(each.pod_uid) is not False,
+        }
+        for each in sorted(shown, key=lambda one: (one.span, one.pod_uid, one.container))
+    ]
+
+
+def released(book: ledger.Ledger | None, alive: Mapping[str, bool | None]) -> list[str]:
+    """Give the pods whose grants are being released and of which no process is left."""
+    releasing = {each.pod_uid for each in (book.grants if book else ()) if each.state is grants.GrantState.RELEASING}
+    return sorted(uid for uid in releasing if alive.get(uid) is False)
+
+
+def conditions(current: Iterable[Condition], before: Sequence[Mapping[str, Any]], now: str) -> list[Document]:
+    """Give the conditions; the time of one that did not change its status stays."""
+    times = {(each.get("type"), each.get("status")): each.get("lastTransitionTime") for each in before}
+    return [
+        {
+            "type": each.type,
+            "status": str(each.holds),
+            "reason": each.reason,
+            "message": each.message[:_LONGEST_MESSAGE],
+            "lastTransitionTime": times.get((each.type, str(each.holds))) or now,
+        }
+        for each in current
+    ]
+
+
+class Reporter:
+    """Writes the status through the door when it differs from what was written last."""
+
+    def __init__(self, door: kube.Door, now: Callable[[], str], meters: metrics.Metrics) -> None:
+        self._door = door
+        self._now = now
+        self._meters = meters
+        self._written: Document = {}
+
+    async def report(self, facts: Facts, observed: Mapping[str, Any]) -> None:
+        """Write if needed. ``observed`` is the stored status as last seen.
+
+        Another instance that ends after we began may have written over ours: then its epoch stands there.
+        """
+        wanted = document(facts, self._written or observed, self._now())
+        overwritten = self._written and observed.get("epoch", facts.epoch) != facts.epoch
+        if wanted == self._written and not overwritten:
+            return
+        try:
+            await self._door.patch_status(wanted)
+        except errors.ApiError as error:
+            self._meters.status_writes.labels("failed").inc()
+            _log.warning("status not written", extra={"error": str(error)})
+        else:
+            self._meters.status_writes.labels("ok").inc()
+            self._written = wanted
+
+
+def _speaks_for(other: holdings.Holding, holding: holdings.Holding, own: set[grants.Key]) -> bool:
+    """Whether the other holding, of the same pod, includes this one."""
+    if other is holding or (other.pod_uid, other.resource) != (holding.pod_uid, holding.resource) or not other.pod_uid:
+        return False
+    if other.span == holding.span:
+        return (other.pod_uid, other.container) in own and (holding.pod_uid, holding.container) not in own
+    return other.span.contains(holding.span)

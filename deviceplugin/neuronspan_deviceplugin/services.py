@@ -1,0 +1,33 @@
+"""What the answers to kubelet's calls need, of both resources alike.
+
+Law: holds references, does nothing.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from neuronspan_deviceplugin import metrics, podresources, resource_manager
+
+
+class Node(Protocol):
+    """Fresh knowledge of the node."""
+
+    async def refresh_ledger(self) -> None:
+        """Read the NeuronNode now, if the API server answers."""
+
+    async def refresh_record(self) -> Mapping[str, bool | None]:
+        """Read kubelet's checkpoint and the control groups now; pod UID -> whether a process is left."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Services:
+    """One set per process and hardware profile."""
+
+    manager: resource_manager.ResourceManager
+    pods: podresources.PodResources
+    node: Node
+    meters: metrics.Metrics
+    clock: Callable[[], float]
+    poll_seconds: float
+    start_wait_seconds: float

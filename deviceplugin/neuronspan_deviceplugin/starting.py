@@ -1,0 +1,60 @@
+"""Lets a container start as soon as everything agrees, waiting a little for it.
+
+Law: never lets one start on doubt; what does not settle in time is left to kubelet, which asks again by itself.
+"""
+
+import logging
+from collections.abc import Collection
+
+from neuronspan_deviceplugin import errors, services
+
+_log = logging.getLogger(__name__)
+
+
+async def let_start(shared: services.Services, resource: str, ids: frozenset[str]) -> None:
+    """Check again and again until the start is right or the time is up; raises NotYet."""
+    manager = shared.manager
+    deadline = shared.clock() + shared.start_wait_seconds
+    while True:
+        version = manager.changed.version
+        alive = await shared.node.refresh_record()
+        try:
+            holder, grant = manager.check_start(resource, ids, alive)
+            if grant is not None:
+                await _confirm(shared, resource, ids, grant.namespace, grant.pod, holder.containers)
+        except errors.NotYet:
+            left = deadline - shared.clock()
+            if left <= 0:
+                raise
+            await manager.changed.beyond_within(version, min(left, shared.poll_seconds))
+        else:
+            manager.started(resource, ids, holder.pod_uid)
+            return
+
+
+async def _confirm(
+    shared: services.Services,
+    resource: str,
+    ids: frozenset[str],
+    namespace: str,
+    name: str,
+    containers: Collection[str],
+) -> None:
+    """Compare with what PodResources says of this pod; raises NotYet.
+
+    It does not list plain init containers, so only a listed container can contradict.
+    """
+    try:
+        pod = await shared.pods.get(namespace, name)
+    except errors.PodUnknown as error:
+        raise errors.NotYet(f"{error}: it is being deleted", reason="PodUnknown") from error
+    except errors.PodResourcesError as error:
+        _log.warning("start not confirmed by PodResources", extra={"error": str(error)})
+        return
+    listed = [each for each in pod.containers if each.name in containers]
+    if listed and all(each.devices.get(resource) != ids for each in listed):
+        raise errors.NotYet(
+            f"PodResources says that {namespace}/{name} has other devices than {', '.join(sorted(ids))}: a pod of the "
+            "same name took its place; kubelet asks again",
+            reason="PodResourcesDiffers",
+        )

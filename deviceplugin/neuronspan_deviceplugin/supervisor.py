@@ -1,0 +1,238 @@
+"""The process's state machine: wait for hardware, serve it, report, stop cleanly.
+
+WAITING --spec.hardware--> SERVING --other hardware, nothing granted or held--> SERVING that
+any state --SIGTERM--> STOPPED
+
+Law: hardware never changes under running grants; an unexpected error ends the process, and kubelet starts it anew.
+"""
+
+import asyncio
+import dataclasses
+import logging
+import pathlib
+from collections.abc import Sequence
+
+from neuronspan import names
+from neuronspan_deviceplugin import (
+    checkpoint,
+    config,
+    kube,
+    metrics,
+    neuron_node,
+    node_directory,
+    node_status,
+    node_watch,
+    outside,
+    probe,
+    serving,
+    signals,
+)
+
+SILENCE_SECONDS = 10.0
+"""How long the API server may be out of reach at the start before the node serves the hardware it had before."""
+_GOODBYE_SECONDS = 3.0
+_QUIETEST = 0.25
+"""Part of the poll interval that lies between two reports, however much happens."""
+
+_log = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """One node agent; ``run`` ends after ``stop``."""
+
+    def __init__(
+        self,
+        settings: config.Settings,
+        door: kube.Door,
+        out: outside.Outside,
+        *,
+        silence_seconds: float = SILENCE_SECONDS,
+    ) -> None:
+        self.meters = metrics.Metrics()
+        self.changed = signals.Signal()
+        self.serving: serving.Serving | None = None
+        self.probe = probe.Probe(settings.probe_port, self._sockets, self.meters)
+        self._settings = settings
+        self._outside = out
+        self._silence_seconds = silence_seconds
+        self._epoch = out.new_token()
+        self._node: neuron_node.NeuronNode | None = None
+        self._watch = node_watch.NodeWatch(door, self._seen)
+        self._reporter = node_status.Reporter(door, out.now, self.meters)
+        self._facts: node_status.Facts | None = None
+        self._stopping = asyncio.Event()
+        record = checkpoint.Checkpoint(settings.checkpoint)
+        self._parts = serving.Parts(settings, door, out, self.meters, self.changed, record)
+
+    def stop(self) -> None:
+        """End ``run`` soon."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Serve until stopped; raises what nobody expected."""
+        await self.probe.start()
+        work = [asyncio.create_task(each) for each in (self._watch.run(), self._serve(), self._report())]
+        stop = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({*work, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            outcomes = await _cancelled([*work, stop])
+            await self._say_goodbye()
+            await self.probe.stop()
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    # --- the NeuronNode ------------------------------------------------------------------------------------------
+
+    def _seen(self, manifest: neuron_node.Manifest | None) -> None:
+        if manifest is None:
+            self._node = None
+            _log.warning("the node has no NeuronNode", extra={"node": self._settings.node_name})
+        else:
+            self._node = neuron_node.read(manifest)
+            for problem in self._node.problems:
+                _log.error("the NeuronNode is not right", extra={"problem": problem})
+            if self.serving:
+                self.serving.view.learn(self._node)
+        self.changed.raised()
+
+    def _wanted(self) -> serving.Profile | None:
+        if self._node is None or self._node.hardware is None:
+            return None
+        return serving.Profile(self._node.hardware, self._node.numbering or self._settings.core_numbering)
+
+    # --- serving -------------------------------------------------------------------------------------------------
+
+    async def _serve(self) -> None:
+        while True:
+            profile = await self._profile()
+            async with serving.prepared(profile, self._parts) as current:
+                if self._node is not None:
+                    current.view.learn(self._node)
+                await current.view.refresh_record()
+                self.serving = current
+                work = [asyncio.create_task(each) for each in (current.run(), self._until_replaced(current))]
+                try:
+                    done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+                    for each in done:
+                        each.result()
+                finally:
+                    await _cancelled(work)
+                    self.serving = None
+
+    async def _profile(self) -> serving.Profile:
+        """Wait for the hardware; while the API server is out of reach, what the node had before is good enough."""
+        since = self._outside.clock()
+        while True:
+            version = self.changed.version
+            profile = self._wanted()
+            if profile is None and not self._watch.reached and self._outside.clock() - since >= self._silence_seconds:
+                profile = self._described()
+            if profile is not None:
+                return profile
+            await self.changed.beyond_within(version, self._settings.poll_seconds)
+
+    def _described(self) -> serving.Profile | None:
+        hardware = node_directory.NodeDirectory(self._settings.run_directory).hardware()
+        if hardware is None:
+            return None
+        _log.warning("the API server is out of reach, serving the hardware the node had before")
+        return serving.Profile(hardware, self._settings.core_numbering)
+
+    async def _until_replaced(self, current: serving.Serving) -> None:
+        """Wait until the NeuronNode asks for another profile and nobody has cores of this one."""
+        while True:
+            version = self.changed.version
+            wanted = self._wanted()
+            if wanted not in {None, current.profile} and self._is_idle(current):
+                _log.warning("hardware changes", extra={"before": str(current.profile), "now": str(wanted)})
+                return
+            await self.changed.beyond_within(version, self._settings.poll_seconds)
+
+    def _is_idle(self, current: serving.Serving) -> bool:
+        book = self._node.book if self._node else None
+        return book is not None and not book.grants and not current.manager.holdings
+
+    # --- reporting -----------------------------------------------------------------------------------------------
+
+    async def _report(self) -> None:
+        poll = self._settings.poll_seconds
+        while True:
+            version = self.changed.version
+            await self._report_once()
+            await asyncio.sleep(poll * _QUIETEST)
+            await self.changed.beyond_within(version, poll * (1 - _QUIETEST))
+
+    async def _report_once(self) -> None:
+        current = self.serving
+        if current is not None:
+            await current.view.refresh_record()
+            await current.view.learn_names()
+            await current.view.save()
+        if self._node is not None:
+            self._facts = self._facts_of(current)
+            await self._reporter.report(self._facts, self._node.status)
+
+    def _facts_of(self, current: serving.Serving | None) -> node_status.Facts:
+        conditions = (*self._hardware_conditions(current), *(current.conditions() if current else (_NOT_REGISTERED,)))
+        return node_status.Facts(
+            epoch=self._epoch,
+            hardware=current.profile.hardware if current else None,
+            unhealthy=current.manager.unhealthy if current else {},
+            holdings=current.manager.holdings if current else (),
+            book=current.view.book if current else None,
+            alive=current.view.alive if current else {},
+            conditions=conditions,
+        )
+
+    def _hardware_conditions(self, current: serving.Serving | None) -> tuple[node_status.Condition, ...]:
+        node, wanted = self._node, self._wanted()
+        problems = "; ".join(node.problems) if node else ""
+        if current and wanted not in {None, current.profile}:
+            holds, reason = False, "ChangeRefused"
+            message = f"serving {current.profile} until nobody has cores of it, asked for {wanted}: drain the node"
+        elif wanted is None:
+            holds, reason = False, "Missing"
+            message = f"spec.hardware is missing or wrong: make a NeuronPool select this node; {problems}".rstrip("; ")
+        else:
+            holds, reason, message = True, "Accepted", ""
+        readable = "Unreadable" if problems else "Readable"
+        return (
+            node_status.Condition(type=node_status.HARDWARE_ACCEPTED, holds=holds, reason=reason, message=message),
+            node_status.Condition(
+                type=node_status.LEDGER_READABLE, holds=not problems, reason=readable, message=problems
+            ),
+        )
+
+    async def _say_goodbye(self) -> None:
+        """Tell the operator to grant nothing more here, unless a successor speaks for the node already."""
+        if self._facts is None or self._node is None or self._node.status.get("epoch", self._epoch) != self._epoch:
+            return
+        stopped = node_status.Condition(
+            type=node_status.REGISTERED, holds=False, reason="Stopped", message="the device plugin was stopped"
+        )
+        others = (each for each in self._facts.conditions if each.type != node_status.REGISTERED)
+        try:
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                facts = dataclasses.replace(self._facts, conditions=(stopped, *others))
+                await self._reporter.report(facts, self._node.status)
+        except TimeoutError:
+            _log.warning("the API server does not hear the goodbye")
+
+    def _sockets(self) -> Sequence[tuple[str, pathlib.Path | None]]:
+        if self.serving is None:
+            return [(resource, None) for resource in names.RESOURCES]
+        return [(each.resource, each.status.socket) for each in self.serving.endpoints]
+
+
+_NOT_REGISTERED = node_status.Condition(
+    type=node_status.REGISTERED, holds=False, reason="NoHardware", message="there is nothing to register yet"
+)
+
+
+async def _cancelled(tasks: Sequence[asyncio.Task[object]]) -> list[object]:
+    """Cancel and wait; gives the results and exceptions."""
+    for each in tasks:
+        each.cancel()
+    return list(await asyncio.gather(*tasks, return_exceptions=True))
