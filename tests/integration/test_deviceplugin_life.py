@@ -1,0 +1,281 @@
+"""The agent's life beside a kubelet: restarts of either, lost sockets and streams, files gone bad, API server away."""
+
+import asyncio
+import json
+import socket
+from typing import Any
+
+import aiohttp
+
+from kits import builders, domain, model_kubelet, plugin_rig
+from neuronspan import instance_types, names
+from neuronspan_deviceplugin import checkpoint, supervisor
+
+EVERYTHING = {names.CORE_RESOURCE: 32, names.DEVICE_RESOURCE: 16}
+
+
+def _allocatable(kubelet: model_kubelet.ModelKubelet) -> dict[str, int]:
+    return {resource: kubelet.allocatable(resource) for resource in names.RESOURCES}
+
+
+def _sockets(rig: plugin_rig.Rig) -> set[str]:
+    return {path.name for path in rig.kubelet.directory.glob("neuronspan-*.sock")}
+
+
+def _registrations(rig: plugin_rig.Rig, cause: str) -> float:
+    return sum(rig.metric("registrations_total", resource=each, cause=cause) for each in names.RESOURCES)
+
+
+async def _change(agent: supervisor.Supervisor, done: Any) -> None:
+    async with asyncio.timeout(plugin_rig.PATIENCE):
+        while not done():
+            await agent.changed.beyond(agent.changed.version)
+
+
+async def test_both_resources_are_registered_on_sockets_of_their_own() -> None:
+    async with plugin_rig.running() as rig:
+        assert _allocatable(rig.kubelet) == EVERYTHING
+        assert len(_sockets(rig)) == 2
+        await rig.store.until(lambda: rig.store.condition("Registered").get("status") == "True")
+
+
+async def test_plugin_registers_again_when_kubelet_restarts() -> None:
+    async with plugin_rig.running() as rig:
+        before = _sockets(rig)
+        await rig.kubelet.restart()
+        assert _allocatable(rig.kubelet) == dict.fromkeys(names.RESOURCES, 0)
+        await rig.registered()
+
+        assert _allocatable(rig.kubelet) == EVERYTHING
+        assert not _sockets(rig) & before
+        assert len(_sockets(rig)) == 2
+
+
+async def test_pods_keep_their_cores_and_start_again_after_a_kubelet_restart() -> None:
+    async with plugin_rig.running(domain.grant("4-7"), domain.grant("20-21", "late")) as rig:
+        await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
+        await rig.kubelet.restart()
+        await rig.registered()
+        await rig.kubelet.start_container("uid-web", "app")
+        await rig.kubelet.run(builders.make_pod("late", cores=2, node="w1"))
+
+        assert (rig.cores("uid-web"), rig.cores("uid-late")) == ("4-7", "20-21")
+
+
+async def test_kubelet_restart_in_the_middle_of_a_burst_costs_no_exactness() -> None:
+    entries = [domain.grant(f"{2 * number}-{2 * number + 1}", f"p{number}") for number in range(16)]
+    async with plugin_rig.running(*entries) as rig:
+        for number in range(16):
+            if number in {5, 11}:
+                await rig.kubelet.restart()
+                await rig.registered()
+            await rig.kubelet.run(builders.make_pod(f"p{number}", cores=2, node="w1"))
+
+        assert [rig.cores(each.pod_uid) for each in entries] == [str(each.span) for each in entries]
+
+
+async def test_plugin_waits_for_a_kubelet_that_is_away() -> None:
+    async with plugin_rig.running() as rig:
+        await rig.kubelet.stop()
+        await rig.store.until(lambda: rig.store.condition("Registered")["status"] == "False")
+        await rig.kubelet.start()
+        await rig.registered()
+
+        assert _allocatable(rig.kubelet) == EVERYTHING
+
+
+async def test_removed_socket_is_replaced() -> None:
+    async with plugin_rig.running() as rig:
+        for name in _sockets(rig):
+            (rig.kubelet.directory / name).unlink()
+        await _change(rig.running, lambda: _registrations(rig, "socket-gone") == 2)
+        await rig.registered()
+
+        assert _allocatable(rig.kubelet) == EVERYTHING
+        assert len(_sockets(rig)) == 2
+
+
+async def test_lost_stream_is_followed_by_a_new_registration() -> None:
+    async with plugin_rig.running() as rig:
+        await rig.kubelet.registration.clients[names.CORE_RESOURCE].disconnect()
+        await _change(rig.running, lambda: _registrations(rig, "stream-lost") == 1)
+        await rig.registered()
+
+        assert _allocatable(rig.kubelet) == EVERYTHING
+
+
+async def test_killed_plugin_remembers_the_former_holder_of_a_force_deleted_pod() -> None:
+    """Nothing but our own record knows of the pod then: kubelet forgot it, the operator never heard of it."""
+    async with plugin_rig.running(domain.grant("4-7")) as rig:
+        await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
+        await rig.store.until(rig.held)
+        await rig.serving.view.save()
+        await rig.crash_agent()
+        rig.kubelet.force_delete("uid-web")
+        rig.store.write_ledger([domain.grant("4-7", "next")])
+        await rig.start_agent()
+        await rig.kubelet.admit(builders.make_pod("next", cores=4, node="w1"))
+        assert rig.cores("uid-next") == "4-7"
+
+        refused = ""
+        try:
+            await rig.kubelet.start_pod("uid-next")
+        except model_kubelet.PreStartFailed as error:
+            refused = str(error)
+        assert "default/web[app] 4-7 (pod uid-web) still has processes" in refused
+        rig.kubelet.kill("uid-web")
+        await rig.kubelet.start_pod("uid-next")
+
+
+async def test_plugin_killed_and_started_again_steers_and_verifies_as_before() -> None:
+    async with plugin_rig.running(domain.grant("4-7"), domain.grant("8-9", "late")) as rig:
+        await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
+        await rig.crash_agent()
+        await rig.start_agent()
+        await rig.kubelet.start_container("uid-web", "app")
+        await rig.kubelet.run(builders.make_pod("late", cores=2, node="w1"))
+
+        await rig.store.until(lambda: [each["pod"] for each in rig.held()] == ["web", "late"])
+
+
+async def test_corrupt_checkpoint_is_set_aside_and_the_record_rebuilt() -> None:
+    async with plugin_rig.running(domain.grant("4-7")) as rig:
+        await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
+        await rig.stop_agent()
+        whole = rig.settings.checkpoint.read_bytes()
+        rig.settings.checkpoint.write_bytes(whole[:-20])
+        await rig.start_agent()
+
+        await rig.store.until(lambda: rig.store.condition("RecordIntact").get("status") == "False")
+        aside = list(rig.settings.checkpoint.parent.glob("checkpoint.json.corrupt-*"))
+        assert [each.read_bytes() for each in aside] == [whole[:-20]]
+        assert aside[0].name in rig.store.condition("RecordIntact")["message"]
+        await rig.store.until(lambda: [each["podUID"] for each in rig.held()] == ["uid-web"])
+        await rig.serving.view.save()
+        assert [each.pod_uid for each in checkpoint.decode(rig.settings.checkpoint.read_bytes())] == ["uid-web"]
+
+
+async def test_new_plugin_beside_the_old_one_takes_over_without_a_word_from_it() -> None:
+    """A rolling update with surge: the old instance's stream ends only after the new one is registered."""
+    async with plugin_rig.running(domain.grant("4-7")) as rig:
+        old, old_task = rig.running, rig._task
+        await rig.start_agent()
+        await rig.store.until(lambda: rig.store.status["epoch"] == rig.running._epoch)
+        old.stop()
+        assert old_task is not None
+        await old_task
+        await rig.registered()
+        await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
+
+        assert rig.cores("uid-web") == "4-7"
+        await rig.store.until(lambda: rig.store.condition("Registered")["status"] == "True")
+        assert rig.store.status["epoch"] == rig.running._epoch
+
+
+async def test_stopped_plugin_says_so_and_leaves_no_socket() -> None:
+    async with plugin_rig.running() as rig:
+        await rig.store.until(lambda: rig.store.condition("Registered").get("status") == "True")
+        await rig.stop_agent()
+
+        assert rig.store.condition("Registered")["status"] == "False"
+        assert rig.store.condition("Registered")["reason"] == "Stopped"
+        assert _sockets(rig) == set()
+
+
+async def test_sockets_of_a_killed_plugin_are_swept_away() -> None:
+    async with plugin_rig.running(start=False) as rig:
+        stale = rig.kubelet.directory / "neuronspan-cores-dead.sock"
+        with socket.socket(socket.AF_UNIX) as left_behind:
+            left_behind.bind(str(stale))
+        await rig.start_agent()
+
+        assert not stale.exists()
+        assert len(_sockets(rig)) == 2
+
+
+async def test_plugin_waits_for_hardware_and_says_so() -> None:
+    async with plugin_rig.running(start=False) as rig:
+        rig.store.edit(hardware=None)
+        await rig.start_agent(registered=False)
+        await rig.store.until(lambda: rig.store.condition("HardwareAccepted").get("reason") == "Missing")
+        assert _allocatable(rig.kubelet) == dict.fromkeys(names.RESOURCES, 0)
+        rig.store.edit(hardware=instance_types.hardware_of(builders.LARGE).to_dict())
+        await rig.registered()
+
+        await rig.store.until(lambda: rig.store.condition("HardwareAccepted")["status"] == "True")
+        assert rig.store.status["hardware"]["instanceType"] == builders.LARGE
+
+
+async def test_node_without_an_object_waits_for_it() -> None:
+    async with plugin_rig.running(start=False) as rig:
+        manifest = rig.store._manifest
+        assert manifest is not None
+        rig.store._manifest = None
+        await rig.start_agent(registered=False)
+        rig.store.put(manifest)
+        await rig.registered()
+
+        assert _allocatable(rig.kubelet) == EVERYTHING
+
+
+SMALL = instance_types.hardware_of(builders.SMALL)
+
+
+async def test_other_hardware_is_refused_while_cores_are_granted_and_taken_when_they_are_not() -> None:
+    async with plugin_rig.running(domain.grant("4-7")) as rig:
+        await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
+        rig.store.edit(hardware=SMALL.to_dict(), cores=SMALL.cores)
+        await rig.store.until(lambda: rig.store.condition("HardwareAccepted")["reason"] == "ChangeRefused")
+        assert _allocatable(rig.kubelet) == EVERYTHING
+        rig.kubelet.delete("uid-web")
+        rig.store.edit(grants=[])
+        await rig.kubelet.until(lambda: rig.kubelet.allocatable(names.CORE_RESOURCE) == SMALL.cores)
+
+        await rig.store.until(lambda: rig.store.condition("HardwareAccepted")["status"] == "True")
+        assert json.loads((rig.settings.run_directory / names.HARDWARE_FILE).read_text()) == SMALL.to_dict()
+
+
+async def test_started_container_starts_again_without_the_api_server() -> None:
+    async with plugin_rig.running(domain.grant("4-7")) as rig:
+        await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
+        await rig.serving.view.save()
+        await rig.crash_agent()
+        rig.store.go_down()
+        await rig.start_agent()
+        await rig.kubelet.start_container("uid-web", "app")
+
+        assert rig.serving.manager.book is None
+        rig.store.come_back()
+
+
+async def test_plugin_catches_up_when_the_api_server_is_back() -> None:
+    async with plugin_rig.running() as rig:
+        rig.store.go_down()
+        rig.store._manifest["spec"]["grants"] = [domain.grant("4-7").to_dict()]  # type: ignore[index]
+        rig.store._stored("MODIFIED")
+        rig.store.come_back()
+        await rig.seen()
+
+        assert [each.pod for each in rig.store.book().grants] == ["web"]
+
+
+async def test_unreadable_ledger_is_named_and_the_last_good_one_kept() -> None:
+    async with plugin_rig.running(domain.grant("4-7")) as rig:
+        rig.store.edit(grants=[domain.grant("4-7").to_dict() | {"count": 0}])
+        await rig.store.until(lambda: rig.store.condition("LedgerReadable").get("status") == "False")
+        await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
+
+        assert rig.cores("uid-web") == "4-7"
+
+
+async def test_probe_says_ready_only_while_the_sockets_answer() -> None:
+    async with plugin_rig.running() as rig, aiohttp.ClientSession(f"http://127.0.0.1:{rig.running.probe.port}") as web:
+        async with web.get("/readyz") as ready, web.get("/livez") as alive, web.get("/metrics") as metrics:
+            assert (ready.status, alive.status, metrics.status) == (200, 200, 200)
+            assert "neuronspan_plugin_registrations_total" in await metrics.text()
+        await rig.kubelet.stop()
+        await rig.store.until(lambda: rig.store.condition("Registered")["status"] == "False")
+        async with web.get("/readyz") as ready:
+            assert ready.status == 503
+            assert names.CORE_RESOURCE in await ready.text()
+        await rig.kubelet.start()

@@ -1,0 +1,130 @@
+"""The node's NeuronNode in memory, behind the same door as the API server: resourceVersions, watches, faults."""
+
+import asyncio
+import copy
+from collections.abc import AsyncGenerator, Callable, Iterable
+from typing import Any
+
+from kits import builders
+from neuronspan import grants, ledger
+from neuronspan_deviceplugin import errors, signals
+
+Manifest = dict[str, Any]
+PATIENCE = 10.0
+
+
+class NeuronNodeStore:
+    """One object; a test is the operator, the plugin comes through the door."""
+
+    def __init__(self, manifest: Manifest | None = None) -> None:
+        self.changed = signals.Signal()
+        self.writes = 0
+        self.deaf = False
+        """While set, watches get nothing: the plugin's copy falls behind."""
+        self.down = False
+        """While set, every call fails."""
+        self._manifest = manifest
+        self._version = 100
+        self._history: list[tuple[int, str, Manifest]] = []
+        if manifest is not None:
+            manifest["metadata"]["resourceVersion"] = str(self._version)
+
+    # --- the operator's side -------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> Manifest:
+        """The stored status."""
+        return dict((self._manifest or {}).get("status") or {})
+
+    def put(self, manifest: Manifest) -> None:
+        """Create the object."""
+        self._manifest = copy.deepcopy(manifest)
+        self._stored("ADDED")
+
+    def edit(self, **spec: Any) -> None:
+        """Change fields of the spec."""
+        assert self._manifest is not None
+        self._manifest["spec"] |= spec
+        self._stored("MODIFIED")
+
+    def write_ledger(self, entries: Iterable[grants.Grant]) -> None:
+        """Replace the grants, by the rules of a ledger."""
+        assert self._manifest is not None
+        self.edit(grants=ledger.Ledger(self._manifest["spec"]["cores"], tuple(entries)).to_list())
+
+    def book(self) -> ledger.Ledger:
+        """Give the ledger."""
+        assert self._manifest is not None
+        return ledger.Ledger.from_list(self._manifest["spec"]["cores"], self._manifest["spec"]["grants"])
+
+    def condition(self, name: str) -> Manifest:
+        """Give a condition of the status, empty when it is not there."""
+        found = (each for each in self.status.get("conditions") or () if each["type"] == name)
+        return next(found, {})
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait until it holds of the stored object; fails the test when it never does."""
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                await self.changed.beyond(self.changed.version)
+
+    # --- the plugin's side: kube.Door ----------------------------------------------------------------------------
+
+    async def listed(self) -> tuple[Manifest | None, str]:
+        self._fail_if_down("list")
+        return copy.deepcopy(self._manifest), str(self._version)
+
+    async def watch(self, resource_version: str) -> AsyncGenerator[dict[str, Any], None]:
+        self._fail_if_down("watch")
+        at = int(resource_version)
+        while True:
+            seen = self.changed.version
+            for version, kind, manifest in [] if self.deaf else self._history:
+                if version > at:
+                    at = version
+                    yield {"type": kind, "object": copy.deepcopy(manifest)}
+            await self.changed.beyond(seen)
+            self._fail_if_down("watch")
+
+    async def fresh(self) -> Manifest:
+        self._fail_if_down("get")
+        if self._manifest is None:
+            raise errors.NotFound("get of the NeuronNode: 404")
+        return copy.deepcopy(self._manifest)
+
+    async def patch_status(self, status: dict[str, Any]) -> Manifest:
+        self._fail_if_down("patch status")
+        if self._manifest is None:
+            raise errors.NotFound("patch of the NeuronNode: 404")
+        self.writes += 1
+        self._manifest["status"] = (self._manifest.get("status") or {}) | copy.deepcopy(status)
+        self._stored("MODIFIED")
+        return copy.deepcopy(self._manifest)
+
+    def go_down(self) -> None:
+        """Let every call fail, those under way too."""
+        self.down = True
+        self.changed.raised()
+
+    def come_back(self) -> None:
+        """Answer again."""
+        self.down = False
+        self.changed.raised()
+
+    def _fail_if_down(self, call: str) -> None:
+        if self.down:
+            raise errors.ApiError(f"{call} of the NeuronNode: connection refused")
+
+    def _stored(self, kind: str) -> None:
+        assert self._manifest is not None
+        self._version += 1
+        self._manifest["metadata"]["resourceVersion"] = str(self._version)
+        self._history.append((self._version, kind, copy.deepcopy(self._manifest)))
+        self.changed.raised()
+
+
+def neuron_node(entries: Iterable[grants.Grant] = (), *, instance_type: str = builders.LARGE) -> Manifest:
+    """Give a NeuronNode as the operator creates it: no status yet."""
+    manifest = builders.make_neuron_node(entries=entries, instance_type=instance_type)
+    del manifest["status"]
+    return manifest
