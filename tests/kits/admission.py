@@ -20,7 +20,8 @@ NEURON_NODES = "/apis/neuronspan.dev/v1alpha1/neuronnodes"
 CORES = "aws.amazon.com/neuroncore"
 DEVICES = "aws.amazon.com/neuron"
 
-_STRICT = "?fieldValidation=Strict"
+EVERYTHING = {"networkPolicy": {"enabled": True}, "resourceQuota": {"enabled": True}}
+"""Values that bring every object of the chart but those of the Prometheus operator."""
 _DRY = "?dryRun=All"
 _ACTIVE_SECONDS = 30.0
 _PLURALS = {"NetworkPolicy": "networkpolicies"}
@@ -105,14 +106,10 @@ def _account(user: str, extra: Mapping[str, str] | None = None) -> api_client.Im
 
 @contextlib.contextmanager
 def installed(plane: control_plane_kit.ControlPlane) -> Iterator[Admission]:
-    """Create all objects of the chart, refusing unknown fields, and wait until every policy is active."""
+    """Install the chart with helm and wait until every policy is active."""
     admin = plane.client()
     operator = plane.client(impersonation=_account(chart.OPERATOR))
-    admin.create("/api/v1/namespaces", {"metadata": {"name": chart.NAMESPACE}})
-    rendered = chart.render({"networkPolicy": {"enabled": True}, "resourceQuota": {"enabled": True}})
-    for manifest in rendered.manifests:
-        if "helm.sh/hook" not in manifest["metadata"].get("annotations", {}):
-            admin.create(f"{collection(manifest)}{_STRICT}", manifest)
+    chart.release(plane, "install", values=EVERYTHING)
     admission = Admission(plane, admin, operator)
     for name, is_active in _probes(admission).items():
         wait_for(is_active, f"policy {name} to be active")

@@ -52,11 +52,11 @@ class Rendered:
         return [manifest["metadata"]["name"] for manifest in self.of_kind(kind)]
 
 
-def helm(*arguments: str, values: Mapping[str, Any] | None = None) -> str:
+def helm(*arguments: str, values: Mapping[str, Any] | None = None, environment: Iterable[str] = ()) -> str:
     """Run helm with these values on its standard input; raises RenderError with its words."""
     given = [] if values is None else ["--values", "-"]
     run = subprocess.run(
-        [control_plane_kit.find_tool("helm"), *arguments, *given],
+        ["env", *environment, control_plane_kit.find_tool("helm"), *arguments, *given],
         input=json.dumps(values or {}),
         capture_output=True,
         text=True,
@@ -79,6 +79,20 @@ def _template(values: str, apis: tuple[str, ...]) -> str:
     arguments = ["template", RELEASE, str(CHART), "--namespace", NAMESPACE, "--kube-version", "1.36.3", *served]
     text = helm(*arguments, values=json.loads(values))
     return json.dumps([manifest for manifest in yaml.safe_load_all(text) if manifest])
+
+
+def release(
+    plane: control_plane_kit.ControlPlane,
+    action: str,
+    *flags: str,
+    name: str = RELEASE,
+    values: Mapping[str, Any] | None = None,
+) -> str:
+    """Install, upgrade or uninstall in a real API server; raises RenderError with helm's words."""
+    what = [name] if action == "uninstall" else [name, str(CHART), "--create-namespace"]
+    where = ["--namespace", NAMESPACE, "--kubeconfig", plane.kubeconfig]
+    cache = f"KUBECACHEDIR={plane.directory / 'discovery'}"  # not the one of whoever runs the tests
+    return helm(action, *what, *where, *flags, values=values, environment=[cache])
 
 
 def default_values() -> dict[str, Any]:
