@@ -129,6 +129,7 @@ class ControlPlane:
     def pause(self) -> None:
         """Freeze the API server: connections stay open and nothing answers."""
         self.apiserver.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.apiserver.pid, os.WSTOPPED)  # it may answer until it has really stopped
 
     def unpause(self) -> None:
         """Let a frozen API server go on."""
