@@ -3,6 +3,10 @@
 Law: reads only, needs no privilege, and never says "none left" when it could not look. Works with cgroup v1 and v2,
 with cgroupfs names (kubepods/burstable/pod<uid>) and with systemd names, where the UID has underscores
 (kubepods-burstable-pod<uid>.slice), wherever the tree of pods hangs: a kind node has it nested in its container's.
+
+cgroup.procs is no evidence: read from another PID namespace it lists 0 for each process on v2, but leaves them out on
+v1 (kernel/cgroup/cgroup-v1.c, pidlist_array_load). The kernel's own counts are: ``populated`` in cgroup.events (v2) and
+pids.current (v1); both include the groups below.
 """
 
 import errno
@@ -14,9 +18,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 _PODS_ROOT = re.compile(r"(?:.*-)?kubepods(?:\.slice)?")
 _QOS_CLASS = re.compile(r"(?:.*-)?(?:burstable|besteffort)(?:\.slice)?")  # guaranteed pods have no level of their own
 _POD = re.compile(r"(?:.*-)?pod(?P<uid>[0-9a-zA-Z_-]+?)(?:\.slice)?")
-_V1_HIERARCHIES = ("pids", "memory", "cpu", "systemd")  # a process is in every hierarchy: one is enough
+_V1_HIERARCHIES = ("unified", "pids")  # of v1 and hybrid hosts, those that count processes; any of them is evidence
 _DEPTH = 10  # levels searched for kubepods; rootless kind nests it nine deep
-_PROCESSES = "cgroup.procs"
+_EVENTS = "cgroup.events"
+_COUNT = "pids.current"
 
 
 class PodProcesses:
@@ -45,11 +50,7 @@ class PodProcesses:
 
 def _trees_of_pods(root: pathlib.Path) -> tuple[pathlib.Path, ...]:
     hierarchies = [root / name for name in _V1_HIERARCHIES if (root / name).is_dir()]
-    for start in hierarchies or [root]:
-        found = tuple(_search(start, _DEPTH))
-        if found:
-            return found
-    return ()
+    return tuple(tree for start in hierarchies or [root] for tree in _search(start, _DEPTH))
 
 
 def _search(folder: pathlib.Path, depth: int) -> Iterator[pathlib.Path]:
@@ -110,18 +111,22 @@ def _strict_folders(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _has_process(group: pathlib.Path) -> bool:
-    """Whether the group or one below it lists a process; foreign PIDs read as 0, so lines are counted, not numbers."""
-    if _lists_process(group / _PROCESSES):
-        return True
-    return any(_has_process(child) for child in _strict_folders(group))
+    """Whether the kernel counts a process in the group or below it; raises OSError when it does not say."""
+    events = _read(group / _EVENTS)
+    if events is not None:
+        return b"populated 1" in events.splitlines()
+    count = _read(group / _COUNT)
+    if count is not None:
+        return int(count) > 0
+    if group.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"neither {_EVENTS} nor {_COUNT}", str(group))
+    return False  # the group ended while we looked
 
 
-def _lists_process(path: pathlib.Path) -> bool:
+def _read(path: pathlib.Path) -> bytes | None:
     try:
-        return bool(path.read_bytes().strip())
+        return path.read_bytes()
     except OSError as error:
-        if error.errno in {errno.ENOENT, errno.ENODEV}:  # the group ended while we looked
-            return False
-        if error.errno == errno.EOPNOTSUPP:  # threaded group (v2): its processes are listed by the group above
-            return False
+        if error.errno in {errno.ENOENT, errno.ENODEV}:
+            return None
         raise

@@ -96,8 +96,16 @@ _TREES = {
 }
 
 
+_EMPTY_EVENTS = "populated 0\nfrozen 0\n"
+_POPULATED_EVENTS = "populated 1\nfrozen 0\n"
+
+
 class ControlGroups:
-    """A cgroup file system as files: ``cgroup.procs`` lists 0 per process, as it does for foreign PIDs."""
+    """A cgroup file system as files, with the kernel's counts: cgroup.events on v2, pids.current on v1.
+
+    Processes of another PID namespace, as all pods are for the plugin, read as 0 in cgroup.procs on v2 and are left out
+    of it on v1.
+    """
 
     def __init__(self, root: pathlib.Path, layout: Layout = Layout.V2_SYSTEMD) -> None:
         self.root = root
@@ -110,15 +118,18 @@ class ControlGroups:
 
     def start(self, uid: str, process: str) -> None:
         """Add a process (by name) to a pod."""
-        group = self.folder(uid) / f"cri-containerd-{process}.scope"
+        group = self._group(uid, process)
         group.mkdir(parents=True, exist_ok=True)
-        for each in (group, self.folder(uid)):
-            (each / "cgroup.procs").touch()
-        (group / "cgroup.procs").write_text("0\n")
+        (group / "cgroup.procs").write_text("" if self._v1 else "0\n")
+        self._count(group, 1)
+        self._count_pod(uid)
 
     def end(self, uid: str, process: str) -> None:
         """End one process; its group stays until the pod's is removed."""
-        (self.folder(uid) / f"cri-containerd-{process}.scope" / "cgroup.procs").write_text("")
+        group = self._group(uid, process)
+        (group / "cgroup.procs").write_text("")
+        self._count(group, 0)
+        self._count_pod(uid)
 
     def end_all(self, uid: str) -> None:
         """End the pod's processes and remove its group."""
@@ -126,6 +137,25 @@ class ControlGroups:
 
     def processes(self, uid: str) -> Iterator[str]:
         """Give the names of the pod's processes."""
-        for path in self.folder(uid).glob("cri-containerd-*.scope/cgroup.procs"):
-            if path.read_text():
-                yield path.parent.name.removeprefix("cri-containerd-").removesuffix(".scope")
+        for group in self.folder(uid).glob("cri-containerd-*.scope"):
+            if (group / self._counter).read_text() not in {_EMPTY_EVENTS, "0\n"}:
+                yield group.name.removeprefix("cri-containerd-").removesuffix(".scope")
+
+    def _group(self, uid: str, process: str) -> pathlib.Path:
+        return self.folder(uid) / f"cri-containerd-{process}.scope"
+
+    @property
+    def _v1(self) -> bool:
+        return self._pattern.startswith("pids/")
+
+    @property
+    def _counter(self) -> str:
+        return "pids.current" if self._v1 else "cgroup.events"
+
+    def _count(self, group: pathlib.Path, processes: int) -> None:
+        text = f"{processes}\n" if self._v1 else _POPULATED_EVENTS if processes else _EMPTY_EVENTS
+        (group / self._counter).write_text(text)
+
+    def _count_pod(self, uid: str) -> None:
+        (self.folder(uid) / "cgroup.procs").touch()
+        self._count(self.folder(uid), len(list(self.processes(uid))))
