@@ -48,12 +48,10 @@ def create(blob: bytes, cores_per_model: int, metadata: str) -> Model:
 
 
 def models_of(module: torch.nn.Module) -> Iterator[Model]:
-    """Yield the compiled models inside a module, in module order, each one once."""
-    seen: set[int] = set()
+    """Yield the compiled models inside a module, in module order."""
     for part in module.modules():
         held = getattr(part, ATTRIBUTE, None)
-        if isinstance(held, torch.ScriptObject) and hash(held) not in seen:
-            seen.add(hash(held))
+        if isinstance(held, torch.ScriptObject):
             yield cast("Model", held)
 
 

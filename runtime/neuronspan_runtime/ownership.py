@@ -7,11 +7,10 @@ take cores from each other.
 
 import contextlib
 import dataclasses
-import errno
 import fcntl
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from neuronspan import spans, visible_cores
 from neuronspan_runtime import errors, hardware, selection
@@ -54,18 +53,18 @@ def _lock_files(machine: hardware.Machine, cores: spans.CoreSpan) -> dict[int, p
     """Return the lock file of each core; outside a pod the missing ones are made."""
     files = {core: machine.lock_file(core) for core in cores}
     missing = [core for core, path in files.items() if not path.exists()]
-    if not missing:
-        return files
     if not machine.prepared:
         for core in missing:
-            files[core].touch(mode=0o444)
-        return files
-    if len(missing) == len(files):
+            with _refused(f"Could not make {files[core]}"):
+                files[core].touch(mode=0o444)
+    elif len(missing) == len(files):
         raise errors.StartRefused(visible_cores.NO_DEVICE_TEXT)
-    devices = sorted({machine.hardware.device_of(core) for core in missing})
-    raise errors.StartRefused(
-        *(f"Specified core not accessible! is /dev/neuron{device} visible to process?" for device in devices)
-    )
+    elif missing:
+        devices = sorted({machine.hardware.device_of(core) for core in missing})
+        raise errors.StartRefused(
+            *(f"Specified core not accessible! is /dev/neuron{device} visible to process?" for device in devices)
+        )
+    return files
 
 
 @contextlib.contextmanager
@@ -73,10 +72,11 @@ def _alone(directory: pathlib.Path) -> Iterator[None]:
     """Hold the lock on the directory itself: between first look and last unlock nobody else claims here."""
     descriptor = _opened(directory, os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with _refused(f"Could not lock {directory}"):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
         fcntl.flock(descriptor, fcntl.LOCK_UN)  # unlocking works even if a fork copied the descriptor meanwhile
+    finally:
         os.close(descriptor)
 
 
@@ -86,32 +86,36 @@ def _lock_free(files: Mapping[int, pathlib.Path]) -> dict[int, int]:
     try:
         for core, path in sorted(files.items()):
             descriptor = _opened(path)
-            if _locked(descriptor):
-                locks[core] = descriptor
-            else:
-                os.close(descriptor)
+            locks[core] = descriptor
+            if not _locked(descriptor, path):
+                os.close(locks.pop(core))
     except BaseException:
-        _close(locks.values())
+        for descriptor in locks.values():
+            os.close(descriptor)
         raise
     return locks
 
 
-def _locked(descriptor: int) -> bool:
+def _locked(descriptor: int, path: pathlib.Path) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with _refused(f"Could not lock {path}"):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
 def _opened(path: pathlib.Path, flags: int = 0) -> int:
-    try:
+    with _refused(f"Could not open {path}"):
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
+
+
+@contextlib.contextmanager
+def _refused(what: str) -> Iterator[None]:
+    """Turn the system's errors into ours; that somebody else has the lock is an answer, not an error."""
+    try:
+        yield
+    except BlockingIOError:
+        raise
     except OSError as error:
-        reason = errno.errorcode.get(error.errno or 0, str(error))
-        raise errors.StartRefused(f"Could not open {path}: {reason}") from error
-
-
-def _close(descriptors: Iterable[int]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)
+        raise errors.StartRefused(f"{what}: {error.strerror}") from error

@@ -182,6 +182,7 @@ def main(descriptor: int) -> NoReturn:
     """Import what takes long, then fork a process for each request until the control socket is closed."""
     warnings.simplefilter("error")
     warnings.filterwarnings("ignore", r".*torch\.jit", DeprecationWarning)  # a program that loads a model hears it too
+    warnings.filterwarnings("ignore", "This process", DeprecationWarning)  # newer Pythons count idle threads at a fork
     control = socket.socket(fileno=descriptor)
     for name in ("pytest", "torch_neuron", "torch_neuronx"):
         importlib.import_module(name)

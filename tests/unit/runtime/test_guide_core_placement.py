@@ -129,6 +129,19 @@ def test_guide_explicit_placement(
     assert processes.run(variables, load_explicitly, model_files, settings) == placed
 
 
+@pytest.mark.parametrize(("instance_type", "cores"), [("inf1.xlarge", 4), ("inf1.6xlarge", 16)])
+def test_guide_automatic_multicore_needs_no_change_on_another_instance_type(
+    instance_type: str,
+    cores: int,
+    processes: neuron_processes.Parent,
+    model_files: pathlib.Path,
+    tmp_path: pathlib.Path,
+) -> None:
+    variables = {"NEURONSPAN_STATE_DIR": str(tmp_path), "NEURONSPAN_INSTANCE_TYPE": instance_type}
+    placed = processes.run(variables, load_explicitly, model_files, [("multicore_context", (), 1)])
+    assert placed == [[str(core) for core in range(cores)]]
+
+
 def test_guide_order_of_explicit_loads_does_not_matter(
     processes: neuron_processes.Parent, model_files: pathlib.Path, machine: dict[str, str]
 ) -> None:

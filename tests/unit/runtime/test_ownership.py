@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import json
 import os
 import pathlib
@@ -141,10 +142,34 @@ def test_claim_says_which_file_cannot_be_opened(
 
     before = open_files()
     monkeypatch.setattr(os, "open", refuse_third)
-    assert refusal_line(eight) == f"Could not open {tmp_path}/cores/3.lock: EMFILE"
+    assert refusal_line(eight) == f"Could not open {tmp_path}/cores/3.lock: Too many open files"
     monkeypatch.undo()
     assert open_files() == before
     assert claim(eight).span.count == 8
+
+
+def test_claim_says_which_file_cannot_be_locked(
+    eight: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    def refuse(_descriptor: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    before = open_files()
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert refusal_line(eight) == f"Could not lock {tmp_path}/cores: No locks available"
+    monkeypatch.undo()
+    assert open_files() == before
+    assert claim(eight).span.count == 8
+
+
+def test_claim_says_which_file_cannot_be_made(
+    eight: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    def refuse(_path: pathlib.Path, mode: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", mode)
+
+    monkeypatch.setattr(pathlib.Path, "touch", refuse)
+    assert refusal_line(eight) == f"Could not make {tmp_path}/cores/0.lock: No space left on device"
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV], ids=lambda how: how.name)
@@ -189,6 +214,8 @@ def test_exactly_one_of_two_racing_processes_gets_the_same_cores(eight: dict[str
     }
 
 
+# newer Pythons warn of forking beside the threads that an imported library keeps; these children do nothing
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_abandoned_claim_of_a_forked_child_neither_keeps_nor_frees_the_parents_cores(eight: dict[str, str]) -> None:
     owner = claim(eight)
     child = os.fork()
@@ -200,6 +227,7 @@ def test_abandoned_claim_of_a_forked_child_neither_keeps_nor_frees_the_parents_c
     owner.release()
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_release_frees_the_cores_even_when_a_child_still_has_the_files_open(eight: dict[str, str]) -> None:
     owner = claim(eight)
     reader, writer = os.pipe()
