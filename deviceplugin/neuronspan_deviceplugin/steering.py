@@ -154,14 +154,22 @@ def _beside(
     free = (call.available - avoided) | call.must_include
     taken = tuple(spans.CoreSpan(core, 1) for core in range(hardware.cores) if core not in free)
     align = placement.Alignment.DEVICE if call.resource == names.DEVICE_RESOURCE else placement.Alignment.NONE
-    requests = (placement.Request(call.count, align, first) for first in _starts(call))
-    answers = [placement.place(hardware, taken, each, placement.Packing.BEST_FIT) for each in requests]
-    return next((each for each in answers if isinstance(each, spans.CoreSpan)), answers[0])
+    answers = [
+        placement.place(hardware, taken, placement.Request(call.count, align, first), placement.Packing.BEST_FIT)
+        for first in _starts(call)
+    ]
+    return next((each for each in answers if isinstance(each, spans.CoreSpan)), (answers or [_too_far(call)])[0])
 
 
 def _starts(call: Call) -> Sequence[int | None]:
-    """Give the first cores to try: any, or those from which the run can contain what must be included."""
+    """Give the first cores to try: any, or those from which the run contains what must be included."""
     if not call.must_include:
         return (None,)
-    lowest, highest = min(call.must_include), max(call.must_include)
-    return range(lowest, max(highest - call.count, -1), -1) or (lowest,)
+    return range(min(call.must_include), max(max(call.must_include) - call.count, -1), -1)
+
+
+def _too_far(call: Call) -> placement.Unplaceable:
+    included = ", ".join(map(str, sorted(call.must_include)))
+    return placement.Unplaceable(
+        placement.Reason.NO_RUN, f"cores {included} must be included and do not lie in one run of {call.count}", 0
+    )

@@ -106,16 +106,19 @@ def _is_for(start: Start, entry: holdings.Placed | holdings.Holding) -> bool:
 
 
 def _allows(grant: grants.Grant, start: Start, holder: Holder) -> bool:
+    """Whether the holder has what the grant gives it: its own container all cores, an init container the first."""
     if grant.resource != start.resource or not steering.covers(grant, start.span):
         return False
-    return not holder.containers or not holder.containers.isdisjoint((grant.container, *grant.init_containers))
+    if not holder.containers or not holder.containers.isdisjoint(grant.init_containers):
+        return True
+    return grant.container in holder.containers and grant.span == start.span
 
 
 def _not_granted(start: Start, holder: Holder, book: ledger.Ledger) -> errors.NotYet:
     of_pod = book.of_pod(holder.pod_uid)
     who = f"{'/'.join(sorted(holder.containers)) or 'a container'} of pod {holder.pod_uid}"
     own = ", ".join(str(each.span) for each in of_pod) or "none"
-    others = [each for each in book.grants if each.span.overlaps(start.span)]
+    others = [each for each in book.grants if each.span.overlaps(start.span) and not _is_own(each, holder)]
     twin = next((each for each in others if each.span == start.span and _has_equal(each, of_pod)), None)
     if twin is not None:
         return errors.NotYet(
@@ -137,6 +140,10 @@ def _not_granted(start: Start, holder: Holder, book: ledger.Ledger) -> errors.No
     return errors.NotYet(
         f"no grant for cores {start.span} of {who} yet: waiting for the operator to adopt the pod", reason="NotGranted"
     )
+
+
+def _is_own(grant: grants.Grant, holder: Holder) -> bool:
+    return grant.pod_uid == holder.pod_uid and (not holder.containers or grant.container in holder.containers)
 
 
 def _has_equal(other: grants.Grant, of_pod: Sequence[grants.Grant]) -> bool:
