@@ -15,11 +15,10 @@ _ROOT = _FOLDER.parent.parent  # so that the stubs import each other by their fu
 PROTOS = ("deviceplugin.proto", "podresources.proto")
 
 
-def main() -> None:
-    """Write the stubs below TARGET, by default over the committed ones."""
-    target = sys.argv[1] if len(sys.argv) > 1 else str(_ROOT)
+def generate(target: pathlib.Path) -> int:
+    """Write the stubs below the target, in their package's folders; gives protoc's exit status."""
     with importlib.resources.as_file(importlib.resources.files("grpc_tools") / "_proto") as well_known:
-        outcome = protoc.main(
+        return protoc.main(
             [
                 "protoc",
                 f"--proto_path={_ROOT}",
@@ -30,7 +29,11 @@ def main() -> None:
                 *(str(_FOLDER / name) for name in PROTOS),
             ]
         )
-    sys.exit(outcome)
+
+
+def main() -> None:
+    """Write below TARGET, by default over the committed stubs."""
+    sys.exit(generate(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else _ROOT))
 
 
 if __name__ == "__main__":

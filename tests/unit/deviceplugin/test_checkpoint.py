@@ -1,0 +1,95 @@
+"""The record on disk: round trip, versions, and what happens to a file that is not right."""
+
+import dataclasses
+import json
+import pathlib
+
+import pytest
+
+from kits import domain
+from neuronspan import names
+from neuronspan_deviceplugin import checkpoint, errors, holdings
+
+HOLDING = holdings.Holding(
+    names.CORE_RESOURCE,
+    domain.span("4-7"),
+    12.5,
+    "uid-web",
+    "default",
+    "web",
+    "app",
+    certain=True,
+    started=True,
+    verified=True,
+)
+STAMP = "20260131T090000Z"
+
+
+def test_record_survives_a_round_trip() -> None:
+    record = (HOLDING, holdings.Holding(names.DEVICE_RESOURCE, domain.span("0-1"), 3.0))
+    assert checkpoint.decode(checkpoint.encode(record)) == record
+
+
+def test_every_field_is_stored() -> None:
+    stored = json.loads(checkpoint.encode((HOLDING,)))["holdings"][0]
+    assert len(stored) == len(dataclasses.fields(HOLDING)) + 1  # the span is two numbers
+
+
+def test_missing_file_is_an_empty_record(tmp_path: pathlib.Path) -> None:
+    assert checkpoint.Checkpoint(tmp_path / "deep" / "record.json").load(STAMP) == checkpoint.Loaded(())
+
+
+def test_saved_record_is_loaded_and_private(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "deep" / "record.json"
+    checkpoint.Checkpoint(path).save((HOLDING,))
+    assert checkpoint.Checkpoint(path).load(STAMP).holdings == (HOLDING,)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in path.parent.iterdir()] == ["record.json"]
+
+
+WHOLE = checkpoint.encode((HOLDING,))
+BAD = {
+    "cut short": WHOLE[:-30],
+    "empty": b"",
+    "not JSON": b"\xff\xfe",
+    "another shape": b"[]",
+    "a newer version": WHOLE.replace(b'"version": 1', b'"version": 2'),
+    "changed by hand": WHOLE.replace(b'"first": 4', b'"first": 5'),
+    "a span that cannot be": checkpoint.encode((HOLDING,)).replace(b'"count": 4', b'"count": 0'),
+}
+
+
+@pytest.mark.parametrize("content", BAD.values(), ids=BAD.keys())
+def test_bad_file_is_set_aside_whole_and_never_overwritten(tmp_path: pathlib.Path, content: bytes) -> None:
+    path = tmp_path / "record.json"
+    path.write_bytes(content)
+    record = checkpoint.Checkpoint(path)
+    loaded = record.load(STAMP)
+    assert loaded.holdings == ()
+    assert f"record.json.corrupt-{STAMP}" in loaded.problem
+    record.save((HOLDING,))
+    assert (tmp_path / f"record.json.corrupt-{STAMP}").read_bytes() == content
+    assert checkpoint.Checkpoint(path).load(STAMP).holdings == (HOLDING,)
+
+
+def test_bad_file_that_cannot_be_moved_stops_all_saving(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "record.json"
+    path.write_bytes(b"{")
+    record = checkpoint.Checkpoint(path)
+
+    def stuck(_: pathlib.Path, __: pathlib.Path) -> None:
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(pathlib.Path, "rename", stuck)
+    assert "move it away by hand" in record.load(STAMP).problem
+    with pytest.raises(errors.CheckpointUnwritable, match="by hand"):
+        record.save((HOLDING,))
+    assert path.read_bytes() == b"{"
+
+
+def test_folder_that_cannot_be_written_is_named(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(errors.CheckpointUnwritable, match="writable folder"):
+        checkpoint.Checkpoint(tmp_path / "file" / "record.json").save(())

@@ -1,0 +1,129 @@
+"""The status document: holders, released pods, conditions."""
+
+import dataclasses
+
+import pytest
+
+from kits import builders, domain
+from neuronspan import grants, instance_types, names
+from neuronspan_deviceplugin import errors, health, holdings, metrics, node_status
+
+NOW = "2026-01-31T10:00:00Z"
+HARDWARE = instance_types.hardware_of("inf2.24xlarge")
+RELEASING = grants.GrantState.RELEASING
+FACTS = node_status.Facts("e1", HARDWARE, {}, (), domain.book(12), {}, ())
+
+
+def _holding(cores: str, container: str = "app", uid: str = "uid-web", resource: str = "") -> holdings.Holding:
+    resource = resource or names.CORE_RESOURCE
+    pod = uid.removeprefix("uid-")
+    return holdings.Holding(resource, domain.span(cores), 0.0, uid, "default", pod, container, certain=True)
+
+
+@pytest.mark.parametrize(
+    ("alive", "processes"),
+    [({"uid-web": True}, True), ({"uid-web": False}, False), ({}, True), ({"uid-web": None}, True)],
+)
+def test_process_that_cannot_be_seen_counts(alive: dict[str, bool | None], processes: bool) -> None:
+    assert node_status.held((_holding("4-7"),), None, alive) == [builders.held("4-7", processes=processes)]
+
+
+def test_holders_are_in_the_order_of_their_cores() -> None:
+    found = node_status.held((_holding("8"), _holding("0-1", uid="uid-b")), None, {})
+    assert [each["first"] for each in found] == [0, 8]
+
+
+CHAINED = {
+    "longer than its beginning": ([_holding("8-9", "init"), _holding("8-12")], ["app"]),
+    "as long as its beginning": ([_holding("8-12", "init"), _holding("8-12")], ["app"]),
+    "beside another chain": ([_holding("8-9", "init", "uid-b"), _holding("10-12")], ["init", "app"]),
+    "under the other resource": (
+        [_holding("8-9", "init", resource=names.DEVICE_RESOURCE), _holding("8-12")],
+        ["app", "init"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("record", "containers"), CHAINED.values(), ids=CHAINED.keys())
+def test_init_container_is_not_listed_beside_its_successor(
+    record: list[holdings.Holding], containers: list[str]
+) -> None:
+    book = domain.book(32, [domain.grant("8-12", init_containers=("init",))])
+    found = node_status.held(tuple(record), book, {})
+    assert sorted(each["container"] for each in found) == sorted(containers)
+
+
+def test_only_a_pod_that_is_over_and_was_looked_at_is_released() -> None:
+    entries = [
+        domain.grant("0", "gone", state=RELEASING),
+        domain.grant("1", "lives", state=RELEASING),
+        domain.grant("2", "unseen", state=RELEASING),
+        domain.grant("3", "unknown", state=RELEASING),
+        domain.grant("4", "granted"),
+        domain.grant("5", "gone", state=RELEASING, container="other"),
+    ]
+    alive = {"uid-gone": False, "uid-lives": True, "uid-unseen": None, "uid-granted": False}
+    assert node_status.released(domain.book(12, entries), alive) == ["uid-gone"]
+    assert node_status.released(None, alive) == []
+
+
+def test_condition_time_changes_with_its_status_only() -> None:
+    def condition(*, holds: bool, reason: str) -> node_status.Condition:
+        return node_status.Condition(type="T", holds=holds, reason=reason)
+
+    first = node_status.conditions([condition(holds=True, reason="A")], (), "t1")
+    second = node_status.conditions([condition(holds=True, reason="B")], first, "t2")
+    third = node_status.conditions([condition(holds=False, reason="B")], second, "t3")
+    assert [each[0]["lastTransitionTime"] for each in (first, second, third)] == ["t1", "t1", "t3"]
+    assert second[0]["reason"] == "B"
+
+
+def test_long_message_fits_the_schema() -> None:
+    long = node_status.Condition(type="T", holds=False, reason="R", message="x" * 9000)
+    assert len(node_status.conditions([long], (), NOW)[0]["message"]) <= 4096
+
+
+def test_document_without_hardware_says_nothing_about_cores() -> None:
+    document = node_status.document(dataclasses.replace(FACTS, hardware=None), {}, NOW)
+    assert (document["hardware"], document["cores"]) == (None, [])
+
+
+def test_unhealthy_core_makes_its_device_unhealthy() -> None:
+    unhealthy = health.unhealthy_cores(
+        [health.Fault(domain.span("5-6"), "hot"), health.Fault(domain.span("6-40"), "cold")], HARDWARE
+    )
+    assert unhealthy == {5: "hot", 6: "hot"} | dict.fromkeys(range(7, 12), "cold")
+    bad = {
+        each.device_id
+        for resource in names.RESOURCES
+        for each in health.devices(resource, HARDWARE, {5: "hot"})
+        if not each.healthy
+    }
+    assert bad == {"nc-5", "nd-2"}
+
+
+class _Door:
+    """Notes what is written; fails while told to."""
+
+    def __init__(self) -> None:
+        self.written: list[dict[str, object]] = []
+        self.fails = False
+
+    async def patch_status(self, status: dict[str, object]) -> dict[str, object]:
+        if self.fails:
+            raise errors.ApiError("down")
+        self.written.append(status)
+        return {}
+
+
+async def test_report_is_written_once_and_again_after_a_failure() -> None:
+    door = _Door()
+    reporter = node_status.Reporter(door, lambda: NOW, metrics.Metrics())  # type: ignore[arg-type]
+    door.fails = True
+    await reporter.report(FACTS, {})
+    door.fails = False
+    for _ in range(3):
+        await reporter.report(FACTS, {"epoch": "e1"})
+    assert len(door.written) == 1
+    await reporter.report(FACTS, {"epoch": "somebody else's"})
+    assert len(door.written) == 2

@@ -1,0 +1,79 @@
+"""The discipline of PodResources calls, against the model kubelet's server."""
+
+import asyncio
+import pathlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+
+import pytest
+
+from kits import builders, model_kubelet
+from neuronspan_deviceplugin import errors, podresources
+
+
+@pytest.fixture
+async def kubelet() -> AsyncIterator[model_kubelet.ModelKubelet]:
+    root = pathlib.Path(tempfile.mkdtemp(prefix="ns-"))
+    async with model_kubelet.running(root) as running:
+        yield running
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+async def client(kubelet: model_kubelet.ModelKubelet) -> AsyncIterator[podresources.PodResources]:
+    now = iter(range(0, 1000, 10))  # each look at the clock is ten seconds later
+    made = podresources.PodResources(kubelet.pod_resources_socket, lambda: next(now))
+    yield made
+    await made.close()
+
+
+async def test_pods_are_listed_with_containers_in_order(
+    kubelet: model_kubelet.ModelKubelet, client: podresources.PodResources
+) -> None:
+    init = [builders.container("init"), builders.container("side", sidecar=True)]
+    await kubelet.admit(builders.make_pod(init_containers=init, node="w1"))
+    (pod,) = await client.list_for_steering()
+    assert (pod.namespace, pod.name) == ("default", "web")
+    assert [each.name for each in pod.containers] == ["side", "app"]
+
+
+async def test_list_is_refused_during_and_right_after_an_allocation(
+    kubelet: model_kubelet.ModelKubelet, client: podresources.PodResources
+) -> None:
+    async with client.allocation():
+        assert await client.list_when_quiet() is None
+    assert await client.list_when_quiet() == ()
+    client._clock = lambda: client._quiet_since + podresources.QUIET_SECONDS / 2
+    client.steered()
+    assert await client.list_when_quiet() is None
+    assert kubelet.resources.lists == 1
+
+
+async def test_allocation_waits_for_a_list_under_way(client: podresources.PodResources) -> None:
+    await client._listing.acquire()
+    answered = asyncio.Event()
+
+    async def allocate() -> None:
+        async with client.allocation():
+            answered.set()
+
+    task = asyncio.create_task(allocate())
+    await asyncio.wait({task}, timeout=0.01)
+    assert not answered.is_set()
+    client._listing.release()
+    await task
+    assert answered.is_set()
+
+
+async def test_unknown_pod_and_silent_kubelet_are_told_apart(
+    kubelet: model_kubelet.ModelKubelet, client: podresources.PodResources
+) -> None:
+    with pytest.raises(errors.PodUnknown):
+        await client.get("default", "nobody")
+    kubelet.resources.fails = True
+    with pytest.raises(errors.PodResourcesError, match="RESOURCE_EXHAUSTED") as refusal:
+        await client.get("default", "nobody")
+    assert not isinstance(refusal.value, errors.PodUnknown)
+    with pytest.raises(errors.PodResourcesError):
+        await client.list_for_steering()
