@@ -1,6 +1,7 @@
-"""Trace, place, replicate and chain a model on the pod's NeuronCores, check the numbers, and print what was seen as JSON.
+"""Trace, place, replicate and chain a model on the pod's NeuronCores, check the numbers, and print what was seen.
 
-Run by the example pods. The last line is `OK` or the run fails; with `--stay` the process then keeps its cores until it is stopped.
+Run by the example pods. One line of JSON, then `OK`, or the run fails; with `--stay` the process then keeps its cores
+until it is stopped.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import tempfile
 
 import networks
 import torch
-import torch_neuronx
 
 import neuronspan_runtime
+import torch_neuronx
 
 SECOND_PROCESS = "import torch, torch_neuronx; torch.rand(1, device='neuron:0')"
 

@@ -8,8 +8,8 @@ import dataclasses
 import datetime as dt
 import itertools
 import pathlib
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import click
 from rich import console
@@ -19,8 +19,6 @@ from neuronspan_operator import core_map, errors, kube, nodes, planning, plans, 
 _PAGE = 500
 """Objects per list call, as the API server's own clients ask for."""
 _SVG_WIDTH = 120
-
-Answer = TypeVar("Answer")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,19 +92,19 @@ def explanation(cluster: Cluster, pod: pods.PodView, now: dt.datetime) -> str:
     return f"{who} waits ({waiting.reason}): {waiting.message}"
 
 
-def _run(kubeconfig: str, ask: Callable[[Cluster], Answer]) -> Answer:
-    async def work() -> Answer:
-        client = await kube.connect(kubeconfig)
-        async with client:
-            return ask(await read_cluster(client))
-
-    coroutine: Awaitable[Answer] = work()
+def read(kubeconfig: str) -> Cluster:
+    """Read the cluster of a kubeconfig; raises click.ClickException with what to do about it."""
     try:
-        return asyncio.run(coroutine)  # type: ignore[arg-type]  # a coroutine, typed as what the caller may rely on
+        return asyncio.run(_connect_and_read(kubeconfig))
     except errors.NotFound as error:
         raise click.ClickException("the cluster knows no NeuronNodes: install the chart first") from error
     except errors.OperatorError as error:
         raise click.ClickException(str(error)) from error
+
+
+async def _connect_and_read(kubeconfig: str) -> Cluster:
+    async with await kube.connect(kubeconfig) as client:
+        return await read_cluster(client)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -127,7 +125,7 @@ def main(context: click.Context, kubeconfig: str) -> None:
 @click.pass_obj
 def show_map(kubeconfig: str, svg: pathlib.Path | None) -> None:
     """Draw every node, device and core with its owner."""
-    found = _run(kubeconfig, Cluster.map_nodes)
+    found = read(kubeconfig).map_nodes()
     if not found:
         raise click.ClickException(
             "no NeuronNode has a hardware profile: is a NeuronPool's nodeSelector matching a node? "
@@ -145,8 +143,8 @@ def show_map(kubeconfig: str, svg: pathlib.Path | None) -> None:
 @click.pass_obj
 def explain(kubeconfig: str, pod: str, namespace: str) -> None:
     """Say which cores POD has, or why it has none and what would make it fit."""
-    now = dt.datetime.now(dt.UTC)
-    click.echo(_run(kubeconfig, lambda cluster: explanation(cluster, cluster.pod(namespace, pod), now)))
+    cluster = read(kubeconfig)
+    click.echo(explanation(cluster, cluster.pod(namespace, pod), dt.datetime.now(dt.UTC)))
 
 
 if __name__ == "__main__":

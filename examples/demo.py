@@ -1,0 +1,162 @@
+"""The main job on a local cluster: install the chart, run every example, check the outcome from three sides.
+
+`make demo` runs this after it has made the cluster and the images. Exit status 0 only when every pod did what its
+README says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import click.testing
+from rich import box, console, table
+
+from kits import cluster_access, helm_release, installation
+from neuronspan_operator import core_map, explain
+
+EXAMPLES = pathlib.Path(__file__).resolve().parent
+NAMESPACE = "neuronspan-examples"
+SVG = EXAMPLES.parent / "core-map.svg"
+WANTED_REPORTS = 1 + 3 + 1 + 2 + 1
+"""annotated, three replicas, the Job, two containers, resource form."""
+Reports = dict[tuple[str, str], dict[str, object]]
+"""What a container printed, by pod and container."""
+
+screen = console.Console(width=None if sys.stdout.isatty() else 120)
+
+
+class DemoError(Exception):
+    """The demo did not end as its README says."""
+
+
+class Steps:
+    """Say what is being done, and how long it has taken since the start."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        """Print one step with the elapsed time in seconds."""
+        screen.print(f"[bold cyan]{time.monotonic() - self._start:5.0f} s[/]  {text}")
+
+
+def last_report(log: str) -> dict[str, object] | None:
+    """Find the JSON line that an example pod prints before `OK`."""
+    lines = log.splitlines()
+    if "OK" not in lines:
+        return None
+    return dict(json.loads(next(line for line in reversed(lines) if line.startswith("{"))))
+
+
+def reports(cluster: cluster_access.Cluster) -> Reports:
+    """Collect what the pods printed, by pod and container; pods that are not so far are left out."""
+    found = {}
+    for item in cluster.list("pods", NAMESPACE):
+        if item["status"]["phase"] not in {"Running", "Succeeded"}:
+            continue
+        pod = item["metadata"]["name"]
+        for container in item["spec"]["containers"]:
+            report = last_report(cluster.logs(NAMESPACE, pod, container=container["name"]))
+            if report is not None:
+                found[pod, container["name"]] = report
+    return found
+
+
+def wait_for_reports(cluster: cluster_access.Cluster, step: Steps, seconds: float) -> Reports:
+    """Wait until every container of the examples has checked its results; says how far it is."""
+    said = -1
+
+    def done() -> bool:
+        nonlocal said
+        count = len(reports(cluster))
+        if count != said:
+            step(f"{count} of {WANTED_REPORTS} containers have run their models")
+            said = count
+        return count >= WANTED_REPORTS
+
+    cluster.wait_for(done, seconds=seconds, what=lambda: f"{WANTED_REPORTS} reports; pods:\n{pod_lines(cluster)}")
+    return reports(cluster)
+
+
+def pod_lines(cluster: cluster_access.Cluster) -> str:
+    """One line per pod, for the message when something is missing."""
+    pods = cluster.list("pods", NAMESPACE)
+    return "\n".join(f"  {item['metadata']['name']}: {item['status']['phase']}" for item in pods)
+
+
+def report_table(found: Reports) -> table.Table:
+    """Tabulate what each container saw."""
+    result = table.Table(box=box.SIMPLE_HEAD, title="What the containers saw", title_justify="left", title_style="bold")
+    for heading in ("pod", "container", "owns", "model", "placed on", "replicas", "largest error", "chain"):
+        result.add_column(heading, overflow="fold")
+    for (pod, container), report in sorted(found.items()):
+        placed, replicas = (" ".join(map(str, report[key])) for key in ("placement", "replicas"))  # type: ignore[call-overload]
+        numbers = [str(report[key]) for key in ("largest error", "chain")]
+        result.add_row(pod, container, str(report["owned"]), str(report["model"]), placed, replicas, *numbers)
+    return result
+
+
+def kubectl_neuron(kubeconfig: pathlib.Path, *arguments: str) -> str:
+    """Run the command line of `kubectl neuron` and return what it printed."""
+    outcome = click.testing.CliRunner().invoke(explain.main, ["--kubeconfig", str(kubeconfig), *arguments])
+    if outcome.exit_code != 0:
+        raise DemoError(f"kubectl neuron {' '.join(arguments)}: {outcome.output}")
+    return outcome.output
+
+
+def checks(cluster: cluster_access.Cluster) -> Sequence[tuple[str, Callable[[], bool]]]:
+    """List what must hold besides the three-sided agreement."""
+
+    def user_does_not_win() -> bool:
+        seen = cluster.execute(NAMESPACE, "annotated", "printenv", "NEURON_RT_VISIBLE_CORES").strip()
+        return seen != "0-31"
+
+    def says_why() -> bool:
+        events = [item for item in cluster.list("events", NAMESPACE) if item["involvedObject"]["name"] == "never-fits"]
+        return any("40" in item["message"] for item in events)
+
+    return (
+        ("a pod's own NEURON_RT_VISIBLE_CORES does not win", user_does_not_win),
+        ("the pod that can never fit says why in an Event", says_why),
+    )
+
+
+def main() -> None:
+    """Run the demo against the cluster of the kubeconfig."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cluster", default="neuronspan-demo", help="name of the kind cluster")
+    options = parser.parse_args()
+    step = Steps()
+    cluster = cluster_access.of_kind(options.cluster)
+
+    step("installing the chart with helm")
+    helm_release.install(cluster)
+    step("both nodes have registered their NeuronCores")
+    cluster.kubectl("apply", "-k", str(EXAMPLES))
+    step("examples applied: kubectl apply -k examples")
+    found = wait_for_reports(cluster, step, seconds=300)
+
+    screen.print(report_table(found))
+    kubectl_neuron(cluster.kubeconfig, "map", "--svg", str(SVG))
+    screen.print(core_map.render(explain.read(str(cluster.kubeconfig)).map_nodes()))
+    screen.print(f"kubectl neuron explain -n {NAMESPACE} never-fits", style="bold")
+    screen.print(kubectl_neuron(cluster.kubeconfig, "explain", "-n", NAMESPACE, "never-fits"), markup=False)
+
+    verdict = installation.agreement_verdict(cluster)
+    failed = [text for text, holds in checks(cluster) if not holds()]
+    if verdict.complaints or failed:
+        raise SystemExit("\n".join([*verdict.complaints, *(f"does not hold: {text}" for text in failed)]))
+    screen.print(f"[bold green]✓[/] {verdict}")
+    for text, _ in checks(cluster):
+        screen.print(f"[bold green]✓[/] {text}")
+    screen.print(f"The map is in {SVG.name}. `make demo-down` removes the cluster; until then it is reached by")
+    screen.print(f"  export KUBECONFIG={cluster.kubeconfig}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()
