@@ -101,16 +101,11 @@ class Application:
         events = recorder.Recorder(client, self.measures, instance=settings.identity, now=now)
         tempo = reconciler.Tempo(settings.debounce_seconds, settings.writers)
         granting = reconciler.Reconciler(client, known, events, self.measures, now=now, tempo=tempo)
-        ready, stop_kopf = asyncio.Event(), asyncio.Event()
-        # when kopf ends it ends every task that is younger than itself: so it starts first and ends last
-        running.start("kopf", handlers.operate(client, keeper, known, settings.identity, ready, stop_kopf))
-        if await running.finish(ready.wait()):
-            self._listen_to_signals()  # kopf took them
-            running.start("pools", keeper.run())
-            running.start("events", events.run())
-            running.start("grants", granting.run())
-            await running.wait()
-        stop_kopf.set()
+        running.start("kopf", handlers.operate(client, keeper, known, settings.identity))
+        running.start("pools", keeper.run())
+        running.start("events", events.run())
+        running.start("grants", granting.run())
+        await running.wait()
 
     def _listen_to_signals(self) -> None:
         for each in _SIGNALS:

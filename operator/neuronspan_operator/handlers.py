@@ -1,13 +1,18 @@
 """The only importer of kopf: NeuronPools come, change and go; what that means is PoolKeeper's.
 
 Law: only NeuronPools are handled. kopf writes an annotation after every change of an object it handles, and on
-NeuronNodes that would fight the ledger's compare-and-swap.
+NeuronNodes that would fight the ledger's compare-and-swap. kopf has a thread and an event loop of its own, because it
+takes the signals of the loop it runs in, and at its end cancels every task there that is younger than itself; its
+handlers call over to the loop in which everything else lives.
 """
 
 import asyncio
+import concurrent.futures
+import contextlib
 import logging
-from collections.abc import Mapping
-from typing import Any, Protocol
+import threading
+from collections.abc import Coroutine, Mapping
+from typing import Any, Protocol, TypeVar
 
 import kopf
 
@@ -19,6 +24,10 @@ _RETRY_SECONDS = 5.0
 _CATCH_UP_SECONDS = 30.0
 """kopf may see a change before our own cache does, by milliseconds; more than this is a trouble of the cache."""
 _SHOWN = 5
+_FAREWELL_SECONDS = 10.0
+"""kopf ends its watches and closes its connections within a second; it gives hung handlers five."""
+
+T = TypeVar("T")
 
 
 class Credentialed(Protocol):
@@ -28,43 +37,114 @@ class Credentialed(Protocol):
         """Give the credentials in use now."""
 
 
-async def operate(
-    client: Credentialed,
-    keeper: pool_keeper.PoolKeeper,
-    known: world.World,
-    identity: str,
-    ready: asyncio.Event,
-    stop: asyncio.Event,
-) -> None:
-    """Run kopf until ``stop``; sets ``ready`` when it watches. It takes SIGTERM over: take it back after ``ready``."""
-    await kopf.operator(
-        registry=registry(client, keeper, known),
-        settings=settings(identity),
-        clusterwide=True,
-        # without one kopf asks the system for the user's name and dies when the UID has none, as in a slim image
-        identity=identity,  # type: ignore[arg-type]  # a NewType of str that kopf does not export
-        ready_flag=ready,
-        stop_flag=stop,
-    )
+async def operate(client: Credentialed, keeper: pool_keeper.PoolKeeper, known: world.World, identity: str) -> None:
+    """Run kopf until cancelled; raises what it ends with."""
+    home = asyncio.get_running_loop()
+    stop = threading.Event()
+    ended: asyncio.Future[None] = home.create_future()
+    handlers = registry(Bridge(home, client, keeper, known))
+
+    async def work() -> None:
+        try:
+            # with an identity kopf need not ask the system for the user's name, which a UID in a slim image lacks
+            await kopf.operator(
+                registry=handlers,
+                settings=settings(identity),
+                clusterwide=True,
+                identity=identity,  # type: ignore[arg-type]  # a NewType of str that kopf does not export
+                stop_flag=stop,
+            )
+        finally:
+            stop.set()  # kopf waits for it in a thread, which would keep this one alive
+
+    def run() -> None:
+        outcome = concurrent.futures.Future[None]()
+        try:
+            outcome.set_result(asyncio.run(work()))
+        except Exception as error:  # noqa: BLE001  the main loop of a thread: the error is raised where somebody waits
+            outcome.set_exception(error)
+        with contextlib.suppress(RuntimeError):  # the home loop is closed: nobody waits any more
+            home.call_soon_threadsafe(_hand_over, outcome, ended)
+
+    # a daemon: a kopf that does not end must not keep the process from ending
+    threading.Thread(target=run, name="kopf", daemon=True).start()
+    try:
+        await asyncio.shield(ended)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.wait({ended}, timeout=_FAREWELL_SECONDS)
+        raise
 
 
-def registry(client: Credentialed, keeper: pool_keeper.PoolKeeper, known: world.World) -> kopf.OperatorRegistry:
-    """Give the handlers, bound to this process's parts."""
+def _hand_over(outcome: "concurrent.futures.Future[None]", ended: "asyncio.Future[None]") -> None:
+    error = outcome.exception()
+    if error is None:
+        ended.set_result(None)
+    else:
+        ended.set_exception(error)
+
+
+class Bridge:
+    """What handlers may ask of the other loop; every method is awaited in kopf's."""
+
+    def __init__(
+        self,
+        home: asyncio.AbstractEventLoop,
+        client: Credentialed,
+        keeper: pool_keeper.PoolKeeper,
+        known: world.World,
+    ) -> None:
+        self._home = home
+        self._client = client
+        self._keeper = keeper
+        self._known = known
+
+    async def credentials(self) -> kube.Credentials:
+        """Give the credentials in use now."""
+        return await self._call(self._client.credentials())
+
+    async def settle(self, version: str) -> Mapping[str, Mapping[str, Any]]:
+        """Settle all pools, knowing at least this version of one; gives their statuses. Raises TemporaryError."""
+        return await self._call(self._settled(version))
+
+    async def drain(self, name: str, version: str) -> list[str]:
+        """Settle all pools; gives the nodes that this one still has. Raises TemporaryError."""
+        return await self._call(self._drained(name, version))
+
+    async def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._home))
+
+    async def _settled(self, version: str) -> Mapping[str, Mapping[str, Any]]:
+        try:
+            async with asyncio.timeout(_CATCH_UP_SECONDS):
+                await self._known.pools_reached(version)
+            return await self._keeper.settle()
+        except TimeoutError as error:
+            raise kopf.TemporaryError("the cache of NeuronPools is behind", delay=_RETRY_SECONDS) from error
+        except errors.KubernetesError as error:
+            raise kopf.TemporaryError(f"the pool is not settled: {error}", delay=_RETRY_SECONDS) from error
+
+    async def _drained(self, name: str, version: str) -> list[str]:
+        await self._settled(version)
+        return self._keeper.members_of(name)
+
+
+def registry(bridge: Bridge) -> kopf.OperatorRegistry:
+    """Give the handlers."""
     handlers = kopf.OperatorRegistry()
 
     async def login(**_: Any) -> kopf.ConnectionInfo:
-        return connection(await client.credentials())
+        return connection(await bridge.credentials())
 
     async def settle(name: str, meta: kopf.Meta, body: kopf.Body, **_: Any) -> None:
-        statuses = await _settled(keeper, known, meta["resourceVersion"])
+        statuses = await bridge.settle(meta["resourceVersion"])
         if name in statuses:
             ready, reason, message = pool_status.summary(statuses[name])
             if not ready:
                 kopf.warn(body, reason=reason, message=message)
 
     async def drain(name: str, meta: kopf.Meta, **_: Any) -> None:
-        await _settled(keeper, known, meta["resourceVersion"])
-        left = keeper.members_of(name)
+        left = await bridge.drain(name, meta["resourceVersion"])
         if left:
             shown = ", ".join(left[:_SHOWN])
             raise kopf.TemporaryError(f"{len(left)} nodes are not empty yet: {shown}", delay=_RETRY_SECONDS)
@@ -113,15 +193,3 @@ def connection(credentials: kube.Credentials) -> kopf.ConnectionInfo:
         certificate_path=credentials.certificate_path,
         private_key_path=credentials.private_key_path,
     )
-
-
-async def _settled(keeper: pool_keeper.PoolKeeper, known: world.World, version: str) -> Mapping[str, Mapping[str, Any]]:
-    """Settle all pools, with at least this version of one of them; raises TemporaryError when that is not possible."""
-    try:
-        async with asyncio.timeout(_CATCH_UP_SECONDS):
-            await known.pools_reached(version)
-        return await keeper.settle()
-    except TimeoutError as error:
-        raise kopf.TemporaryError("the cache of NeuronPools is behind", delay=_RETRY_SECONDS) from error
-    except errors.KubernetesError as error:
-        raise kopf.TemporaryError(f"the pool is not settled: {error}", delay=_RETRY_SECONDS) from error

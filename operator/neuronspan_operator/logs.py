@@ -30,4 +30,6 @@ def configure(level: str, line_format: str) -> None:
     text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     handler.setFormatter(JsonFormatter() if line_format == "json" else text)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # kopf warns at every start that it does not get the signals; it has a thread of its own so that it does not
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
     logging.getLogger("kopf.objects").setLevel(logging.INFO)  # its debug level repeats every object
