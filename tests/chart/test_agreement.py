@@ -10,7 +10,7 @@ from kits import chart
 from neuronspan import grants, instance_types, names, placement, spans
 from neuronspan_deviceplugin import config as plugin_config
 from neuronspan_operator import config as operator_config
-from neuronspan_operator import plans, pods, pools
+from neuronspan_operator import handlers, plans, pods, pools
 
 GRANT = grants.Grant(
     pod_uid="u",
@@ -114,6 +114,18 @@ def test_substrings_in_cel_cut_off_the_whole_prefix() -> None:
     }
 
 
+def test_cleanup_knows_the_operators_finalizer_and_pods() -> None:
+    script = (chart.CHART / "files" / "before_uninstall.py").read_text()
+    assert f'FINALIZER = "{handlers.settings("x").persistence.finalizer}"' in script
+    rendered = chart.render()
+    *_, deployment, selector = rendered.one("Job", "cleanup")["spec"]["template"]["spec"]["containers"][0]["args"]
+    operator = rendered.one("Deployment", "operator")
+    assert operator["metadata"]["name"] == deployment
+    wanted = dict(each.split("=") for each in selector.split(","))
+    assert wanted.items() <= operator["spec"]["template"]["metadata"]["labels"].items()
+    assert wanted.items() <= operator["spec"]["selector"]["matchLabels"].items()
+
+
 def test_pools_know_the_instance_types_of_the_domain() -> None:
     spec = chart.custom_resource("neuronpools")["properties"]["spec"]["properties"]
     assert spec["hardware"]["properties"]["instanceType"]["enum"] == list(instance_types.INSTANCE_TYPES)
@@ -197,3 +209,10 @@ def _holds(rule: str, *, before: str, after: str) -> bool:
     """Evaluate the rule: this subset of CEL is Python but for the operators."""
     text = rule.replace("oldSelf.state", repr(before)).replace("self.state", repr(after))
     return bool(eval(text.replace("||", " or ").replace("&&", " and ")))  # noqa: S307  our own text, constants only
+
+
+def test_readme_lists_the_instance_types_of_the_domain() -> None:
+    text = (chart.CHART / "README.md").read_text()
+    listed = re.search(r"Instance types: ([^.]+(?:\.[^.]+)*?)\.\n\n", text)
+    assert listed is not None
+    assert [name.strip() for name in listed[1].split(",")] == list(instance_types.INSTANCE_TYPES)

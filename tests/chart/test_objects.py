@@ -33,8 +33,11 @@ def test_chart_passes_helm_lint() -> None:
     assert "0 chart(s) failed" in chart.helm("lint", "--strict", str(chart.CHART))
 
 
-def test_operator_runs_without_any_privilege() -> None:
-    spec = pod_spec("Deployment", "operator")
+@pytest.mark.parametrize(
+    ("kind", "name"), [("Deployment", "operator"), ("Job", "cleanup")], ids=["operator", "cleanup"]
+)
+def test_operator_and_cleanup_run_without_any_privilege(kind: str, name: str) -> None:
+    spec = pod_spec(kind, name)
     assert spec["securityContext"] == {
         "runAsNonRoot": True,
         "runAsUser": 65532,
@@ -220,7 +223,8 @@ def test_quota_admits_critical_pods_where_clusters_want_one() -> None:
         ({"metrics": {"serviceMonitor": {"enabled": False}}}, {"ServiceMonitor"}),
         ({"metrics": {"service": {"enabled": False}}}, {"Service"}),
         ({"devicePlugin": {"enabled": False}}, {"DaemonSet"}),
-        ({"rbac": {"create": False}}, {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}),
+        ({"cleanup": {"enabled": False}}, {"Job"}),
+        ({"rbac": {"create": False}}, {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Job"}),
         (
             {"admission": {"mode": "none"}},
             {"MutatingAdmissionPolicy", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"},

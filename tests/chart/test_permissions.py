@@ -21,6 +21,7 @@ DEVICE_PLUGIN: Rights = {
     "neuronspan.dev/neuronnodes": {"get", "list", "watch"},
     "neuronspan.dev/neuronnodes/status": {"patch"},
 }
+CLEANUP: Rights = {"neuronspan.dev/neuronpools": {"list", "patch"}}
 VIEW: Rights = {
     "neuronspan.dev/neuronnodes": {"get", "list", "watch"},
     "neuronspan.dev/neuronpools": {"get", "list", "watch"},
@@ -38,8 +39,8 @@ def rights(role: dict[str, Any]) -> Rights:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("operator", OPERATOR), ("deviceplugin", DEVICE_PLUGIN), ("view", VIEW)],
-    ids=["operator", "deviceplugin", "view"],
+    [("operator", OPERATOR), ("deviceplugin", DEVICE_PLUGIN), ("view", VIEW), ("cleanup", CLEANUP)],
+    ids=["operator", "deviceplugin", "view", "cleanup"],
 )
 def test_cluster_role_grants_exactly(name: str, expected: Rights) -> None:
     assert rights(chart.render().one("ClusterRole", name)) == expected
@@ -55,8 +56,8 @@ def test_no_role_has_a_wildcard() -> None:
 def test_device_plugin_has_no_right_on_pods_and_no_namespaced_one() -> None:
     rendered = chart.render()
     assert not any(resource.startswith("pods") for resource in rights(rendered.one("ClusterRole", "deviceplugin")))
-    subjects = [each["subjects"][0]["name"] for each in rendered.of_kind("RoleBinding")]
-    assert subjects == [f"{chart.RELEASE}-operator"]
+    subjects = {each["subjects"][0]["name"] for each in rendered.of_kind("RoleBinding")}
+    assert subjects == {f"{chart.RELEASE}-operator", f"{chart.RELEASE}-cleanup"}
 
 
 def test_operator_may_write_its_own_lease_only() -> None:
@@ -68,6 +69,26 @@ def test_operator_may_write_its_own_lease_only() -> None:
         "resourceNames": ["neuronspan-operator"],
         "verbs": ["get", "update"],
     }
+
+
+def test_cleanup_may_stop_the_operator_and_nothing_else() -> None:
+    scale, look = chart.render().one("Role", "cleanup")["rules"]
+    assert scale == {
+        "apiGroups": ["apps"],
+        "resources": ["deployments/scale"],
+        "resourceNames": ["neuronspan-operator"],
+        "verbs": ["patch"],
+    }
+    assert look == {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}
+
+
+def test_everything_of_the_cleanup_exists_during_an_uninstall_only() -> None:
+    found = [each for each in chart.render().manifests if each["metadata"]["name"] == "neuronspan-cleanup"]
+    assert len(found) == 6
+    for manifest in found:
+        annotations = manifest["metadata"]["annotations"]
+        assert annotations["helm.sh/hook"] == "pre-delete", manifest["kind"]
+        assert set(annotations["helm.sh/hook-delete-policy"].split(",")) == {"before-hook-creation", "hook-succeeded"}
 
 
 def test_lease_has_the_name_the_role_allows() -> None:
@@ -92,7 +113,7 @@ def test_existing_service_accounts_are_used_everywhere() -> None:
         "operator": {"serviceAccount": {"create": False, "name": "op"}},
         "devicePlugin": {"serviceAccount": {"create": False, "name": "dp"}},
     }
-    rendered = chart.render(values)
+    rendered = chart.render({**values, "cleanup": {"enabled": False}})
     assert rendered.of_kind("ServiceAccount") == []
     assert rendered.one("Deployment", "operator")["spec"]["template"]["spec"]["serviceAccountName"] == "op"
     assert rendered.one("DaemonSet", "deviceplugin")["spec"]["template"]["spec"]["serviceAccountName"] == "dp"

@@ -48,6 +48,10 @@ tests/chart compares them with values.yaml.
 {{- include "neuronspan.switch" (dict "value" (.Values.rbac).create "default" true) }}
 {{- end }}
 
+{{- define "neuronspan.cleanup.enabled" -}}
+{{- if include "neuronspan.rbac.create" . }}{{ include "neuronspan.switch" (dict "value" (.Values.cleanup).enabled "default" true) }}{{ end }}
+{{- end }}
+
 {{- define "neuronspan.metrics.service" -}}
 {{- include "neuronspan.switch" (dict "value" ((.Values.metrics).service).enabled "default" true) }}
 {{- end }}

@@ -50,7 +50,7 @@ def test_release_lives_and_leaves_only_its_custom_resources(empty: control_plane
     assert admin.get(f"{deployments}/neuronspan-operator")["spec"]["replicas"] == 3
     assert len(admin.get(f"{GROUP}/neuronpools")["items"]) == 1
 
-    chart.release(empty, "uninstall")
+    chart.release(empty, "uninstall", "--no-hooks")  # nobody runs a Job here: see test_admission_cleanup.py
     assert admin.get(POLICIES)["items"] == []
     assert admin.get(deployments)["items"] == []
     assert admin.request("GET", f"{CRDS}/neuronnodes.neuronspan.dev").status == http.HTTPStatus.OK
