@@ -86,7 +86,7 @@ class _Comparison:
 
     def _confirm(self, facts: Iterable[_Fact]) -> None:
         for fact in facts:
-            if fact.grant is None or not fact.agrees:
+            if fact.grant is None or not fact.agrees or fact.uid not in self.draft.snapshot.pods:
                 continue
             if self.node.ledger.get(fact.grant.key).state is grants.GrantState.GRANTED:
                 changed = self.node.ledger.confirm(fact.grant.key, self.draft.since)

@@ -50,11 +50,11 @@ def run(draft: drafts.Draft, pod_groups: Mapping[groups.Key, groups.Group]) -> N
 def _best(draft: drafts.Draft, pod: pods.PodView) -> _Stored | None:
     """Give the grants to go on with; without any, start to revoke those that cannot be used."""
     found = [_Stored(node, granted, _doom(pod, node, granted)) for node, granted in draft.granted_on(pod)]
-    for stored in found:
-        if stored.fence in pod.revoked:
-            _release(draft, stored)
-    usable = [stored for stored in found if not stored.doom]
-    doomed = [stored for stored in found if stored.doom and stored.fence not in pod.revoked]
+    fenced = [stored for stored in found if stored.fence in pod.revoked]
+    for stored in fenced:
+        _release(draft, stored)
+    usable = [stored for stored in found if not stored.doom and stored not in fenced]
+    doomed = [stored for stored in found if stored.doom and stored not in fenced]
     if doomed and not usable:  # while others are usable these stay: they end when the pod has left the gate
         why = "; ".join(f"on {stored.node.name}: {stored.doom}" for stored in doomed)
         draft.revoke(pod, (stored.fence for stored in doomed), f"Its grant is being taken back: {why}.")

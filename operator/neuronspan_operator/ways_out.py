@@ -5,6 +5,7 @@ Law: it never names a pod whose end would not help.
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from neuronspan import grants, placement, spans
 from neuronspan_operator import drafts, node_drafts, pod_requests
@@ -58,15 +59,20 @@ def _longest(node: node_drafts.NodeDraft) -> range:
 
 
 def _ways(node: node_drafts.NodeDraft, requests: Sequence[pod_requests.ContainerRequest]) -> Iterator[_Way]:
-    """Give what would make room: the end of any one pod, else (for one container) of all pods in any one place."""
-    by_pod: dict[str, list[grants.Grant]] = {}
-    for grant in node.ledger.grants:
-        by_pod.setdefault(grant.pod_uid, []).append(grant)
-    alone = [_way(node, found) for found in by_pod.values() if _fits_without(node, requests, found)]
-    if alone or len(requests) != 1:
-        yield from alone
-        return
-    wanted = requests[0].on(node.hardware, node.policy.align)
+    """Give what would make room: the end of any one pod, else that of several."""
+    pods_there = tuple(dict.fromkeys(grant.pod_uid for grant in node.ledger.grants))
+    alone = [uid for uid in pods_there if _fits_without(node, requests, {uid})]
+    if alone:
+        yield from (_way(node, node.ledger.of_pod(uid)) for uid in alone)
+    elif len(requests) == 1:
+        yield from _places(node, requests[0])
+    elif _fits_without(node, requests, set(pods_there)):
+        yield _way(node, _needed(node, requests))
+
+
+def _places(node: node_drafts.NodeDraft, request: pod_requests.ContainerRequest) -> Iterator[_Way]:
+    """Give who has cores of any place where the request could go."""
+    wanted = request.on(node.hardware, node.policy.align)
     step = node.hardware.cores_per_device if wanted.align is placement.Alignment.DEVICE else 1
     starts = range(0, node.hardware.cores - wanted.count + 1, step) if wanted.first is None else (wanted.first,)
     for first in starts:
@@ -75,10 +81,20 @@ def _ways(node: node_drafts.NodeDraft, requests: Sequence[pod_requests.Container
             yield _way(node, [grant for grant in node.ledger.grants if grant.span.overlaps(window)])
 
 
+def _needed(node: node_drafts.NodeDraft, requests: Sequence[pod_requests.ContainerRequest]) -> tuple[grants.Grant, ...]:
+    """Give a set of pods' grants of which none can stay: from all of them, one after the other is put back."""
+    ended = {grant.pod_uid for grant in node.ledger.grants}
+    releasing = grants.GrantState.RELEASING
+    for grant in sorted(node.ledger.grants, key=lambda grant: (grant.state is releasing, -grant.span.count)):
+        if _fits_without(node, requests, ended - {grant.pod_uid}):
+            ended.discard(grant.pod_uid)
+    return tuple(grant for grant in node.ledger.grants if grant.pod_uid in ended)
+
+
 def _fits_without(
-    node: node_drafts.NodeDraft, requests: Sequence[pod_requests.ContainerRequest], ended: Sequence[grants.Grant]
+    node: node_drafts.NodeDraft, requests: Sequence[pod_requests.ContainerRequest], ended: AbstractSet[str]
 ) -> bool:
-    left = (grant.span for grant in node.ledger.grants if grant not in ended)
+    left = (grant.span for grant in node.ledger.grants if grant.pod_uid not in ended)
     return fits(node, requests, (*left, *node.blocked))
 
 
