@@ -1,0 +1,98 @@
+"""An operator for simulations: its caches lag, its plans are carried out one write at a time, it crashes in between."""
+
+import dataclasses
+from collections.abc import Iterator
+
+from kits import simulated_cluster
+from neuronspan_operator import neuron_nodes, nodes, planning, plans, pods
+
+
+@dataclasses.dataclass
+class Operator:
+    """One operator process; several may run at once, which is what compare-and-swap is for."""
+
+    cluster: simulated_cluster.Cluster
+    policy: plans.Policy
+    known_pods: dict[str, pods.PodView] = dataclasses.field(default_factory=dict)
+    known_nodes: dict[str, nodes.NodeView] = dataclasses.field(default_factory=dict)
+    known_ledgers: dict[str, neuron_nodes.NeuronNodeView] = dataclasses.field(default_factory=dict)
+    work: Iterator[None] | None = None
+    plan: plans.Plan = dataclasses.field(default_factory=plans.Plan)
+
+    def observe_pods(self) -> None:
+        """Catch up with the pods."""
+        self.known_pods = {uid: self.cluster.pod(uid) for uid in self.cluster.pods}
+
+    def observe_nodes(self) -> None:
+        """Catch up with the nodes."""
+        self.known_nodes = {name: self.cluster.node(name) for name in self.cluster.nodes}
+
+    def observe_ledgers(self) -> None:
+        """Catch up with the NeuronNodes."""
+        self.known_ledgers = {name: self.cluster.neuron_node(name) for name in self.cluster.neuron_nodes}
+
+    def observe(self) -> None:
+        """Catch up with everything."""
+        self.observe_pods()
+        self.observe_nodes()
+        self.observe_ledgers()
+
+    def snapshot(self) -> plans.Snapshot:
+        """Give what this operator believes."""
+        policies = dict.fromkeys(self.known_ledgers, self.policy)
+        return plans.Snapshot(dict(self.known_pods), dict(self.known_nodes), dict(self.known_ledgers), policies)
+
+    def think(self, snapshot: plans.Snapshot) -> plans.Plan:
+        """Plan, and start to carry it out; what was being done is lost."""
+        self.plan = planning.plan(snapshot, self.cluster.now)
+        self.work = self._carry_out(self.plan)
+        return self.plan
+
+    def crash(self) -> None:
+        """Forget what was being done."""
+        self.work = None
+
+    def step(self) -> bool:
+        """Make the next write of the current plan; False when there is none."""
+        if self.work is None:
+            return False
+        try:
+            next(self.work)
+        except StopIteration:
+            self.work = None
+        return self.work is not None
+
+    def run(self) -> None:
+        """Make all writes."""
+        while self.step():
+            pass
+
+    def _carry_out(self, plan: plans.Plan) -> Iterator[None]:
+        """One write per step, in the order the executor keeps: patches, then each ledger before its ungates."""
+        for patch in plan.patches:
+            self._try_patch(patch.pod.uid, patch.patch)
+            yield
+        failed = set()
+        for write in plan.ledgers:
+            try:
+                self.cluster.write_ledger(write)
+            except simulated_cluster.Refused:
+                failed.add(write.node)
+            else:
+                self.known_ledgers[write.node] = self.cluster.neuron_node(write.node)  # the API server's answer
+            yield
+        for ungate in plan.ungates:
+            if ungate.node not in failed:
+                self._try_patch(ungate.pod.uid, ungate.patch)
+                yield
+        for eviction in plan.evictions:
+            if eviction.pod.uid in self.cluster.pods:
+                self.cluster.change_pod(eviction.pod.uid, metadata={"deletionTimestamp": "2026-01-31T09:00:00Z"})
+            yield
+
+    def _try_patch(self, uid: str, patch: list[dict[str, object]]) -> None:
+        try:
+            self.cluster.patch_pod(uid, patch)
+        except simulated_cluster.Refused:
+            return
+        self.known_pods[uid] = self.cluster.pod(uid)
