@@ -5,6 +5,7 @@ No kubelet, no scheduler, no controller manager: tests play their parts. Binarie
 
 import contextlib
 import dataclasses
+import hashlib
 import http
 import json
 import os
@@ -85,7 +86,8 @@ class ControlPlane:
             "users": [{"name": "test", "user": {"token": token}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         }
-        path = self.directory / f"kubeconfig-{token}-{server.rpartition(':')[2]}"
+        digest = hashlib.sha256(f"{server} {token}".encode()).hexdigest()[:16]
+        path = self.directory / f"kubeconfig-{digest}"
         path.write_text(json.dumps(content))  # JSON is YAML
         return str(path)
 

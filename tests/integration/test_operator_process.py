@@ -1,0 +1,218 @@
+"""The operator as a process: start, stop, leadership lost and won, rights, settings. Against a real API server."""
+
+import asyncio
+import contextlib
+import os
+import pathlib
+import signal
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+
+import pytest
+
+from kits import api_client, chart, operators, stand_in, tcp_proxy
+from kits import control_plane as control_plane_kit
+
+pytestmark = pytest.mark.integration
+
+_LEASE = "/apis/coordination.k8s.io/v1/namespaces/default/leases/neuronspan-operator"
+_QUICK = ("--lease-seconds=3", "--renew-seconds=2", "--retry-seconds=0.3", "--call-seconds=1")
+
+
+class Process:
+    """One operator process and what it has written so far."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: pathlib.Path) -> None:
+        self.process = process
+        self._log = log
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text()
+
+    @property
+    def port(self) -> int:
+        """The port of its probes, 0 while it does not serve yet."""
+        _, found, rest = self.output.partition("/metrics on port ")
+        return int(rest.split()[0]) if found else 0
+
+    def fetch(self, page: str) -> tuple[int, str]:
+        """Ask for a page of its probes; status 0 while it does not serve yet."""
+        if not self.port:
+            return 0, ""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{page}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def is_ready(self) -> bool:
+        return self.fetch("/readyz")[0] == 200
+
+    def leads(self) -> bool:
+        return "neuronspan_leader 1.0" in self.fetch("/metrics")[1]
+
+
+def _free_log(folder: pathlib.Path) -> pathlib.Path:
+    return folder / f"operator-{len(list(folder.iterdir()))}.log"
+
+
+@contextlib.asynccontextmanager
+async def started(folder: pathlib.Path, *flags: str) -> AsyncIterator[Process]:
+    """Run `python -m neuronspan_operator` with these flags; killed at the end if it still runs."""
+    command = [sys.executable, "-m", "neuronspan_operator", "--port=0", *flags]
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}  # nothing else: no setting of this machine gets in
+    log = _free_log(folder)
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output, env=environment)
+    try:
+        yield Process(process, log)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def ended(process: Process, seconds: float = 20) -> int:
+    """Wait for its end; gives the exit status."""
+    async with asyncio.timeout(seconds):
+        return await process.process.wait()
+
+
+async def test_process_serves_probes_leads_and_ends_cleanly_on_sigterm(
+    control_plane: control_plane_kit.ControlPlane, cluster: stand_in.StandIn, tmp_path: pathlib.Path
+) -> None:
+    async with started(tmp_path, f"--kubeconfig={control_plane.kubeconfig}", "--identity=me") as process:
+        await operators.until(process.is_ready, seconds=40)
+        await operators.until(process.leads)
+        assert process.fetch("/livez") == (200, "ok\n")
+        assert cluster.client.get(_LEASE)["spec"]["holderIdentity"] == "me"
+        cluster.add_pool("trn1")
+        await operators.until(lambda: cluster.pool_condition("trn1", "Ready")[0] == "True")
+        await operators.until(lambda: (cluster.pool("trn1") or {})["metadata"].get("finalizers"))
+        process.process.send_signal(signal.SIGTERM)
+        assert await ended(process) == 0
+        assert "Traceback" not in process.output
+        assert "--identity=me" in process.output
+    assert cluster.client.get(_LEASE)["spec"]["holderIdentity"] == ""
+
+
+async def test_process_reports_every_wrong_setting_and_ends(tmp_path: pathlib.Path) -> None:
+    async with started(tmp_path, "--writers=many", "--colour=red") as process:
+        assert await ended(process) == 1
+        assert "--writers is 'many'" in process.output
+        assert "--colour=red" in process.output
+        assert "Traceback" not in process.output
+
+
+async def test_process_says_how_to_log_in_when_it_cannot(tmp_path: pathlib.Path) -> None:
+    async with started(tmp_path, "--kubeconfig=/nowhere") as process:
+        assert await ended(process) == 1
+        assert "cannot log in with the kubeconfig /nowhere" in process.output
+        assert "Traceback" not in process.output
+
+
+async def test_leader_cut_off_from_the_api_server_ends_itself_and_the_standby_takes_over(
+    control_plane: control_plane_kit.ControlPlane, cluster: stand_in.StandIn, tmp_path: pathlib.Path
+) -> None:
+    cluster.add_node("w1")
+    cluster.add_pool("trn1")
+    async with tcp_proxy.TcpProxy(control_plane.url).running() as proxy, contextlib.AsyncExitStack() as stack:
+        behind_proxy = control_plane.write_kubeconfig(url=proxy.url)
+        leader = await stack.enter_async_context(
+            started(tmp_path, f"--kubeconfig={behind_proxy}", "--identity=leader", *_QUICK)
+        )
+        await operators.until(leader.leads, seconds=40)
+        await operators.until(lambda: cluster.neuron_nodes() == ["w1"])
+        cluster.register_plugin("w1")
+        standby = await stack.enter_async_context(
+            started(tmp_path, f"--kubeconfig={control_plane.kubeconfig}", "--identity=standby", *_QUICK)
+        )
+        await operators.until(standby.is_ready, seconds=40)
+        assert not standby.leads()
+        proxy.freeze()
+        assert await ended(leader) == 1
+        assert "could not renew it for 2 s" in leader.output
+        await operators.until(standby.leads)
+        cluster.submit("web", 4)
+        await operators.until(cluster.ungated)
+        assert cluster.client.get(_LEASE)["spec"]["holderIdentity"] == "standby"
+
+
+async def test_killed_leader_is_followed_by_the_standby(
+    control_plane: control_plane_kit.ControlPlane, cluster: stand_in.StandIn, tmp_path: pathlib.Path
+) -> None:
+    flags = (f"--kubeconfig={control_plane.kubeconfig}", *_QUICK)
+    async with started(tmp_path, "--identity=one", *flags) as one, started(tmp_path, "--identity=two", *flags) as two:
+        await operators.until(lambda: one.leads() or two.leads(), seconds=40)
+        await operators.until(lambda: one.is_ready() and two.is_ready(), seconds=40)
+        leader, standby = (one, two) if one.leads() else (two, one)
+        assert not standby.leads()
+        leader.process.kill()
+        await operators.until(standby.leads)
+
+
+async def test_operator_needs_no_right_that_the_chart_does_not_give(
+    control_plane: control_plane_kit.ControlPlane, cluster: stand_in.StandIn, tmp_path: pathlib.Path
+) -> None:
+    """The whole life of a grant with the service account and the roles of the chart, and not one 403."""
+    with contextlib.ExitStack() as stack:
+        token = _install_rights(cluster.client, stack)
+        kubeconfig = control_plane.write_kubeconfig(token=token)
+        names = (f"--namespace={chart.NAMESPACE}", f"--lease-name={chart.RELEASE}-operator")
+        async with started(tmp_path, f"--kubeconfig={kubeconfig}", *names) as process:
+            cluster.add_node("w1")
+            cluster.add_pool("trn1")
+            await operators.until(lambda: cluster.neuron_nodes() == ["w1"], seconds=40)
+            cluster.register_plugin("w1")
+            uid = cluster.submit("web", 4)["metadata"]["uid"]
+            cluster.submit("big", 33)
+            await operators.until(cluster.ungated)
+            await operators.until(lambda: "Granted" in cluster.events_of("web"))
+            await operators.until(lambda: "NeverFits" in cluster.events_of("big"))
+            cluster.submit("owned", 4, owner="rs")
+            await operators.until(lambda: len(cluster.ungated()) == 2)
+            cluster.patch_node("w1", {"spec": {"unschedulable": True}})
+            await operators.until(lambda: "owned" not in [pod["metadata"]["name"] for pod in cluster.pods()])
+            cluster.delete_pods(["web"])
+            await operators.until(lambda: len(cluster.ledger("w1")) == 2)
+            gone = [grant["podUID"] for grant in cluster.ledger("w1")]
+            assert uid in gone
+            await operators.until(lambda: {grant["state"] for grant in cluster.ledger("w1")} == {"Releasing"})
+            cluster.report_released("w1", gone)
+            await operators.until(lambda: cluster.ledger("w1") == [])
+            cluster.patch_pool("trn1", {"spec": {"hardware": {"instanceType": "inf2.48xlarge"}}})
+            await operators.until(lambda: cluster.neuron_node("w1")["spec"]["cores"] == 24)
+            cluster.delete_pool("trn1")
+            await operators.until(lambda: cluster.pool("trn1") is None, seconds=30)
+            process.process.send_signal(signal.SIGTERM)
+            assert await ended(process) == 0
+            assert "403" not in process.output
+            assert "forbidden" not in process.output.lower()
+
+
+def _install_rights(client: api_client.Client, stack: contextlib.ExitStack) -> str:
+    """Apply the chart's account and roles for the operator; gives a token of the account."""
+    rights = "/apis/rbac.authorization.k8s.io/v1"
+    inside = f"{rights}/namespaces/{chart.NAMESPACE}"
+    accounts = f"/api/v1/namespaces/{chart.NAMESPACE}/serviceaccounts"
+    client.request("POST", "/api/v1/namespaces", {"metadata": {"name": chart.NAMESPACE}}).expect(201, 409)
+    rendered = chart.render()
+    collections = {
+        "ServiceAccount": accounts,
+        "ClusterRole": f"{rights}/clusterroles",
+        "ClusterRoleBinding": f"{rights}/clusterrolebindings",
+        "Role": f"{inside}/roles",
+        "RoleBinding": f"{inside}/rolebindings",
+    }
+    for kind, path in collections.items():
+        manifest = rendered.one(kind, "operator")
+        name = manifest["metadata"]["name"]
+        client.delete(f"{path}/{name}")
+        client.create(path, manifest)
+        stack.callback(client.delete, f"{path}/{name}")
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    issued = client.create(f"{accounts}/{chart.RELEASE}-operator/token", request)
+    return str(issued["status"]["token"])
