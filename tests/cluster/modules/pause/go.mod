@@ -1,0 +1,3 @@
+module neuronspan.dev/cluster/pause
+
+go 1.26.0
