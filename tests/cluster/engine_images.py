@@ -1,0 +1,57 @@
+"""Images in the Docker engine: look, pull, load, tag."""
+
+import re
+from pathlib import Path
+
+from cluster import console, errors, process
+
+ASK_SECONDS = 30.0
+LOAD_SECONDS = 600.0
+PULL_SECONDS = 600.0
+REGISTRY_SILENT = re.compile(r"no such host|i/o timeout|connection refused|network is unreachable|TLS handshake|EOF")
+
+
+def identity(reference: str) -> str | None:
+    """The id, `sha256:...`, of an image in the engine; None when it has no such image."""
+    try:
+        text = process.run(["docker", "image", "inspect", "--format", "{{.Id}}", reference], timeout=ASK_SECONDS)
+    except errors.CommandTimedOut:
+        raise
+    except errors.CommandFailed:
+        return None
+    return text.strip()
+
+
+def pull(reference: str, log: Path) -> bool:
+    """Pull an image; False, and one line why, when its registry does not answer or has none."""
+    try:
+        with console.Step(f"pulling {reference}") as step:
+            process.logged(
+                ["docker", "pull", "--quiet", reference],
+                log,
+                timeout=PULL_SECONDS,
+                alive=lambda: step.progress("still pulling"),
+            )
+    except errors.CommandFailed as error:
+        console.say(f"{reference}: {why_not(error.tail)}")
+        return False
+    return True
+
+
+def why_not(complaint: str) -> str:
+    """The engine's complaint about a pull in few words."""
+    if REGISTRY_SILENT.search(complaint):
+        return "its registry cannot be reached from here, making the image on this machine"
+    last = complaint.strip().splitlines()[-1:] or ["no reason given"]
+    return f"cannot be pulled ({last[0]}), making the image on this machine"
+
+
+def load(archive: Path) -> None:
+    """Load a docker archive into the engine."""
+    with console.Step(f"loading {archive.name} into the engine"):
+        process.run(["docker", "load", "--quiet", "--input", archive], timeout=LOAD_SECONDS)
+
+
+def tag(source: str, target: str) -> None:
+    """Give an image one more name."""
+    process.run(["docker", "tag", source, target], timeout=ASK_SECONDS)

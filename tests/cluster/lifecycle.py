@@ -1,0 +1,139 @@
+"""A cluster's life: up, repair, down. Every command may be given again and changes nothing that is right."""
+
+import json
+import shutil
+from pathlib import Path
+
+from cluster import (
+    console,
+    engine,
+    errors,
+    keys,
+    kind_cluster,
+    kind_config,
+    layout,
+    logs,
+    network,
+    node_image,
+    process,
+    tools,
+)
+
+CREATE_SECONDS = 600.0
+DELETE_SECONDS = 180.0
+READY_SECONDS = 180.0
+
+
+def up(name: str) -> kind_cluster.Cluster:
+    """Make sure that the cluster runs with all nodes Ready, made from this checkout's versions."""
+    tools.build()
+    engine.ensure()
+    image = node_image.ensure()
+    shape = kind_config.Shape(name, own_image=image.own)
+    made_from = {"image": image.reference, "configuration": keys.key_of({"kind": kind_config.render(shape)})}
+    cluster = kind_cluster.Cluster(name)
+    if cluster.exists() and _recorded(cluster) != made_from:
+        console.say(f"cluster {name} is half made, or made from other versions: making it anew")
+        down(name)
+    if cluster.exists():
+        _wake(cluster)
+    else:
+        _create(cluster, shape, image)
+        cluster.record.write_text(json.dumps(made_from), encoding="utf-8")
+    console.say(f"cluster {name} is up: export KUBECONFIG={cluster.kubeconfig}")
+    return cluster
+
+
+def down(name: str) -> None:
+    """Remove the cluster and what was kept about it."""
+    if not tools.bin_directory().is_dir() or engine.version() is None:
+        console.say(f"cluster {name}: no engine runs, nothing to remove")
+        return
+    with console.Step(f"removing cluster {name}"):
+        kind_cluster.kind("delete", "cluster", "--name", name, timeout=DELETE_SECONDS)
+        shutil.rmtree(layout.cache().cluster(name), ignore_errors=True)
+
+
+def repair(name: str) -> None:
+    """Bring back what a restart of nodes took: stopped nodes, pod routes, readiness."""
+    cluster = kind_cluster.Cluster(name)
+    cluster.require()
+    _wake(cluster)
+
+
+def _create(cluster: kind_cluster.Cluster, shape: kind_config.Shape, image: node_image.NodeImage) -> None:
+    cluster.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
+    configuration = cluster.kubeconfig.with_name("kind.json")
+    configuration.write_text(kind_config.render(shape), encoding="utf-8")
+    log = layout.cache().log(f"cluster-{cluster.name}")
+    command: list[str | Path] = [tools.program("kind"), "create", "cluster", "--retain", "--image", image.reference]
+    command += ["--config", configuration, "--kubeconfig", cluster.kubeconfig]
+    with console.Step(f"creating cluster {cluster.name} of {len(shape.nodes)} nodes") as step:
+        try:
+            process.logged(command, log, timeout=CREATE_SECONDS, alive=lambda: step.progress("kind is at work"))
+            if image.own:
+                connect(cluster, len(shape.nodes))
+            ready(cluster)
+        except errors.ClusterError:
+            evidence = layout.cache().root / "logs" / f"{cluster.name}-failed"
+            logs.collect(cluster, evidence)
+            console.say(f"the nodes' logs are in {evidence}")
+            kind_cluster.kind("delete", "cluster", "--name", cluster.name, timeout=DELETE_SECONDS)
+            raise
+
+
+def _wake(cluster: kind_cluster.Cluster) -> None:
+    nodes = cluster.nodes()
+    process.run(["docker", "start", *nodes], timeout=READY_SECONDS)
+    kubeconfig = kind_cluster.kind("get", "kubeconfig", "--name", cluster.name)
+    cluster.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
+    cluster.kubeconfig.touch(mode=0o600)
+    cluster.kubeconfig.write_text(kubeconfig, encoding="utf-8")
+    if has_static_network(cluster, nodes[0]):
+        connect(cluster, len(nodes))
+    ready(cluster)
+
+
+def _recorded(cluster: kind_cluster.Cluster) -> object:
+    """How the cluster was made; None when its creation was never finished."""
+    try:
+        return json.loads(cluster.record.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+
+
+def has_static_network(cluster: kind_cluster.Cluster, node: str) -> bool:
+    """Whether the nodes are of our image, which leaves the network to us."""
+    try:
+        cluster.on_node(node, "test", "-x", "/usr/local/bin/pod-routes")
+    except errors.CommandFailed:
+        return False
+    return True
+
+
+def connect(cluster: kind_cluster.Cluster, count: int) -> None:
+    """Give every node its network configuration and the routes to the others."""
+
+    def addresses() -> tuple[network.NodeAddress, ...] | None:
+        found = network.read(cluster.json("nodes"))
+        return found if len(found) == count else None
+
+    nodes = kind_cluster.wait_for(addresses, READY_SECONDS, f"a pod range for each of {count} nodes")
+    for node in nodes:
+        cluster.on_node(node.name, "sh", stdin=network.script(node, nodes).encode())
+
+
+def ready(cluster: kind_cluster.Cluster) -> None:
+    """Wait until every node is Ready."""
+
+    def all_ready() -> bool:
+        nodes = cluster.json("nodes")["items"]
+        return all(is_ready(node) for node in nodes)
+
+    kind_cluster.wait_for(all_ready, READY_SECONDS, f"Ready nodes in cluster {cluster.name}")
+
+
+def is_ready(node: "dict[str, dict[str, list[dict[str, str]]]]") -> bool:
+    """Whether a Node object says so of itself."""
+    conditions = node["status"].get("conditions", [])
+    return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)

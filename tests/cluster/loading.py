@@ -1,0 +1,69 @@
+"""Images from the engine into the nodes of a cluster, only where they are not yet."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from cluster import console, engine_images, errors, kind_cluster, layout, process
+
+LOAD_SECONDS = 600.0
+SAVE_SECONDS = 300.0
+CONTAINERD = ("ctr", "--namespace", "k8s.io", "images")
+
+
+def load(cluster: kind_cluster.Cluster, references: Mapping[str, Sequence[str]], nodes: Sequence[str] = ()) -> None:
+    """Make sure that `nodes`, the workers by default, have the images; `references` maps each to further names."""
+    cluster.require()
+    targets = tuple(nodes) or workers(cluster.nodes())
+    for reference, aliases in references.items():
+        identity = engine_images.identity(reference)
+        if identity is None:
+            raise errors.NoImage(f"the engine has no image {reference}: run `make images`, or build it")
+        lacking = [node for node in targets if identity not in images_of(cluster, node)]
+        if lacking:
+            _import(cluster, reference, lacking)
+        for node in targets:
+            _name(cluster, node, reference, identity, aliases)
+
+
+def workers(nodes: Sequence[str]) -> tuple[str, ...]:
+    """The nodes that run pods: all but the control plane, or that one when it is alone."""
+    return tuple(node for node in nodes if not node.endswith("-control-plane")) or tuple(nodes)
+
+
+def _import(cluster: kind_cluster.Cluster, reference: str, nodes: Sequence[str]) -> None:
+    with console.Step(f"loading {reference} on {', '.join(nodes)}"), _saved(reference) as archive:
+        for node in nodes:
+            command = (*CONTAINERD, "import", "--all-platforms", "-")
+            cluster.on_node(node, *command, stdin=archive, timeout=LOAD_SECONDS)
+
+
+def _name(cluster: kind_cluster.Cluster, node: str, reference: str, identity: str, aliases: Sequence[str]) -> None:
+    """Give an image its present names: a version's name moves from image to image."""
+    known = images_of(cluster, node)
+    source = full_name(reference) if full_name(reference) in known else identity
+    for name in {reference, *aliases} - ({reference} & known):
+        if full_name(name) != source:
+            cluster.on_node(node, *CONTAINERD, "tag", "--force", source, full_name(name))
+
+
+def images_of(cluster: kind_cluster.Cluster, node: str) -> frozenset[str]:
+    """The names of the images on a node; each image's id, `sha256:...`, is one of its names."""
+    return frozenset(cluster.on_node(node, *CONTAINERD, "list", "--quiet").split())
+
+
+def full_name(reference: str) -> str:
+    """A name with its registry spelled out, as container runtimes keep it."""
+    first, _, rest = reference.partition("/")
+    if rest and ("." in first or ":" in first or first == "localhost"):
+        return reference
+    return f"docker.io/{reference}" if rest else f"docker.io/library/{reference}"
+
+
+@contextlib.contextmanager
+def _saved(reference: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix=".saved-", dir=layout.cache().root) as directory:
+        path = Path(directory) / "image.tar"
+        process.run(["docker", "save", "--output", path, reference], timeout=SAVE_SECONDS)
+        yield path

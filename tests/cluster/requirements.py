@@ -1,0 +1,33 @@
+"""What pyproject.toml asks for, with references to its own extras followed. Pure."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable
+
+OWN = re.compile(r"neuronspan\[([^\]]+)\]")
+
+
+def of_extras(pyproject: str, extras: Iterable[str]) -> tuple[str, ...]:
+    """The third-party requirements of `extras`, sorted, each once; KeyError names an extra that does not exist."""
+    declared: dict[str, list[str]] = tomllib.loads(pyproject)["project"]["optional-dependencies"]
+    found: set[str] = set()
+    waiting, seen = list(extras), set()
+    while waiting:
+        extra = waiting.pop()
+        if extra in seen:
+            continue
+        seen.add(extra)
+        for requirement in declared[extra]:
+            own = OWN.fullmatch(requirement)
+            if own:
+                waiting += [name.strip() for name in own[1].split(",")]
+            else:
+                found.add(requirement)
+    return tuple(sorted(found))
+
+
+def pins(report: str) -> tuple[str, ...]:
+    """`name==version` for everything in pip's installation report."""
+    chosen = (entry["metadata"] for entry in json.loads(report)["install"])
+    return tuple(sorted((f"{entry['name']}=={entry['version']}" for entry in chosen), key=str.lower))
