@@ -1,0 +1,114 @@
+# Entry points; `make help` lists them. Everything made from source is kept under ~/.cache/neuronspan (NEURONSPAN_CACHE
+# moves it) by a key of what it was made from, so a second run finds it there and other checkouts share it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# the first Python on PATH that we support; PYTHON=... chooses another one
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+    if $$p -c '$(SUPPORTED)' 2>/dev/null; then echo $$p; exit; fi; done; echo python3)
+export PYTHON
+
+CLUSTER := PYTHONPATH=tests $(PYTHON) -m cluster
+BIN = $(shell $(CLUSTER) venv --path)/bin
+RUN = PYTHONPATH=tests:deviceplugin:operator:runtime $(BIN)/python
+PYTEST = $(BIN)/python -m pytest
+SOURCES := deviceplugin operator runtime tests examples
+
+# in this order, and only those that exist
+UNIT := $(wildcard tests/unit tests/properties)
+INTEGRATION := $(wildcard tests/integration)
+CHART := $(wildcard tests/chart)
+E2E := $(wildcard tests/e2e)
+E2E_CLUSTER := neuronspan-e2e
+DEMO_CLUSTER := neuronspan-demo
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- checks -----------------------------------------------------------------------------------------------------------
+
+.PHONY: test test-unit test-integration test-chart test-e2e lint format
+test: lint tools images cluster ## everything: lint, then all tests in one run (cold about 40 min, warm minutes)
+	$(PYTEST) $(UNIT) $(INTEGRATION) $(CHART) $(E2E)
+
+test-unit: venv ## unit and property tests: no cluster, no network
+	$(PYTEST) $(UNIT)
+
+test-integration: venv tools ## against a real API server, and a model of kubelet
+	$(PYTEST) $(INTEGRATION)
+
+test-chart: venv tools ## what the Helm chart renders and refuses
+	$(PYTEST) $(CHART)
+
+test-e2e: venv tools images cluster ## on a real cluster with the product installed
+	$(PYTEST) $(E2E)
+
+lint: venv ## style, formatting, types, and which module may import which
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy $(SOURCES)
+	PYTHONPATH=deviceplugin:operator:runtime $(BIN)/lint-imports
+
+format: venv ## format, and fix what can be fixed without thinking
+	$(BIN)/python -m ruff check --fix-only .
+	$(BIN)/python -m ruff format .
+
+# --- what the checks need ---------------------------------------------------------------------------------------------
+
+.PHONY: venv lock tools images
+venv: ## the Python environment, third-party packages only
+	@$(CLUSTER) venv >/dev/null
+
+lock: ## write constraints.txt anew: the newest versions that pyproject.toml allows
+	$(CLUSTER) lock
+
+tools: ## Kubernetes, etcd, kind, helm and containerd, built from Go modules
+	@$(CLUSTER) tools >/dev/null
+
+images: ## the product's container images
+	@$(CLUSTER) images
+
+# --- clusters ---------------------------------------------------------------------------------------------------------
+
+.PHONY: cluster cluster-down cluster-status cluster-logs load demo demo-down
+cluster: tools ## the cluster of the end-to-end tests: three nodes, two of them with simulated Neuron devices
+	@$(CLUSTER) up --name $(E2E_CLUSTER)
+
+cluster-down: ## remove it
+	@$(CLUSTER) down --name $(E2E_CLUSTER)
+
+cluster-status: ## its nodes, pods and images
+	@$(CLUSTER) status --name $(E2E_CLUSTER)
+
+cluster-logs: ## journals, pod logs and objects into ./build/logs
+	@$(CLUSTER) logs --name $(E2E_CLUSTER) build/logs
+
+load: images cluster ## put the images on its nodes
+	@$(CLUSTER) load --name $(E2E_CLUSTER)
+
+demo: venv tools images ## install the chart on a cluster of its own and run every example
+	@$(CLUSTER) up --name $(DEMO_CLUSTER)
+	$(RUN) examples/demo.py
+
+demo-down: ## remove the demo's cluster
+	@$(CLUSTER) down --name $(DEMO_CLUSTER)
+
+# --- the checkout -----------------------------------------------------------------------------------------------------
+
+.PHONY: generate verify clean
+generate: venv ## files that are made from others: the gRPC stubs of kubelet's APIs
+	$(RUN) -m neuronspan_deviceplugin.api.generate
+
+verify: generate lint ## generated files are up to date and nothing is left to format
+	git diff --exit-code
+	test -z "$$(git status --porcelain)"
+
+clean: ## remove what tools left in the checkout; the cache and clusters stay
+	rm -rf build dist .pytest-kind
+	find . -path ./.git -prune -o -type d '(' -name __pycache__ -o -name '.*_cache' -o -name .hypothesis ')' -prune \
+	    -exec rm -rf {} +
