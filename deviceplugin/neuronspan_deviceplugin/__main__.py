@@ -9,7 +9,7 @@ from neuronspan_deviceplugin import config, errors, kube, logs, outside, supervi
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT; exit status 2 for wrong settings."""
+    """Run until SIGTERM or SIGINT; exit status 2 for wrong settings, 1 when the agent cannot go on."""
     try:
         settings = config.load()
     except errors.InvalidSettings as error:
@@ -17,7 +17,11 @@ def main() -> None:
         sys.exit(2)
     logs.configure(settings.log_level, settings.log_format)
     logging.getLogger(__name__).info("settings", extra=settings.effective())
-    asyncio.run(_run(settings))
+    try:
+        asyncio.run(_run(settings))
+    except errors.DevicePluginError as error:
+        logging.getLogger(__name__).error("stopped", extra={"error": str(error)})  # noqa: TRY400 - its words say it all
+        sys.exit(1)
 
 
 async def _run(settings: config.Settings) -> None:

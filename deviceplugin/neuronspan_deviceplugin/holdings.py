@@ -94,6 +94,17 @@ def overlapping(current: Iterable[Holding], span: spans.CoreSpan) -> Iterator[Ho
     return (each for each in current if each.span.overlaps(span))
 
 
+def shared(current: Holdings, alive: Alive) -> frozenset[frozenset[str]]:
+    """Give the pairs of pods (UIDs) that were both let start on one core and both have processes."""
+    running = [each for each in current if each.verified and alive(each.pod_uid)]
+    return frozenset(
+        frozenset((one.pod_uid, other.pod_uid))
+        for one in running
+        for other in overlapping(running, one.span)
+        if one.pod_uid != other.pod_uid
+    )
+
+
 def is_recent(holding: Holding, now: float) -> bool:
     """Whether its first process may still be on its way; a record from before a reboot lies in the future."""
     return 0 <= now - holding.since <= FRESH_SECONDS

@@ -8,7 +8,7 @@ nothing is reserved yet, or when no allocation was under way for a while. Get ha
 import asyncio
 import contextlib
 import pathlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import grpc
 import grpc.aio
@@ -21,6 +21,9 @@ CALL_SECONDS = 5.0
 """Deadline of a call: kubelet answers in milliseconds, and its admission of pods waits for us meanwhile."""
 QUIET_SECONDS = 1.0
 """An allocation is over for sure this long after kubelet got our answer to Allocate."""
+_RATE_LIMIT_TRIES = 40
+_RATE_LIMIT_PAUSE = 0.05
+"""kubelet answers 100 calls a second and 10 at once (apis/podresources, ratelimiter.go): a burst of pods gets there."""
 _MOST_BYTES = 16 << 20  # a full node's List exceeds the default of 4 MiB; kubelet's own clients allow 16
 _OPTIONS = (
     ("grpc.default_authority", "localhost"),  # a path as authority is refused by some servers (kubernetes#112597)
@@ -32,10 +35,16 @@ _OPTIONS = (
 class PodResources:
     """A client of one kubelet; create it inside the running loop and close it."""
 
-    def __init__(self, socket: pathlib.Path, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        socket: pathlib.Path,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._channel = grpc.aio.insecure_channel(f"unix://{socket}", options=_OPTIONS)
         self._stub = podresources_pb2_grpc.PodResourcesListerStub(self._channel)  # type: ignore[no-untyped-call] # generated
         self._clock = clock
+        self._sleep = sleep
         self._allocations = 0
         self._quiet_since = clock()
         self._listing = asyncio.Lock()
@@ -83,10 +92,15 @@ class PodResources:
         return _pod(answer.pod_resources)
 
     async def _list(self) -> tuple[pod_devices.PodDevices, ...]:
-        try:
-            answer = await self._stub.List(podresources_pb2.ListPodResourcesRequest(), timeout=CALL_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise _unanswered("List", error) from error
+        for tries_left in reversed(range(_RATE_LIMIT_TRIES)):
+            try:
+                answer = await self._stub.List(podresources_pb2.ListPodResourcesRequest(), timeout=CALL_SECONDS)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED or not tries_left:
+                    raise _unanswered("List", error) from error
+                await self._sleep(_RATE_LIMIT_PAUSE)
+            else:
+                break
         return tuple(map(_pod, answer.pod_resources))
 
 

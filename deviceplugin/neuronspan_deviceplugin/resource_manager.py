@@ -54,6 +54,7 @@ class ResourceManager:
         self._clock = clock
         self._meters = meters
         self._expected: dict[tuple[str, spans.CoreSpan], grants.Grant] = {}
+        self._shared: frozenset[frozenset[str]] = frozenset()
         meters.healthy.set(hardware.cores)
 
     # --- what others tell us -------------------------------------------------------------------------------------
@@ -89,6 +90,7 @@ class ResourceManager:
         """Complete the record from kubelet's checkpoint (None: unreadable) and from the pods' processes."""
         self.placed = None if assignments is None else tuple(self._placed(assignments))
         self._hold(holdings.reconciled(self.holdings, self.placed, self.book, alive.get, self._clock()))
+        self._count_shared(alive)
 
     def pods_of_interest(self, assignments: Sequence[pod_devices.Assignment] | None) -> frozenset[str]:
         """Give the UIDs of all pods whose processes matter."""
@@ -166,6 +168,14 @@ class ResourceManager:
         self.holdings = current
         self._meters.held.set(len({core for each in current for core in each.span}))
         self.changed.raised()
+
+    def _count_shared(self, alive: Mapping[str, bool | None]) -> None:
+        """Count pods that both run on one core: it must never happen, so it must be seen if it does."""
+        shared = holdings.shared(self.holdings, alive.get)
+        for pods in shared - self._shared:
+            self._meters.double_grants.inc()
+            _log.error("two pods run on one core", extra={"pods": sorted(pods)})
+        self._shared = shared
 
     def _holding(self, resource: str, span: spans.CoreSpan, grant: grants.Grant | None) -> holdings.Holding:
         """Record what was given away, for the container the grant names: kubelet's record will tell for sure."""

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 
+import grpc
 import pytest
 
 from kits import builders, domain, plugin_rig
@@ -220,7 +221,7 @@ async def test_grant_that_the_watch_has_not_brought_yet_is_read_on_the_spot() ->
 
 async def test_pod_is_steered_by_the_ledger_alone_when_pod_resources_does_not_answer() -> None:
     async with plugin_rig.running(domain.grant("28-31"), domain.grant("2-4", "other")) as rig:
-        rig.kubelet.resources.fails = True
+        rig.kubelet.resources.failing = grpc.StatusCode.UNIMPLEMENTED
         await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
 
         assert rig.cores("uid-web") == "28-31"

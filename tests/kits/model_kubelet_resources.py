@@ -22,7 +22,8 @@ class PodResources(api_grpc.PodResourcesListerServicer):
         self, manager: Callable[[], device_manager.DeviceManager], known: Callable[[], Iterable[pods.Pod]]
     ) -> None:
         self.lists = 0
-        self.fails = False
+        self.failing: grpc.StatusCode | None = None
+        """While set, every call fails with this code."""
         self._manager = manager
         self._known = known
 
@@ -49,8 +50,8 @@ class PodResources(api_grpc.PodResourcesListerServicer):
         return api.GetPodResourcesResponse(pod_resources=self._pod(found[0]))
 
     async def _fail_if_told(self, context: Context) -> None:
-        if self.fails:
-            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "rejected by rate limit")
+        if self.failing is not None:
+            await context.abort(self.failing, "told to fail")
 
     def _pod(self, pod: pods.Pod) -> api.PodResources:
         listed = [self._container(pod, each) for each in pod.containers if not each.plain_init]

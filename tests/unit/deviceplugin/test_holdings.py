@@ -126,3 +126,19 @@ def test_start_verifies_exactly_the_holder_that_started() -> None:
     other = _holding("4-7", "uid-b")
     found = holdings.verified((_holding(), other), CORES, domain.span("4-7"), "uid-web")
     assert [each.verified for each in found] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("other", "alive", "found"),
+    [
+        (_holding("6-9", "uid-b", verified=True), True, 1),
+        (_holding("6-9", "uid-b", verified=False), True, 0),
+        (_holding("6-9", "uid-b", verified=True), False, 0),
+        (_holding("8-9", "uid-b", verified=True), True, 0),
+        (_holding("4-5", "uid-web", verified=True), True, 0),
+    ],
+    ids=["both run", "one was not let start", "one is gone", "neighbours", "one pod"],
+)
+def test_two_pods_that_run_on_one_core_are_seen(other: holdings.Holding, alive: bool, found: int) -> None:
+    record = (_holding(verified=True), other)
+    assert len(holdings.shared(record, _alive(web=True, b=alive))) == found

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 
+import grpc
 import pytest
 
 from kits import builders, model_kubelet
@@ -71,9 +72,24 @@ async def test_unknown_pod_and_silent_kubelet_are_told_apart(
 ) -> None:
     with pytest.raises(errors.PodUnknown):
         await client.get("default", "nobody")
-    kubelet.resources.fails = True
-    with pytest.raises(errors.PodResourcesError, match="RESOURCE_EXHAUSTED") as refusal:
+    kubelet.resources.failing = grpc.StatusCode.UNIMPLEMENTED
+    with pytest.raises(errors.PodResourcesError, match="UNIMPLEMENTED") as refusal:
         await client.get("default", "nobody")
     assert not isinstance(refusal.value, errors.PodUnknown)
     with pytest.raises(errors.PodResourcesError):
         await client.list_for_steering()
+
+
+async def test_list_is_tried_again_when_kubelets_rate_limit_says_no(
+    kubelet: model_kubelet.ModelKubelet, client: podresources.PodResources
+) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        kubelet.resources.failing = grpc.StatusCode.RESOURCE_EXHAUSTED if len(pauses) < 3 else None
+
+    client._sleep = sleep
+    kubelet.resources.failing = grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert await client.list_for_steering() == ()
+    assert len(pauses) == 3
