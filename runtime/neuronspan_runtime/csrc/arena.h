@@ -60,6 +60,10 @@ class Arena {
   HbmStats stats() const;
   void reset_peak();
 
+  // Held over a fork, so that a child finds the books complete and unlocked.
+  void before_fork() { mutex_.lock(); }
+  void after_fork() { mutex_.unlock(); }
+
  private:
   struct Block {
     std::size_t size;

@@ -122,4 +122,7 @@ TORCH_LIBRARY(neuron, library) {
 
 TORCH_LIBRARY_IMPL(neuron, CompositeExplicitAutograd, library) { library.impl("forward_v2", &forward); }
 
+// A compiled model has no backward pass; without this torch would look for one in every call.
+TORCH_LIBRARY_IMPL(neuron, Autograd, library) { library.impl("forward_v2", torch::CppFunction::makeFallthrough()); }
+
 }  // namespace neuronspan

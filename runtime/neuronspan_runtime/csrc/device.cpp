@@ -50,11 +50,24 @@ char* reserve(std::size_t bytes, int protection) {
   return static_cast<char*>(address);
 }
 
-void in_forked_child() {
-  Registry& state = registry();
-  if (state.count.load() == 0) return;
-  state.forked.store(true);
-  state.count.store(0);
+// Locks are taken in the order of their use: a thread that holds one of them wants no other.
+void before_fork() {
+  registry().mutex.lock();
+  placement::before_fork();
+  for (int index = 0; index < registry().count.load(); ++index) registry().cores[index].arena.before_fork();
+}
+
+void after_fork() {
+  for (int index = 0; index < registry().count.load(); ++index) registry().cores[index].arena.after_fork();
+  placement::after_fork();
+  registry().mutex.unlock();
+}
+
+void after_fork_in_child() {
+  after_fork();
+  if (registry().count.load() == 0) return;
+  registry().forked.store(true);
+  registry().count.store(0);
 }
 
 // Inf1 has 2 GiB per core and no carve-out; from the second generation on the driver keeps 16 MiB of each HBM.
@@ -85,7 +98,7 @@ void configure(std::int64_t cores, std::int64_t hbm_bytes_per_core, std::int64_t
   TORCH_CHECK(state.count.load() == 0, "the Neuron runtime is already initialised with ", state.count.load(),
               " NeuronCores: shut it down first");
   static std::once_flag fork_handler;
-  std::call_once(fork_handler, [] { pthread_atfork(nullptr, nullptr, &in_forked_child); });
+  std::call_once(fork_handler, [] { pthread_atfork(&before_fork, &after_fork, &after_fork_in_child); });
 
   const std::size_t capacity = static_cast<std::size_t>(hbm_bytes_per_core - carve_out) / Arena::kPage * Arena::kPage;
   Windows& windows = state.windows;
@@ -188,7 +201,6 @@ void* host_address(void* device_address, c10::DeviceIndex index) {
 }
 
 void release_block(void* device_address) noexcept {
-  if (in_bad_fork()) return;  // the parent's block; its lock may be held by a thread that does not exist here
   const c10::DeviceIndex index = core_of_address(device_address);
   if (index >= 0) registry().cores[index].arena.release(device_address);
 }

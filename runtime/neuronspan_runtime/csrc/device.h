@@ -59,7 +59,7 @@ std::string core_name(c10::DeviceIndex index);
 c10::DeviceIndex core_of_address(const void* address) noexcept;
 // The accessible address of a device address of `index`. Throws in a forked child.
 void* host_address(void* device_address, c10::DeviceIndex index);
-// Frees a block; a no-op in a forked child and for foreign addresses. A c10::DeleterFnPtr.
+// Frees a block; a no-op for foreign addresses. In a forked child only the books change. A c10::DeleterFnPtr.
 void release_block(void* device_address) noexcept;
 
 // The calling thread's device.

@@ -162,8 +162,10 @@ class BoxedCall {
   }
 
   static at::Tensor view_of(const at::Tensor& original, const at::Tensor& host_view) {
+    // the view constructor takes the keys as they are: without the autograd keys it would be an inference tensor
+    constexpr c10::DispatchKeySet kLazyKeys({c10::DispatchKey::Conjugate, c10::DispatchKey::Negative});
     at::Tensor view = at::detail::make_tensor<c10::TensorImpl>(c10::TensorImpl::VIEW, c10::Storage(original.storage()),
-                                                               c10::DispatchKeySet(c10::DispatchKey::PrivateUse1), host_view.dtype());
+                                                               original.key_set() - kLazyKeys, host_view.dtype());
     view.unsafeGetTensorImpl()->set_sizes_and_strides(host_view.sizes(), host_view.strides(), host_view.storage_offset());
     if (host_view.is_conj()) view._set_conj(true);
     if (host_view.is_neg()) view._set_neg(true);

@@ -177,7 +177,7 @@ std::vector<at::Tensor> Model::forward(const std::vector<at::Tensor>& inputs) {
     } else {
       TORCH_CHECK(input.device().index() == index, Loaded::wrong_core(position, input.device().index(), index));
     }
-    host_inputs.emplace_back(host_alias(input).detach());
+    host_inputs.emplace_back(input.requires_grad() ? host_alias(input.detach()) : host_alias(input));
   }
   std::vector<at::Tensor> outputs = execute(held->compiled->module, span, host_inputs);
   for (at::Tensor& output : outputs) {

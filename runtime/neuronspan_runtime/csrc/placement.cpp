@@ -37,24 +37,27 @@ void check_owned(std::int64_t first, std::int64_t count, std::int64_t cores) {
               "). Give the process more cores (NEURON_RT_NUM_CORES, NEURON_RT_VISIBLE_CORES) or place it elsewhere");
 }
 
-// Of the candidate starts, the one whose busiest core is least used; then the least used in sum; then the lowest.
-int least_used(const std::vector<std::int64_t>& usage, const std::vector<int>& starts, int count) {
-  const auto load = [&](int start) {
-    const auto begin = usage.begin() + start;
-    return std::make_tuple(*std::max_element(begin, begin + count), std::accumulate(begin, begin + count, std::int64_t(0)), start);
+// First core of the span whose busiest core is least used; then the least used in sum; then the lowest.
+int least_used(const std::vector<std::int64_t>& usage, const std::vector<CoreSpan>& spans) {
+  const auto load = [&](const CoreSpan& span) {
+    const auto begin = usage.begin() + span.first;
+    const auto end = begin + span.count;
+    return std::make_tuple(*std::max_element(begin, end), std::accumulate(begin, end, std::int64_t(0)), span.first);
   };
-  return *std::min_element(starts.begin(), starts.end(), [&](int a, int b) { return load(a) < load(b); });
+  const auto less = [&](const CoreSpan& a, const CoreSpan& b) { return load(a) < load(b); };
+  return std::min_element(spans.begin(), spans.end(), less)->first;
 }
 
-// Group starts that suit the model: groups it fits in, else (it spills over) every group from which enough cores follow.
-std::vector<int> group_starts(const std::vector<std::int64_t>& groups, int cores, int per_model) {
-  std::vector<int> fitting;
-  std::vector<int> spilling;
-  int start = 0;
+// Groups that suit the model: those it fits in, else (it spills over) every group from which enough cores follow.
+std::vector<CoreSpan> suitable_groups(const std::vector<std::int64_t>& groups, int cores, int per_model) {
+  std::vector<CoreSpan> fitting;
+  std::vector<CoreSpan> spilling;
+  int first = 0;
   for (const std::int64_t size : groups) {
-    if (size >= per_model) fitting.push_back(start);
-    if (start + per_model <= cores) spilling.push_back(start);
-    start += static_cast<int>(size);
+    const CoreSpan group{first, static_cast<int>(size)};
+    if (group.count >= per_model) fitting.push_back(group);
+    if (first + per_model <= cores) spilling.push_back(group);
+    first += group.count;
   }
   return fitting.empty() ? spilling : fitting;
 }
@@ -72,13 +75,11 @@ std::vector<CoreSpan> choose(const std::vector<std::int64_t>& usage, const std::
   const int count = replicas * per_model;
   auto start = static_cast<int>(request.start);
   if (request.start < 0) {
-    std::vector<int> starts;
-    if (request.is_default()) starts = group_starts(groups, cores, per_model);
-    if (starts.empty()) {
-      starts.resize(static_cast<std::size_t>(cores - count + 1));
-      std::iota(starts.begin(), starts.end(), 0);
-    }
-    start = least_used(usage, starts, count);
+    std::vector<CoreSpan> candidates;
+    if (request.is_default()) candidates = suitable_groups(groups, cores, per_model);
+    if (candidates.empty())
+      for (int first = 0; first + count <= cores; ++first) candidates.push_back({first, count});
+    start = least_used(usage, candidates);
   }
   std::vector<CoreSpan> spans;
   for (int replica = 0; replica < replicas; ++replica) spans.push_back({start + replica * per_model, per_model});
@@ -134,5 +135,9 @@ Request get_default() {
   std::lock_guard<std::mutex> lock(shared.mutex);
   return shared.fallback;
 }
+
+void before_fork() { state().mutex.lock(); }
+
+void after_fork() { state().mutex.unlock(); }
 
 }  // namespace neuronspan::placement

@@ -49,4 +49,8 @@ void set_groups(std::vector<std::int64_t> sizes);
 Request set_default(Request request);
 Request get_default();
 
+// Held over a fork, so that a child finds the books complete and unlocked.
+void before_fork();
+void after_fork();
+
 }  // namespace neuronspan::placement

@@ -35,6 +35,9 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, library) {
   library.impl("_thnn_fused_lstm_cell_backward_impl", &recurrent::lstm_cell_backward);
   library.impl("_thnn_fused_gru_cell", &recurrent::gru_cell);
   library.impl("_thnn_fused_gru_cell_backward", &recurrent::gru_cell_backward);
+  // torch would take these apart for a device it does not know; the CPU's own kernel is faster and gives the CPU's bits
+  for (const char* name : {"native_layer_norm", "native_group_norm", "addr", "addr.out"})
+    library.impl(name, torch::CppFunction::makeFromBoxedFunction<&fallback>());
 }
 
 TORCH_LIBRARY_IMPL(_, PrivateUse1, library) {
