@@ -208,6 +208,21 @@ def test_first_use_by_many_threads_claims_once(processes: neuron_processes.Paren
     assert processes.run(machine, used_by_many_threads) == ({"0-7"}, 4)
 
 
+def out_of_memory() -> str:
+    _, total = device_module.mem_get_info(1)
+    try:
+        torch.empty(total + 1, dtype=torch.uint8, device="neuron:1")
+    except RuntimeError as error:
+        return str(error)
+    raise AssertionError("a tensor larger than the core's HBM was made")
+
+
+def test_errors_name_a_core_by_its_number_on_the_node(
+    processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    assert "(NeuronCore 6)" in processes.run(machine | {"NEURON_RT_VISIBLE_CORES": "5-7"}, out_of_memory)
+
+
 def placed(directory: pathlib.Path) -> tuple[list[list[str]], str, str]:
     return neuron_models.spans_of(neuron_models.load(directory, 1)), owned(), runtime.start().hardware.instance_type
 
