@@ -3,6 +3,7 @@
 
 DevicePluginError
 ├── InvalidSettings         flags or environment; all problems at once
+├── CannotServe             a folder or a port of the node cannot be used
 ├── ApiError                the API server refused, or did not answer
 │   ├── NotFound            no such NeuronNode
 │   └── Gone                the watched history is over: list again
@@ -30,6 +31,10 @@ class InvalidSettings(DevicePluginError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("settings are not usable:\n" + "\n".join(f"- {each}" for each in problems))
         self.problems = tuple(problems)
+
+
+class CannotServe(DevicePluginError):
+    """A folder or a port of the node cannot be used as the settings say."""
 
 
 class ApiError(DevicePluginError):

@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 from aiohttp import web
 
-from neuronspan_deviceplugin import metrics
+from neuronspan_deviceplugin import errors, metrics
 from neuronspan_deviceplugin.api import deviceplugin_pb2 as api
 from neuronspan_deviceplugin.api import deviceplugin_pb2_grpc as api_grpc
 
@@ -40,10 +40,14 @@ class Probe:
         self._runner = web.AppRunner(application, access_log=None)
 
     async def start(self) -> None:
-        """Listen; raises OSError when the port is taken."""
+        """Listen; raises CannotServe when the port is taken."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, port=self.port)
-        await site.start()
+        try:
+            await web.TCPSite(self._runner, port=self.port).start()
+        except OSError as error:
+            raise errors.CannotServe(
+                f"port {self.port} of the probe cannot be used: {error}; choose another"
+            ) from error
         self.port = min(self._runner.addresses, key=len)[1]  # with port 0 the two IP versions differ: take IPv4
 
     async def stop(self) -> None:

@@ -16,6 +16,7 @@ from neuronspan_deviceplugin import (
     checkpoint,
     config,
     endpoint,
+    errors,
     kube,
     kubelet_checkpoint,
     metrics,
@@ -80,12 +81,10 @@ class Serving:
 
 @contextlib.asynccontextmanager
 async def prepared(profile: Profile, parts: Parts) -> AsyncIterator[Serving]:
-    """Write the node's files and build what serves the profile; nothing is registered yet. Raises OSError."""
+    """Write the node's files and build what serves the profile; nothing is registered yet. Raises CannotServe."""
     settings = parts.settings
     catalogue = _catalogue(settings)
-    node_directory.NodeDirectory(settings.run_directory).write(profile.hardware)
-    written = catalogue.write(profile.hardware, profile.numbering)
-    _log.info("hardware accepted", extra={**profile.hardware.to_dict(), "cdi_documents_written": written})
+    _write_files(profile, settings, catalogue)
     processes = cgroups.PodProcesses(settings.cgroup_root)
     manager = resource_manager.ResourceManager(
         profile.hardware,
@@ -114,6 +113,18 @@ async def prepared(profile: Profile, parts: Parts) -> AsyncIterator[Serving]:
     finally:
         await view.save()
         await pods.close()
+
+
+def _write_files(profile: Profile, settings: config.Settings, catalogue: cdi.Catalogue | cdi.NoCatalogue) -> None:
+    try:
+        node_directory.NodeDirectory(settings.run_directory).write(profile.hardware)
+        written = catalogue.write(profile.hardware, profile.numbering)
+    except OSError as error:
+        raise errors.CannotServe(
+            f"the node's files cannot be written: {error}; {settings.run_directory} and {settings.cdi_directory} must "
+            "be folders of the host, mounted writable at the same paths"
+        ) from error
+    _log.info("hardware accepted", extra={**profile.hardware.to_dict(), "cdi_documents_written": written})
 
 
 def _catalogue(settings: config.Settings) -> cdi.Catalogue | cdi.NoCatalogue:

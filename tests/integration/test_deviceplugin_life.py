@@ -1,15 +1,20 @@
 """The agent's life beside a kubelet: restarts of either, lost sockets and streams, files gone bad, API server away."""
 
 import asyncio
+import contextlib
+import dataclasses
 import json
+import shutil
 import socket
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
+import pytest
 
 from kits import builders, domain, model_kubelet, plugin_rig
-from neuronspan import instance_types, names
-from neuronspan_deviceplugin import checkpoint, supervisor
+from neuronspan import grants, instance_types, names
+from neuronspan_deviceplugin import checkpoint, errors, outside, supervisor
 
 EVERYTHING = {names.CORE_RESOURCE: 32, names.DEVICE_RESOURCE: 16}
 
@@ -136,6 +141,70 @@ async def test_plugin_killed_and_started_again_steers_and_verifies_as_before() -
         await rig.kubelet.run(builders.make_pod("late", cores=2, node="w1"))
 
         await rig.store.until(lambda: [each["pod"] for each in rig.held()] == ["web", "late"])
+
+
+async def test_plugin_killed_in_the_middle_of_allocate_costs_that_pod_only() -> None:
+    async with plugin_rig.running(domain.grant("4-7"), domain.grant("8-11", "next")) as rig:
+        reached, manager = asyncio.Event(), rig.serving.manager
+        rig.serving.endpoints[0]._shared.pods.allocation = _never(reached)  # type: ignore[method-assign]
+        admission = asyncio.create_task(rig.kubelet.admit(builders.make_pod(cores=4, node="w1")))
+        await reached.wait()
+        await rig.crash_agent()
+        (rejected,) = await admission
+        assert "Allocate failed" in rejected.message
+        assert manager.holdings == ()
+        await rig.start_agent()
+        await rig.kubelet.run(builders.make_pod("next", cores=4, node="w1"))
+
+        assert rig.cores("uid-next") == "8-11"
+        rig.release("uid-web")
+        await rig.store.until(lambda: rig.store.status["released"] == ["uid-web"])
+
+
+def _never(reached: asyncio.Event) -> Any:
+    """Stand in for an Allocate that is under way when the process dies."""
+
+    @contextlib.asynccontextmanager
+    async def allocation() -> AsyncIterator[None]:
+        reached.set()
+        await asyncio.Event().wait()
+        yield
+
+    return allocation
+
+
+async def test_after_a_reboot_nothing_runs_and_everything_can_be_released() -> None:
+    """Kubelet's record survives a reboot, processes and our record on memory do not."""
+    async with plugin_rig.running(domain.grant("4-7", state=grants.GrantState.CONFIRMED)) as rig:
+        await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
+        await rig.crash_agent()
+        await rig.kubelet.stop()
+        rig.kubelet.groups.end_all("uid-web")
+        shutil.rmtree(rig.settings.run_directory)
+        await rig.kubelet.start()
+        await rig.start_agent()
+        await rig.store.until(lambda: [each["processes"] for each in rig.held()] == [False])
+        rig.release("uid-web")
+
+        await rig.store.until(lambda: rig.store.status["released"] == ["uid-web"] and not rig.held())
+
+
+async def test_folder_that_cannot_be_written_ends_the_process_in_clear_words() -> None:
+    async with plugin_rig.running(start=False) as rig:
+        rig.settings.run_directory.write_text("a file where a folder should be")
+        await rig.start_agent(registered=False)
+        task, rig.agent = rig._task, None
+        assert task is not None
+        with pytest.raises(errors.CannotServe, match="mounted writable"):
+            await task
+
+
+async def test_taken_probe_port_ends_the_process_in_clear_words() -> None:
+    async with plugin_rig.running() as rig:
+        settings = dataclasses.replace(rig.settings, probe_port=rig.running.probe.port)
+        second = supervisor.Supervisor(settings, rig.store, outside.Outside())
+        with pytest.raises(errors.CannotServe, match="choose another"):
+            await second.run()
 
 
 async def test_corrupt_checkpoint_is_set_aside_and_the_record_rebuilt() -> None:

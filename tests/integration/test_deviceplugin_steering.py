@@ -117,6 +117,16 @@ async def test_pods_of_one_size_keep_their_own_cores_whatever_the_order() -> Non
         assert [rig.cores(each.pod_uid) for each in entries] == [str(each.span) for each in entries]
 
 
+async def test_burst_of_one_core_pods_fills_every_core_with_its_own_pod() -> None:
+    chance = random.Random(7)  # noqa: S311 - a seed makes the test repeatable
+    cores = chance.sample(range(32), 32)
+    entries = [domain.grant(str(core), f"p{number}") for number, core in enumerate(cores)]
+    async with plugin_rig.running(*entries) as rig:
+        await rig.kubelet.run(*(builders.make_pod(f"p{number}", cores=1, node="w1") for number in range(32)))
+
+        assert [rig.cores(f"uid-p{number}") for number in range(32)] == list(map(str, cores))
+
+
 async def test_two_containers_of_one_size_get_their_own_grants() -> None:
     entries = [domain.grant("8-9", container="a"), domain.grant("2-3", container="b")]
     manifest = builders.make_pod(

@@ -79,6 +79,10 @@ class Client:
             answer = await self._stub.Allocate(request)
         except grpc.aio.AioRpcError as error:
             raise device_manager.AdmissionFailed(f"Allocate failed: {error.details()}") from error
+        except asyncio.CancelledError as error:
+            if not self.stopped:
+                raise
+            raise device_manager.AdmissionFailed("Allocate failed: the connection was closed") from error
         if not answer.container_responses:
             raise device_manager.AdmissionFailed("no containers return in allocation response")
         return bytes(answer.container_responses[0].SerializeToString())
