@@ -118,7 +118,7 @@ class _Search:
         self.packing = packing
         self.requests = requests
         self.tried = 0
-        self._dead_ends: set[tuple[int, tuple[tuple[int, int], ...]]] = set()
+        self._dead_ends: set[tuple[tuple[int, int], ...]] = set()
 
     def run(self, taken: _Spans, index: int = 0) -> _Spans | None:
         """Give the spans for the requests from ``index`` on, or None."""
@@ -127,22 +127,22 @@ class _Search:
         free = spans.free_runs(self.hardware.cores, taken)
         if sum(request.count for request in self.requests[index:]) > sum(run.count for run in free):
             return None
-        state = (index, self._shape(free))
-        if state in self._dead_ends:
+        shape = self._shape(free)
+        if shape in self._dead_ends:
             return None
         for span in _candidates(self.hardware, free, self.requests[index], self.packing):
             self.tried += 1
             rest = None if self.tried > SEARCH_LIMIT else self.run((*taken, span), index + 1)
             if rest is not None:
                 return span, *rest
-        self._dead_ends.add(state)
+        self._dead_ends.add(shape)
         return None
 
     def _shape(self, free: _Spans) -> tuple[tuple[int, int], ...]:
         """Give what matters of the free runs: where in its device each starts, and its length.
 
-        Requests for given cores, for which the place matters too, come first and have one candidate each: no state
-        of theirs is met twice.
+        It tells dead ends apart: the number of free cores says which request is next. Requests for given cores, for
+        which the place matters too, come first and have one candidate each: no shape is met twice among them.
         """
         return tuple(sorted((run.first % self.hardware.cores_per_device, run.count) for run in free))
 

@@ -129,13 +129,14 @@ def test_place_says_why_not_and_what_would_fit(
             DEVICE,
             "the largest free run is 3 (13-15), free are 13-15; what would fit now: nothing that starts on a device",
         ),
+        ("0-13 15", DEVICE, "free are 14; what would fit now: nothing that starts on a device"),
         (
             "0-3 6-15",
             DEVICE,
             "free are 4-5; what would fit now: up to 2 contiguous cores starting on a device",
         ),
     ],
-    ids=["full", "one", "not-aligned", "aligned"],
+    ids=["full", "one", "no-aligned", "no-aligned-short", "aligned"],
 )
 def test_place_advice_is_true(taken: str, align: placement.Alignment, tail: str) -> None:
     answer = refusal(placement.place(SMALL, domain.spans_of(taken), request(4, align=align), BEST))
@@ -172,6 +173,10 @@ def test_request_refuses_what_no_node_could_serve(fields: dict[str, Any], text: 
         ("0-3 8-15", [request(2), request(2, first=4)], "6-7 4-5"),
         ("5 12-15", [request(2), request(3), request(3), request(3)], "3-4 0-2 6-8 9-11"),
         ("7-8", [request(3), request(4, align=DEVICE), request(4)], "4-6 0-3 9-12"),
+        # aligned cores make room for unaligned ones: they go first, and not always to the first device that fits
+        ("7-15", [request(5), request(2, align=DEVICE)], "2-6 0-1"),
+        ("7-15", [request(3, align=DEVICE), request(1, align=DEVICE), request(3)], "4-6 0 1-3"),
+        ("13-15", [request(5, align=DEVICE), request(2, align=DEVICE), request(6)], "8-12 0-1 2-7"),
     ],
 )
 def test_place_all_gives_every_container_its_cores(
@@ -225,6 +230,18 @@ def test_place_all_gives_what_place_gives_for_one() -> None:
             "the cores 4-7 + the cores 6-7 fit one by one but not together",
         ),
         (
+            "",
+            [request(4, first=4, align=DEVICE), request(12)],
+            placement.Reason.NOT_TOGETHER,
+            "the cores 4-7 + 12 contiguous cores fit one by one but not together",
+        ),
+        (
+            "8-15",
+            [request(3, align=DEVICE), request(3, align=DEVICE), request(2, align=DEVICE)],
+            placement.Reason.NOT_TOGETHER,
+            "what would fit now: up to 8 contiguous cores starting on a device",
+        ),
+        (
             "8-15",
             [request(1), request(9)],
             placement.Reason.NO_RUN,
@@ -232,7 +249,16 @@ def test_place_all_gives_what_place_gives_for_one() -> None:
         ),
         ("4-5", [request(1), request(2, first=4)], placement.Reason.SPAN_TAKEN, "the cores 4-5 cannot be placed"),
     ],
-    ids=["free-sum", "no-combination", "node-sum", "same-cores", "one-alone", "one-taken"],
+    ids=[
+        "free-sum",
+        "no-combination",
+        "node-sum",
+        "same-cores",
+        "given-cores-stay",
+        "aligned",
+        "one-alone",
+        "one-taken",
+    ],
 )
 def test_place_all_refuses_the_whole_pod(
     taken: str, requests: list[placement.Request], reason: placement.Reason, text: str
@@ -244,12 +270,39 @@ def test_place_all_refuses_the_whole_pod(
     assert "what would fit now: up to" in answer.message
 
 
+LARGE = instance_types.hardware_of("trn2.48xlarge", 1)
+RUNS_OF_11 = tuple(domain.span(str(core)) for core in range(11, 128, 12))  # ten of them, and one of 8
+
+
+HOSTILE = [8, 7, 7, 6, 6, 6, 5, 5, 5, 5, 4, 4, 4, 4, 4, 3, 3, 3, 3, 3, 3, 3]
+
+
+def odd_ones_aligned(counts: list[int]) -> list[placement.Request]:
+    return [request(count, align=DEVICE if count % 2 else NONE) for count in counts]
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [[request(6)] * 12, [request(11)] * 9 + [request(9)] * 2, odd_ones_aligned([*HOSTILE, 3, 3, 3, 3, 3, 3])],
+    ids=["one-too-many", "one-too-long", "more-than-free"],
+)
+def test_place_all_decides_large_pods_without_giving_up(requests: list[placement.Request]) -> None:
+    """What is not tried twice: the same sizes left in other places; and not at all: more cores than are free."""
+    taken = (*RUNS_OF_11, domain.span("125"))
+    answer = refusal(placement.place_all(LARGE, taken, requests, BEST))
+    assert answer.reason == placement.Reason.NOT_TOGETHER
+    assert "no combination was found" not in answer.message
+
+
 def test_place_all_gives_up_on_a_hostile_pod_and_says_so() -> None:
-    """Runs of 11 on the 128-core node, and sizes that just do not go into them: the search is cut off."""
-    node = instance_types.hardware_of("trn2.48xlarge", 1)
-    taken = tuple(domain.span(str(core)) for core in range(11, 128, 12))
-    sizes = [8, 7, 7, 6, 6, 6, 5, 5, 5, 5, 4, 4, 4, 4, 4, 3, 3, 3, 3, 3, 3, 3]
-    requests = [request(size, align=DEVICE if size % 2 else NONE) for size in sizes]
-    answer = refusal(placement.place_all(node, taken, requests, BEST))
+    answer = refusal(placement.place_all(LARGE, RUNS_OF_11, odd_ones_aligned(HOSTILE), BEST))
     assert answer.reason == placement.Reason.NOT_TOGETHER
     assert f"no combination was found among the first {placement.SEARCH_LIMIT}" in answer.message
+
+
+def test_place_all_stops_at_the_search_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    node = dataclasses.replace(NODE, devices=9)
+    requests = [request(3), request(4), request(5), request(4)]
+    monkeypatch.setattr(placement, "SEARCH_LIMIT", 3)
+    answer = refusal(placement.place_all(node, domain.spans_of("8 14"), requests, FIRST))
+    assert "no combination was found among the first 3" in answer.message
