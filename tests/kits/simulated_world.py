@@ -50,12 +50,12 @@ class World:
         self.done: collections.Counter[str] = collections.Counter()
         self.promises = simulated_promises.Promises(self.cluster, tampering=kind.tampering)
         self.operations: list[tuple[Callable[[], object], int]] = [
-            (self.create, 6),
+            (self.create, 9),
             (self.create_group, 1),
-            (self.delete, 3),
-            (self.delete_by_force, 2),
+            (self.delete, 5),
+            (self.delete_by_force, 4),
             (self.finish, 2),
-            (self.reap, 4),
+            (self.reap, 6),
             (self.schedule, 8),
             (self.start, 10),
             (self.report, 10),
@@ -65,8 +65,10 @@ class World:
             (self.step, 30),
             (self.finish_thinking, 2),
             (self.crash, 1),
+            (self.race, 3),
+            (self.interrupt, 3),
             (self.wait, 5),
-            (self.disturb_node, 2),
+            (self.disturb_node, 4),
             (self.change_health, 1),
         ]
         if kind.unmanaged:
@@ -90,7 +92,7 @@ class World:
 
     def create(self) -> None:
         """Create a pod of a random form."""
-        if len(self.cluster.pods) < 9:
+        if len(self.cluster.pods) < 8:
             self.cluster.add_pod(self._pod(self._containers()))
 
     def create_group(self) -> None:
@@ -109,17 +111,17 @@ class World:
             self.cluster.add_pod(self._pod({"containers": [builders.container(cores=self._size())], "node": node}))
 
     def _size(self) -> int:
-        return self.random.choice((1, 1, 2, 2, 3, 4, 6, 9))
+        return self.random.choice((1, 1, 1, 1, 2, 2, 2, 3, 4, 6)) if self.random.random() < 0.97 else 9
 
     def _containers(self) -> dict[str, object]:
         size = self._size()
         match self.random.randrange(6):
             case 0:
-                return {"containers": [builders.container(devices=self.random.choice((1, 2, 5)))]}
+                return {"containers": [builders.container(devices=self.random.choice((1, 1, 2)))]}
             case 1:
                 return {"containers": [builders.container("a", cores=size), builders.container("b", cores=1)]}
             case 2:
-                init = builders.container("init", cores=self.random.choice((1, 2)))
+                init = builders.container("init", cores=self.random.choice((1, 1, 2)))
                 return {"init_containers": [init], "containers": [builders.container(cores=size)]}
             case _:
                 return {"containers": [builders.container(cores=size)]}
@@ -255,6 +257,28 @@ class World:
         operator = self.random.choice(self.operators)
         operator.crash()
         operator.observe()
+
+    def race(self) -> None:
+        """Let both operators see the same world, plan, and write at the same time."""
+        for operator in self.operators:
+            operator.observe()
+            self.think_with(operator)
+        busy = list(self.operators)
+        while busy:
+            operator = self.random.choice(busy)
+            if not operator.step():
+                busy.remove(operator)
+            self.promises.check()
+
+    def interrupt(self) -> None:
+        """Let an operator crash when its ledgers are written and its pods not, and a node fail just then."""
+        operator = self.random.choice(self.operators)
+        operator.observe()
+        plan = self.think_with(operator)
+        for _ in range(len(plan.patches) + len(plan.ledgers)):
+            operator.step()
+        operator.crash()
+        self.disturb_node()
 
     def wait(self) -> None:
         """Let time pass; caches of pods never fall behind by more than the planner allows for."""

@@ -1,0 +1,197 @@
+"""For any snapshot whatsoever: what a plan may do, and what it must say."""
+
+import collections
+import dataclasses
+import random
+from typing import Any
+
+import hypothesis
+from hypothesis import strategies
+
+from kits import builders, domain, snapshots
+from neuronspan import errors, grants, ledger, names, placement
+from neuronspan_operator import planning
+
+INSTANCE_TYPE = builders.SMALL
+CORES = 12
+NODES = ("w1", "w2", "w3")
+STATES = strategies.sampled_from(grants.GrantState)
+AGES = strategies.sampled_from([0.5, 10, 100, 1000])
+
+
+@strategies.composite
+def _pods(draw: strategies.DrawFn, index: int) -> dict[str, Any]:
+    name = f"p{index}"
+    sizes = strategies.sampled_from([1, 2, 3, 6, 12, 13])
+    notes = draw(
+        strategies.sampled_from(
+            [
+                {},
+                {},
+                {names.CORES_ANNOTATION: "four"},
+                {names.POD_GROUP_ANNOTATION: "g", names.POD_GROUP_SIZE_ANNOTATION: "2"},
+                {names.VISIBLE_CORES_ANNOTATION: "2-3"},
+            ]
+        )
+    )
+    shape = draw(
+        strategies.one_of(
+            sizes.map(lambda cores: [builders.container(cores=cores, cpu="20")]),
+            strategies.integers(1, 3).map(lambda devices: [builders.container(devices=devices)]),
+            sizes.map(lambda cores: [builders.container(cores=cores), builders.container("b", cores=1)]),
+        )
+    )
+    return builders.make_pod(
+        name,
+        containers=shape,
+        annotations=notes,
+        gates=draw(strategies.sampled_from([(names.SCHEDULING_GATE,), (names.SCHEDULING_GATE,), ()])),
+        node=draw(strategies.sampled_from(["", "", "", "w1", "w4"])),
+        phase=draw(strategies.sampled_from(["Pending", "Pending", "Running", "Failed"])),
+        deleted=draw(strategies.booleans()) and draw(strategies.booleans()),
+        priority=draw(strategies.integers(0, 1)),
+        owner=draw(strategies.sampled_from(["", "rs"])),
+        selector=draw(strategies.sampled_from([{}, {}, {names.HOSTNAME_LABEL: "w2"}])),
+        grant=draw(strategies.sampled_from([None, {"node": "w1", "containers": {"app": "0"}}])),
+    )
+
+
+@strategies.composite
+def _members(draw: strategies.DrawFn, name: str) -> dict[str, Any]:
+    book = ledger.Ledger(CORES)
+    held = []
+    for _ in range(draw(strategies.integers(0, 5))):
+        first, count = draw(strategies.integers(0, CORES - 1)), draw(strategies.sampled_from([1, 2, 3, 6]))
+        pod, container = f"p{draw(strategies.integers(0, 9))}", draw(strategies.sampled_from(["app", "app", "b"]))
+        if first + count > CORES:
+            continue
+        cores = f"{first}-{first + count - 1}"
+        if draw(strategies.booleans()):
+            held.append(builders.held(cores, pod, container=container, uid=draw(strategies.sampled_from([None, ""]))))
+        entry = domain.grant(cores, pod, container=container, state=draw(STATES), since=snapshots.ago(draw(AGES)))
+        try:
+            book = ledger.Ledger(CORES, (*book.grants, entry))
+        except errors.LedgerError:
+            continue
+    return builders.make_neuron_node(
+        name,
+        book.grants,
+        instance_type=INSTANCE_TYPE,
+        held=held,
+        released=draw(strategies.lists(strategies.sampled_from([f"uid-p{index}" for index in range(10)]), max_size=3)),
+        unhealthy=draw(strategies.sets(strategies.integers(0, CORES - 1), max_size=2)),
+        registered=draw(strategies.sampled_from([True, True, True, False])),
+    )
+
+
+@strategies.composite
+def _snapshots(draw: strategies.DrawFn) -> planning.Snapshot:
+    nodes = [
+        builders.make_node(
+            name,
+            cores=CORES,
+            devices=6,
+            cpu="48",
+            cordoned=draw(strategies.sampled_from([False, False, True])),
+            ready=draw(strategies.sampled_from([True, True, False])),
+        )
+        for name in NODES[: draw(strategies.integers(0, 3))]
+    ]
+    members = [draw(_members(name)) for name in NODES[: draw(strategies.integers(0, 3))]]
+    pods = [draw(_pods(index)) for index in range(draw(strategies.integers(0, 8)))]
+    packing = draw(strategies.sampled_from(placement.Packing))
+    return snapshots.snapshot(pods, nodes, members, planning.Policy(packing))
+
+
+@hypothesis.given(_snapshots())
+@hypothesis.settings(deadline=None, max_examples=300)
+def test_new_grants_are_what_was_asked_for_on_cores_that_nobody_has(snapshot: planning.Snapshot) -> None:
+    plan = planning.plan(snapshot, snapshots.NOW)
+    for write in plan.ledgers:
+        view = snapshot.neuron_nodes[write.node]
+        assert view.ledger is not None
+        assert write.resource_version == view.resource_version
+        assert write.why
+        old = {grant.key for grant in view.ledger.grants}
+        for grant in write.ledger.grants:
+            if grant.key in old or grant.state is not grants.GrantState.GRANTED:
+                continue
+            pod = snapshot.pods[grant.pod_uid]
+            assert pod.gated
+            assert pod.uid not in view.released
+            (request,) = [each for each in pod.requests if each.container == grant.container]
+            assert view.hardware is not None
+            assert grant.span.count == request.cores_on(view.hardware)
+            assert request.first in {None, grant.span.first}
+            assert not any(grant.span.overlaps(run) for run in view.unhealthy)
+            assert not any(grant.span.overlaps(held.span) for held in view.held)
+            assert not any(grant.span.overlaps(span) for span in view.ledger.taken() if not _freed(write.ledger, span))
+
+
+def _freed(after: ledger.Ledger, span: object) -> bool:
+    return span not in after.taken()
+
+
+@hypothesis.given(_snapshots())
+@hypothesis.settings(deadline=None, max_examples=300)
+def test_every_gated_pod_goes_or_has_a_reason_to_wait(snapshot: planning.Snapshot) -> None:
+    plan = planning.plan(snapshot, snapshots.NOW)
+    going = collections.Counter(ungate.pod.uid for ungate in plan.ungates)
+    assert set(going.values()) <= {1}
+    for uid, pod in snapshot.pods.items():
+        expected = pod.gated and not (pod.deleted or pod.terminal)
+        assert (uid in going) + (uid in plan.waiting) == expected
+        if uid in plan.waiting:
+            assert plan.waiting[uid].message
+
+
+@hypothesis.given(_snapshots())
+@hypothesis.settings(deadline=None, max_examples=300)
+def test_pods_go_only_where_the_ledger_has_their_cores(snapshot: planning.Snapshot) -> None:
+    plan = planning.plan(snapshot, snapshots.NOW)
+    written = {write.node: write.ledger for write in plan.ledgers}
+    for ungate in plan.ungates:
+        book = written.get(ungate.node) or snapshot.neuron_nodes[ungate.node].ledger
+        assert book is not None
+        stored = {grant.container: grant.span for grant in book.of_pod(ungate.pod.uid)}
+        assert stored == ungate.spans
+        assert stored.keys() == {request.container for request in ungate.pod.requests}
+        assert {grant.state for grant in book.of_pod(ungate.pod.uid)} == {grants.GrantState.GRANTED}
+        node = snapshot.nodes[ungate.node]
+        assert node.ready
+        assert not node.unschedulable
+
+
+@hypothesis.given(_snapshots(), strategies.randoms(use_true_random=False))
+@hypothesis.settings(deadline=None, max_examples=150)
+def test_plan_depends_on_the_snapshot_alone(snapshot: planning.Snapshot, shuffler: random.Random) -> None:
+    def shuffled(items: Any) -> Any:
+        pairs = list(items.items())
+        shuffler.shuffle(pairs)
+        return dict(pairs)
+
+    same = dataclasses.replace(
+        snapshot,
+        pods=shuffled(snapshot.pods),
+        nodes=shuffled(snapshot.nodes),
+        neuron_nodes=shuffled(snapshot.neuron_nodes),
+    )
+    assert planning.plan(same, snapshots.NOW) == planning.plan(snapshot, snapshots.NOW)
+
+
+@hypothesis.given(_snapshots())
+@hypothesis.settings(deadline=None, max_examples=300)
+def test_stored_ledgers_need_no_further_write(snapshot: planning.Snapshot) -> None:
+    plan = planning.plan(snapshot, snapshots.NOW)
+    members = dict(snapshot.neuron_nodes)
+    for write in plan.ledgers:
+        members[write.node] = dataclasses.replace(members[write.node], ledger=write.ledger)
+    again = planning.plan(dataclasses.replace(snapshot, neuron_nodes=members), snapshots.NOW)
+    # what was released in the first pass may find its proof only now that it is stored
+    proven = {uid for view in snapshot.neuron_nodes.values() for uid in view.released}
+    for write in again.ledgers:
+        before = members[write.node].ledger
+        assert before is not None
+        gone = {grant.key for grant in before.grants} - {grant.key for grant in write.ledger.grants}
+        assert {uid for uid, _ in gone} <= proven, write.why
+        assert gone, write.why
