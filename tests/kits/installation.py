@@ -1,7 +1,8 @@
 """The installed product as the end-to-end tests and the demo see it: its pods, and the three sides of assignments."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from kits import agreement, cluster_access, helm_release
@@ -41,7 +42,7 @@ def kubelet_side(cluster: cluster_access.Cluster, node: str) -> dict[agreement.C
 
 
 def _running(
-    cluster: cluster_access.Cluster, node: str, granted: Set[agreement.ContainerName]
+    cluster: cluster_access.Cluster, node: str, granted: AbstractSet[agreement.ContainerName]
 ) -> Iterator[agreement.ContainerName]:
     for item in cluster.list("pods"):
         if item["spec"].get("nodeName") != node or "deletionTimestamp" in item["metadata"]:
