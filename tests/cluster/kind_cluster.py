@@ -58,6 +58,12 @@ class Cluster:
         return process.run(["docker", "exec", *interactive, node, *command], timeout=timeout, stdin=stdin)
 
 
+def containers(name: str) -> tuple[str, ...]:
+    """The containers of a cluster by the label kind gives them, whether they run or not."""
+    selector = f"label=io.x-k8s.kind.cluster={name}"
+    return tuple(process.run(["docker", "ps", "--all", "--quiet", "--filter", selector], timeout=ASK_SECONDS).split())
+
+
 def names() -> tuple[str, ...]:
     """The clusters that exist on this engine."""
     return tuple(kind("get", "clusters").split())

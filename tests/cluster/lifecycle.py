@@ -1,5 +1,6 @@
 """A cluster's life: up, repair, down. Every command may be given again and changes nothing that is right."""
 
+import datetime as dt
 import json
 import shutil
 from pathlib import Path
@@ -45,20 +46,24 @@ def up(name: str) -> kind_cluster.Cluster:
 
 
 def down(name: str) -> None:
-    """Remove the cluster and what was kept about it."""
-    if not tools.bin_directory().is_dir() or engine.version() is None:
+    """Remove the cluster and what was kept about it; needs no tools, so that no cluster outlives their versions."""
+    if engine.version() is None:
         console.say(f"cluster {name}: no engine runs, nothing to remove")
         return
-    with console.Step(f"removing cluster {name}"):
-        kind_cluster.kind("delete", "cluster", "--name", name, timeout=DELETE_SECONDS)
-        shutil.rmtree(layout.cache().cluster(name), ignore_errors=True)
+    containers = kind_cluster.containers(name)
+    if containers:
+        with console.Step(f"removing cluster {name}"):
+            process.run(["docker", "rm", "--force", "--volumes", *containers], timeout=DELETE_SECONDS)
+    shutil.rmtree(layout.cache().cluster(name), ignore_errors=True)
 
 
 def repair(name: str) -> None:
     """Bring back what a restart of nodes took: stopped nodes, pod routes, readiness."""
     cluster = kind_cluster.Cluster(name)
     cluster.require()
+    since = dt.datetime.now(dt.UTC)
     _wake(cluster)
+    ready(cluster, since)
 
 
 def _create(cluster: kind_cluster.Cluster, shape: kind_config.Shape, image: node_image.NodeImage) -> None:
@@ -78,7 +83,7 @@ def _create(cluster: kind_cluster.Cluster, shape: kind_config.Shape, image: node
             evidence = layout.cache().root / "logs" / f"{cluster.name}-failed"
             logs.collect(cluster, evidence)
             console.say(f"the nodes' logs are in {evidence}")
-            kind_cluster.kind("delete", "cluster", "--name", cluster.name, timeout=DELETE_SECONDS)
+            down(cluster.name)
             raise
 
 
@@ -123,14 +128,24 @@ def connect(cluster: kind_cluster.Cluster, count: int) -> None:
         cluster.on_node(node.name, "sh", stdin=network.script(node, nodes).encode())
 
 
-def ready(cluster: kind_cluster.Cluster) -> None:
-    """Wait until every node is Ready."""
+def ready(cluster: kind_cluster.Cluster, since: dt.datetime | None = None) -> None:
+    """Wait until every node is Ready, and its kubelet has given a sign of life after `since`.
+
+    A node that was just restarted is Ready for 40 s more in any case, by what its kubelet had said before.
+    """
 
     def all_ready() -> bool:
         nodes = cluster.json("nodes")["items"]
-        return all(is_ready(node) for node in nodes)
+        leases = cluster.json("leases", "--namespace", "kube-node-lease")["items"]
+        heard = since is None or all(renewed(lease) > since for lease in leases)
+        return heard and all(is_ready(node) for node in nodes)
 
     kind_cluster.wait_for(all_ready, READY_SECONDS, f"Ready nodes in cluster {cluster.name}")
+
+
+def renewed(lease: dict[str, dict[str, str]]) -> dt.datetime:
+    """When the kubelet of a Lease has given its last sign of life."""
+    return dt.datetime.fromisoformat(lease["spec"]["renewTime"])
 
 
 def is_ready(node: "dict[str, dict[str, list[dict[str, str]]]]") -> bool:

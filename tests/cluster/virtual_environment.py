@@ -77,8 +77,8 @@ def is_complete(final: Path) -> bool:
 
 def lock() -> None:
     """Write constraints.txt anew: what pip chooses today for everything pyproject.toml asks for."""
-    command = [build() / "bin/python", "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
-    report = process.run([*command, "--report", "-", *wanted()], timeout=INSTALL_SECONDS)
+    pip = [str(build() / "bin/python"), "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
+    report = process.run([*pip, "--report", "-", *wanted()], timeout=INSTALL_SECONDS)
     path = layout.CHECKOUT / "constraints.txt"
     header = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     path.write_text("\n".join([*header, *requirements.pins(report), ""]), encoding="utf-8")
