@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from cluster import tools
 from kits import api_client
 
 ADMIN_TOKEN = "admin"
@@ -41,16 +42,13 @@ class ControlPlaneError(Exception):
 
 
 def find_tool(name: str) -> str:
-    """The path of a binary: in $NEURONSPAN_TOOLS, else in the newest folder that `make tools` filled."""
+    """The path of a binary: in $NEURONSPAN_TOOLS, else where `make tools` puts the versions of this checkout."""
     chosen = os.environ.get("NEURONSPAN_TOOLS")  # noqa: TID251  the kit's one setting; there is no config.py in tests
-    cache = pathlib.Path.home() / ".cache" / "neuronspan" / "tools"
-    folders = [pathlib.Path(chosen)] if chosen else sorted(cache.glob("*/bin"), reverse=True)
-    for folder in folders:
-        if (folder / name).is_file():
-            return str(folder / name)
-    looked = ", ".join(map(str, folders)) or f"{cache}/*/bin"
+    folder = pathlib.Path(chosen) if chosen else tools.bin_directory()
+    if (folder / name).is_file():
+        return str(folder / name)
     raise ToolsMissingError(
-        f"{name} is not in {looked}: run `make tools`, "
+        f"{name} is not in {folder}: run `make tools`, "
         "or let NEURONSPAN_TOOLS name the folder that holds etcd and kube-apiserver"
     )
 
