@@ -23,8 +23,8 @@ UNIT := $(wildcard tests/unit tests/properties)
 INTEGRATION := $(wildcard tests/integration)
 CHART := $(wildcard tests/chart)
 E2E := $(wildcard tests/e2e)
-E2E_CLUSTER := neuronspan-e2e
-DEMO_CLUSTER := neuronspan-demo
+E2E_CLUSTER ?= neuronspan-e2e
+DEMO_CLUSTER ?= neuronspan-demo
 
 .PHONY: help
 help: ## this list
@@ -34,7 +34,7 @@ help: ## this list
 
 .PHONY: test test-unit test-integration test-chart test-e2e lint format
 test: lint tools images cluster ## everything: lint, then all tests in one run (cold about 40 min, warm minutes)
-	$(PYTEST) $(UNIT) $(INTEGRATION) $(CHART) $(E2E)
+	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(INTEGRATION) $(CHART) $(E2E)
 
 test-unit: venv ## unit and property tests: no cluster, no network
 	$(PYTEST) $(UNIT)
@@ -46,7 +46,7 @@ test-chart: venv tools ## what the Helm chart renders and refuses
 	$(PYTEST) $(CHART)
 
 test-e2e: venv tools images cluster ## on a real cluster with the product installed
-	$(PYTEST) $(E2E)
+	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(E2E)
 
 lint: venv ## style, formatting, types, and which module may import which
 	$(BIN)/python -m ruff check .
@@ -93,7 +93,7 @@ load: images cluster ## put the images on its nodes
 
 demo: venv tools images ## install the chart on a cluster of its own and run every example
 	@$(CLUSTER) up --name $(DEMO_CLUSTER)
-	$(RUN) examples/demo.py
+	$(RUN) examples/demo.py --cluster $(DEMO_CLUSTER)
 
 demo-down: ## remove the demo's cluster
 	@$(CLUSTER) down --name $(DEMO_CLUSTER)
