@@ -21,7 +21,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Generic, NoReturn, ParamSpec, Self, TypeVar
+from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -109,11 +109,15 @@ class Parent:
             [sys.executable, "-c", _BOOTSTRAP, str(theirs.fileno()), *sys.path], pass_fds=[theirs.fileno()]
         )
         theirs.close()
+
+    def wait_ready(self) -> None:
+        """Wait until it has imported everything."""
         assert self._control.recv(5) == b"ready", "the parent of the Neuron processes did not start"
 
     def close(self) -> None:
-        """End it."""
+        """End it, also in the middle of an import."""
         self._control.close()
+        self._process.kill()
         self._process.wait()
 
     def start(
@@ -137,6 +141,7 @@ def parent() -> Iterator[Parent]:
     """Start the parent and end it."""
     running = Parent()
     try:
+        running.wait_ready()
         yield running
     finally:
         running.close()
@@ -178,7 +183,7 @@ def _function(file: str, name: str) -> Callable[..., Any]:
     return function
 
 
-def main(descriptor: int) -> NoReturn:
+def main(descriptor: int) -> None:
     """Import what takes long, then fork a process for each request until the control socket is closed."""
     warnings.simplefilter("error")
     warnings.filterwarnings("ignore", r".*torch\.jit", DeprecationWarning)  # a program that loads a model hears it too
@@ -191,7 +196,7 @@ def main(descriptor: int) -> NoReturn:
     while True:
         request, descriptors, _, _ = socket.recv_fds(control, 1 << 16, 1)
         if not request:
-            os._exit(0)  # at once: torch takes a second to leave
+            return
         with socket.socket(fileno=descriptors[0]) as channel:
             if os.fork() == 0:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)

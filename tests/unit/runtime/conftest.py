@@ -8,6 +8,13 @@ import pytest
 from kits import neuron_models, neuron_processes
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whichever test comes first waits for the import of torch, which takes long on a busy machine."""
+    for item in items:
+        if "processes" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(300))
+
+
 @pytest.fixture(scope="session")
 def processes() -> Iterator[neuron_processes.Parent]:
     """Forks a fresh process, with everything imported and nothing used, for each scenario."""

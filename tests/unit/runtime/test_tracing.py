@@ -174,7 +174,7 @@ def test_trace_takes_nested_example_inputs(processes: neuron_processes.Parent, m
 
 
 def functions() -> list[bool]:
-    """Trace a function, one that uses a module, a bound method, a scripted module, and a builtin."""
+    """Trace functions, also one that uses a module, a bound method, a scripted module, and a builtin."""
     first, second = inputs()
     layer = torch.nn.Linear(6, 6).eval()
     scripted = torch.jit.script(torch.nn.Sequential(layer, torch.nn.ReLU()))
@@ -183,6 +183,7 @@ def functions() -> list[bool]:
         (lambda values: layer(values) + 1, first),
         (layer.forward, [first]),
         (scripted, first),
+        (lambda outputs, outputs0: outputs - outputs0, (first, second)),
         (torch.sub, (first, second)),
     ]
     results = []
@@ -196,7 +197,7 @@ def functions() -> list[bool]:
 def test_trace_takes_functions_methods_and_scripted_modules(
     processes: neuron_processes.Parent, machine: dict[str, str]
 ) -> None:
-    assert processes.run(machine, functions) == [True] * 5
+    assert processes.run(machine, functions) == [True] * 6
 
 
 def user_is_untouched() -> tuple[bool, bool, bool, bool]:
