@@ -210,8 +210,9 @@ class WatchCache(Generic[T]):
         key = self._key_of(manifest)
         try:
             value = self._read(manifest)
-        except domain_errors.NeuronspanError as error:
-            logger.error("ignoring %s %s, it cannot be read: %s", self._resource, key, error)  # noqa: TRY400  no traceback: the message says what to mend
+        except (domain_errors.NeuronspanError, LookupError, TypeError, ValueError, AttributeError):
+            # whatever an object says, it must not keep us from seeing all the others
+            logger.exception("ignoring %s %s: it cannot be read", self._resource, key)
             self._measures.unreadable()
             value = None
         if value is None:

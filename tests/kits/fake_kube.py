@@ -32,8 +32,7 @@ class FakeKube:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.faults: dict[str, collections.deque[Fault]] = collections.defaultdict(collections.deque)
-        self.mute = False
-        """While set, watches get nothing: the cache falls behind."""
+        self._muted: frozenset[str] = frozenset()
         self._objects: dict[str, dict[str, Manifest]] = collections.defaultdict(dict)
         self._history: list[tuple[int, str, Manifest]] = []
         self._oldest = 0
@@ -73,6 +72,15 @@ class FakeKube:
     def fail(self, call: str, *faults: Fault) -> None:
         """Let the next calls that start with this text ("merge_patch neuronnodes") meet these faults, one each."""
         self.faults[call].extend(faults)
+
+    def mute(self, *kinds: resources.Resource) -> None:
+        """Let watches of these resources (all when none is named) get nothing: caches fall behind."""
+        everything = resources.PODS, resources.NODES, resources.NEURON_NODES, resources.NEURON_POOLS
+        self._muted = frozenset(map(str, kinds or everything))
+
+    def unmute(self) -> None:
+        """Let watches get what happens from now on."""
+        self._muted = frozenset()
 
     def end_streams(self, error: errors.KubernetesError | None = None) -> None:
         """End all watch streams, silently or with an error."""
@@ -216,7 +224,7 @@ class FakeKube:
         event = {"type": kind, "object": copy.deepcopy(manifest)}
         self._history.append((self._latest, str(resource), event))
         for watcher in self._watchers:
-            if watcher.path == str(resource) and not self.mute:
+            if watcher.path == str(resource) and str(resource) not in self._muted:
                 watcher.events.put_nowait(event)
 
     def _paths(self, resource: resources.Resource) -> Iterable[str]:

@@ -52,7 +52,7 @@ async def test_settle_writes_nothing_when_nothing_changed(play: rehearsal.Rehear
         await settle(play)
         await settle(play)
         before = len(play.server.calls)
-        play.server.mute = True
+        play.server.mute()
         await settle(play)
         assert play.server.calls[before:] == []
 
@@ -60,7 +60,7 @@ async def test_settle_writes_nothing_when_nothing_changed(play: rehearsal.Rehear
 async def test_settle_does_not_write_a_status_twice_while_the_cache_is_behind(play: rehearsal.Rehearsal) -> None:
     add_pool(play)
     async with play.running():
-        play.server.mute = True
+        play.server.mute()
         await settle(play)
         await settle(play)
     assert play.server.calls.count("merge_patch neuronpools a status") == 1

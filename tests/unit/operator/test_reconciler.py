@@ -59,13 +59,24 @@ async def test_round_does_not_act_twice_while_the_caches_are_behind(play: rehear
     play.add_pod("one")
     play.add_pod("two")
     async with play.running():
-        play.server.mute = True
+        play.server.mute()
         await play.round()
         await play.round()
         await play.round()
     assert play.ledger() == {"one": "Granted 0+4", "two": "Granted 4+4"}
     assert play.server.calls.count("merge_patch neuronnodes w1") == 1
     assert play.server.calls.count("json_patch pods one") == 1
+
+
+async def test_round_builds_on_its_own_ledger_write_while_the_cache_is_behind(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    async with play.running():
+        play.server.mute(resources.NEURON_NODES)
+        for name in ("one", "two", "three"):
+            play.add_pod(name)
+            await play.round()
+    assert play.ledger() == {"one": "Granted 0+4", "two": "Granted 4+4", "three": "Granted 8+4"}
+    assert play.count(WRITES, {"outcome": "conflict"}) == 0
 
 
 async def test_round_without_the_ledger_write_lets_nobody_go(play: rehearsal.Rehearsal) -> None:
@@ -101,12 +112,9 @@ async def test_round_that_loses_the_race_plans_again_on_what_the_winner_left(pla
 
     async with play.running():
         play.server.fail("merge_patch neuronnodes", other_writes)
-        play.server.mute = True
+        play.server.mute(resources.NEURON_NODES)  # the loser has to look for himself
         await play.round()
         assert play.ungated() == []
-        play.server.mute = False
-        play.server.end_streams()
-        await asyncio.sleep(1)
         await play.round()
     assert play.ledger() == {"theirs": "Granted 0+4", "mine": "Granted 4+4"}
     assert play.count(WRITES, {"outcome": "conflict"}) == 1
@@ -258,6 +266,31 @@ async def test_run_reacts_to_changes_and_to_timers(play: rehearsal.Rehearsal) ->
         await play.events.flush()
         task.cancel()
     assert "60 s" in play.told("web")["Limbo"]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [("json_patch pods", resources.PODS), ("merge_patch neuronnodes", resources.NEURON_NODES)],
+    ids=["pod", "ledger"],
+)
+async def test_run_plans_again_at_once_when_it_was_overtaken(
+    play: rehearsal.Rehearsal, call: str, kind: resources.Resource
+) -> None:
+    """Not when the cache tells, which may be late."""
+    play.add_node()
+
+    def overtake() -> None:
+        play.server.mute()
+        play.edit(kind, "web" if kind is resources.PODS else "w1", touch)
+
+    async with play.running():
+        task = asyncio.create_task(play.loop.run())
+        await asyncio.sleep(1)
+        play.add_pod()
+        play.server.fail(call, overtake)
+        await asyncio.sleep(1)
+        task.cancel()
+    assert play.ungated() == ["web"]
 
 
 async def test_run_collects_changes_before_it_plans(play: rehearsal.Rehearsal) -> None:

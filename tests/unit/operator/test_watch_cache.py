@@ -20,8 +20,8 @@ def a_node(name: str, colour: str = "red") -> dict[str, Any]:
 
 def colour_of(manifest: dict[str, Any]) -> str | None:
     colour = manifest["colour"]
-    if colour == "unreadable":
-        raise domain_errors.InvalidSpan("no such colour")
+    if isinstance(colour, Exception):
+        raise colour
     return None if colour == "none" else str(colour)
 
 
@@ -127,11 +127,14 @@ async def test_cache_drops_what_it_no_longer_cares_for() -> None:
         await mirror.shows()
 
 
-async def test_cache_drops_an_object_that_becomes_unreadable_and_goes_on() -> None:
+@pytest.mark.parametrize(
+    "trouble", [domain_errors.LedgerError("two grants share a core"), KeyError("first"), TypeError("None is no list")]
+)
+async def test_cache_drops_an_object_that_becomes_unreadable_and_goes_on(trouble: Exception) -> None:
     mirror = Mirror()
     mirror.server.put(resources.NODES, a_node("w0"))
     async with mirror.running():
-        mirror.server.put(resources.NODES, a_node("w0", "unreadable"))
+        mirror.server.put(resources.NODES, {**a_node("w0"), "colour": trouble})
         mirror.server.put(resources.NODES, a_node("w1"))
         await mirror.shows(w1="red")
     assert node_events(mirror.measures, "neuronspan_cache_unreadable_total") == {(): 1}
@@ -143,14 +146,26 @@ async def test_cache_resumes_from_the_last_version_when_a_stream_ends_silently()
     async with mirror.running():
         mirror.server.put(resources.NODES, a_node("w0"))
         await mirror.shows(w0="red")
-        mirror.server.mute = True
+        mirror.server.mute()
         mirror.server.put(resources.NODES, a_node("w1"))
         mirror.server.remove(resources.NODES, "w0")
         mirror.server.end_streams()
-        mirror.server.mute = False
+        mirror.server.unmute()
         await mirror.shows(w1="red")
     assert mirror.server.calls.count("list nodes") == 1
     assert mirror.relists() == {}
+
+
+async def test_cache_does_not_live_through_the_past_again_when_it_resumes() -> None:
+    mirror = Mirror()
+    async with mirror.running():
+        for colour in ("red", "blue", "green"):
+            mirror.server.put(resources.NODES, a_node("w0", colour))
+        await mirror.shows(w0="green")
+        mirror.server.end_streams()
+        mirror.server.put(resources.NODES, a_node("w1"))
+        await mirror.shows(w0="green", w1="red")
+    assert mirror.changes == ["w0", "w0", "w0", "w1"]
 
 
 @pytest.mark.parametrize(
@@ -174,11 +189,11 @@ async def test_cache_drops_ghosts_when_its_version_is_too_old() -> None:
     mirror.server.put(resources.NODES, a_node("w0"))
     mirror.server.put(resources.NODES, a_node("w1"))
     async with mirror.running():
-        mirror.server.mute = True
+        mirror.server.mute()
         mirror.server.remove(resources.NODES, "w0")
         mirror.server.put(resources.NODES, a_node("w2"))
         mirror.server.compact()
-        mirror.server.mute = False
+        mirror.server.unmute()
         mirror.server.end_streams()
         await mirror.shows(w1="red", w2="red")
     assert mirror.relists() == {("gone",): 1}
@@ -188,7 +203,7 @@ async def test_cache_drops_ghosts_when_its_version_is_too_old() -> None:
 async def test_cache_notices_a_stream_that_fell_silent() -> None:
     mirror = Mirror()
     async with mirror.running():
-        mirror.server.mute = True
+        mirror.server.mute()
         mirror.server.put(resources.NODES, a_node("w0"))
         before = asyncio.get_running_loop().time()
         await mirror.shows(w0="red")
@@ -241,12 +256,12 @@ async def test_cache_keeps_serving_while_the_server_is_away() -> None:
 async def test_reached_waits_until_the_cache_is_not_older() -> None:
     mirror = Mirror()
     async with mirror.running():
-        mirror.server.mute = True
+        mirror.server.mute()
         version = mirror.server.put(resources.NODES, a_node("w0"))["metadata"]["resourceVersion"]
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(10):
                 await mirror.cache.reached(version)
-        mirror.server.mute = False
+        mirror.server.unmute()
         mirror.server.end_streams()
         await mirror.cache.reached(version)
         assert "w0" in mirror.cache.items
