@@ -27,7 +27,7 @@ WANTED_REPORTS = 1 + 3 + 1 + 2 + 1
 Reports = dict[tuple[str, str], dict[str, object]]
 """What a container printed, by pod and container."""
 
-screen = console.Console(width=None if sys.stdout.isatty() else 120)
+screen = console.Console(width=None if sys.stdout.isatty() else 120, soft_wrap=False)
 
 
 class DemoError(Exception):
@@ -126,11 +126,12 @@ def checks(cluster: cluster_access.Cluster) -> Sequence[tuple[str, Callable[[], 
     )
 
 
-def main() -> None:
-    """Run the demo against the cluster of the kubeconfig."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the demo on a kind cluster that is up; raises SystemExit with what does not hold."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cluster", default="neuronspan-demo", help="name of the kind cluster")
-    options = parser.parse_args()
+    parser.add_argument("--svg", type=pathlib.Path, default=SVG, help="where the core map goes")
+    options = parser.parse_args(arguments)
     step = Steps()
     cluster = cluster_access.of_kind(options.cluster)
 
@@ -142,7 +143,7 @@ def main() -> None:
     found = wait_for_reports(cluster, step, seconds=300)
 
     screen.print(report_table(found))
-    kubectl_neuron(cluster.kubeconfig, "map", "--svg", str(SVG))
+    kubectl_neuron(cluster.kubeconfig, "map", "--svg", str(options.svg))
     screen.print(core_map.render(explain.read(str(cluster.kubeconfig)).map_nodes()))
     screen.print(f"kubectl neuron explain -n {NAMESPACE} never-fits", style="bold")
     screen.print(kubectl_neuron(cluster.kubeconfig, "explain", "-n", NAMESPACE, "never-fits"), markup=False)
@@ -154,7 +155,7 @@ def main() -> None:
     screen.print(f"[bold green]✓[/] {verdict}")
     for text, _ in checks(cluster):
         screen.print(f"[bold green]✓[/] {text}")
-    screen.print(f"The map is in {SVG.name}. `make demo-down` removes the cluster; until then it is reached by")
+    screen.print(f"The map is in {options.svg}. `make demo-down` removes the cluster; until then it is reached by")
     screen.print(f"  export KUBECONFIG={cluster.kubeconfig}", soft_wrap=True)
 
 
