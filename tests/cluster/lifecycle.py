@@ -9,6 +9,7 @@ from cluster import (
     console,
     engine,
     errors,
+    kernel_limits,
     keys,
     kind_cluster,
     kind_config,
@@ -29,6 +30,8 @@ def up(name: str) -> kind_cluster.Cluster:
     """Make sure that the cluster runs with all nodes Ready, made from this checkout's versions."""
     tools.build()
     engine.ensure()
+    kernel_limits.raise_limits()
+    kernel_limits.raise_limits()
     image = node_image.ensure()
     shape = kind_config.Shape(name, own_image=image.own)
     made_from = {"image": image.reference, "configuration": keys.key_of({"kind": kind_config.render(shape)})}

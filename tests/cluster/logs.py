@@ -22,6 +22,7 @@ def collect(cluster: kind_cluster.Cluster, directory: Path) -> None:
             command = ("journalctl", "--no-pager", "--unit", unit)
             ask = functools.partial(cluster.on_node, node, *command, timeout=COLLECT_SECONDS)
             _write(directory / node / f"{unit}.log", ask)
+        _write(directory / node / "node.log", functools.partial(_container_output, node))
         _copy_pod_logs(node, directory / node)
 
 
@@ -32,6 +33,12 @@ def _write(path: Path, ask: Callable[[], str]) -> None:
     except errors.CommandFailed as error:
         text = f"could not be collected: {error}\n"
     path.write_text(text, encoding="utf-8")
+
+
+def _container_output(node: str) -> str:
+    """What the node's first process said: the only word of a node that did not start."""
+    state = process.run(["docker", "inspect", "--format", "{{json .State}}", node], timeout=COLLECT_SECONDS)
+    return state + process.run(["sh", "-c", 'docker logs "$0" 2>&1', node], timeout=COLLECT_SECONDS)
 
 
 def _copy_pod_logs(node: str, target: Path) -> None:

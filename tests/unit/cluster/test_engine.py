@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster import capabilities, control_plane_images, engine, engine_images, loading, packages
+from cluster import capabilities, control_plane_images, engine, engine_images, kernel_limits, loading, packages
 
 SPECIFICATION = {
     "process": {
@@ -151,3 +151,24 @@ def test_libraries_are_read_once_each_under_merged_usr() -> None:
         "/usr/lib/x86_64-linux-gnu/libmnl.so.0",
         "/usr/lib64/ld-linux-x86-64.so.2",
     ]
+
+
+def test_limits_that_are_too_low_are_raised_and_others_left(tmp_path: Path) -> None:
+    (tmp_path / "max_user_instances").write_text("128\n", encoding="ascii")
+    (tmp_path / "max_user_watches").write_text("1048576\n", encoding="ascii")
+    kernel_limits.raise_limits(tmp_path)
+    assert (tmp_path / "max_user_instances").read_text(encoding="ascii") == "1024\n"
+    assert (tmp_path / "max_user_watches").read_text(encoding="ascii") == "1048576\n"
+
+
+def test_limit_that_may_not_be_raised_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "max_user_instances").write_text("128\n", encoding="ascii")
+
+    def refuse(*_: object, **__: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    kernel_limits.raise_limits(tmp_path)
+    assert "sudo sysctl fs.inotify.max_user_instances=1024" in capsys.readouterr().err
