@@ -73,6 +73,8 @@ async def operate(client: Credentialed, keeper: pool_keeper.PoolKeeper, known: w
     except asyncio.CancelledError:
         stop.set()
         await asyncio.wait({ended}, timeout=_FAREWELL_SECONDS)
+        if ended.done():
+            ended.exception()  # whatever it is, we are leaving
         raise
 
 

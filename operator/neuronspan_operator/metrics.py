@@ -4,7 +4,7 @@ Law: values are set by the code they describe; nothing here reads the cluster. G
 somebody scrapes, from the ledgers of the last plan, so that a thousand nodes cost nothing between scrapes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import prometheus_client
 from prometheus_client import core
@@ -48,81 +48,61 @@ class Metrics:
     """The operator's metrics, in a registry of their own (so that tests do not share them)."""
 
     def __init__(self) -> None:
-        self.registry = registry = prometheus_client.CollectorRegistry()
-        prometheus_client.ProcessCollector(registry=registry)
-        prometheus_client.PlatformCollector(registry=registry)
+        self.registry = prometheus_client.CollectorRegistry()
+        prometheus_client.ProcessCollector(registry=self.registry)
+        prometheus_client.PlatformCollector(registry=self.registry)
+        self.nodes = _NodeCollector()
+        self.registry.register(self.nodes)
 
         # --- the life of a grant ---------------------------------------------------------------------------------
-        self.stages = prometheus_client.Histogram(
-            "neuronspan_stage_seconds",
+        self.stages = self._histogram(
+            "stage_seconds",
             "Time a pod spent in a stage: granted (created to ledger entry), ungated (ledger entry to gate removed), "
             "confirmed (ledger entry to held on the node), released (pod over to cores free).",
-            ["stage"],
-            buckets=_STAGE_BUCKETS,
-            registry=registry,
+            _STAGE_BUCKETS,
+            "stage",
         )
-        self.waiting = prometheus_client.Gauge(
-            "neuronspan_waiting_pods", "Gated pods without cores, by reason.", ["reason"], registry=registry
-        )
-        self.ledger_writes = prometheus_client.Counter(
-            "neuronspan_ledger_writes",
+        self.waiting = self._gauge("waiting_pods", "Gated pods without cores, by reason.", "reason")
+        self.ledger_writes = self._counter(
+            "ledger_writes",
             "Compare-and-swap writes of a node's ledger: written, conflict (somebody else wrote first), refused (the "
             "API server's own rules said no; must stay 0), failed.",
-            ["outcome"],
-            registry=registry,
+            "outcome",
         )
-        self.ungates = prometheus_client.Counter(
-            "neuronspan_ungates",
+        for outcome in ("written", "conflict", "refused", "failed"):
+            self.ledger_writes.labels(outcome)  # there from the start: an alert on "refused" needs a zero to rise from
+        self.ungates = self._counter(
+            "ungates",
             "Pods let through to the scheduler: done, stale (the pod changed meanwhile), gone, refused, failed, held "
             "(left alone after a failure).",
-            ["outcome"],
-            registry=registry,
+            "outcome",
         )
-        self.pod_patches = prometheus_client.Counter(
-            "neuronspan_pod_patches", "Other patches of pods, by the same outcomes.", ["outcome"], registry=registry
-        )
-        self.drift = prometheus_client.Counter(
-            "neuronspan_drift",
-            "Disagreements of ledger and node, counted when they appear.",
-            ["kind"],
-            registry=registry,
-        )
-        self.evictions = prometheus_client.Counter(
-            "neuronspan_evictions", "Evictions: evicted, gone, failed.", ["outcome"], registry=registry
-        )
-        self.events = prometheus_client.Counter(
-            "neuronspan_events",
-            "Kubernetes Events: created, updated, repeated, failed.",
-            ["outcome"],
-            registry=registry,
-        )
-        self.planning = prometheus_client.Histogram(
-            "neuronspan_plan_seconds", "Time to decide one plan.", buckets=_PLAN_BUCKETS, registry=registry
-        )
-        self.rounds = prometheus_client.Counter(
-            "neuronspan_reconciles", "Rounds of the reconciler: done, failed.", ["outcome"], registry=registry
-        )
-        self.nodes = _NodeCollector()
-        registry.register(self.nodes)
+        self.pod_patches = self._counter("pod_patches", "Other patches of pods, by the same outcomes.", "outcome")
+        self.evictions = self._counter("evictions", "Evictions: evicted, gone, failed.", "outcome")
+        self.drift = self._counter("drift", "Disagreements of ledger and node, counted when they appear.", "kind")
+        self.events = self._counter("events", "Kubernetes Events: created, updated, repeated, failed.", "outcome")
 
-        # --- caches and leadership -------------------------------------------------------------------------------
-        self.cache_objects = prometheus_client.Gauge(
-            "neuronspan_cache_objects", "Objects mirrored.", ["resource"], registry=registry
-        )
-        self.cache_events = prometheus_client.Counter(
-            "neuronspan_cache_events", "Events of watches.", ["resource"], registry=registry
-        )
-        self.cache_streams = prometheus_client.Counter(
-            "neuronspan_cache_streams", "Watch streams that ended or broke.", ["resource", "outcome"], registry=registry
-        )
-        self.cache_relists = prometheus_client.Counter(
-            "neuronspan_cache_relists", "Lists after the first.", ["resource", "reason"], registry=registry
-        )
-        self.cache_unreadable = prometheus_client.Counter(
-            "neuronspan_cache_unreadable", "Objects that could not be read.", ["resource"], registry=registry
-        )
-        self.leader = prometheus_client.Gauge(
-            "neuronspan_leader", "1 while this process leads, 0 while it stands by.", registry=registry
+        # --- the operator itself ---------------------------------------------------------------------------------
+        self.planning = self._histogram("plan_seconds", "Time to decide one plan.", _PLAN_BUCKETS)
+        self.rounds = self._counter("reconciles", "Rounds of the reconciler: done, failed.", "outcome")
+        self.leader = self._gauge("leader", "1 while this process leads, 0 while it stands by.")
+        self.cache_objects = self._gauge("cache_objects", "Objects mirrored.", "resource")
+        self.cache_events = self._counter("cache_events", "Events of watches.", "resource")
+        self.cache_streams = self._counter("cache_streams", "Watch streams that ended or broke.", "resource", "outcome")
+        self.cache_relists = self._counter("cache_relists", "Lists after the first.", "resource", "reason")
+        self.cache_unreadable = self._counter("cache_unreadable", "Objects that could not be read.", "resource")
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> prometheus_client.Counter:
+        return prometheus_client.Counter(f"neuronspan_{name}", meaning, labels, registry=self.registry)
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> prometheus_client.Gauge:
+        return prometheus_client.Gauge(f"neuronspan_{name}", meaning, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, meaning: str, buckets: Sequence[float], *labels: str
+    ) -> prometheus_client.Histogram:
+        return prometheus_client.Histogram(
+            f"neuronspan_{name}", meaning, labels, buckets=buckets, registry=self.registry
         )
 
     def cache(self, resource: str) -> CacheMeasures:
