@@ -77,6 +77,7 @@ async def test_two_pools_that_select_one_node_say_so_and_nothing_is_switched(
     assert message == "node w1 is selected by first and second: it stays with first"
     await ready(cluster, "first", "False", "OverlappingPools")
     assert cluster.pool_condition("first", "Conflict")[0] == "True"
+    await operators.until(lambda: cluster.events_of("second").get("OverlappingPools") == message)
     assert hardware(cluster, "w1") == "trn1.32xlarge"
     cluster.add_node("w2")
     await operators.until(lambda: "w2" in cluster.pool_condition("first", "Ready")[2])
