@@ -11,7 +11,7 @@ import pytest
 from kits import admission as admission_kit
 from kits import chart
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
 
 POOLS = "/apis/neuronspan.dev/v1alpha1/neuronpools"
 PODS = f"/api/v1/namespaces/{chart.NAMESPACE}/pods"

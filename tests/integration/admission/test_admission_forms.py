@@ -9,7 +9,7 @@ from kits import chart
 from neuronspan import names
 from neuronspan_operator import pods
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
 
 P = "neuronspan.dev/"
 CORES, DEVICES = admission_kit.CORES, admission_kit.DEVICES

@@ -10,7 +10,7 @@ from kits import api_client
 from neuronspan import names, spans
 from neuronspan_operator import pods
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
 
 GATE_STAYS = (
     "the scheduling gate neuronspan.dev/cores is removed by the operator, once the pod has its NeuronCores: "

@@ -8,7 +8,7 @@ import pytest
 from kits import admission as admission_kit
 from kits import api_client, chart
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
 
 EVENTS = "/api/v1/namespaces/default/events"
 LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{chart.NAMESPACE}/leases"

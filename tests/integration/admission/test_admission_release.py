@@ -10,7 +10,7 @@ from kits import admission as admission_kit
 from kits import chart
 from kits import control_plane as control_plane_kit
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
 
 GROUP = "/apis/neuronspan.dev/v1alpha1"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"

@@ -8,7 +8,7 @@ import pytest
 from kits import admission as admission_kit
 from neuronspan_operator import pod_requests
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
 
 P = "neuronspan.dev/"
 COUNT = ": write a whole number of NeuronCores from 1 to 128"

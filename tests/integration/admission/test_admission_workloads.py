@@ -8,7 +8,7 @@ import pytest
 from kits import admission as admission_kit
 from kits import api_client
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
 
 BAD = {"neuronspan.dev/cores": "four"}
 GOOD = {"neuronspan.dev/cores": "4"}
