@@ -17,7 +17,7 @@ EVENT = {"type": "ADDED", "object": {"metadata": {"name": "w1", "resourceVersion
 
 
 @contextlib.asynccontextmanager
-async def served(handler: Handler, folder: pathlib.Path, call_seconds: float = 0.2) -> AsyncIterator[kube.Client]:
+async def served(handler: Handler, folder: pathlib.Path, call_seconds: float = 10) -> AsyncIterator[kube.Client]:
     """A client of a server that answers everything with this handler."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
@@ -103,7 +103,7 @@ def test_client_sends_paths_queries_types_and_the_token(tmp_path: pathlib.Path) 
 
 def test_client_gives_up_on_a_server_that_does_not_answer(tmp_path: pathlib.Path) -> None:
     async def ask() -> None:
-        async with served(hang, tmp_path) as client:
+        async with served(hang, tmp_path, call_seconds=0.2) as client:
             await client.get(resources.NODES, "w1")
 
     with pytest.raises(errors.Unavailable, match="no answer in time"):
@@ -146,13 +146,15 @@ def streaming(*chunks: bytes, then_silent: bool = False) -> Handler:
     return handler
 
 
-def events_of(handler: Handler, folder: pathlib.Path) -> list[dict[str, Any]]:
+def events_of(handler: Handler, folder: pathlib.Path, silence_seconds: float = 10) -> list[dict[str, Any]]:
     """Watch until the stream ends."""
     found: list[dict[str, Any]] = []
 
     async def watch() -> None:
         async with served(handler, folder) as client:
-            stream = client.watch(resources.NODES, resource_version="1", silence_seconds=0.2, stream_seconds=5)
+            stream = client.watch(
+                resources.NODES, resource_version="1", silence_seconds=silence_seconds, stream_seconds=5
+            )
             async with contextlib.aclosing(stream) as events:
                 async for event in events:
                     found.append(event)  # noqa: PERF401  what came before an error counts
@@ -168,7 +170,7 @@ def test_watch_joins_lines_from_pieces_and_drops_an_unfinished_one(tmp_path: pat
 
 def test_watch_gives_up_on_a_silent_stream(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.Unavailable, match="watch nodes: no answer in time"):
-        events_of(streaming(json.dumps(EVENT).encode() + b"\n", then_silent=True), tmp_path)
+        events_of(streaming(json.dumps(EVENT).encode() + b"\n", then_silent=True), tmp_path, silence_seconds=0.2)
 
 
 @pytest.mark.parametrize(("code", "error"), [(410, errors.Gone), (500, errors.Unavailable)])
