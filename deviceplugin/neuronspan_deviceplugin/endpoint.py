@@ -75,10 +75,8 @@ class Endpoint:
         server = await plugin.serve(servicer, socket)
         try:
             watched = registration.Watched.now(self._kubelet_socket, socket)
-            await registration.register(self._kubelet_socket, socket.name, self.resource)
-            self._shared.meters.registrations.labels(self.resource, cause).inc()
-            if not await servicer.stream_opened(registration.STREAM_SECONDS):
-                raise errors.RegistrationFailed("kubelet accepted the plugin but does not ask for its devices")
+            attempt = self._register(servicer, socket.name, cause)
+            await registration.unless_changed(watched, attempt, self._shared.poll_seconds)
             self._set(Status(registered=True, socket=socket, message=f"registered at {socket.name}"))
             _log.info("registered", extra={"resource": self.resource, "socket": socket.name, "cause": cause})
             lost = await registration.wait_for_trouble(watched, servicer.stream_lost, self._shared.poll_seconds)
@@ -87,6 +85,13 @@ class Endpoint:
         finally:
             servicer.close()
             await asyncio.shield(server.stop(grace=_GRACE_SECONDS))
+
+    async def _register(self, servicer: plugin.DevicePlugin, socket_name: str, cause: str) -> None:
+        """Register and wait until kubelet listens; raises RegistrationFailed."""
+        await registration.register(self._kubelet_socket, socket_name, self.resource)
+        self._shared.meters.registrations.labels(self.resource, cause).inc()
+        if not await servicer.stream_opened(registration.STREAM_SECONDS):
+            raise errors.RegistrationFailed("kubelet accepted the plugin but does not ask for its devices")
 
     def _set(self, status: Status) -> None:
         self.status = status

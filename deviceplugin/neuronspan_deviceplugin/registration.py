@@ -11,7 +11,8 @@ import os
 import pathlib
 import socket as sockets
 import stat
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -114,6 +115,22 @@ class Watched:
         if fingerprint(self.own_socket) != self.own:
             return Trouble.SOCKET_GONE
         return None
+
+
+async def unless_changed(watched: Watched, attempt: Coroutine[Any, Any, None], poll_seconds: float) -> None:
+    """Run the attempt, and give it up when a socket changes: a kubelet that ended never answers. Raises its errors.
+
+    Raises RegistrationFailed when a socket changed meanwhile.
+    """
+    task = asyncio.ensure_future(attempt)
+    try:
+        while not (await asyncio.wait({task}, timeout=poll_seconds))[0]:
+            found = watched.trouble()
+            if found is not None:
+                raise errors.RegistrationFailed(f"given up while registering: {found}")
+        task.result()
+    finally:
+        task.cancel()
 
 
 async def wait_for_trouble(watched: Watched, lost: Callable[[], Awaitable[None]], poll_seconds: float) -> Trouble:

@@ -22,7 +22,7 @@ from kits import model_kubelet_runtime as runtime
 from neuronspan_deviceplugin import signals
 from neuronspan_deviceplugin.api import deviceplugin_pb2_grpc, podresources_pb2_grpc
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds until a test that waits has failed; everything takes milliseconds."""
 SANDBOX = "sandbox"
 
@@ -67,11 +67,11 @@ class ModelKubelet:
             await server.start()
 
     async def stop(self) -> None:
-        """End the process: containers go on."""
-        await self.registration.stop()
+        """End the process: containers go on. Its own sockets close first, so nobody registers with a dying kubelet."""
         for server in self._servers:
             await server.stop(grace=None)
         self._servers = []
+        await self.registration.stop()
 
     async def restart(self) -> None:
         """Stop and start."""

@@ -10,7 +10,7 @@ from neuronspan import grants, ledger
 from neuronspan_deviceplugin import errors, signals
 
 Manifest = dict[str, Any]
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 class NeuronNodeStore:

@@ -17,7 +17,7 @@ from neuronspan_deviceplugin import config, outside, serving, supervisor
 
 POLL_SECONDS = 0.02
 START_WAIT_SECONDS = 0.3
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @dataclasses.dataclass

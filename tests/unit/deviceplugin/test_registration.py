@@ -122,3 +122,34 @@ def test_path_that_is_too_long_is_refused_with_the_way_out() -> None:
     registration.check_path(pathlib.Path("/" + "a" * 106))
     with pytest.raises(errors.RegistrationFailed, match="shorter kubelet directory"):
         registration.check_path(pathlib.Path("/" + "a" * 107))
+
+
+async def test_attempt_is_given_up_when_kubelet_is_replaced_under_it(folder: pathlib.Path) -> None:
+    """A kubelet that ends in the middle of Register never answers; its successor must not wait for our deadline."""
+    servers = [_socket(folder / name) for name in ("kubelet.sock", "own.sock")]
+    watched = registration.Watched.now(folder / "kubelet.sock", folder / "own.sock")
+    reached = asyncio.Event()
+
+    async def attempt() -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(registration.unless_changed(watched, attempt(), 0.01))
+    await reached.wait()
+    (folder / "kubelet.sock").unlink()
+    servers.append(_socket(folder / "kubelet.sock"))
+    with pytest.raises(errors.RegistrationFailed, match="kubelet-restarted"):
+        async with asyncio.timeout(5):
+            await task
+    for server in servers:
+        server.close()
+
+
+async def test_attempt_that_fails_says_why(folder: pathlib.Path) -> None:
+    watched = registration.Watched.now(folder / "kubelet.sock", folder / "own.sock")
+
+    async def attempt() -> None:
+        raise errors.RegistrationFailed("refused")
+
+    with pytest.raises(errors.RegistrationFailed, match="refused"):
+        await registration.unless_changed(watched, attempt(), 0.01)
