@@ -76,7 +76,16 @@ def library() -> pathlib.Path:
     build = installed_torch()
     name = key(build)
     prebuilt = PREBUILT / name / LIBRARY
-    return prebuilt if prebuilt.is_file() else built_once(build, environment.cache_directory() / name)
+    if prebuilt.is_file():
+        return prebuilt
+    try:
+        cache = environment.cache_directory()
+    except RuntimeError as error:  # no home directory
+        raise errors.LibraryUnavailable(
+            f"no library for torch {build.version} is prebuilt and there is nowhere to keep one: {error} "
+            f"Set {environment.CACHE_ENV} to a writable directory"
+        ) from error
+    return built_once(build, cache / name)
 
 
 def built_once(build: TorchBuild, directory: pathlib.Path) -> pathlib.Path:

@@ -12,6 +12,8 @@ from kits import neuron_processes
 from neuronspan_runtime import backend, device_module, environment
 
 ops: Any = torch.ops.neuron
+SAYS_NO_BY_RAISING = torch.__version__.startswith("2.6.")
+"""torch.accelerator.is_available of torch 2.6 counts the devices, and lets through what counting raises."""
 
 
 def register_again() -> tuple[bool, bool]:
@@ -80,20 +82,22 @@ def test_backend_tells_why_the_start_failed_and_tries_again(
     assert "on neuron:1 (NeuronCore 7): 1.00 GiB in total" in full
 
 
-def use_without_cores() -> tuple[bool, bool, str]:
+def use_without_cores() -> tuple[bool, str]:
     def start() -> None:
         raise SystemExit("not even an Exception")
 
     backend.set_initializer(start)
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1, device="neuron")
-    return device_module.is_available(), torch.accelerator.is_available(), str(caught.value)
+    if not SAYS_NO_BY_RAISING:
+        assert not torch.accelerator.is_available()
+    return device_module.is_available(), str(caught.value)
 
 
 def test_backend_is_not_available_when_the_start_fails(
     processes: neuron_processes.Parent, machine: dict[str, str]
 ) -> None:
-    assert processes.run(machine, use_without_cores) == (False, False, "not even an Exception")
+    assert processes.run(machine, use_without_cores) == (False, "not even an Exception")
 
 
 def misuse_the_initializer() -> list[str]:

@@ -95,7 +95,8 @@ def accelerator_functions_work() -> None:
 
 def too_many_cores_are_wished() -> None:
     assert not neuron.is_available()
-    assert not torch.accelerator.is_available()
+    if not torch.__version__.startswith("2.6."):  # there it lets through what counting the devices raises
+        assert not torch.accelerator.is_available()
     with pytest.raises(RuntimeError, match="PyTorch Neuron Runtime could not be initialized"):
         neuron.device_count()
 

@@ -151,6 +151,20 @@ def test_extension_cache_that_cannot_be_written_names_the_settings(
         extension.built_once(build, tmp_path / "file" / "key")
 
 
+def test_extension_without_a_home_names_the_setting(
+    compiler: Compiler, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere() -> pathlib.Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv(environment.LIBRARY_ENV, raising=False)
+    monkeypatch.setattr(environment, "cache_directory", nowhere)
+    monkeypatch.setattr(extension, "PREBUILT", tmp_path)
+    with pytest.raises(errors.LibraryUnavailable, match=rf"home directory\. Set {environment.CACHE_ENV}"):
+        extension.library()
+    assert compiler.calls == 0
+
+
 def test_extension_prefers_the_named_then_the_prebuilt_then_the_cached_library(
     compiler: Compiler, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from kits import neuron_processes
-from neuronspan_runtime import device_module
+from neuronspan_runtime import device_module, environment, extension
 
 FIRST = "neuron:0"
 PAGE = 4096
@@ -246,9 +246,10 @@ ctypes.c_float.from_address(tensor.data_ptr()).value
 
 
 def test_memory_cannot_be_read_by_the_host(machine: dict[str, str]) -> None:
-    environment = {"PATH": os.defpath, "PYTHONPATH": ":".join(sys.path), **machine}
+    library = {environment.LIBRARY_ENV: str(extension.library())}
+    variables = {"PATH": os.defpath, "PYTHONPATH": ":".join(sys.path), **library, **machine}
     result = subprocess.run(
-        [sys.executable, "-c", DEREFERENCE], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", DEREFERENCE], env=variables, capture_output=True, text=True, check=False
     )
     assert result.stdout == "value 1.0\n", result.stderr
     assert result.returncode == -11  # SIGSEGV
