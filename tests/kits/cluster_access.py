@@ -168,8 +168,8 @@ class _Reader:
     """GET with the client certificate of a kubeconfig that kind wrote."""
 
     def __init__(self, kubeconfig: pathlib.Path) -> None:
-        self._kubeconfig = kubeconfig
         self._connection: http.client.HTTPSConnection | None = None
+        self._kubeconfig = kubeconfig
 
     def get(self, path: str) -> dict[str, Any]:
         try:
@@ -183,6 +183,10 @@ class _Reader:
         if status != http.HTTPStatus.OK:
             raise AccessError(f"{path}: {status} {body.get('message')}")
         return body
+
+    def __del__(self) -> None:
+        """Close with the last reference too: a script that just ends leaves no open socket to complain about."""
+        self.close()
 
     def close(self) -> None:
         if self._connection is not None:
