@@ -7,6 +7,7 @@ README says.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import pathlib
 import sys
@@ -126,28 +127,28 @@ def checks(cluster: cluster_access.Cluster) -> Sequence[tuple[str, Callable[[], 
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the demo on a kind cluster that is up; raises SystemExit with what does not hold."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cluster", default="neuronspan-demo", help="name of the kind cluster")
-    parser.add_argument("--svg", type=pathlib.Path, default=SVG, help="where the core map goes")
-    options = parser.parse_args(arguments)
+def run_examples(cluster: cluster_access.Cluster) -> Reports:
+    """Install the chart, apply all examples and wait until every container has checked its results."""
     step = Steps()
-    cluster = cluster_access.of_kind(options.cluster)
-
     step("installing the chart with helm")
     helm_release.install(cluster)
     step("both nodes have registered their NeuronCores")
     cluster.kubectl("apply", "-k", str(EXAMPLES))
     step("examples applied: kubectl apply -k examples")
-    found = wait_for_reports(cluster, step, seconds=300)
+    return wait_for_reports(cluster, step, seconds=300)
 
+
+def show(cluster: cluster_access.Cluster, found: Reports, svg: pathlib.Path) -> None:
+    """Print what the containers saw, the core map (and write it to `svg`), and why one pod waits."""
     screen.print(report_table(found))
-    kubectl_neuron(cluster.kubeconfig, "map", "--svg", str(options.svg))
+    kubectl_neuron(cluster.kubeconfig, "map", "--svg", str(svg))
     screen.print(core_map.render(explain.read(str(cluster.kubeconfig)).map_nodes()))
     screen.print(f"kubectl neuron explain -n {NAMESPACE} never-fits", style="bold")
     screen.print(kubectl_neuron(cluster.kubeconfig, "explain", "-n", NAMESPACE, "never-fits"), markup=False)
 
+
+def check(cluster: cluster_access.Cluster) -> None:
+    """Say in one line whether all is well; raises SystemExit with everything that is not."""
     verdict = installation.agreement_verdict(cluster)
     failed = [text for text, holds in checks(cluster) if not holds()]
     if verdict.complaints or failed:
@@ -155,8 +156,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     screen.print(f"[bold green]✓[/] {verdict}")
     for text, _ in checks(cluster):
         screen.print(f"[bold green]✓[/] {text}")
-    screen.print(f"The map is in {options.svg}. `make demo-down` removes the cluster; until then it is reached by")
-    screen.print(f"  export KUBECONFIG={cluster.kubeconfig}", soft_wrap=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the demo on a kind cluster that is up; raises SystemExit with what does not hold."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cluster", default="neuronspan-demo", help="name of the kind cluster")
+    parser.add_argument("--svg", type=pathlib.Path, default=SVG, help="where the core map goes")
+    options = parser.parse_args(arguments)
+    with contextlib.closing(cluster_access.of_kind(options.cluster)) as cluster:
+        found = run_examples(cluster)
+        show(cluster, found, options.svg)
+        check(cluster)
+        screen.print(f"The map is in {options.svg}. `make demo-down` removes the cluster; until then it is reached by")
+        screen.print(f"  export KUBECONFIG={cluster.kubeconfig}", soft_wrap=True)
 
 
 if __name__ == "__main__":
