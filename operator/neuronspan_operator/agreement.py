@@ -17,10 +17,12 @@ def run(draft: drafts.Draft) -> None:
 
 def _correct(draft: drafts.Draft, node: node_drafts.NodeDraft, pod: pods.PodView) -> None:
     granted = {grant.container: grant.span for grant in node.grants_of(pod.uid)}
-    stored = {grant.container: grant.span for grant in node.stored.of_pod(pod.uid)}
-    if not granted or granted != stored or pod.annotated_grant() == pods.grant_content(node.name, granted):
-        return
     text = pods.grant_text(node.name, granted)
+    if pod.grant_annotation == text or not granted:
+        return
+    stored = {grant.container: grant.span for grant in node.stored.of_pod(pod.uid)}
+    if granted != stored or pod.annotated_grant() == pods.grant_content(node.name, granted):
+        return
     if pod.grant_annotation is None:
         why = f"The pod holds cores without a grant annotation: added {text}."
         draft.notice(pod, "GrantAdopted", why, warning=False)

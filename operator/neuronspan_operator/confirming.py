@@ -30,6 +30,11 @@ class _Fact:
             return False
         return self.grant.span == self.held.span if self.is_owner else self.grant.span.contains(self.held.span)
 
+    @property
+    def settled(self) -> bool:
+        """Whether the ledger says the same and is known to."""
+        return self.agrees and self.grant is not None and self.grant.state is grants.GrantState.CONFIRMED
+
     def __str__(self) -> str:
         return f"{self.held.namespace}/{self.held.pod}[{self.held.container}]"
 
@@ -55,7 +60,10 @@ class _Comparison:
 
     def run(self) -> None:
         """Let the ledger follow the facts, then confirm what agrees, and block what still does not."""
-        self._move(self._facts())
+        facts = self._facts()
+        if all(fact.settled for fact in facts):
+            return
+        self._move(facts)
         # larger first: an init container's part of the same cores is then known to be covered
         for fact in sorted(self._facts(), key=lambda fact: (-fact.held.span.count, fact.held.span, str(fact))):
             if fact.grant is None:
@@ -74,8 +82,8 @@ class _Comparison:
         if not uid:
             pod = self.by_name.get((held.namespace, held.pod))
             uid = pod.uid if pod is not None and pod.node_name == self.node.name else ""
-        own = self.node.ledger.of_pod(uid)
-        serving = (grant for grant in own if held.container in {grant.container, *grant.init_containers})
+        own = self.node.all_grants_of(uid)
+        serving = (grant for grant in own if held.container in (grant.container, *grant.init_containers))
         return _Fact(held, uid, next(serving, None))
 
     def _uid_of_grant(self, held: neuron_nodes.Held) -> str:
@@ -136,7 +144,7 @@ class _Comparison:
         held = fact.held
         if not fact.uid or fact.uid in self.node.view.released:
             return
-        covering = (grant for grant in self.node.ledger.of_pod(fact.uid) if grant.span.contains(held.span))
+        covering = (grant for grant in self.node.all_grants_of(fact.uid) if grant.span.contains(held.span))
         if next(covering, None) is not None:
             return  # an init container whose devices were handed on
         pod = self.draft.snapshot.pods.get(fact.uid)
@@ -207,7 +215,7 @@ def _expect_unmanaged(draft: drafts.Draft, node: node_drafts.NodeDraft) -> None:
     """Leave room for bound pods without a grant: the plugin will give them the best-fitting free cores any moment."""
     holding = {held.pod_uid for held in node.view.held} | {(held.namespace, held.pod) for held in node.view.held}
     for pod in draft.bound.get(node.name, ()):
-        if pod.gated or pod.problems or node.ledger.of_pod(pod.uid):
+        if pod.gated or pod.problems or node.all_grants_of(pod.uid):
             continue
         if pod.uid not in holding and (pod.namespace, pod.name) not in holding:
             _make_room(node, pod)

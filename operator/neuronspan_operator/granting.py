@@ -87,6 +87,7 @@ def _grant(
     given = drafts.listed(f"{each.container} {span}" for each, span in zip(pod.requests, found.spans, strict=True))
     node.change(changed, f"{pod.key} is granted {given}")
     node.promise(pod)
+    choice.changed(node)
     draft.placed[pod.uid] = node.name
     return True
 

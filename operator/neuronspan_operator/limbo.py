@@ -11,35 +11,38 @@ from neuronspan_operator import drafts, node_drafts, plans, pods
 
 def run(draft: drafts.Draft) -> None:
     """Find pods in limbo."""
-    for uid in sorted(draft.snapshot.pods):
+    for uid in sorted(uid for uid, pod in draft.snapshot.pods.items() if _concerns_us(draft, pod)):
         pod = draft.snapshot.pods[uid]
-        if pod.gated or pod.deleted or pod.terminal or not _concerns_us(draft, pod):
-            continue
         reason = _reason(draft, pod)
         if reason:
             _send_back(draft, pod, reason)
 
 
 def _concerns_us(draft: drafts.Draft, pod: pods.PodView) -> bool:
+    if pod.gated or pod.deleted or pod.terminal:
+        return False
     return pod.uid in draft.holders or (pod.grant_annotation is not None and not pod.node_name)
 
 
 def _reason(draft: drafts.Draft, pod: pods.PodView) -> str:
     """Say why the pod will not get its cores, "" while it may."""
-    granted = list(draft.granted_on(pod))
-    for node, _ in granted:
-        if pod.uid in node.contested and not _holds(node, pod):
-            return f"somebody else holds its cores on node {node.name}"
     if pod.node_name:
-        return ""
+        node = draft.nodes.get(pod.node_name)
+        return "" if node is None else _contested(node, pod)
     home = draft.home(pod)
     if home and home not in draft.snapshot.nodes:
         return f"node {home} is gone"
-    if not granted:
+    granted = next(draft.granted_on(pod), None)  # the first stage left only those of the pod's own node
+    if granted is None:
         # in no ledger at all: ours may be older than the pod, so only a grant seen to end is a reason
         return f"its cores on node {home} were taken back" if pod.uid in draft.holders else ""
-    node, found = granted[0]  # the first stage left only those of the pod's own node
-    return _stuck_before(node, found) or _unbound_for_long(draft, pod, node, found)
+    return _contested(granted[0], pod) or _stuck_before(*granted) or _unbound_for_long(draft, pod, *granted)
+
+
+def _contested(node: node_drafts.NodeDraft, pod: pods.PodView) -> str:
+    if pod.uid not in node.contested or not node.grants_of(pod.uid) or _holds(node, pod):
+        return ""
+    return f"somebody else holds its cores on node {node.name}"
 
 
 def _stuck_before(node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> str:

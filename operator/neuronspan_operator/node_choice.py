@@ -1,13 +1,14 @@
-"""Finds the best node for a pod, fast: pods of the same shape share one heap of nodes, best first.
+"""Finds the best node for a pod, fast: pods that ask for the same share one ranking of the nodes.
 
-Law: within a pass a node only gets fuller, so a node that is dropped for a shape stays dropped, until ``forget``.
+Law: within a pass a node only gets fuller, so a node without room for a request stays so, until ``forget``.
 """
 
+import bisect
 import dataclasses
-import heapq
 import json
 import types
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from neuronspan import instance_types, placement, spans
@@ -35,7 +36,7 @@ class Choice:
     spans: tuple[spans.CoreSpan, ...]
 
 
-_Entry = tuple[Score, str, int, _Runs]  # score, node (unique in a heap: comparison ends there), its version, spans
+_Entry = tuple[Score, str, _Runs]  # score, node (unique in a ranking: comparison ends there), spans
 
 
 def shape(pod: pods.PodView) -> Shape:
@@ -49,64 +50,77 @@ def shape(pod: pods.PodView) -> Shape:
 
 
 class NodeChoice:
-    """All nodes of a pass, ready to be asked for the best one."""
+    """All nodes of a pass, ready to be asked for the best one; ``changed`` must hear of every grant."""
 
     def __init__(self, draft: drafts.Draft, placements: "Placements") -> None:
         self._draft = draft
         self._placements = placements
-        self._heaps: dict[Shape, list[_Entry]] = {}
-        self._roomy: dict[tuple[_RequestsKey, str], list[node_drafts.NodeDraft]] = {}
+        self._rankings: dict[tuple[_RequestsKey, str], _Ranking] = {}
+        self._hopeless: set[Shape] = set()
+        self._changed: list[str] = []
+
+    def changed(self, node: node_drafts.NodeDraft) -> None:
+        """Note that a node got fuller."""
+        self._changed.append(node.name)
 
     def forget(self) -> None:
         """Start over after nodes became emptier again."""
-        self._heaps.clear()
-        self._roomy.clear()
+        self._rankings.clear()
+        self._hopeless.clear()
 
-    def best(self, pod: pods.PodView, excluded: Container[str]) -> Choice | None:
+    def best(self, pod: pods.PodView, excluded: AbstractSet[str]) -> Choice | None:
         """Give the best node for the pod and its cores there, None when it fits nowhere."""
         wanted = shape(pod)
-        heap = self._heaps.get(wanted)
-        if heap is None:
-            entries = (self._entry(node, pod, wanted) for node in self._with_room(pod, wanted))
-            heap = self._heaps[wanted] = [entry for entry in entries if entry is not None]
-            heapq.heapify(heap)
-        aside: list[_Entry] = []
-        found = None
-        while heap and found is None:
-            entry = heapq.heappop(heap)
-            _, name, version, granted = entry
+        if wanted in self._hopeless:
+            return None
+        for _, name, granted in self._ranking(pod, wanted).entries:
             node = self._draft.nodes[name]
-            if version == node.version:
-                aside.append(entry)
-                found = None if name in excluded else Choice(node, granted)
-            else:
-                renewed = self._entry(node, pod, wanted)
-                if renewed is not None:
-                    heapq.heappush(heap, renewed)
-        for entry in aside:
-            heapq.heappush(heap, entry)
-        return found
+            if node.node is not None and name not in excluded and not nodes.crowded(pod, node.node, node.usage):
+                return Choice(node, granted)
+        if not excluded:
+            self._hopeless.add(wanted)
+        return None
 
-    def _with_room(self, pod: pods.PodView, wanted: Shape) -> list[node_drafts.NodeDraft]:
-        """Give the nodes whose labels, taints and free cores suit the pod; its CPU and memory are not asked here."""
+    def _ranking(self, pod: pods.PodView, wanted: Shape) -> "_Ranking":
+        """Give the nodes whose labels, taints and free cores suit the pod, best first."""
         key = wanted.requests, wanted.constraints
-        found = self._roomy.get(key)
-        if found is None:
-            found = self._roomy[key] = [
-                node
-                for node in self._draft.nodes.values()
-                if node.node is not None
-                and node.ineligible is None
-                and nodes.repelled(pod, node.node) is None
-                and self._placements.on(node, pod.requests, wanted) is not None
-            ]
-        return found
+        ranking = self._rankings.get(key)
+        if ranking is None:
+            found = (self._entry(node, pod, wanted) for node in self._draft.nodes.values() if _suits(pod, node))
+            ranking = self._rankings[key] = _Ranking(entry for entry in found if entry is not None)
+        else:
+            for name in dict.fromkeys(self._changed[ranking.seen :]):
+                if name in ranking:
+                    ranking.renew(name, self._entry(self._draft.nodes[name], pod, wanted))
+        ranking.seen = len(self._changed)
+        return ranking
 
     def _entry(self, node: node_drafts.NodeDraft, pod: pods.PodView, wanted: Shape) -> _Entry | None:
-        if node.node is None or nodes.crowded(pod, node.node, node.usage) is not None:
-            return None
         placed = self._placements.on(node, pod.requests, wanted)
-        return None if placed is None else (placed.score, node.name, node.version, placed.spans)
+        return None if placed is None else (placed.score, node.name, placed.spans)
+
+
+class _Ranking:
+    """Nodes with room for one kind of request, best first; ``seen`` counts the changes it knows of."""
+
+    def __init__(self, entries: Iterable[_Entry]) -> None:
+        self.entries = sorted(entries)
+        self.seen = 0
+        self._of_node = {entry[1]: entry for entry in self.entries}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._of_node
+
+    def renew(self, name: str, entry: _Entry | None) -> None:
+        """Put a node where it belongs now, or drop it."""
+        del self.entries[bisect.bisect_left(self.entries, self._of_node.pop(name))]
+        if entry is not None:
+            bisect.insort(self.entries, entry)
+            self._of_node[name] = entry
+
+
+def _suits(pod: pods.PodView, node: node_drafts.NodeDraft) -> bool:
+    return node.node is not None and node.ineligible is None and nodes.repelled(pod, node.node) is None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Law: nothing here decides; stages do.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 from neuronspan import grants, instance_types, ledger, spans
 from neuronspan_operator import neuron_nodes, nodes, plans, pods
@@ -31,6 +32,7 @@ class NodeDraft:
         stored: ledger.Ledger,
     ) -> None:
         self.view = view
+        self.name = view.name
         self.node = node
         self.policy = policy
         self.hardware = hardware
@@ -42,11 +44,7 @@ class NodeDraft:
         self.contested: set[str] = set()  # UIDs of pods whose granted cores somebody else holds
         self.version = 0
         self.ineligible = _ineligible(view, node)
-
-    @property
-    def name(self) -> str:
-        """The node's name."""
-        return self.view.name
+        self._by_pod: tuple[ledger.Ledger | None, dict[str, list[grants.Grant]]] = (None, {})
 
     @property
     def hostname(self) -> str:
@@ -85,10 +83,19 @@ class NodeDraft:
         """Give every span that must not be granted."""
         return (*self.ledger.taken(), *self.blocked)
 
+    def all_grants_of(self, uid: str) -> Sequence[grants.Grant]:
+        """Give all grants of a pod here."""
+        if self._by_pod[0] is not self.ledger:
+            by_pod: dict[str, list[grants.Grant]] = {}
+            for grant in self.ledger.grants:
+                by_pod.setdefault(grant.pod_uid, []).append(grant)
+            self._by_pod = self.ledger, by_pod
+        return self._by_pod[1].get(uid, ())
+
     def grants_of(self, uid: str) -> tuple[grants.Grant, ...]:
         """Give the pod's grants here that are not being released."""
         releasing = grants.GrantState.RELEASING
-        return tuple(grant for grant in self.ledger.of_pod(uid) if grant.state is not releasing)
+        return tuple(grant for grant in self.all_grants_of(uid) if grant.state is not releasing)
 
 
 def _ineligible(view: neuron_nodes.NeuronNodeView, node: nodes.NodeView | None) -> str | None:

@@ -139,18 +139,16 @@ def repelled(pod: pods.PodView, node: NodeView) -> str | None:
 def crowded(pod: pods.PodView, node: NodeView, usage: Resources) -> str | None:
     """Say which resource the scheduler would find missing."""
     limit = node.allocatable
-    if usage.pods + 1 > limit.pods:
+    if usage.pods >= limit.pods:
         return "without a free pod slot"
     if pod.cpu_millis and usage.cpu_millis + pod.cpu_millis > limit.cpu_millis:
         return "with too little free CPU"
     if pod.memory_bytes and usage.memory_bytes + pod.memory_bytes > limit.memory_bytes:
         return "with too little free memory"
-    for resource, asked, used, allocatable in (
-        (names.CORE_RESOURCE, pod.neuroncores, usage.neuroncore, limit.neuroncore),
-        (names.DEVICE_RESOURCE, pod.neuron_devices, usage.neuron, limit.neuron),
-    ):
-        if asked and used + asked > allocatable:
-            return f"with too little allocatable {resource} by the scheduler's count"
+    if pod.neuroncores and usage.neuroncore + pod.neuroncores > limit.neuroncore:
+        return f"with too little allocatable {names.CORE_RESOURCE} by the scheduler's count"
+    if pod.neuron_devices and usage.neuron + pod.neuron_devices > limit.neuron:
+        return f"with too little allocatable {names.DEVICE_RESOURCE} by the scheduler's count"
     return None
 
 

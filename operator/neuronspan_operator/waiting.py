@@ -64,6 +64,14 @@ class _Verdict:
     usable: tuple[node_drafts.NodeDraft, ...]  # and the node takes pods now
     roomy: tuple[node_drafts.NodeDraft, ...]  # and has the cores free
 
+    def way_out(self, pod: pods.PodView) -> str:
+        """Say what would make such pods fit."""
+        if self.roomy:
+            return f"The NeuronCores are free on {drafts.listed(node.name for node in self.roomy)}."
+        if not self.usable:
+            return f"It would fit on {drafts.listed(node.name for node in self.large_enough)}, could that be used."
+        return ways_out.sentence(self.usable, pod.requests)
+
 
 class Explainer:
     """Explains unserved pods after everything else has been granted; similar pods share the work."""
@@ -72,6 +80,7 @@ class Explainer:
         self._draft = draft
         self._placements = placements
         self._verdicts: dict[tuple[object, str], _Verdict] = {}
+        self._ways_out: dict[tuple[object, str], str] = {}
         self._answers: dict[tuple[node_choice.Shape, frozenset[str]], plans.Waiting] = {}
         self._empty: dict[tuple[object, ...], bool] = {}
 
@@ -98,13 +107,19 @@ class Explainer:
             return plans.Waiting(NO_NODE_MATCHES, f"{counted} Change the pod's node selector, affinity or tolerations.")
         if not verdict.large_enough:
             return plans.Waiting(NEVER_FITS, _never(wanted, verdict.matching))
-        return plans.Waiting(NO_ROOM, f"{counted} {self._way_out(pod, verdict)}".rstrip())
+        return plans.Waiting(NO_ROOM, f"{counted} {self._way_out(pod, shape, verdict)}")
 
     def _verdict(self, pod: pods.PodView, shape: node_choice.Shape) -> _Verdict:
         key = shape.requests, shape.constraints
         if key not in self._verdicts:
             self._verdicts[key] = self._judge(pod, shape)
         return self._verdicts[key]
+
+    def _way_out(self, pod: pods.PodView, shape: node_choice.Shape, verdict: _Verdict) -> str:
+        key = shape.requests, shape.constraints
+        if key not in self._ways_out:
+            self._ways_out[key] = verdict.way_out(pod)
+        return self._ways_out[key]
 
     def _judge(self, pod: pods.PodView, shape: node_choice.Shape) -> _Verdict:
         reasons = collections.Counter({"with an unreadable ledger": len(self._draft.broken)})
@@ -146,14 +161,6 @@ class Explainer:
                 reason = winding_up if node.name in shunned else "with room for this pod alone"
             reasons[reason] += 1
         return reasons
-
-    @staticmethod
-    def _way_out(pod: pods.PodView, verdict: _Verdict) -> str:
-        if verdict.roomy:
-            return f"The NeuronCores are free on {drafts.listed(node.name for node in verdict.roomy)}."
-        if not verdict.usable:
-            return f"It would fit on {drafts.listed(node.name for node in verdict.large_enough)}, could that be used."
-        return ways_out.sentence(verdict.usable, pod.requests)
 
 
 def _counted(reasons: collections.Counter[str]) -> str:
