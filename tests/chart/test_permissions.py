@@ -11,10 +11,10 @@ Rights = dict[str, set[str]]
 OPERATOR: Rights = {
     "pods": {"get", "list", "watch", "patch"},
     "pods/eviction": {"create"},
-    "nodes": {"get", "list", "watch"},
+    "nodes": {"list", "watch"},
     "events": {"get", "create", "patch"},
     "neuronspan.dev/neuronnodes": {"get", "list", "watch", "create", "patch", "delete"},
-    "neuronspan.dev/neuronpools": {"get", "list", "watch", "patch"},
+    "neuronspan.dev/neuronpools": {"list", "watch", "patch"},
     "neuronspan.dev/neuronpools/status": {"patch"},
 }
 DEVICE_PLUGIN: Rights = {

@@ -14,7 +14,7 @@ def _container_ids(cluster: cluster_access.Cluster, namespace: str) -> Mapping[s
     return {
         item["metadata"]["name"]: (status["containerID"], status["restartCount"])
         for item in cluster.list("pods", namespace)
-        for status in item["status"]["containerStatuses"]
+        for status in item["status"].get("containerStatuses", [])  # none on a pod that kubelet refused
     }
 
 

@@ -9,7 +9,7 @@ from kits import control_plane
 from neuronspan_operator import application, config, kube, metrics, parts, pool_keeper, reconciler, recorder, world
 
 
-async def until(condition: Callable[[], object], *, seconds: float = 20.0, what: str = "") -> None:
+async def until(condition: Callable[[], object], *, seconds: float = 45.0, what: str = "") -> None:
     """Wait until the condition holds; fails after so many seconds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
