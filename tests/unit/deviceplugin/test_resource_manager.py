@@ -79,6 +79,16 @@ def test_without_a_ledger_a_run_is_chosen_beside_what_is_held(node: _Node) -> No
     assert (choice.outcome, str(choice.span)) == (steering.Outcome.UNMANAGED, "2-3")
 
 
+def test_granted_cores_that_somebody_holds_as_devices_are_not_answered(node: _Node) -> None:
+    """Kubelet counts the two resources apart and offers the cores of a device that it has given away."""
+    node.manager.allocate(DEVICES, ["nd-2"])
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7")]), ())
+    choice = node.manager.prefer(CORES, NC, [], 4, None)
+    assert choice.outcome is steering.Outcome.DRIFT
+    assert choice.span is not None
+    assert not {4, 5} & set(choice.span)
+
+
 def test_allocation_is_recorded_for_the_container_it_was_steered_to(node: _Node) -> None:
     node.manager.learn_ledger(domain.book(12, [domain.grant("4-7")]), ())
     node.manager.prefer(CORES, NC, [], 4, None)
