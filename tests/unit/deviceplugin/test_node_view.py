@@ -1,0 +1,75 @@
+"""What the agent believes of its node, gathered in an order that proves what it says."""
+
+import pathlib
+from collections.abc import Collection, Mapping
+from typing import cast
+
+from kits import domain
+from neuronspan import grants, instance_types, ledger, names
+from neuronspan_deviceplugin import (
+    cdi,
+    cgroups,
+    checkpoint,
+    kube,
+    kubelet_checkpoint,
+    metrics,
+    node_status,
+    node_view,
+    podresources,
+    resource_manager,
+    signals,
+)
+
+HARDWARE = instance_types.hardware_of("inf2.24xlarge")
+RUNNING = domain.book(12, [domain.grant("4-7", state=grants.GrantState.CONFIRMED)])
+OVER = domain.book(12, [domain.grant("4-7", state=grants.GrantState.RELEASING)])
+
+
+class _Processes(cgroups.PodProcesses):
+    """No process of any pod; the operator writes the ledger while we look."""
+
+    def __init__(self, manager: resource_manager.ResourceManager, meanwhile: ledger.Ledger) -> None:
+        super().__init__(pathlib.Path("/nowhere"))
+        self._manager, self._meanwhile = manager, meanwhile
+
+    def visible(self) -> bool:
+        return True
+
+    def look(self, pod_uids: Collection[str]) -> dict[str, bool | None]:
+        self._manager.learn_ledger(self._meanwhile, ())
+        return dict.fromkeys({*pod_uids, "uid-web"}, False)
+
+
+def _view(directory: pathlib.Path, before: ledger.Ledger, meanwhile: ledger.Ledger) -> node_view.NodeView:
+    manager = resource_manager.ResourceManager(
+        HARDWARE,
+        names.NODE_NUMBERING,
+        catalogue=cdi.NoCatalogue(directory),
+        look=lambda uids: dict.fromkeys(uids, False),
+        clock=lambda: 0.0,
+        changed=signals.Signal(),
+        meters=metrics.Metrics(),
+    )
+    manager.learn_ledger(before, ())
+    return node_view.NodeView(
+        manager,
+        door=cast("kube.Door", None),  # neither the API server
+        pods=cast("podresources.PodResources", None),  # nor kubelet is asked here
+        kubelet=kubelet_checkpoint.KubeletCheckpoint(directory),
+        processes=_Processes(manager, meanwhile),
+        record=checkpoint.Checkpoint(directory / "record.json"),
+    )
+
+
+async def _released(view: node_view.NodeView) -> Collection[str]:
+    alive: Mapping[str, bool | None] = await view.refresh_record()
+    return node_status.released(view.book, alive)
+
+
+async def test_pod_that_was_over_before_the_look_is_released(tmp_path: pathlib.Path) -> None:
+    assert await _released(_view(tmp_path, OVER, OVER)) == ["uid-web"]
+
+
+async def test_pod_that_ended_during_the_look_is_not_released_by_it(tmp_path: pathlib.Path) -> None:
+    """It may have started a process after we looked at its control group and before it was over."""
+    assert await _released(_view(tmp_path, RUNNING, OVER)) == []
