@@ -1,5 +1,9 @@
-"""A cluster's life: up, repair, down. Every command may be given again and changes nothing that is right."""
+"""A cluster's life: up, repair, down. Every command may be given again and changes nothing that is right.
 
+Law: one change of a cluster at a time. A cluster that somebody else is still making looks half made from outside.
+"""
+
+import contextlib
 import datetime as dt
 import json
 import shutil
@@ -14,6 +18,7 @@ from cluster import (
     kind_cluster,
     kind_config,
     layout,
+    locking,
     logs,
     network,
     node_image,
@@ -36,14 +41,15 @@ def up(name: str) -> kind_cluster.Cluster:
     shape = kind_config.Shape(name, own_image=image.own)
     made_from = {"image": image.reference, "configuration": keys.key_of({"kind": kind_config.render(shape)})}
     cluster = kind_cluster.Cluster(name)
-    if cluster.exists() and _recorded(cluster) != made_from:
-        console.say(f"cluster {name} is half made, or made from other versions: making it anew")
-        down(name)
-    if cluster.exists():
-        _wake(cluster)
-    else:
-        _create(cluster, shape, image)
-        cluster.record.write_text(json.dumps(made_from), encoding="utf-8")
+    with _alone(name):
+        if cluster.exists() and _recorded(cluster) != made_from:
+            console.say(f"cluster {name} is half made, or made from other versions: making it anew")
+            _remove(name)
+        if cluster.exists():
+            _wake(cluster)
+        else:
+            _create(cluster, shape, image)
+            cluster.record.write_text(json.dumps(made_from), encoding="utf-8")
     console.say(f"cluster {name} is up: export KUBECONFIG={cluster.kubeconfig}")
     return cluster
 
@@ -53,6 +59,16 @@ def down(name: str) -> None:
     if engine.version() is None:
         console.say(f"cluster {name}: no engine runs, nothing to remove")
         return
+    with _alone(name):
+        _remove(name)
+
+
+def _alone(name: str) -> contextlib.AbstractContextManager[None]:
+    """Hold the right to change the cluster; two holders in one process would wait for each other for ever."""
+    return locking.exclusive(layout.cache().lock(f"cluster-{name}"))
+
+
+def _remove(name: str) -> None:
     containers = kind_cluster.containers(name)
     if containers:
         with console.Step(f"removing cluster {name}"):
@@ -65,7 +81,8 @@ def repair(name: str) -> None:
     cluster = kind_cluster.Cluster(name)
     cluster.require()
     since = dt.datetime.now(dt.UTC)
-    _wake(cluster)
+    with _alone(name):
+        _wake(cluster)
     ready(cluster, since)
 
 
@@ -86,7 +103,7 @@ def _create(cluster: kind_cluster.Cluster, shape: kind_config.Shape, image: node
             evidence = layout.cache().root / "logs" / f"{cluster.name}-failed"
             logs.collect(cluster, evidence)
             console.say(f"the nodes' logs are in {evidence}")
-            down(cluster.name)
+            _remove(cluster.name)
             raise
 
 
