@@ -27,7 +27,13 @@ def test_force_deleted_pod_keeps_its_cores_until_its_processes_are_gone(
     uid = cluster.get("pod", "stubborn", namespace)["metadata"]["uid"]
     assert _processes(cluster, trn1, uid) > 0
 
-    cluster.delete("pod", "stubborn", namespace, force=True)
+    cluster.delete("pod", "stubborn", namespace)  # kubelet starts the 30 s of preStop
+    cluster.wait_for(
+        lambda: "stubborn" in workloads.names_in(cluster, namespace, "Terminating"),
+        seconds=30,
+        what=lambda: "pod stubborn Terminating",
+    )
+    cluster.delete("pod", "stubborn", namespace, force=True)  # only the object goes
     cluster.apply_all([workloads.pod("next", cores=20, node=trn1)], namespace)
     assert _processes(cluster, trn1, uid) > 0, "the old pod's processes were to outlive its object"
 
