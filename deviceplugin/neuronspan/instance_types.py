@@ -78,6 +78,12 @@ class Hardware:
         """Logical NeuronCores of the node."""
         return self.devices * self.cores_per_device
 
+    @property
+    def can_join_cores(self) -> bool:
+        """Whether neighbouring physical cores can be joined into one logical NeuronCore here, as on Trn2 and later."""
+        known = INSTANCE_TYPES.get(self.instance_type)
+        return self.logical_core_size > 1 or (known is not None and len(known.logical_core_sizes) > 1)
+
     def device_of(self, core: int) -> int:
         """Give the device that core ``core`` belongs to; raises InvalidHardware when there is no such core."""
         if not 0 <= core < self.cores:

@@ -72,7 +72,7 @@ def _most_cores() -> int:
     """Return how many cores this process could come to own, 0 when nobody can tell; it claims none."""
     try:
         settings = environment.read()
-        cores = settings.grant.count if settings.grant else hardware.find(settings).hardware.cores
+        cores = hardware.find(settings).scope.count
     except errors.NeuronRuntimeError:
         return 0  # the first use says what is wrong
     return min(cores, MOST_CORES)

@@ -7,7 +7,7 @@ as on the real one.
 import dataclasses
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from neuronspan import errors as domain_errors
@@ -17,6 +17,11 @@ from neuronspan_runtime import errors
 LIBRARY_ENV = "NEURONSPAN_RUNTIME_LIBRARY"
 CACHE_ENV = "NEURONSPAN_RUNTIME_CACHE"
 DRIVER_SKIP_QUIRK_ENV = "NEURONSPAN_DRIVER_SKIP_QUIRK"
+LOGICAL_CONFIG_ENVS = ("NEURON_LOGICAL_NC_CONFIG", "NEURON_RT_VIRTUAL_CORE_SIZE")
+"""AWS's two names for the physical cores that a process joins into one NeuronCore; the first one that is set counts."""
+LOG_LEVEL_ENVS = ("NEURON_RT_LOG_LEVEL_NRT", "NEURON_RT_LOG_LEVEL")
+"""The level of the component that writes here, then the level of all."""
+LOG_LEVELS = ("QUIET", "ERROR", "WARN", "WARNING", "INFO", "DEBUG", "TRACE")
 T = TypeVar("T")
 
 
@@ -37,7 +42,13 @@ class Environment:
     instance_type: str = ""
     """NEURONSPAN_INSTANCE_TYPE: the machine to simulate outside a cluster."""
     logical_core_size: int | None = None
-    """NEURONSPAN_LOGICAL_CORE_SIZE: physical cores per NeuronCore seen; none is the instance type's own default."""
+    """NEURONSPAN_LOGICAL_CORE_SIZE: physical cores per NeuronCore of the machine; none is its type's own default."""
+    logical_config: int | None = None
+    """NEURON_LOGICAL_NC_CONFIG, else NEURON_RT_VIRTUAL_CORE_SIZE: what this process wants of them, 1 or 2.
+
+    Without an effect on machines that cannot join cores, as on the real ones."""
+    log_level: str = "ERROR"
+    """NEURON_RT_LOG_LEVEL_NRT, else NEURON_RT_LOG_LEVEL: the least severe lines that are logged."""
     state_directory: pathlib.Path | None = None
     """NEURONSPAN_STATE_DIR: where processes outside a cluster find each other's core locks."""
     driver_skip_quirk: bool = False
@@ -56,6 +67,8 @@ def read(variables: Mapping[str, str] | None = None) -> Environment:
         or names.NODE_NUMBERING,
         instance_type=reader.text(names.INSTANCE_TYPE_ENV),
         logical_core_size=reader.parsed(names.LOGICAL_CORE_SIZE_ENV, int, "an integer"),
+        logical_config=reader.first(LOGICAL_CONFIG_ENVS, _number_of(1, 2), "1 or 2"),
+        log_level=reader.first(LOG_LEVEL_ENVS, _level, f"one of {', '.join(LOG_LEVELS)}") or "ERROR",
         state_directory=reader.parsed(names.STATE_DIRECTORY_ENV, pathlib.Path, "a directory"),
         driver_skip_quirk=reader.parsed(DRIVER_SKIP_QUIRK_ENV, _one_of("0", "1"), "0 or 1") == "1",
     )
@@ -86,6 +99,11 @@ class _Reader:
     def text(self, name: str) -> str:
         return self._variables.get(name, "").strip()
 
+    def first(self, names_of_it: Iterable[str], parse: Callable[[str], T], expected: str) -> T | None:
+        """Read the first of several names of one setting that is set."""
+        name = next((name for name in names_of_it if self.text(name)), None)
+        return None if name is None else self.parsed(name, parse, expected)
+
     def parsed(self, name: str, parse: Callable[[str], T], expected: str) -> T | None:
         text = self.text(name)
         if not text:
@@ -104,3 +122,11 @@ def _one_of(*choices: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def _number_of(*choices: int) -> Callable[[str], int]:
+    return lambda text: int(_one_of(*map(str, choices))(text))
+
+
+def _level(text: str) -> str:
+    return _one_of(*LOG_LEVELS)(text.upper())

@@ -12,6 +12,8 @@ NeuronRuntimeError
 
 from collections.abc import Iterable
 
+from neuronspan_runtime import nrt_status
+
 DOCUMENTATION = "https://awsdocs-neuron.readthedocs-hosted.com/en/latest/"
 
 NOT_INITIALIZED = (
@@ -58,9 +60,16 @@ class ForkedProcess(NeuronRuntimeError):
 class StartRefused(NeuronRuntimeError):
     """The cores asked for cannot be had; nothing is owned afterwards."""
 
-    def __init__(self, *lines: str, text: str = NOT_INITIALIZED) -> None:
+    def __init__(
+        self,
+        *lines: str,
+        text: str = NOT_INITIALIZED,
+        status: nrt_status.NrtStatus = nrt_status.NrtStatus.FAILURE,
+    ) -> None:
         self.lines = lines
         """What the log says, line by line; the real runtime's words come with the function that logs them there."""
+        self.status = status
+        """What `nrt_init` returns in this situation: FAILURE when cores are taken, INVALID for what can never be."""
         super().__init__(text)
 
 

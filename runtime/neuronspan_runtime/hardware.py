@@ -12,8 +12,8 @@ import stat
 import tempfile
 
 from neuronspan import errors as domain_errors
-from neuronspan import instance_types, names
-from neuronspan_runtime import environment, errors
+from neuronspan import instance_types, names, spans
+from neuronspan_runtime import environment, errors, nrt_status
 
 NODE_DIRECTORY = pathlib.Path(names.NODE_DIRECTORY)
 """What the device plugin mounts into every container that holds cores."""
@@ -30,10 +30,18 @@ class Machine:
     """Holds `cores/<n>.lock`, one per NeuronCore, node numbering."""
     prepared: bool
     """Laid out by the device plugin: a core without a lock file is not this container's, and none is made."""
+    scope: spans.CoreSpan
+    """The cores that this process may see: its grant, or all."""
+    locks_per_core: int = 1
+    """Lock files of one core: a node's count the cores that the node shows, a simulated machine's physical ones."""
 
-    def lock_file(self, core: int) -> pathlib.Path:
-        """Return the file whose lock is the ownership of this core."""
-        return self.core_directory / f"{core}{names.CORE_LOCK_SUFFIX}"
+    def lock_files(self, core: int) -> tuple[pathlib.Path, ...]:
+        """Return the files whose locks, together, are the ownership of this core."""
+        first = core * self.locks_per_core
+        return tuple(self._lock_file(first + part) for part in range(self.locks_per_core))
+
+    def _lock_file(self, number: int) -> pathlib.Path:
+        return self.core_directory / f"{number}{names.CORE_LOCK_SUFFIX}"
 
     @property
     def core_directory(self) -> pathlib.Path:
@@ -42,22 +50,76 @@ class Machine:
 
 
 def find(settings: environment.Environment, node_directory: pathlib.Path = NODE_DIRECTORY) -> Machine:
-    """Describe the machine. Raises HardwareUnknown when the description or the directory cannot be used."""
+    """Describe the machine as this process sees it.
+
+    Raises HardwareUnknown when the description or the directory cannot be used, StartRefused when the grant does not
+    begin and end where the joined cores of this process do.
+    """
     laid_out = next(
         (d for d in (node_directory, settings.state_directory) if d is not None and (d / names.HARDWARE_FILE).exists()),
         None,
     )
     if laid_out is not None:
-        machine = Machine(_described(laid_out / names.HARDWARE_FILE, settings), laid_out, prepared=True)
-    else:
-        hardware = _named(settings.instance_type or DEFAULT_INSTANCE_TYPE, settings.logical_core_size)
-        machine = Machine(hardware, _own_directory(settings.state_directory), prepared=False)
-    if settings.grant is not None and settings.grant.end > machine.hardware.cores:
+        node = _described(laid_out / names.HARDWARE_FILE, settings)
+        joined = _joined(node, settings.logical_config)
+        locks = joined.logical_core_size // node.logical_core_size
+        scope = _scope(_granted(settings.grant, node), joined, locks)
+        return Machine(joined, laid_out, prepared=True, scope=scope, locks_per_core=locks)
+    hardware = _simulated(settings)
+    return Machine(
+        hardware,
+        _own_directory(settings.state_directory),
+        prepared=False,
+        scope=_granted(settings.grant, hardware),
+        locks_per_core=hardware.logical_core_size,
+    )
+
+
+def _granted(grant: spans.CoreSpan | None, hardware: instance_types.Hardware) -> spans.CoreSpan:
+    if grant is None:
+        return spans.CoreSpan(0, hardware.cores)
+    if grant.end > hardware.cores:
         raise errors.HardwareUnknown(
-            f"the grant {settings.grant} is not on this machine: "
-            f"{machine.hardware.instance_type} has NeuronCores 0-{machine.hardware.cores - 1}"
+            f"the grant {grant} is not on this machine: {hardware.instance_type} has NeuronCores 0-{hardware.cores - 1}"
         )
-    return machine
+    return grant
+
+
+def _joined(node: instance_types.Hardware, size: int | None) -> instance_types.Hardware:
+    """Return the node as a process sees it that joins its cores further than the node does."""
+    if size is None or size == node.logical_core_size or not node.can_join_cores:
+        return node
+    times, rest = divmod(size, node.logical_core_size)
+    if rest or node.cores_per_device % times:
+        raise errors.HardwareUnknown(
+            f"this node shows NeuronCores of {node.logical_core_size} physical cores each, which cannot be parted: "
+            f"leave {' and '.join(environment.LOGICAL_CONFIG_ENVS)} unset, or set them to {node.logical_core_size}"
+        )
+    return dataclasses.replace(
+        node,
+        cores_per_device=node.cores_per_device // times,
+        logical_core_size=size,
+        hbm_bytes_per_core=node.hbm_bytes_per_core * times,
+    )
+
+
+def _scope(granted: spans.CoreSpan, joined: instance_types.Hardware, locks: int) -> spans.CoreSpan:
+    if granted.first % locks or granted.count % locks:
+        raise errors.StartRefused(
+            f"Cannot start process with LNC Size of {joined.logical_core_size}. "
+            "Its cores must begin and end at a multiple of it: "
+            f"{names.VISIBLE_CORES_ENV}={granted.first}-{granted.last}",
+            status=nrt_status.NrtStatus.INVALID,
+        )
+    return spans.CoreSpan(granted.first // locks, granted.count // locks)
+
+
+def _simulated(settings: environment.Environment) -> instance_types.Hardware:
+    """Return the named machine; a process may join its cores in another way than the machine does by itself."""
+    hardware = _named(settings.instance_type or DEFAULT_INSTANCE_TYPE, settings.logical_core_size)
+    if settings.logical_config is None or not hardware.can_join_cores:
+        return hardware
+    return _named(hardware.instance_type, settings.logical_config)
 
 
 def _described(path: pathlib.Path, settings: environment.Environment) -> instance_types.Hardware:

@@ -1,4 +1,4 @@
-"""NeuronCore ownership between processes: one kernel lock per core, all of a wish or nothing.
+"""NeuronCore ownership between processes: kernel locks per core, all of a wish or nothing.
 
 The locks are `flock`s on files opened for reading, so they work on the read-only mounts of a pod, and the kernel drops
 them with the process, however it dies. One claimer at a time per directory, in ascending order: two that race never
@@ -8,12 +8,13 @@ take cores from each other.
 import contextlib
 import dataclasses
 import fcntl
+import itertools
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from neuronspan import spans, visible_cores
-from neuronspan_runtime import errors, hardware, selection
+from neuronspan_runtime import errors, hardware, nrt_status, selection
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,18 +23,16 @@ class Claim:
 
     span: spans.CoreSpan
     """Node numbering."""
-    _locks: Mapping[int, int]
+    _locks: Mapping[int, tuple[int, ...]]
+    """The open files of each core."""
 
     def release(self) -> None:
         """Give the cores back at once, even if a child process inherited the open files."""
-        for descriptor in self._locks.values():
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-            os.close(descriptor)
+        _unlock(itertools.chain.from_iterable(self._locks.values()))
 
     def abandon(self) -> None:
         """Forget the cores in a forked child: closing keeps the parent's locks, unlocking would drop them."""
-        for descriptor in self._locks.values():
-            os.close(descriptor)
+        _close(itertools.chain.from_iterable(self._locks.values()))
 
 
 def claim(machine: hardware.Machine, asked: selection.Wish) -> Claim:
@@ -49,20 +48,22 @@ def claim(machine: hardware.Machine, asked: selection.Wish) -> Claim:
     return Claim(chosen, {core: lock for core, lock in locks.items() if core in kept})
 
 
-def _lock_files(machine: hardware.Machine, cores: spans.CoreSpan) -> dict[int, pathlib.Path]:
-    """Return the lock file of each core; outside a pod the missing ones are made."""
-    files = {core: machine.lock_file(core) for core in cores}
-    missing = [core for core, path in files.items() if not path.exists()]
+def _lock_files(machine: hardware.Machine, cores: spans.CoreSpan) -> dict[int, tuple[pathlib.Path, ...]]:
+    """Return the lock files of each core; outside a pod the missing ones are made."""
+    files = {core: machine.lock_files(core) for core in cores}
+    missing = {core: [path for path in paths if not path.exists()] for core, paths in files.items()}
+    absent = [core for core, paths in missing.items() if paths]
     if not machine.prepared:
-        for core in missing:
-            with _refused(f"Could not make {files[core]}"):
-                files[core].touch(mode=0o444)
-    elif len(missing) == len(files):
-        raise errors.StartRefused(visible_cores.NO_DEVICE_TEXT)
-    elif missing:
-        devices = sorted({machine.hardware.device_of(core) for core in missing})
+        for path in itertools.chain.from_iterable(missing.values()):
+            with _refused(f"Could not make {path}"):
+                path.touch(mode=0o444)
+    elif len(absent) == len(files):
+        raise errors.StartRefused(visible_cores.NO_DEVICE_TEXT, status=nrt_status.NrtStatus.INVALID)
+    elif absent:
+        devices = sorted({machine.hardware.device_of(core) for core in absent})
         raise errors.StartRefused(
-            *(f"Specified core not accessible! is /dev/neuron{device} visible to process?" for device in devices)
+            *(f"Specified core not accessible! is /dev/neuron{device} visible to process?" for device in devices),
+            status=nrt_status.NrtStatus.INVALID,
         )
     return files
 
@@ -80,20 +81,44 @@ def _alone(directory: pathlib.Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _lock_free(files: Mapping[int, pathlib.Path]) -> dict[int, int]:
-    """Lock every core that nobody owns; return the open files."""
-    locks: dict[int, int] = {}
+def _lock_free(files: Mapping[int, tuple[pathlib.Path, ...]]) -> dict[int, tuple[int, ...]]:
+    """Lock every core of which nobody owns a part; return the open files."""
+    locks: dict[int, tuple[int, ...]] = {}
     try:
-        for core, path in sorted(files.items()):
-            descriptor = _opened(path)
-            locks[core] = descriptor
-            if not _locked(descriptor, path):
-                os.close(locks.pop(core))
+        for core, paths in sorted(files.items()):
+            if descriptors := _lock_all(paths):
+                locks[core] = descriptors
     except BaseException:
-        for descriptor in locks.values():
-            os.close(descriptor)
+        _close(itertools.chain.from_iterable(locks.values()))
         raise
     return locks
+
+
+def _lock_all(paths: tuple[pathlib.Path, ...]) -> tuple[int, ...]:
+    """Lock all of these files, or none: then nothing is returned."""
+    descriptors: list[int] = []
+    try:
+        for path in paths:
+            descriptors.append(_opened(path))
+            if not _locked(descriptors[-1], path):
+                _unlock(descriptors)
+                return ()
+    except BaseException:
+        _close(descriptors)
+        raise
+    return tuple(descriptors)
+
+
+def _unlock(descriptors: Iterable[int]) -> None:
+    """Unlock and close: closing alone would leave the lock to a child that inherited the open file."""
+    for descriptor in descriptors:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+def _close(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _locked(descriptor: int, path: pathlib.Path) -> bool:

@@ -64,12 +64,13 @@ def close() -> None:
 
 def _start() -> tuple[ownership.Claim, Started]:
     settings = environment.read()
-    machine = hardware.find(settings)
+    nrt_log.warning(*selection.advice(settings), level=settings.log_level)
     try:
-        asked = selection.wish(settings, machine.hardware)
+        machine = hardware.find(settings)
+        asked = selection.wish(settings, machine.hardware, machine.scope)
         claim = ownership.claim(machine, asked)
     except errors.StartRefused as refused:
-        nrt_log.error(*refused.lines)
+        nrt_log.error(*refused.lines, level=settings.log_level)
         raise
     try:
         device_library.configure(claim.span.count, machine.hardware.hbm_bytes_per_core, claim.span.first)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 
 from neuronspan import errors as domain_errors
 from neuronspan import instance_types, names, spans, visible_cores
-from neuronspan_runtime import environment, errors
+from neuronspan_runtime import environment, errors, nrt_status
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,20 +40,23 @@ class Busy:
     """Longest free run that the search met."""
 
 
-def wish(settings: environment.Environment, hardware: instance_types.Hardware) -> Wish:
-    """Turn the settings into a wish. Raises StartRefused when they cannot be fulfilled on any day."""
-    scope = settings.grant or spans.CoreSpan(0, hardware.cores)
+def wish(settings: environment.Environment, hardware: instance_types.Hardware, scope: spans.CoreSpan) -> Wish:
+    """Turn the settings into a wish inside the scope: the process's grant, or all cores.
+
+    Raises StartRefused when it cannot be fulfilled on any day.
+    """
     try:
         exact = _exact(settings, scope, hardware)
         number = 0 if exact else _number(settings, scope, hardware)
         groups = visible_cores.parse_group_sizes(settings.group_sizes) if settings.group_sizes else ()
     except domain_errors.InvalidCoreSet as error:
-        raise errors.StartRefused(error.text, str(error)) from error
+        raise errors.StartRefused(error.text, str(error), status=nrt_status.NrtStatus(error.status)) from error
     count = exact.count if exact else number or sum(groups) or scope.count
     if sum(groups) > count:
         raise errors.StartRefused(
             f"{names.GROUP_SIZES_ENV}={settings.group_sizes} needs {sum(groups)} NeuronCores, but the process asks for "
-            f"{count}: leave {names.VISIBLE_CORES_ENV} and {names.NUM_CORES_ENV} unset, or ask for {sum(groups)}"
+            f"{count}: leave {names.VISIBLE_CORES_ENV} and {names.NUM_CORES_ENV} unset, or ask for {sum(groups)}",
+            status=nrt_status.NrtStatus.INVALID,
         )
     return Wish(scope, exact, count, groups, settings.driver_skip_quirk)
 
@@ -68,10 +71,18 @@ def choose(asked: Wish, free: Collection[int]) -> spans.CoreSpan | Busy:
     return Busy(longest)
 
 
+def advice(settings: environment.Environment) -> tuple[str, ...]:
+    """Return what the log warns of: a variable that another one overrules."""
+    if not (settings.visible_cores and settings.num_cores):
+        return ()
+    visible, number = names.VISIBLE_CORES_ENV, names.NUM_CORES_ENV
+    return (f"{visible}={settings.visible_cores} and {number}={settings.num_cores} are both set: {number} is ignored",)
+
+
 def refusal(asked: Wish, busy: Busy, hardware: instance_types.Hardware) -> str:
     """Say that the cores are taken, in the words of the real runtime on this machine."""
     requested = asked.exact or asked.count
-    size = hardware.logical_core_size if _has_logical_cores(hardware) else None
+    size = hardware.logical_core_size if hardware.can_join_cores else None
     return visible_cores.not_available_text(requested, busy.longest, logical_core_size=size)
 
 
@@ -89,7 +100,9 @@ def _exact(
             f"{names.VISIBLE_CORES_ENV}={text} asks for NeuronCores outside {scope}, the grant of this container "
             f"({names.GRANT_ENV}): leave it unset, or name cores inside the grant"
         )
-        raise errors.StartRefused(sentence, text=f"{errors.NOT_INITIALIZED}\n{sentence}")
+        raise errors.StartRefused(
+            sentence, text=f"{errors.NOT_INITIALIZED}\n{sentence}", status=nrt_status.NrtStatus.INVALID
+        )
     return asked
 
 
@@ -98,14 +111,9 @@ def _number(settings: environment.Environment, scope: spans.CoreSpan, hardware: 
     if not settings.num_cores:
         return 0
     number = visible_cores.parse_num_cores(settings.num_cores)
-    if _has_logical_cores(hardware) and not (settings.grant and number == scope.count):
+    if hardware.can_join_cores and not (settings.grant and number == scope.count):
         visible_cores.parse_num_cores(settings.num_cores, cores_per_device=hardware.cores_per_device)
     return number
-
-
-def _has_logical_cores(hardware: instance_types.Hardware) -> bool:
-    known = instance_types.INSTANCE_TYPES.get(hardware.instance_type)
-    return hardware.logical_core_size > 1 or (known is not None and len(known.logical_core_sizes) > 1)
 
 
 def _runs(asked: Wish, free: Collection[int]) -> Iterator[spans.CoreSpan]:

@@ -86,7 +86,7 @@ def main() -> None:
     rounds = int(sys.stdin.readline())
     try:
         machine = hardware.find(settings)
-        asked = selection.wish(settings, machine.hardware)
+        asked = selection.wish(settings, machine.hardware, machine.scope)
         for _ in range(rounds - 1):
             ownership.claim(machine, asked).release()
         claim = ownership.claim(machine, asked)

@@ -63,7 +63,7 @@ def test_skip_quirk_never_gives_a_taken_core_nor_a_run_that_first_fit_would_not_
 def machine(tmp_path_factory: pytest.TempPathFactory) -> hardware.Machine:
     directory = tmp_path_factory.mktemp("state")
     (directory / "cores").mkdir()
-    return hardware.Machine(HARDWARE, directory, prepared=False)
+    return hardware.Machine(HARDWARE, directory, prepared=False, scope=spans.CoreSpan(0, CORES))
 
 
 @hypothesis.given(steps=st.lists(st.one_of(wishes(), st.integers(0, 5)), max_size=12))

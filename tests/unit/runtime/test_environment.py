@@ -19,6 +19,8 @@ def test_environment_reads_every_variable() -> None:
         "NEURONSPAN_CORE_NUMBERING": "container",
         "NEURONSPAN_INSTANCE_TYPE": "inf1.6xlarge",
         "NEURONSPAN_LOGICAL_CORE_SIZE": "1",
+        "NEURON_LOGICAL_NC_CONFIG": "2",
+        "NEURON_RT_LOG_LEVEL": "warn",
         "NEURONSPAN_STATE_DIR": "/somewhere",
         "NEURONSPAN_DRIVER_SKIP_QUIRK": "1",
     }
@@ -30,6 +32,8 @@ def test_environment_reads_every_variable() -> None:
         numbering="container",
         instance_type="inf1.6xlarge",
         logical_core_size=1,
+        logical_config=2,
+        log_level="WARN",
         state_directory=pathlib.Path("/somewhere"),
         driver_skip_quirk=True,
     )
@@ -46,6 +50,8 @@ def test_environment_reports_all_problems_at_once() -> None:
         "NEURONSPAN_GRANT": "4-",
         "NEURONSPAN_CORE_NUMBERING": "pod",
         "NEURONSPAN_LOGICAL_CORE_SIZE": "two",
+        "NEURON_RT_VIRTUAL_CORE_SIZE": "3",
+        "NEURON_RT_LOG_LEVEL_NRT": "LOUD",
         "NEURONSPAN_DRIVER_SKIP_QUIRK": "yes",
     }
     with pytest.raises(errors.InvalidSettings) as caught:
@@ -54,5 +60,26 @@ def test_environment_reports_all_problems_at_once() -> None:
         "NEURONSPAN_GRANT='4-' is not a span of NeuronCores such as 4-7",
         "NEURONSPAN_CORE_NUMBERING='pod' is not node or container",
         "NEURONSPAN_LOGICAL_CORE_SIZE='two' is not an integer",
+        "NEURON_RT_VIRTUAL_CORE_SIZE='3' is not 1 or 2",
+        "NEURON_RT_LOG_LEVEL_NRT='LOUD' is not one of QUIET, ERROR, WARN, WARNING, INFO, DEBUG, TRACE",
         "NEURONSPAN_DRIVER_SKIP_QUIRK='yes' is not 0 or 1",
     )
+
+
+@pytest.mark.parametrize(
+    ("variables", "size"),
+    [
+        ({"NEURON_LOGICAL_NC_CONFIG": "1", "NEURON_RT_VIRTUAL_CORE_SIZE": "2"}, 1),
+        ({"NEURON_LOGICAL_NC_CONFIG": "", "NEURON_RT_VIRTUAL_CORE_SIZE": "2"}, 2),
+        ({}, None),
+    ],
+)
+def test_environment_reads_the_first_name_of_the_logical_core_size_that_is_set(
+    variables: dict[str, str], size: int | None
+) -> None:
+    assert environment.read(variables).logical_config == size
+
+
+def test_environment_prefers_the_log_level_of_the_component() -> None:
+    variables = {"NEURON_RT_LOG_LEVEL": "ERROR", "NEURON_RT_LOG_LEVEL_NRT": "debug"}
+    assert environment.read(variables).log_level == "DEBUG"

@@ -30,3 +30,23 @@ def test_error_writes_one_line_per_text_to_standard_error(capsys: pytest.Capture
     lines = capsys.readouterr().err.splitlines()
     assert re.fullmatch(PREFIX + "first", lines[0])
     assert re.fullmatch(PREFIX + "second", lines[1])
+
+
+@pytest.mark.parametrize(
+    ("level", "errors", "warnings"), [("QUIET", 0, 0), ("ERROR", 1, 0), ("WARN", 1, 1), ("TRACE", 1, 1)]
+)
+def test_level_decides_what_is_written(
+    level: str, errors: int, warnings: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nrt_log.error("bad", level=level)
+    nrt_log.warning("odd", level=level)
+    lines = capsys.readouterr().err.splitlines()
+    assert [len([line for line in lines if severity in line]) for severity in (" ERROR ", " WARN ")] == [
+        errors,
+        warnings,
+    ]
+
+
+def test_warnings_are_not_written_unless_they_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    nrt_log.warning("odd")
+    assert not capsys.readouterr().err

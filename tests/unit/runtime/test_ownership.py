@@ -3,6 +3,7 @@ import fcntl
 import json
 import os
 import pathlib
+import select
 import signal
 from collections.abc import Mapping
 
@@ -10,7 +11,7 @@ import pytest
 
 from kits import core_claimer
 from neuronspan import instance_types, spans
-from neuronspan_runtime import environment, errors, hardware, ownership, selection
+from neuronspan_runtime import environment, errors, hardware, nrt_status, ownership, selection
 
 INF1 = instance_types.hardware_of("inf1.6xlarge")
 
@@ -39,7 +40,7 @@ def pod(tmp_path: pathlib.Path) -> dict[str, str]:
 def claim(variables: Mapping[str, str]) -> ownership.Claim:
     settings = environment.read(variables)
     machine = hardware.find(settings, pathlib.Path("/nonexistent"))
-    return ownership.claim(machine, selection.wish(settings, machine.hardware))
+    return ownership.claim(machine, selection.wish(settings, machine.hardware, machine.scope))
 
 
 def open_files() -> set[str]:
@@ -241,5 +242,82 @@ def test_release_frees_the_cores_even_when_a_child_still_has_the_files_open(eigh
     os.close(writer)
     os.close(reader)
     os.waitpid(child, 0)
+    assert again.span.count == 8
+    again.release()
+
+
+def test_processes_that_join_cores_differently_never_share_silicon(tmp_path: pathlib.Path) -> None:
+    trn2 = {"NEURONSPAN_STATE_DIR": str(tmp_path), "NEURONSPAN_INSTANCE_TYPE": "trn2.3xlarge"}
+    single = claim(trn2 | {"NEURON_LOGICAL_NC_CONFIG": "1", "NEURON_RT_VISIBLE_CORES": "3"})
+    before = open_files()
+    joined = claim(trn2 | {"NEURON_RT_VISIBLE_CORES": "2-3"})
+    assert refusal_line(trn2 | {"NEURON_RT_VISIBLE_CORES": "1"}).startswith("Logical Neuron Core(s) not available")
+    assert len(open_files() - before) == 4
+    single.release()
+    assert str(claim(trn2 | {"NEURON_RT_VISIBLE_CORES": "1"}).span) == "1"
+    joined.release()
+
+
+def test_claim_of_busy_logical_cores_is_refused_in_the_words_of_newer_runtimes(tmp_path: pathlib.Path) -> None:
+    trn2 = {"NEURONSPAN_STATE_DIR": str(tmp_path), "NEURONSPAN_INSTANCE_TYPE": "trn2.3xlarge"}
+    owner = claim(trn2)
+    assert refusal_line(trn2) == ("Logical Neuron Core(s) not available - Requested:4 Available:0 Logical Core size 2")
+    assert refusal_line(trn2 | {"NEURON_RT_VISIBLE_CORES": "0"}) == (
+        "Logical Neuron Core(s) not available - Requested:lnc0-lnc0 Available:0 Logical Core size:2 "
+        "(cores busy, ret=-16)"
+    )
+    owner.release()
+
+
+def test_two_processes_on_one_chip_coexist_unless_their_cores_overlap(tmp_path: pathlib.Path) -> None:
+    """Behaviour of the driver: a device may be shared, a core never."""
+    chip = {"NEURONSPAN_STATE_DIR": str(tmp_path), "NEURONSPAN_INSTANCE_TYPE": "inf1.xlarge"}
+    with (
+        core_claimer.Claimer(chip | {"NEURON_RT_VISIBLE_CORES": "0-1"}) as first,
+        core_claimer.Claimer(chip | {"NEURON_RT_VISIBLE_CORES": "2-3"}) as second,
+        core_claimer.Claimer(chip | {"NEURON_RT_VISIBLE_CORES": "1-2"}) as third,
+    ):
+        assert [str(first.claim().span), str(second.claim().span)] == ["0-1", "2-3"]
+        answer = third.claim()
+    assert said(answer.refused) == "NeuronCore(s) not available - Requested:nc1-nc2 Available:0"
+
+
+def test_refused_claims_carry_the_status_of_the_runtime(eight: dict[str, str]) -> None:
+    owner = claim(eight)
+    for variables, status in (
+        (eight, nrt_status.NrtStatus.FAILURE),
+        (eight | {"NEURON_RT_VISIBLE_CORES": "0,2"}, nrt_status.NrtStatus.INVALID),
+    ):
+        with pytest.raises(errors.StartRefused) as caught:
+            claim(variables)
+        assert caught.value.status == status
+    owner.release()
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_orphan_that_claimed_for_itself_keeps_its_cores(eight: dict[str, str]) -> None:
+    """The claim belongs to the process that made it, not to whoever started that process."""
+    reader, writer = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+        orphan = os.fork()
+        if orphan == 0:
+            owner = claim(eight)
+            os.write(writer, f"{os.getpid()} {owner.span}".encode())
+            signal.pause()
+        os._exit(0)
+    os.waitpid(parent, 0)
+    child, span = os.read(reader, 64).decode().split()
+    try:
+        assert span == "0-7"
+        assert refusal_line(eight) == "NeuronCore(s) not available - Requested:8 Available:0"
+    finally:
+        descriptor = os.pidfd_open(int(child))
+        os.kill(int(child), signal.SIGKILL)
+        select.select([descriptor], [], [])
+        os.close(descriptor)
+        os.close(reader)
+        os.close(writer)
+    again = claim(eight)
     assert again.span.count == 8
     again.release()

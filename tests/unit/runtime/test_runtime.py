@@ -130,6 +130,22 @@ def in_child(work: Callable[[], str]) -> str:
     return os.read(reader, 1 << 16).decode()
 
 
+def deleted_models_and_a_second_owner(directory: pathlib.Path) -> tuple[str, bool]:
+    """Drop everything that lives on the cores; return what is owned then, and whether the device is still started."""
+    model, tensor = neuron_models.load(directory, 1), use()
+    del model, tensor
+    return owned(), device_module.is_initialized()
+
+
+def test_deleting_models_and_tensors_never_gives_a_core_back(
+    processes: neuron_processes.Parent, model_files: pathlib.Path, machine: dict[str, str]
+) -> None:
+    with processes.start(machine, deleted_models_and_a_second_owner, model_files) as first:
+        assert first.outcome().value == ("0-7", True)
+        with pytest.raises(neuron_processes.ScenarioFailed, match="could not be initialized"):
+            processes.run(machine, owned)
+
+
 def used_in_a_forked_child(directory: pathlib.Path) -> list[str]:
     model, tensor = neuron_models.load(directory, 1), use()
 
@@ -258,3 +274,51 @@ def test_forked_process_error_names_the_parent_and_the_way_out() -> None:
     error = errors.ForkedProcess(7)
     assert "process 7" in str(error)
     assert "'spawn'" in str(error)
+
+
+@pytest.mark.parametrize(("level", "warned"), [("ERROR", False), ("WARN", True)])
+def test_log_warns_of_an_overruled_variable_when_warnings_are_asked_for(
+    level: str, warned: bool, processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    variables = {"NEURON_RT_VISIBLE_CORES": "2-3", "NEURON_RT_NUM_CORES": "4", "NEURON_RT_LOG_LEVEL": level}
+    with processes.start(machine | variables, owned) as process:
+        outcome = process.outcome()
+    assert (outcome.value, "WARN    NRT:nrt_init" in outcome.log) == ("2-3", warned)
+
+
+def test_pod_without_a_device_says_so(processes: neuron_processes.Parent, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "cores").mkdir()
+    (tmp_path / "hardware.json").write_text(json.dumps(instance_types.hardware_of("inf1.6xlarge").to_dict()))
+    with pytest.raises(neuron_processes.ScenarioFailed, match=NOT_INITIALIZED) as caught:
+        processes.run({"NEURONSPAN_STATE_DIR": str(tmp_path), "NEURONSPAN_GRANT": "4-7"}, owned)
+    assert "TDRV:tdrv_get_dev_info  No neuron device available" in caught.value.log
+
+
+def counted() -> tuple[str, int]:
+    return owned(), device_module.device_count()
+
+
+@pytest.mark.parametrize(("config", "cores"), [("2", "0-63"), ("", "0-63")])
+def test_cores_of_trn2_are_logical_ones(
+    config: str, cores: str, processes: neuron_processes.Parent, tmp_path: pathlib.Path
+) -> None:
+    variables = {
+        "NEURONSPAN_STATE_DIR": str(tmp_path),
+        "NEURONSPAN_INSTANCE_TYPE": "trn2.48xlarge",
+        "NEURON_LOGICAL_NC_CONFIG": config,
+    }
+    assert processes.run(variables, counted) == (cores, 64)
+
+
+def test_more_cores_than_torch_can_count_are_refused(
+    processes: neuron_processes.Parent, tmp_path: pathlib.Path
+) -> None:
+    """torch numbers devices in a signed byte; the real package does not start with 128 visible cores either."""
+    variables = {
+        "NEURONSPAN_STATE_DIR": str(tmp_path),
+        "NEURONSPAN_INSTANCE_TYPE": "trn2.48xlarge",
+        "NEURON_RT_VIRTUAL_CORE_SIZE": "1",
+    }
+    with pytest.raises(neuron_processes.ScenarioFailed, match="a process can own 1 to 127"):
+        processes.run(variables, counted)
+    assert processes.run(variables | {"NEURON_RT_VISIBLE_CORES": "100-107"}, counted) == ("100-107", 8)

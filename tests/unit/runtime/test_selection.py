@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from neuronspan import instance_types, spans
-from neuronspan_runtime import environment, errors, selection
+from neuronspan_runtime import environment, errors, nrt_status, selection
 
 INF1 = instance_types.hardware_of("inf1.6xlarge")  # 16 cores
 TRN2 = instance_types.hardware_of("trn2.48xlarge")  # 64 logical cores, 4 per device
@@ -12,7 +12,8 @@ GRANT = spans.CoreSpan(4, 4)
 
 
 def wish(hardware: instance_types.Hardware = INF1, **values: Any) -> selection.Wish:
-    return selection.wish(environment.Environment(**values), hardware)
+    settings = environment.Environment(**values)
+    return selection.wish(settings, hardware, settings.grant or spans.CoreSpan(0, hardware.cores))
 
 
 def free_of(total: int, taken: Sequence[int]) -> set[int]:
@@ -62,6 +63,7 @@ def test_wish_is_refused_with_the_words_of_the_runtime(values: dict[str, Any], l
         wish(**values)
     assert caught.value.lines[0].endswith(line)
     assert str(caught.value) == errors.NOT_INITIALIZED
+    assert caught.value.status == nrt_status.NrtStatus.INVALID
 
 
 @pytest.mark.parametrize("visible", ["0-31", "3", "7-8", "8"])
@@ -152,3 +154,12 @@ def test_refusal_names_request_and_longest_free_run(
     hardware: instance_types.Hardware, values: dict[str, Any], text: str
 ) -> None:
     assert selection.refusal(wish(hardware, **values), selection.Busy(1), hardware).endswith(text)
+
+
+@pytest.mark.parametrize(
+    ("visible", "number", "said"),
+    [("0-1", "4", "NEURON_RT_NUM_CORES is ignored"), ("0-1", "", ""), ("", "4", ""), ("", "", "")],
+)
+def test_advice_names_the_variable_that_is_overruled(visible: str, number: str, said: str) -> None:
+    lines = selection.advice(environment.Environment(visible_cores=visible, num_cores=number))
+    assert [line.endswith(said) for line in lines] == [True] * bool(said)
