@@ -9,7 +9,7 @@ import pytest
 import neuronspan_runtime
 import torch_neuron
 from kits import neuron_models, neuron_processes
-from neuronspan_runtime import device_module
+from neuronspan_runtime import device_library, device_module
 
 Setting = tuple[str, tuple[object, ...], int]
 """A context of torch_neuron.experimental, its arguments, and the pipeline cores of the model loaded inside."""
@@ -49,6 +49,11 @@ def load_explicitly(directory: pathlib.Path, settings: Sequence[Setting]) -> lis
                      id="Incompatible Model Sizes"),
         pytest.param({"NEURONCORE_GROUP_SIZES": "2,2,2,2"}, [2, 2, 2, 2], ["0-1", "2-3", "4-5", "6-7"], "0-7",
                      id="Multiple Model Copies"),
+        pytest.param({"NEURONCORE_GROUP_SIZES": "1,1,1"}, [1, 1, 1, 1], ["0", "1", "2", "0"], "0-2",
+                     id="groups for models that are not pipelined"),
+        pytest.param({"NEURONCORE_GROUP_SIZES": "2,2"}, [1, 1, 1, 2, 2], ["0", "2", "0", "2-3", "0-1"], "0-3",
+                     id="another order of loads, other groups"),
+        pytest.param({}, [1, 2, 3, 4], ["0", "1-2", "3-5", "4-7"], "0-7", id="as many cores as stages"),
     ],
 )  # fmt: skip
 def test_guide_default_and_group_placement(
@@ -114,6 +119,7 @@ def test_guide_default_leaves_no_core_for_a_second_process(
         ),
         pytest.param(2, [("multicore_context", (), 1)], [["0", "1"]], id="Automatic Multicore on a smaller machine"),
         pytest.param(8, [("neuron_cores_context", (2, 4), 2)], [["2-3", "4-5"]], id="Explicit Replication"),
+        pytest.param(8, [("neuron_cores_context", (0, 8), 2)], [["0-1", "2-3", "4-5", "6-7"]], id="floor of 8 by 2"),
         pytest.param(8, [("neuron_cores_context", (1, 7), 3)], [["1-3", "4-6"]], id="floor leaves one core unused"),
     ],
 )
@@ -169,3 +175,55 @@ def test_guide_one_model_object_uses_all_its_replicas_in_turn(
 ) -> None:
     variables = machine | {"NEURON_RT_NUM_CORES": "4"}
     assert processes.run(variables, replicas_in_turn, model_files, 10) == [3, 3, 2, 2]
+
+
+def idle_cores(directory: pathlib.Path) -> tuple[tuple[int, ...], list[int]]:
+    """Load and run two models; return the models on each core, and how often each core ran."""
+    models = [neuron_models.load(directory, 1) for _ in range(2)]
+    usage = device_library.core_usage()
+    del models
+    return usage, [device_module.memory_stats(core)["executions"] for core in range(8)]
+
+
+def test_guide_default_allocates_the_other_cores_and_leaves_them_idle(
+    processes: neuron_processes.Parent, model_files: pathlib.Path, machine: dict[str, str]
+) -> None:
+    assert processes.run(machine, idle_cores, model_files) == ((1, 1, 0, 0, 0, 0, 0, 0), [1, 1, 0, 0, 0, 0, 0, 0])
+
+
+def copies_called_by_hand(directory: pathlib.Path) -> list[list[int]]:
+    """Load four copies into four groups and call one after the other; return which cores ran each call."""
+    models = [neuron_models.load(directory, 2) for _ in range(4)]
+    seen = []
+    for model in models:
+        before = [device_module.memory_stats(core)["executions"] for core in range(8)]
+        neuron_models.check(model, 2)
+        after = [device_module.memory_stats(core)["executions"] for core in range(8)]
+        seen.append([core for core in range(8) if after[core] > before[core]])
+    return seen
+
+
+def test_guide_copies_in_groups_are_chosen_by_the_program(
+    processes: neuron_processes.Parent, model_files: pathlib.Path, machine: dict[str, str]
+) -> None:
+    variables = machine | {"NEURONCORE_GROUP_SIZES": "2,2,2,2"}
+    assert processes.run(variables, copies_called_by_hand, model_files) == [[0, 1], [2, 3], [4, 5], [6, 7]]
+
+
+def test_guide_explicit_placement_does_not_ask_the_groups(
+    processes: neuron_processes.Parent, model_files: pathlib.Path, machine: dict[str, str]
+) -> None:
+    settings: list[Setting] = [("neuron_cores_context", (1,), 1), ("neuron_cores_context", (1,), 2)]
+    variables = machine | {"NEURONCORE_GROUP_SIZES": "2,2"}
+    assert processes.run(variables, load_explicitly, model_files, settings) == [["1"], ["1-2"]]
+
+
+def replicated_by_keywords(directory: pathlib.Path) -> list[list[str]]:
+    with torch_neuron.experimental.neuron_cores_context(start_nc=2, nc_count=4):
+        return neuron_models.spans_of(neuron_models.load(directory, 2))
+
+
+def test_guide_explicit_replication_by_keywords(
+    processes: neuron_processes.Parent, model_files: pathlib.Path, machine: dict[str, str]
+) -> None:
+    assert processes.run(machine, replicated_by_keywords, model_files) == [["2-3", "4-5"]]

@@ -1,5 +1,7 @@
 """Every example of AWS's guide to tensors allocated directly in HBM, by section."""
 
+import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -161,3 +163,70 @@ def test_hbm_input_on_another_core_than_the_model_is_refused(
         processes.run(machine, wrong_core)
     assert caught.value.kind == "RuntimeError"
     assert "Tensor input0 allocated on vnc 0 must be allocated on same vnc as model (3)" in caught.value.text
+
+
+def dispatched() -> tuple[list[str], str, int]:
+    """Make, move, add and multiply; return where the results are, the backend's name and the bytes on the core."""
+    one = torch.rand([256, 256], device="neuron:0")
+    other = torch.rand([256, 256]).to("privateuseone:0")
+    made = [one, other, one + other, torch.matmul(one, other)]
+    backend_name: Callable[[], str] = vars(torch._C)["_get_privateuse1_backend_name"]
+    return [str(tensor.device) for tensor in made], backend_name(), device_module.memory_allocated(0)
+
+
+def test_hbm_background_operators_and_allocations_are_dispatched_to_the_device(
+    processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    assert processes.run(machine, dispatched) == (["neuron:0"] * 4, "neuron", 4 * 256 * 256 * 4)
+
+
+def capacity() -> list[int]:
+    return [device_module.get_device_properties(core).total_memory for core in range(device_module.device_count())]
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "cores_per_chip", "gib_per_chip"), [("trn1.2xlarge", 2, 32), ("trn2.3xlarge", 4, 96)]
+)
+def test_hbm_why_this_matters_the_cores_of_a_chip_share_its_hbm(
+    instance_type: str,
+    cores_per_chip: int,
+    gib_per_chip: int,
+    processes: neuron_processes.Parent,
+    tmp_path: pathlib.Path,
+) -> None:
+    variables = {"NEURONSPAN_STATE_DIR": str(tmp_path), "NEURONSPAN_INSTANCE_TYPE": instance_type}
+    found = processes.run(variables, capacity)
+    missing = gib_per_chip * 2**30 - sum(found)
+    assert len(found) == cores_per_chip
+    assert missing == cores_per_chip * 16 * 2**20  # what the driver keeps of each stack
+
+
+def watched() -> list[int]:
+    """Make tensors and let them go; return the bytes in use at each point."""
+    seen = [device_module.memory_allocated(0)]
+    first = torch.zeros([1024, 1024], device="neuron:0")
+    seen.append(device_module.memory_allocated(0))
+    second = first.clone()
+    seen.append(device_module.memory_allocated(0))
+    del first, second
+    return [*seen, device_module.memory_allocated(0)]
+
+
+def test_hbm_best_practices_usage_can_be_watched(processes: neuron_processes.Parent, machine: dict[str, str]) -> None:
+    assert processes.run(machine, watched) == [0, 4 << 20, 8 << 20, 0]
+
+
+def moved_trace(core: int) -> tuple[str, bool]:
+    model, image = image_model(), torch.rand([1, 3, 224, 224])
+    traced_model = torch_neuronx.trace(model, image)
+    torch_neuronx.move_trace_to_device(traced_model, core)
+    output = traced_model(image.to(f"neuron:{core}"))
+    with torch.no_grad():
+        return str(output.device), torch.equal(output.cpu(), model(image))
+
+
+@pytest.mark.parametrize("core", [0, 3])
+def test_hbm_compatibility_outputs_stay_on_the_core_the_trace_was_moved_to(
+    core: int, processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    assert processes.run(machine, moved_trace, core) == (f"neuron:{core}", True)
