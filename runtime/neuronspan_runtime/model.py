@@ -3,7 +3,7 @@
 A module may hold several (one per Neuron subgraph), or none: then placing it changes nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol, cast
 
 import torch
@@ -37,14 +37,24 @@ class Model(Protocol):
         """Return the bytes of HBM that one replica takes."""
         ...
 
+    def stage_bytes(self) -> list[int]:
+        """Return the bytes of weights of each pipeline stage; stage k is on the core k of a replica.
+
+        One number for a model that was not cut: its weights are spread over the cores of a replica.
+        """
+        ...
+
     def metadata(self) -> str:
         """Return the JSON text that was given when it was made."""
         ...
 
 
-def create(blob: bytes, cores_per_model: int, metadata: str) -> Model:
-    """Make a model, not loaded anywhere yet, from a TorchScript archive."""
-    return cast("Model", torch.classes.neuron.Model(blob, cores_per_model, metadata))
+def create(archives: Sequence[bytes], cores_per_model: int, metadata: str) -> Model:
+    """Make a model, not loaded anywhere yet, from the TorchScript archive of each stage.
+
+    A single archive runs on all cores of a replica. Raises RuntimeError for another number of archives than cores.
+    """
+    return cast("Model", torch.classes.neuron.Model(list(archives), cores_per_model, metadata))
 
 
 def models_of(module: torch.nn.Module) -> Iterator[Model]:

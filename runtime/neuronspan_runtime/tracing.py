@@ -37,7 +37,7 @@ def trace(
     ]
     blob = torchscript.compiled(flat, leaves)
     described = {"format": FORMAT, "torch": torch.__version__, "inputs": [_described(leaf) for leaf in leaves]}
-    compiled = model.create(blob, cores_per_model, json.dumps(described | dict(metadata or {})))
+    compiled = model.create([blob], cores_per_model, json.dumps(described | dict(metadata or {})))
     names = argument_names(function, len(inputs))
     source = forward_source(dict(zip(names, arguments, strict=True)), flat.result)
     return torchscript.module_of({model.ATTRIBUTE: compiled}, source)

@@ -84,13 +84,14 @@ std::vector<at::Tensor> forward(const std::vector<at::Tensor>& inputs, const Mod
 
 TORCH_LIBRARY(neuron, library) {
   library.class_<Model>("Model")
-      .def(torch::init<const std::string&, std::int64_t, std::string>())
+      .def(torch::init<const std::vector<std::string>&, std::int64_t, std::string>())
       .def("load", &Model::load)
       .def("unload", &Model::unload)
       .def("is_loaded", &Model::is_loaded)
       .def("set_neuron_devices", &Model::set_neuron_devices)
       .def("placement", &spans_of)
       .def("nbytes", &Model::nbytes)
+      .def("stage_bytes", &Model::stage_bytes)
       .def("cores_per_model", &Model::cores_per_model)
       .def("metadata", &Model::metadata)
       .def("set_metadata", &Model::set_metadata)

@@ -1,4 +1,5 @@
-// A compiled model in host memory: the CPU TorchScript module behind a Neuron model, and the weights it carries.
+// A compiled model in host memory: the CPU TorchScript modules behind a Neuron model, one per pipeline stage, and the
+// weights they carry.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,14 +8,19 @@
 #include <cstddef>
 #include <memory>
 #include <unordered_set>
+#include <vector>
 
 namespace neuronspan {
 
+// One stage. A model that was not cut is its only stage.
 struct Compiled {
   torch::jit::Module module;
   std::size_t weight_bytes = 0;
   std::unordered_set<const c10::StorageImpl*> weight_storages;
 };
+
+// All stages in order: each takes what the one before it returned.
+using Stages = std::vector<std::shared_ptr<Compiled>>;
 
 // Reads a module that torch.jit.save wrote, from the bytes of a uint8 tensor. Throws when the bytes are no such archive.
 std::shared_ptr<Compiled> read_compiled(const at::Tensor& blob);

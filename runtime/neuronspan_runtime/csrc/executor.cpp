@@ -80,6 +80,8 @@ class Turn {
 
 thread_local int Turn::t_depth = 0;
 
+}  // namespace
+
 std::vector<at::Tensor> tensors_of(const c10::IValue& result) {
   if (result.isTensor()) return {result.toTensor()};
   if (result.isTensorList()) return result.toTensorVector();
@@ -89,14 +91,12 @@ std::vector<at::Tensor> tensors_of(const c10::IValue& result) {
   return tensors;
 }
 
-}  // namespace
-
-std::vector<at::Tensor> execute(torch::jit::Module& module, const placement::CoreSpan& span, std::vector<c10::IValue> inputs) {
+c10::IValue execute(torch::jit::Module& module, const placement::CoreSpan& span, std::vector<c10::IValue> inputs) {
   const c10::NoGradGuard no_gradient;
   const WithoutTracer no_tracer;
   const WithoutAutocast no_autocast;
   const Turn turn(span);
-  return tensors_of(module.forward(std::move(inputs)));
+  return module.forward(std::move(inputs));
 }
 
 }  // namespace neuronspan

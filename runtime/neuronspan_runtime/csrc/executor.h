@@ -10,7 +10,10 @@
 
 namespace neuronspan {
 
-// Calls `module.forward(inputs)`; a tensor, or a tuple or list of tensors, comes back as a list.
-std::vector<at::Tensor> execute(torch::jit::Module& module, const placement::CoreSpan& span, std::vector<c10::IValue> inputs);
+// Calls `module.forward(inputs)` when it is its turn on these cores.
+c10::IValue execute(torch::jit::Module& module, const placement::CoreSpan& span, std::vector<c10::IValue> inputs);
+
+// What a model returns, a tensor or a tuple or list of tensors, as a list. Throws for anything else.
+std::vector<at::Tensor> tensors_of(const c10::IValue& result);
 
 }  // namespace neuronspan

@@ -15,16 +15,15 @@ namespace neuronspan {
 
 // What being loaded holds; calls in flight keep it until they end.
 struct Model::Loaded {
-  Loaded(std::shared_ptr<Compiled> code, const placement::Request& request, int per_model)
-      : compiled(std::move(code)), claim(request, per_model) {
-    const std::size_t share = (compiled->weight_bytes + static_cast<std::size_t>(per_model) - 1) / static_cast<std::size_t>(per_model);
-    for (const placement::CoreSpan& span : claim.replicas()) {
-      for (int index = span.first; index < span.first + span.count; ++index) {
-        Core& owner = core(static_cast<c10::DeviceIndex>(index));
-        charges.emplace_back(owner.arena, share, HbmUse::models);
-        owner.host_to_device_bytes += static_cast<std::int64_t>(share);
-      }
-    }
+  Loaded(Stages code, const placement::Request& request, int per_model)
+      : stages(std::move(code)), claim(request, per_model) {
+    const std::vector<std::size_t> shares = bytes_per_core(stages, static_cast<std::size_t>(per_model));
+    for (const placement::CoreSpan& span : claim.replicas())
+      for (int offset = 0; offset < span.count; ++offset)
+        charges.emplace_back(core_at(span.first + offset).arena, shares[offset], HbmUse::models);
+    for (const placement::CoreSpan& span : claim.replicas())  // only now that everything fits
+      for (int offset = 0; offset < span.count; ++offset)
+        core_at(span.first + offset).host_to_device_bytes += static_cast<std::int64_t>(shares[offset]);
     ++loaded_models;
   }
   Loaded(const Loaded&) = delete;
@@ -44,13 +43,23 @@ struct Model::Loaded {
     return replicas[next.fetch_add(1, std::memory_order_relaxed) % replicas.size()];
   }
 
+  static Core& core_at(int index) { return core(static_cast<c10::DeviceIndex>(index)); }
+
+  // A stage's weights are on its own core; a model that was not cut spreads its weights evenly.
+  static std::vector<std::size_t> bytes_per_core(const Stages& stages, std::size_t cores) {
+    std::vector<std::size_t> shares;
+    for (const auto& stage : stages) shares.push_back(stage->weight_bytes);
+    if (shares.size() != cores) shares.assign(cores, (shares.front() + cores - 1) / cores);
+    return shares;
+  }
+
   static std::string wrong_core(std::size_t position, int index, int model) {
     return "Tensor input" + std::to_string(position) + " allocated on vnc " + std::to_string(index) +
            " must be allocated on same vnc as model (" + std::to_string(model) + "). Move the input to neuron:" +
            std::to_string(model) + ", or the model with torch_neuronx.set_neuron_cores(model, " + std::to_string(index) + ")";
   }
 
-  std::shared_ptr<Compiled> compiled;
+  Stages stages;
   placement::Claim claim;
   std::vector<HbmCharge> charges;
   std::atomic<std::size_t> next{0};
@@ -64,32 +73,59 @@ at::Tensor bytes_of(const std::string& text) {
   return bytes;
 }
 
+std::vector<at::Tensor> bytes_of_each(const std::vector<std::string>& texts) {
+  std::vector<at::Tensor> all;
+  for (const std::string& text : texts) all.push_back(bytes_of(text));
+  return all;
+}
+
+std::vector<at::Tensor> on_host(std::vector<at::Tensor> archives) {
+  for (at::Tensor& archive : archives) archive = archive.cpu();
+  return archives;
+}
+
+// One request through all stages. It holds only the core of the stage that it is in, so that the next request can be in
+// the stage before; what it carries between stages is its own.
+std::vector<at::Tensor> run(const Stages& stages, const placement::CoreSpan& span, std::vector<c10::IValue> values) {
+  if (stages.size() == 1) return tensors_of(execute(stages.front()->module, span, std::move(values)));
+  for (std::size_t stage = 0; stage + 1 < stages.size(); ++stage) {
+    const c10::IValue carried = execute(stages[stage]->module, {span.first + static_cast<int>(stage), 1}, std::move(values));
+    values = carried.toTupleRef().elements().vec();
+  }
+  return tensors_of(execute(stages.back()->module, {span.first + span.count - 1, 1}, std::move(values)));
+}
+
 // Device memory and CPU memory alike: an output must never share bytes with an input or with the weights.
-at::Tensor unshared(at::Tensor output, const std::vector<c10::IValue>& inputs, const Compiled& compiled) {
-  bool shared = compiled.weight_storages.count(output.storage().unsafeGetStorageImpl()) > 0;
+at::Tensor unshared(at::Tensor output, const std::vector<c10::IValue>& inputs, const Stages& stages) {
+  bool shared = false;
+  for (const auto& stage : stages)
+    shared = shared || stage->weight_storages.count(output.storage().unsafeGetStorageImpl()) > 0;
   for (const c10::IValue& input : inputs) shared = shared || input.toTensor().is_alias_of(output);
   return shared ? output.clone() : output;
 }
 
 }  // namespace
 
-Model::Model(const std::string& archive, std::int64_t cores_per_model, std::string metadata)
-    : Model(State(bytes_of(archive), cores_per_model, std::move(metadata), false)) {}
+Model::Model(const std::vector<std::string>& archives, std::int64_t cores_per_model, std::string metadata)
+    : Model(State(bytes_of_each(archives), cores_per_model, std::move(metadata), false)) {}
 
 Model::Model(State state)
-    : archive_(std::get<0>(state).cpu()),  // torch.jit.load(map_location="neuron") puts it on the device
+    : archives_(on_host(std::move(std::get<0>(state)))),  // torch.jit.load(map_location="neuron") puts it on the device
       cores_per_model_(std::get<1>(state)),
       metadata_(std::move(std::get<2>(state))),
       lazy_(std::get<3>(state)) {
   TORCH_CHECK(cores_per_model_ >= 1 && cores_per_model_ <= kMaxCores, "a compiled model needs 1 to ", kMaxCores,
               " NeuronCores, got ", cores_per_model_);
+  const auto stages = static_cast<std::int64_t>(archives_.size());
+  TORCH_CHECK(stages == 1 || stages == cores_per_model_, "a compiled model needs one archive, or one for each of its ",
+              cores_per_model_, " NeuronCores, got ", stages);
 }
 
 Model::~Model() = default;
 
 Model::State Model::state() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  return {archive_, cores_per_model_, metadata_, lazy_};
+  return {archives_, cores_per_model_, metadata_, lazy_};
 }
 
 void Model::load() { loaded(); }
@@ -97,7 +133,7 @@ void Model::load() { loaded(); }
 void Model::unload() {
   std::lock_guard<std::mutex> lock(mutex_);
   loaded_.reset();
-  compiled_.reset();
+  stages_.clear();
 }
 
 void Model::set_neuron_devices(std::int64_t start, std::int64_t count) {
@@ -120,7 +156,16 @@ std::vector<placement::CoreSpan> Model::placement() const {
 
 std::int64_t Model::nbytes() {
   std::lock_guard<std::mutex> lock(mutex_);
-  return static_cast<std::int64_t>(compiled_locked().weight_bytes);
+  std::int64_t sum = 0;
+  for (const auto& stage : stages_locked()) sum += static_cast<std::int64_t>(stage->weight_bytes);
+  return sum;
+}
+
+std::vector<std::int64_t> Model::stage_bytes() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<std::int64_t> bytes;
+  for (const auto& stage : stages_locked()) bytes.push_back(static_cast<std::int64_t>(stage->weight_bytes));
+  return bytes;
 }
 
 std::string Model::metadata() const {
@@ -151,13 +196,16 @@ std::shared_ptr<Model::Loaded> Model::loaded() {
 }
 
 void Model::load_locked() {
-  compiled_locked();
-  loaded_ = std::make_shared<Loaded>(compiled_, request_, static_cast<int>(cores_per_model_));
+  loaded_ = std::make_shared<Loaded>(stages_locked(), request_, static_cast<int>(cores_per_model_));
 }
 
-const Compiled& Model::compiled_locked() {
-  if (!compiled_) compiled_ = read_compiled(archive_);
-  return *compiled_;
+const Stages& Model::stages_locked() {
+  if (stages_.empty()) {
+    Stages read;
+    for (const at::Tensor& archive : archives_) read.push_back(read_compiled(archive));
+    stages_ = std::move(read);
+  }
+  return stages_;
 }
 
 std::vector<at::Tensor> Model::forward(const std::vector<at::Tensor>& inputs) {
@@ -179,12 +227,12 @@ std::vector<at::Tensor> Model::forward(const std::vector<at::Tensor>& inputs) {
     }
     host_inputs.emplace_back(input.requires_grad() ? host_alias(input.detach()) : host_alias(input));
   }
-  std::vector<at::Tensor> outputs = execute(held->compiled->module, span, host_inputs);
+  std::vector<at::Tensor> outputs = run(held->stages, span, host_inputs);
   for (at::Tensor& output : outputs) {
     if (outputs_stay) {
       output = adopt(output, index);
     } else {
-      output = unshared(output, host_inputs, *held->compiled);
+      output = unshared(output, host_inputs, held->stages);
       owner.device_to_host_bytes += static_cast<std::int64_t>(output.nbytes());
     }
   }

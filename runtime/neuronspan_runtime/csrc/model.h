@@ -21,11 +21,12 @@ namespace neuronspan {
 
 class Model final : public torch::CustomClassHolder {
  public:
-  // What torch.jit.save writes: the module's archive (uint8), cores per model, metadata (JSON), lazy loading.
-  using State = std::tuple<at::Tensor, std::int64_t, std::string, bool>;
+  // What torch.jit.save writes: the archive of each stage (uint8), cores per model, metadata (JSON), lazy loading.
+  using State = std::tuple<std::vector<at::Tensor>, std::int64_t, std::string, bool>;
 
-  // `archive` is what torch.jit.save wrote of the compiled module; `metadata` is the tracer's, opaque here.
-  Model(const std::string& archive, std::int64_t cores_per_model, std::string metadata);
+  // Each archive is what torch.jit.save wrote of one stage: one for each core, which takes the outputs of the stage
+  // before it, or a single one that runs on all of them. `metadata` is the tracer's, opaque here.
+  Model(const std::vector<std::string>& archives, std::int64_t cores_per_model, std::string metadata);
   explicit Model(State state);
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
@@ -42,7 +43,8 @@ class Model final : public torch::CustomClassHolder {
 
   bool is_loaded() const;
   std::vector<placement::CoreSpan> placement() const;  // of each replica; empty when not loaded
-  std::int64_t nbytes();                               // of the weights, once
+  std::int64_t nbytes();                               // of the weights of one replica
+  std::vector<std::int64_t> stage_bytes();             // of the weights of each stage; stage k is on a replica's core k
   std::int64_t cores_per_model() const { return cores_per_model_; }
   std::string metadata() const;
   void set_metadata(std::string metadata);
@@ -56,15 +58,15 @@ class Model final : public torch::CustomClassHolder {
 
   std::shared_ptr<Loaded> loaded();
   void load_locked();
-  const Compiled& compiled_locked();
+  const Stages& stages_locked();
 
-  const at::Tensor archive_;
+  const std::vector<at::Tensor> archives_;
   const std::int64_t cores_per_model_;
   mutable std::mutex mutex_;  // everything below
   std::string metadata_;
   bool lazy_;
   placement::Request request_;
-  std::shared_ptr<Compiled> compiled_;
+  Stages stages_;  // empty = not read yet
   std::shared_ptr<Loaded> loaded_;
 };
 

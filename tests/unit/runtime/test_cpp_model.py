@@ -57,7 +57,7 @@ def archive_of(module: torch.nn.Module, *inputs: torch.Tensor) -> bytes:
 
 
 def model_of(module: torch.nn.Module, *inputs: torch.Tensor, cores: int = 1) -> Any:
-    return untyped.classes.neuron.Model(archive_of(module, *inputs), cores, '{"made": "here"}')
+    return untyped.classes.neuron.Model([archive_of(module, *inputs)], cores, '{"made": "here"}')
 
 
 def saved(model: Any) -> bytes:
@@ -281,9 +281,11 @@ def too_few_cores_are_named() -> None:
 
 def what_is_no_archive_is_refused() -> None:
     with pytest.raises(RuntimeError, match="zip archive"):
-        untyped.classes.neuron.Model(b"nothing", 1, "{}").load()
+        untyped.classes.neuron.Model([b"nothing"], 1, "{}").load()
     with pytest.raises(RuntimeError, match="needs 1 to 127 NeuronCores, got 0"):
-        untyped.classes.neuron.Model(b"nothing", 0, "{}")
+        untyped.classes.neuron.Model([b"nothing"], 0, "{}")
+    with pytest.raises(RuntimeError, match="one archive, or one for each of its 3 NeuronCores, got 2"):
+        untyped.classes.neuron.Model([b"nothing"] * 2, 3, "{}")
     assert sum(ops.core_usage()) == 0
 
 

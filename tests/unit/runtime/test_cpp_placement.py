@@ -27,7 +27,7 @@ def placements(
         if isinstance(load, str):
             models[-int(load)].unload()
             continue
-        models.append(untyped.classes.neuron.Model(file.getvalue(), load, "{}"))
+        models.append(untyped.classes.neuron.Model([file.getvalue()], load, "{}"))
         models[-1].load()
         found.append([list(span) for span in models[-1].placement()])
     return found
