@@ -16,10 +16,11 @@ NULL_DEVICE = "/dev/null"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mount:
-    """A file of the host that the container sees, read-only."""
+    """A file of the host that the container sees."""
 
     host_path: str
     container_path: str
+    read_only: bool = True
 
 
 def environment(span: spans.CoreSpan, mode: grants.EnvMode, numbering: str) -> dict[str, str]:
@@ -63,6 +64,12 @@ def lock_mount(node_directory: pathlib.Path, core: int) -> Mount:
     return _mount(node_directory, f"{names.CORE_LOCKS_DIRECTORY}/{core}{names.CORE_LOCK_SUFFIX}")
 
 
+def page_mount(node_directory: pathlib.Path, core: int) -> Mount:
+    """Give the mount of the page on which the container counts what one core does."""
+    name = f"{names.TELEMETRY_DIRECTORY}/{core}{names.TELEMETRY_SUFFIX}"
+    return dataclasses.replace(_mount(node_directory, name), read_only=False)
+
+
 def device_path(device: int) -> str:
     """Give the path of a Neuron device in the container."""
     return f"{names.DEVICE_NODE_PREFIX}{device}"
@@ -82,9 +89,9 @@ def plain(
     span: spans.CoreSpan, told: Mapping[str, str], hardware: instance_types.Hardware, node_directory: pathlib.Path
 ) -> Edits:
     """Give everything without CDI, for container runtimes that do not know it."""
-    locks = (lock_mount(node_directory, core) for core in span)
+    files = (mount(node_directory, core) for core in span for mount in (lock_mount, page_mount))
     devices = tuple(map(device_path, hardware.devices_of(span)))
-    return Edits(told, mounts=(hardware_mount(node_directory), *locks), devices=devices)
+    return Edits(told, mounts=(hardware_mount(node_directory), *files), devices=devices)
 
 
 def _mount(node_directory: pathlib.Path, name: str) -> Mount:

@@ -13,6 +13,16 @@ def shutdown() -> None:
     torch.ops.neuron.shutdown()
 
 
+def open_telemetry(core: int, file: str) -> bool:
+    """Count on the page in this file from now on; return whether that works. Without it the core counts in private."""
+    return bool(torch.ops.neuron.open_telemetry(core, file))
+
+
+def close_telemetry() -> None:
+    """Count in private again, from 0."""
+    torch.ops.neuron.close_telemetry()
+
+
 def set_groups(sizes: tuple[int, ...]) -> None:
     """Place models by NeuronCore Groups of these sizes from core 0 on; none without sizes."""
     torch.ops.neuron.set_groups(list(sizes))

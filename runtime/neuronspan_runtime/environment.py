@@ -16,6 +16,7 @@ from neuronspan_runtime import errors
 
 LIBRARY_ENV = "NEURONSPAN_RUNTIME_LIBRARY"
 CACHE_ENV = "NEURONSPAN_RUNTIME_CACHE"
+PROCESS_TAG_ENV = "NEURON_PROCESS_TAG"
 DRIVER_SKIP_QUIRK_ENV = "NEURONSPAN_DRIVER_SKIP_QUIRK"
 LOGICAL_CONFIG_ENVS = ("NEURON_LOGICAL_NC_CONFIG", "NEURON_RT_VIRTUAL_CORE_SIZE")
 """AWS's two names for the physical cores that a process joins into one NeuronCore; the first one that is set counts."""
@@ -51,6 +52,8 @@ class Environment:
     """NEURON_RT_LOG_LEVEL_NRT, else NEURON_RT_LOG_LEVEL: the least severe lines that are logged."""
     state_directory: pathlib.Path | None = None
     """NEURONSPAN_STATE_DIR: where processes outside a cluster find each other's core locks."""
+    process_tag: str = ""
+    """NEURON_PROCESS_TAG: what the tools call this process, instead of its PID."""
     driver_skip_quirk: bool = False
     """NEURONSPAN_DRIVER_SKIP_QUIRK=1: search like driver 2.24.7, which skips a core after a run that is too short."""
 
@@ -70,6 +73,7 @@ def read(variables: Mapping[str, str] | None = None) -> Environment:
         logical_config=reader.first(LOGICAL_CONFIG_ENVS, _number_of(1, 2), "1 or 2"),
         log_level=reader.first(LOG_LEVEL_ENVS, _level, f"one of {', '.join(LOG_LEVELS)}") or "ERROR",
         state_directory=reader.parsed(names.STATE_DIRECTORY_ENV, pathlib.Path, "a directory"),
+        process_tag=reader.text(PROCESS_TAG_ENV),
         driver_skip_quirk=reader.parsed(DRIVER_SKIP_QUIRK_ENV, _one_of("0", "1"), "0 or 1") == "1",
     )
     if reader.problems:

@@ -43,6 +43,10 @@ class Machine:
     def _lock_file(self, number: int) -> pathlib.Path:
         return self.core_directory / f"{number}{names.CORE_LOCK_SUFFIX}"
 
+    def telemetry_file(self, core: int) -> pathlib.Path:
+        """Return the file in which the owner of this core counts, named as its first lock file; it may be missing."""
+        return self.directory / names.TELEMETRY_DIRECTORY / f"{core * self.locks_per_core}{names.TELEMETRY_SUFFIX}"
+
     @property
     def core_directory(self) -> pathlib.Path:
         """The directory of all lock files."""

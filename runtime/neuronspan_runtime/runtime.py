@@ -5,10 +5,21 @@ A failed start leaves nothing behind and is tried again at the next use. A child
 
 import dataclasses
 import os
+import pathlib
 import threading
+from collections.abc import Mapping
 
 from neuronspan import instance_types, spans
-from neuronspan_runtime import device_library, environment, errors, hardware, nrt_log, ownership, selection
+from neuronspan_runtime import (
+    device_library,
+    environment,
+    errors,
+    hardware,
+    nrt_log,
+    ownership,
+    selection,
+    telemetry_files,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +30,8 @@ class Started:
     """Its cores, node numbering."""
     hardware: instance_types.Hardware
     """The machine they belong to."""
+    pages: Mapping[int, pathlib.Path]
+    """Where the tools see what each core does; a core without a page works as well."""
 
 
 class _Process:
@@ -55,9 +68,10 @@ def close() -> None:
     device.
     """
     with _process.lock:
-        if _process.claim is None:
+        if _process.claim is None or _process.started is None:
             return
         device_library.shutdown()
+        telemetry_files.withdraw(_process.started.pages)
         _process.claim.release()
         _process.claim = _process.started = None
 
@@ -72,13 +86,18 @@ def _start() -> tuple[ownership.Claim, Started]:
     except errors.StartRefused as refused:
         nrt_log.error(*refused.lines, level=settings.log_level)
         raise
+    pages = telemetry_files.publish(machine, claim.span, settings.process_tag)
     try:
+        for core, page in pages.items():
+            device_library.open_telemetry(core - claim.span.first, str(page))
         device_library.configure(claim.span.count, machine.hardware.hbm_bytes_per_core, claim.span.first)
         device_library.set_groups(asked.group_sizes)
     except BaseException:
+        device_library.close_telemetry()
+        telemetry_files.withdraw(pages)
         claim.release()
         raise
-    return claim, Started(claim.span, machine.hardware)
+    return claim, Started(claim.span, machine.hardware, pages)
 
 
 def _forget_parent() -> None:

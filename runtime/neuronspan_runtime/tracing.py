@@ -3,9 +3,11 @@
 Nothing runs on a NeuronCore and none is claimed: the model is loaded when its file is, or at first use.
 """
 
+import hashlib
 import inspect
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -36,7 +38,13 @@ def trace(
         leaf.cpu() for argument, value in zip(arguments, inputs, strict=True) for leaf in argument.leaves_of(value)
     ]
     blob = torchscript.compiled(flat, leaves)
-    described = {"format": FORMAT, "torch": torch.__version__, "inputs": [_described(leaf) for leaf in leaves]}
+    described = {
+        "format": FORMAT,
+        "name": _name(function),
+        "uuid": hashlib.blake2b(blob, digest_size=16).hexdigest(),
+        "torch": torch.__version__,
+        "inputs": [_described(leaf) for leaf in leaves],
+    }
     compiled = model.create([blob], cores_per_model, json.dumps(described | dict(metadata or {})))
     names = argument_names(function, len(inputs))
     source = forward_source(dict(zip(names, arguments, strict=True)), flat.result)
@@ -106,6 +114,12 @@ def _captured_modules(function: Callable[..., Any]) -> list[torch.nn.Module]:
 
 def _structure(value: Any, name: str) -> structure.Structure:
     return structure.structure_of(value, lambda item: isinstance(item, torch.Tensor), name)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    """Return what the tools call the compiled model: its class or function, in characters that need no quoting."""
+    name = getattr(function, "__name__", type(function).__name__)
+    return re.sub(r"[^0-9A-Za-z_.<>-]", "_", name)
 
 
 def _described(leaf: torch.Tensor) -> dict[str, Any]:

@@ -20,7 +20,7 @@ async def test_pod_gets_exactly_the_granted_cores() -> None:
         assert environment[names.GRANT_ENV] == "20-23"
 
 
-async def test_container_sees_its_locks_its_devices_and_the_hardware_file() -> None:
+async def test_container_sees_its_locks_its_pages_its_devices_and_the_hardware_file() -> None:
     async with plugin_rig.running(domain.grant("5-7")) as rig:
         await rig.kubelet.run(builders.make_pod(cores=3, node="w1"))
 
@@ -29,6 +29,7 @@ async def test_container_sees_its_locks_its_devices_and_the_hardware_file() -> N
         assert set(created.mounts) == {
             "/run/neuronspan/hardware.json",
             *(f"/run/neuronspan/cores/{core}.lock" for core in (5, 6, 7)),
+            *(f"/run/neuronspan/telemetry/{core}.page" for core in (5, 6, 7)),
         }
         assert all((rig.root / host).exists() for host in created.mounts.values())
 

@@ -38,6 +38,7 @@ void Arena::open(char* device_base, char* host_base, std::size_t window, std::si
   free_by_size_.clear();
   blocks_.clear();
   insert_free(blocks_.emplace(0, Block{window, true}).first);
+  show_locked();
 }
 
 void Arena::close() {
@@ -55,6 +56,7 @@ void* Arena::allocate(std::size_t bytes) {
   if (found == free_by_size_.end()) {
     stats_.tensors -= size;
     ++stats_.failures;
+    show_locked();
     TORCH_CHECK_WITH(OutOfMemoryError, false, "nrt_tensor_allocate status=4 message=\"Allocation Failure\": ", name_,
                      " has no free run of ", size, " bytes left: its memory is fragmented. Free some tensors first");
   }
@@ -80,6 +82,7 @@ void Arena::release(void* address) noexcept {
   stats_.tensors -= size;
   ++stats_.frees;
   --stats_.live_blocks;
+  show_locked();
   if (size >= kDropBytes) {
     drop_pages(block->first, size);
   } else {
@@ -110,12 +113,14 @@ void Arena::charge(std::size_t bytes, HbmUse use) {
 void Arena::uncharge(std::size_t bytes, HbmUse use) noexcept {
   std::lock_guard<std::mutex> lock(mutex_);
   (use == HbmUse::models ? stats_.models : stats_.tensors) -= round_up_to_page(bytes);
+  show_locked();
 }
 
 void Arena::charge_locked(std::size_t bytes, HbmUse use) {
   const std::size_t free = stats_.capacity - stats_.allocated();
   if (bytes > free) {
     ++stats_.failures;
+    show_locked();
     // The first words are what code written for the real runtime looks for; the numbers and the way out are ours.
     TORCH_CHECK_WITH(OutOfMemoryError, false,
                      use == HbmUse::models ? "Could not load the model status=4 message=Allocation Failure"
@@ -127,6 +132,16 @@ void Arena::charge_locked(std::size_t bytes, HbmUse use) {
   }
   (use == HbmUse::models ? stats_.models : stats_.tensors) += bytes;
   stats_.peak = std::max(stats_.peak, stats_.allocated());
+  show_locked();
+}
+
+void Arena::show_locked() noexcept {
+  const auto show = [](telemetry::Counter& counter, std::size_t number) { telemetry::set(counter, static_cast<std::int64_t>(number)); };
+  show(page_.tensor_bytes, stats_.tensors);
+  show(page_.model_bytes, stats_.models);
+  show(page_.peak_bytes, stats_.peak);
+  show(page_.capacity_bytes, stats_.capacity);
+  show(page_.allocation_failures, stats_.failures);
 }
 
 void Arena::zero_by_dropping(void* address, std::size_t bytes) {
@@ -156,6 +171,7 @@ HbmStats Arena::stats() const {
 void Arena::reset_peak() {
   std::lock_guard<std::mutex> lock(mutex_);
   stats_.peak = stats_.allocated();
+  show_locked();
 }
 
 void Arena::trim_locked() {

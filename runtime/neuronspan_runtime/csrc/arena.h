@@ -10,6 +10,8 @@
 #include <string>
 #include <utility>
 
+#include "telemetry.h"
+
 namespace neuronspan {
 
 // What the bytes of a core are used for; the out-of-memory text and the tools report them apart.
@@ -39,6 +41,9 @@ class Arena {
   static constexpr std::size_t kDropBytes = std::size_t(64) << 20;
   // Host pages kept for reuse by smaller freed blocks, per core.
   static constexpr std::size_t kRetainedBytes = std::size_t(256) << 20;
+
+  // What it counts is shown on this page, too.
+  explicit Arena(telemetry::Page& page) : page_(page) {}
 
   // `device_base` is the address tensors see (no access), `host_base` the same bytes with access. `name` is for messages.
   void open(char* device_base, char* host_base, std::size_t window, std::size_t capacity, std::string name);
@@ -72,11 +77,13 @@ class Arena {
   using Blocks = std::map<std::size_t, Block>;  // by offset; neighbours touch
 
   void charge_locked(std::size_t bytes, HbmUse use);
+  void show_locked() noexcept;
   void trim_locked();
   void insert_free(Blocks::iterator block);
   void erase_free(Blocks::iterator block);
   void drop_pages(std::size_t offset, std::size_t bytes) const;
 
+  telemetry::Page& page_;
   mutable std::mutex mutex_;
   char* device_base_ = nullptr;
   char* host_base_ = nullptr;

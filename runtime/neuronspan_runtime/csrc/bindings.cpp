@@ -49,6 +49,14 @@ std::vector<std::int64_t> memory_stats(std::int64_t index) {
   return numbers;
 }
 
+bool open_telemetry(std::int64_t core, const std::string& file) {
+  return telemetry::open(static_cast<std::size_t>(index_of(core)), file);
+}
+
+std::int64_t telemetry_bucket(std::int64_t nanoseconds) {
+  return static_cast<std::int64_t>(telemetry::bucket_of(nanoseconds));
+}
+
 void empty_cache() {
   if (!is_initialized()) return;
   for (int index = 0; index < device_count(); ++index) core(index_of(index)).arena.trim();
@@ -119,6 +127,11 @@ TORCH_LIBRARY(neuron, library) {
   library.def("memory_stats(int core) -> int[]", &memory_stats);
   library.def("reset_peak_memory(int core) -> ()", [](std::int64_t index) { core(index_of(index)).arena.reset_peak(); });
   library.def("empty_cache() -> ()", &empty_cache);
+
+  library.def("open_telemetry(int core, str file) -> bool", &open_telemetry);
+  library.def("close_telemetry() -> ()", [] { telemetry::close(); });
+  library.def("telemetry_layout() -> str", &telemetry::layout);
+  library.def("telemetry_bucket(int nanoseconds) -> int", &telemetry_bucket);
 }
 
 TORCH_LIBRARY_IMPL(neuron, CompositeExplicitAutograd, library) { library.impl("forward_v2", &forward); }

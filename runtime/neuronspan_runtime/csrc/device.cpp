@@ -54,17 +54,20 @@ char* reserve(std::size_t bytes, int protection) {
 void before_fork() {
   registry().mutex.lock();
   placement::before_fork();
+  telemetry::before_fork();
   for (int index = 0; index < registry().count.load(); ++index) registry().cores[index].arena.before_fork();
 }
 
 void after_fork() {
   for (int index = 0; index < registry().count.load(); ++index) registry().cores[index].arena.after_fork();
+  telemetry::after_fork();
   placement::after_fork();
   registry().mutex.unlock();
 }
 
 void after_fork_in_child() {
   after_fork();
+  telemetry::close();  // the pages are the parent's
   if (registry().count.load() == 0) return;
   registry().forked.store(true);
   registry().count.store(0);
@@ -132,6 +135,7 @@ void shutdown() {
   munmap(state.windows.device, state.windows.total);
   munmap(state.windows.host, state.windows.total);
   state.windows = Windows{};
+  telemetry::close();
 }
 
 bool is_initialized() noexcept { return registry().count.load(std::memory_order_acquire) > 0; }

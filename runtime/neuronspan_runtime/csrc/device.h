@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "arena.h"
+#include "telemetry.h"
 
 namespace neuronspan {
 
@@ -17,15 +18,16 @@ constexpr c10::DeviceType kNeuron = c10::DeviceType::PrivateUse1;
 // c10::DeviceIndex is a signed byte, and so is the count torch asks for.
 constexpr int kMaxCores = 127;
 
-// What one NeuronCore has: memory, its turn for running models, and counters (all monotonic).
+// What one NeuronCore has: memory, its turn for running models, and counters, which live where the tools see them.
 struct Core {
-  Arena arena;
+  telemetry::Page& page = telemetry::next_page();
+  Arena arena{page};
   std::mutex running;  // held while a model runs on this core: a NeuronCore executes one model at a time
-  std::atomic<std::int64_t> host_to_device_bytes{0};
-  std::atomic<std::int64_t> device_to_host_bytes{0};
-  std::atomic<std::int64_t> device_to_device_bytes{0};
-  std::atomic<std::int64_t> executions{0};
-  std::atomic<std::int64_t> busy_nanoseconds{0};
+  telemetry::Counter& host_to_device_bytes = page.host_to_device_bytes;
+  telemetry::Counter& device_to_host_bytes = page.device_to_host_bytes;
+  telemetry::Counter& device_to_device_bytes = page.device_to_device_bytes;
+  telemetry::Counter& executions = page.executions;
+  telemetry::Counter& busy_nanoseconds = page.busy_nanoseconds;
 };
 
 // Returns nullptr, or a text that becomes the RuntimeError. Must be thread safe and call `configure` once.

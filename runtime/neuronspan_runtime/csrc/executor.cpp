@@ -3,7 +3,6 @@
 #include <ATen/autocast_mode.h>
 #include <torch/csrc/jit/frontend/tracer.h>
 
-#include <chrono>
 #include <mutex>
 #include <utility>
 
@@ -50,22 +49,31 @@ class WithoutAutocast {
 // model called from inside another one runs in the outer one's turn.
 class Turn {
  public:
-  explicit Turn(const placement::CoreSpan& span) : span_(span) {
-    if (t_depth++ == 0) {
-      locks_.reserve(static_cast<std::size_t>(span.count));
-      for (int index = span.first; index < span.first + span.count; ++index) locks_.emplace_back(core_at(index).running);
+  Turn(const placement::CoreSpan& span, telemetry::Call& call) : span_(span), call_(call), began_(call.ready()) {
+    if (t_depth++ > 0) return;
+    locks_.reserve(static_cast<std::size_t>(span.count));
+    bool waited = false;
+    for (int index = span.first; index < span.first + span.count; ++index) {
+      locks_.emplace_back(core_at(index).running, std::try_to_lock);
+      if (locks_.back().owns_lock()) continue;
+      locks_.back().lock();
+      waited = true;
     }
-    started_ = std::chrono::steady_clock::now();
+    if (waited) began_ = telemetry::now();
+    for (int index = span.first; index < span.first + span.count; ++index) telemetry::set(core_at(index).page.running_since, began_);
   }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
   ~Turn() {
-    --t_depth;
-    const auto busy = std::chrono::steady_clock::now() - started_;
-    const std::int64_t nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(busy).count();
+    const std::int64_t ended = telemetry::now();
+    call_.worked(began_, ended);
+    const bool outermost = --t_depth == 0;  // a model inside another one runs in the other one's time
     for (int index = span_.first; index < span_.first + span_.count; ++index) {
-      core_at(index).busy_nanoseconds += nanoseconds;
-      ++core_at(index).executions;
+      telemetry::Page& page = core_at(index).page;
+      telemetry::add(page.executions, 1);
+      if (!outermost) continue;
+      telemetry::set(page.running_since, 0);
+      telemetry::add(page.busy_nanoseconds, ended - began_);
     }
   }
 
@@ -74,8 +82,9 @@ class Turn {
   static thread_local int t_depth;
 
   placement::CoreSpan span_;
+  telemetry::Call& call_;
+  std::int64_t began_;
   std::vector<std::unique_lock<std::mutex>> locks_;
-  std::chrono::steady_clock::time_point started_;
 };
 
 thread_local int Turn::t_depth = 0;
@@ -91,11 +100,12 @@ std::vector<at::Tensor> tensors_of(const c10::IValue& result) {
   return tensors;
 }
 
-c10::IValue execute(torch::jit::Module& module, const placement::CoreSpan& span, std::vector<c10::IValue> inputs) {
+c10::IValue execute(torch::jit::Module& module, const placement::CoreSpan& span, std::vector<c10::IValue> inputs,
+                    telemetry::Call& call) {
   const c10::NoGradGuard no_gradient;
   const WithoutTracer no_tracer;
   const WithoutAutocast no_autocast;
-  const Turn turn(span);
+  const Turn turn(span, call);
   return module.forward(std::move(inputs));
 }
 

@@ -15,15 +15,20 @@ namespace neuronspan {
 
 // What being loaded holds; calls in flight keep it until they end.
 struct Model::Loaded {
-  Loaded(Stages code, const placement::Request& request, int per_model)
+  Loaded(Stages code, const placement::Request& request, int per_model, const std::string& metadata)
       : stages(std::move(code)), claim(request, per_model) {
     const std::vector<std::size_t> shares = bytes_per_core(stages, static_cast<std::size_t>(per_model));
     for (const placement::CoreSpan& span : claim.replicas())
       for (int offset = 0; offset < span.count; ++offset)
         charges.emplace_back(core_at(span.first + offset).arena, shares[offset], HbmUse::models);
-    for (const placement::CoreSpan& span : claim.replicas())  // only now that everything fits
-      for (int offset = 0; offset < span.count; ++offset)
-        core_at(span.first + offset).host_to_device_bytes += static_cast<std::int64_t>(shares[offset]);
+    for (const placement::CoreSpan& span : claim.replicas()) {  // only now that everything fits
+      const std::int64_t id = telemetry::next_model_id();
+      for (int offset = 0; offset < span.count; ++offset) {
+        Core& owner = core_at(span.first + offset);
+        owner.host_to_device_bytes += static_cast<std::int64_t>(shares[offset]);
+        listings.emplace_back(owner.page, id, metadata, shares[offset], offset, span.first);
+      }
+    }
     ++loaded_models;
   }
   Loaded(const Loaded&) = delete;
@@ -53,7 +58,9 @@ struct Model::Loaded {
     return shares;
   }
 
+  // Counts the call as refused for its input, and says why.
   static std::string wrong_core(std::size_t position, int index, int model) {
+    telemetry::add(core(static_cast<c10::DeviceIndex>(model)).page.incorrect_input, 1);
     return "Tensor input" + std::to_string(position) + " allocated on vnc " + std::to_string(index) +
            " must be allocated on same vnc as model (" + std::to_string(model) + "). Move the input to neuron:" +
            std::to_string(model) + ", or the model with torch_neuronx.set_neuron_cores(model, " + std::to_string(index) + ")";
@@ -62,6 +69,7 @@ struct Model::Loaded {
   Stages stages;
   placement::Claim claim;
   std::vector<HbmCharge> charges;
+  std::vector<telemetry::Listing> listings;
   std::atomic<std::size_t> next{0};
 };
 
@@ -87,12 +95,14 @@ std::vector<at::Tensor> on_host(std::vector<at::Tensor> archives) {
 // One request through all stages. It holds only the core of the stage that it is in, so that the next request can be in
 // the stage before; what it carries between stages is its own.
 std::vector<at::Tensor> run(const Stages& stages, const placement::CoreSpan& span, std::vector<c10::IValue> values) {
-  if (stages.size() == 1) return tensors_of(execute(stages.front()->module, span, std::move(values)));
+  telemetry::Call call(core(static_cast<c10::DeviceIndex>(span.first)).page);
+  if (stages.size() == 1) return tensors_of(execute(stages.front()->module, span, std::move(values), call));
   for (std::size_t stage = 0; stage + 1 < stages.size(); ++stage) {
-    const c10::IValue carried = execute(stages[stage]->module, {span.first + static_cast<int>(stage), 1}, std::move(values));
+    const placement::CoreSpan own{span.first + static_cast<int>(stage), 1};
+    const c10::IValue carried = execute(stages[stage]->module, own, std::move(values), call);
     values = carried.toTupleRef().elements().vec();
   }
-  return tensors_of(execute(stages.back()->module, {span.first + span.count - 1, 1}, std::move(values)));
+  return tensors_of(execute(stages.back()->module, {span.first + span.count - 1, 1}, std::move(values), call));
 }
 
 // Device memory and CPU memory alike: an output must never share bytes with an input or with the weights.
@@ -196,7 +206,7 @@ std::shared_ptr<Model::Loaded> Model::loaded() {
 }
 
 void Model::load_locked() {
-  loaded_ = std::make_shared<Loaded>(stages_locked(), request_, static_cast<int>(cores_per_model_));
+  loaded_ = std::make_shared<Loaded>(stages_locked(), request_, static_cast<int>(cores_per_model_), metadata_);
 }
 
 const Stages& Model::stages_locked() {

@@ -21,6 +21,17 @@ def test_directory_describes_the_hardware_and_has_a_lock_per_core(tmp_path: path
     assert [each.stat().st_mode & 0o777 for each in locks] == [0o444, 0o444]
 
 
+def test_directory_has_a_page_per_core_that_containers_may_write_and_users_of_the_host_may_not(
+    tmp_path: pathlib.Path,
+) -> None:
+    node_directory.NodeDirectory(tmp_path).write(HARDWARE)
+    pages = sorted((tmp_path / "telemetry").iterdir())
+    assert [(each.name, each.stat().st_mode & 0o777, each.stat().st_size) for each in pages] == [
+        ("0.page", 0o666, 16384), ("1.page", 0o666, 16384),
+    ]  # fmt: skip
+    assert (tmp_path / "telemetry").stat().st_mode & 0o777 == 0o700
+
+
 def test_lock_file_keeps_its_inode_so_that_owners_stay_owners(tmp_path: pathlib.Path) -> None:
     directory = node_directory.NodeDirectory(tmp_path)
     directory.write(HARDWARE)

@@ -287,8 +287,10 @@ def test_compiled_model_carries_its_metadata_and_not_the_example_inputs(
 ) -> None:
     metadata, cores, saved = processes.run(machine, metadata_and_inputs)
     assert metadata.pop("torch") == torch.__version__
+    assert len(metadata.pop("uuid")) == 32
     assert metadata == {
         "format": 1,
+        "name": "ReLU",
         "framework": "torch_neuron",
         "compilerArguments": ["--neuroncore-pipeline-cores", "2"],
         "inputs": [{"shape": [64], "dtype": "float32"}],
