@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import pathlib
 import sys
 import time
@@ -77,6 +78,7 @@ def _told(report: dict[str, object]) -> bool:
         sys.stdout.write(json.dumps(report, separators=(",", ":")) + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        sys.stderr.close()  # Python would complain there about what it could not flush
+        # what is still to be flushed when Python ends must go somewhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False
     return True

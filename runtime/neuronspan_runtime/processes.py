@@ -35,6 +35,15 @@ class System:
     memory: dict[str, int]
     """Bytes, under the names of /proc/meminfo."""
 
+    def share(self, before: "System") -> tuple[float, float]:
+        """Return the percentages of all CPUs' time since then that went to user and to kernel code."""
+        used = [new - old for new, old in zip(self.cpus["cpu"], before.cpus["cpu"], strict=True)]
+        whole = sum(used)
+        if whole <= 0:
+            return 0.0, 0.0
+        user, nice, system, _, _, irq, soft_irq = used
+        return 100.0 * (user + nice) / whole, 100.0 * (system + irq + soft_irq) / whole
+
 
 def read(pid: int, proc: pathlib.Path = PROC) -> Process | None:
     """Read a process; none when it is gone or hidden."""

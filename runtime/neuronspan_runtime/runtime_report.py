@@ -11,6 +11,8 @@ from neuronspan import instance_types
 from neuronspan_runtime import activity, device_facts, node_view, samples, telemetry
 
 Json = dict[str, Any]
+PURPOSES = ("constants", "model_code", "model_shared_scratchpad", "runtime_memory", "tensors")
+"""What the HBM of a core is used for."""
 
 
 def report(metric: str, interval: samples.Interval, owner: node_view.Owner) -> Json:
@@ -80,13 +82,7 @@ def _memory_used(interval: samples.Interval, owner: node_view.Owner) -> Json:
 
 def core_memory(counters: telemetry.Counters) -> dict[str, int]:
     """Return the bytes of HBM in use on one core by purpose."""
-    return {
-        "constants": counters.model_bytes,
-        "model_code": 0,
-        "model_shared_scratchpad": 0,
-        "runtime_memory": 0,
-        "tensors": counters.tensor_bytes,
-    }
+    return {**dict.fromkeys(PURPOSES, 0), "constants": counters.model_bytes, "tensors": counters.tensor_bytes}
 
 
 def _host_memory(application: int = 0) -> dict[str, int]:

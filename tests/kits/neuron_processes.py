@@ -72,11 +72,16 @@ class Process(Generic[T]):
         if self._pid is not None:
             wait_gone(self._pid)
 
+    @property
+    def pid(self) -> int:
+        """Its process ID, once its outcome is known."""
+        assert self._pid is not None, "its outcome must be known first"
+        return self._pid
+
     def kill(self) -> None:
         """Let it die at once, with what it owns."""
-        assert self._pid is not None, "its outcome must be known first"
-        os.kill(self._pid, signal.SIGKILL)
-        wait_gone(self._pid)
+        os.kill(self.pid, signal.SIGKILL)
+        wait_gone(self.pid)
 
     def outcome(self) -> Outcome[T]:
         """Wait for the end of the scenario. Raises ScenarioFailed when it raised, AssertionError when it died."""
