@@ -97,10 +97,11 @@ def _core(
 
 def _size(counters: telemetry.Counters) -> str:
     used = counters.model_bytes + counters.tensor_bytes
-    return next(
-        (f"{used / unit:.1f} {name}" for unit, name in ((2**30, "GiB"), (2**20, "MiB")) if used >= unit),
-        f"{used // 1024} KiB" if used else "",
-    )
+    if used >= 2**30:
+        return f"{used / 2**30:.1f} GiB"
+    if used >= 2**20:
+        return f"{used / 2**20:.0f} MiB"
+    return f"{used // 1024} KiB" if used else ""
 
 
 def _legend(view: node_view.View, shades: Mapping[int, _Shades], top: int) -> Iterator[str]:

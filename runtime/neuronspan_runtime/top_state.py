@@ -75,8 +75,13 @@ def tree(owners: Iterable[node_view.Owner]) -> list[Line]:
             below += [Line(key, f"NeuronCore {core}", "", 0, sum(used.values()), inner=bool(inside)), *inside]
         host = owner.process.resident_bytes if owner.process else 0
         total = sum(line.device_bytes for line in below if line.depth == 1)
-        lines += [Line((str(owner.pid),), f"{owner.tag} ({owner.pid})", "", host, total, inner=bool(below)), *below]
+        lines += [Line((str(owner.pid),), _root(owner), "", host, total, inner=bool(below)), *below]
     return lines
+
+
+def _root(owner: node_view.Owner) -> str:
+    """Return the tag and the process, once when they are the same."""
+    return owner.tag if owner.tag == str(owner.pid) else f"{owner.tag} ({owner.pid})"
 
 
 def opened(state: State, lines: Iterable[Line]) -> list[Line]:

@@ -17,7 +17,7 @@ def test_map_has_every_device_core_and_process() -> None:
     assert found[0] == "inf1.6xlarge: 2 of 16 NeuronCores in use"
     assert {f"neuron{device}" for device in range(4)} <= set(found)
     assert {str(core) for core in range(16)} <= set(found)
-    assert "3.0 MiB" in found
+    assert "3 MiB" in found
     assert "shop: process 7, pod serve-1, cores 4-5" in found
 
 
