@@ -3,13 +3,14 @@
 import dataclasses
 import os
 import pathlib
+import threading
 
 import pytest
 import torch
 
 from kits import neuron_models, neuron_processes, pages
 from neuronspan import spans
-from neuronspan_runtime import device_module, environment, hardware, runtime, telemetry, telemetry_files
+from neuronspan_runtime import device_module, environment, hardware, model, runtime, telemetry, telemetry_files
 
 
 def layout_and_buckets(durations: list[int]) -> tuple[str, list[int]]:
@@ -217,3 +218,30 @@ def test_process_works_and_counts_without_a_place_for_its_pages(
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "telemetry").write_text("in the way")
     assert processes.run(machine, used_without_pages, model_files) == (0, 2)
+
+
+def reloading(models: pathlib.Path) -> bool:
+    traced = neuron_models.load(models, 1)
+    (held,) = model.models_of(traced)
+    begun = threading.Event()
+
+    def loop() -> None:
+        while True:
+            held.set_neuron_devices(0, 4)
+            begun.set()
+
+    threading.Thread(target=loop, daemon=True).start()
+    return begun.wait()
+
+
+def test_pages_are_read_whole_while_models_come_and_go(
+    processes: neuron_processes.Parent, machine: dict[str, str], model_files: pathlib.Path
+) -> None:
+    seen = hardware.find(environment.read(machine), pathlib.Path("/nonexistent"))
+    with processes.start(machine, reloading, model_files) as process:
+        process.outcome()
+        found = [telemetry_files.read(seen, 2) for _ in range(300)]
+    assert None not in found
+    texts = {(listed.name, len(listed.uuid)) for page in found if page for listed in page.models}
+    assert texts <= {("Small", 32)}
+    assert max(page.counters.model_loads for page in found if page) > 1
