@@ -6,8 +6,10 @@ Tracing is not safe in two threads at once: every use here holds one lock.
 import contextlib
 import io
 import threading
+import types
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import torch
 
@@ -15,20 +17,78 @@ _trace: Callable[..., torch.jit.ScriptModule] = torch.jit.trace
 _tracing = threading.RLock()
 
 
-def compiled(module: torch.nn.Module, example_inputs: Sequence[torch.Tensor]) -> bytes:
-    """Record what the module computes for these inputs and return it as a TorchScript archive, without the inputs.
+def recorded(module: torch.nn.Module, example_inputs: Sequence[torch.Tensor]) -> torch.jit.ScriptModule:
+    """Record what the module computes for these inputs, without keeping them.
 
     Weights stay parameters, so that they can be counted, and replaced later.
     """
-    archive = io.BytesIO()
     with _quietly():
         traced = _trace(module, tuple(example_inputs), check_trace=False, strict=False, _store_inputs=False)
-        torch.jit.save(traced.eval(), archive)
+        return traced.eval()
+
+
+def archived(module: torch.jit.ScriptModule) -> bytes:
+    """Return a module as the bytes of its TorchScript file."""
+    archive = io.BytesIO()
+    with _quietly():
+        torch.jit.save(module, archive)
     return archive.getvalue()
 
 
-def module_of(attributes: Mapping[str, object], source: str) -> torch.jit.ScriptModule:
-    """Make a module that holds these attributes and whose methods have this TorchScript source."""
+def lowered(module: torch.jit.ScriptModule) -> tuple[Any, list[torch.Tensor]]:
+    """Return a copy of a recorded module's graph and its weights, which are the graph's last inputs.
+
+    Calls are inlined, tuples taken apart, and changes in place replaced where that is safe. Raises RuntimeError for a
+    module that holds more than tensors.
+    """
+    with _tracing:
+        graph: Any = module.inlined_graph.copy()
+        torch._C._jit_pass_remove_mutation(graph)  # noqa: SLF001 - torch has no public passes
+        graph, weights = torch._C._jit_pass_lower_graph(graph, module._c)  # noqa: SLF001
+        tensors: list[torch.Tensor] = list(cast("Iterable[torch.Tensor]", weights))
+        torch._C._jit_pass_lower_all_tuples(graph)  # noqa: SLF001
+        torch._C._jit_pass_dce(graph)  # noqa: SLF001
+    return graph, tensors
+
+
+def is_function(value: object) -> bool:
+    """Return whether a value is what torch.jit.script makes of a function."""
+    return isinstance(value, torch.jit.ScriptFunction)
+
+
+def module_of_graph(
+    graph: Any, outputs: Sequence[Any], weights: Sequence[torch.Tensor | None]
+) -> torch.jit.ScriptModule:
+    """Make a module that runs a graph and returns these of its values as one tuple.
+
+    `weights` has an entry for each input of the graph: what the module holds, or none for an argument of `forward`.
+    """
+    packed = graph.create("prim::TupleConstruct", list(outputs), 1)
+    packed.output().setType(torch._C.TupleType([torch._C.TensorType.get()] * len(outputs)))  # noqa: SLF001
+    graph.appendNode(packed)
+    graph.registerOutput(packed.output())
+    held = {f"weight_{index}": weight for index, weight in enumerate(weights) if weight is not None}
+    arguments = [f"x{index}" for index, weight in enumerate(weights) if weight is None]
+    passed = [f"x{index}" if weight is None else f"self.weight_{index}" for index, weight in enumerate(weights)]
+    source = (
+        f"def forward(self{''.join(f', {name}: Tensor' for name in arguments)}):\n    return run({', '.join(passed)})\n"
+    )
+    parameters = {name: torch.nn.Parameter(held[name].detach(), requires_grad=False) for name in held}
+    with _tracing:
+        torch._C._jit_pass_erase_shape_information(graph)  # noqa: SLF001
+        function = torch._C._create_function_from_graph("run", graph)  # noqa: SLF001
+        module = module_of(parameters, source, {"run": function})
+        torch._C._jit_pass_inline(module._c._get_method("forward").graph)  # noqa: SLF001
+    return module
+
+
+def module_of(
+    attributes: Mapping[str, object], source: str, functions: Mapping[str, object] = types.MappingProxyType({})
+) -> torch.jit.ScriptModule:
+    """Make a module that holds these attributes and whose methods have this TorchScript source.
+
+    `functions` are compiled functions that the source may call.
+    """
     # a class of its own: modules of one Python class and equal attributes share their methods
     holder = type("NeuronModule", (torch.nn.Module,), {})()
     for name, value in attributes.items():
@@ -36,7 +96,7 @@ def module_of(attributes: Mapping[str, object], source: str) -> torch.jit.Script
     with _quietly():
         module: torch.jit.ScriptModule = torch.jit.script(holder)
         # what module.define(source) does, without keeping the caller's local variables, and so the module, in a cycle
-        module._c._define(module._concrete_type, source, {"torch": torch}.get)  # noqa: SLF001
+        module._c._define(module._concrete_type, source, {"torch": torch, **functions}.get)  # noqa: SLF001
         return module.eval()
 
 

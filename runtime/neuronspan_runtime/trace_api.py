@@ -4,19 +4,28 @@ Most of their options steer a compiler that does not exist here; they are accept
 """
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from neuronspan_runtime import compiler_arguments, errors, tracing
+from neuronspan_runtime import (
+    compiler_arguments,
+    errors,
+    inferentia_partitioning,
+    partitioning,
+    tracing,
+)
+from neuronspan_runtime import (
+    partitioner_config as partitioner_configs,
+)
 
 MOST_IGNORED_POSITIONAL = 5
 """torch_neuronx.trace once took that many more positional arguments."""
 
 _TORCH_NEURON_OPTIONS = frozenset({
-    "compiler_timeout", "compiler_workdir", "subgraph_builder_function", "minimum_segment_size",
-    "single_fusion_ratio_threshold", "fallback", "dynamic_batch_size", "optimizations", "separate_weights", "verbose",
+    "compiler_timeout", "compiler_workdir", "dynamic_batch_size", "optimizations", "separate_weights", "skip_compiler",
+    "verbose",
     # of torch.jit.trace
     "optimize", "check_trace", "check_inputs", "check_tolerance", "strict",
 })  # fmt: skip
@@ -27,21 +36,40 @@ def trace_for_inferentia(
     example_inputs: Any,
     *,
     compiler_args: str | Sequence[str] | None = None,
+    fallback: bool = True,
+    subgraph_builder_function: Callable[[inferentia_partitioning.GraphNode], bool] | None = None,
+    minimum_segment_size: int | None = None,
+    single_fusion_ratio_threshold: float | None = None,
+    op_whitelist: Collection[str] | None = None,
     **options: Any,
 ) -> torch.jit.ScriptModule:
     """Compile a model for Inf1: `torch_neuron.trace`.
 
     `--neuroncore-pipeline-cores N` in `compiler_args` makes it a pipelined model, which needs N consecutive cores.
+    Operators that are not supported stay on the CPU, and so do those that `subgraph_builder_function` or
+    `op_whitelist` leave out, parts below `minimum_segment_size` operations (2), and all parts but one that has more
+    than `single_fusion_ratio_threshold` (0.6) of them; without `fallback` the first kind raises AttributeError.
     Further options are accepted for compatibility; unknown ones warn. Raises TraceRefused, as tracing.trace does.
     """
     _warn_of_unknown("torch_neuron.trace", options, _TORCH_NEURON_OPTIONS)
     arguments = compiler_arguments.words(compiler_args)
-    return tracing.trace(
-        model,
-        example_inputs,
-        cores_per_model=compiler_arguments.pipeline_cores(arguments),
-        metadata={"framework": "torch_neuron", "compilerArguments": list(arguments)},
+
+    def compiled(function: Callable[..., Any], inputs: Any) -> torch.jit.ScriptModule:
+        return tracing.trace(
+            function,
+            inputs,
+            cores_per_model=compiler_arguments.pipeline_cores(arguments),
+            metadata={"framework": "torch_neuron", "compilerArguments": list(arguments)},
+        )
+
+    chosen = inferentia_partitioning.Options(
+        fallback=fallback,
+        builder=subgraph_builder_function,
+        minimum_segment_size=minimum_segment_size,
+        single_fusion_ratio_threshold=single_fusion_ratio_threshold,
+        whitelist=op_whitelist,
     )
+    return partitioning.partitioned(model, example_inputs, lambda whole: chosen.choose(model, whole), compiled)
 
 
 def trace_for_trainium(  # the signature is that of the package it stands in for
@@ -51,15 +79,15 @@ def trace_for_trainium(  # the signature is that of the package it stands in for
     input_output_aliases: Mapping[Any, int] | None = None,
     compiler_workdir: str | None = None,  # noqa: ARG001 - there is no compiler that could leave files
     compiler_args: str | Sequence[str] | None = None,
-    partitioner_config: object = None,  # noqa: ARG001 - the whole graph is always compiled
+    partitioner_config: partitioner_configs.PartitionerConfig | None = None,
     inline_weights_to_neff: bool = True,
     cpu_backend: bool = False,  # noqa: ARG001 - compiling never needs a device here
     **options: Any,
 ) -> torch.jit.ScriptModule:
     """Compile a model for Inf2 and Trn: `torch_neuronx.trace`. One replica needs one core.
 
-    Options without an effect are accepted, unknown ones warn. Raises TraceRefused for `input_output_aliases` and for
-    options of the Inf1 compiler, and as tracing.trace does.
+    `partitioner_config` leaves operators on the CPU. Options without an effect are accepted, unknown ones warn. Raises
+    TraceRefused for `input_output_aliases` and for options of the Inf1 compiler, and as tracing.trace does.
     """
     _warn_of_unknown("torch_neuronx.trace", options, frozenset())
     if len(ignored) > MOST_IGNORED_POSITIONAL:
@@ -75,6 +103,12 @@ def trace_for_trainium(  # the signature is that of the package it stands in for
     if input_output_aliases:
         raise errors.TraceRefused(
             "input_output_aliases is not supported: return the state as an output and pass it in again"
+        )
+    if partitioner_config is not None:
+        inherited = {"compiler_args": compiler_args, "inline_weights_to_neff": inline_weights_to_neff}
+        for_parts = inherited | dict(partitioner_config.trace_kwargs or {})
+        return partitioning.partitioned(
+            func, example_inputs, partitioner_config.choose, lambda part, x: trace_for_trainium(part, x, **for_parts)
         )
     arguments = compiler_arguments.words(compiler_args)
     if compiler_arguments.pipeline_cores(arguments) > 1:

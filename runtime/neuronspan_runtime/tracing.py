@@ -15,6 +15,9 @@ import torch
 
 from neuronspan_runtime import model, structure, torchscript
 
+WRAPPED = "function"
+"""Attribute of a flattened module under which the user's own is: the first part of the paths of its modules."""
+
 FORMAT = 1
 """Version of the metadata stored with a compiled model."""
 
@@ -31,28 +34,23 @@ def trace(
     The result takes the same arguments under the same names and returns the same structure of outputs.
     Raises TraceRefused for inputs or outputs that are not tensors in tuples, lists or string-keyed dicts.
     """
-    inputs = tuple(example_inputs) if isinstance(example_inputs, (tuple, list)) else (example_inputs,)
-    arguments = tuple(_structure(value, f"example input {index}") for index, value in enumerate(inputs))
-    flat = _Flat(function, arguments)
-    leaves = [
-        leaf.cpu() for argument, value in zip(arguments, inputs, strict=True) for leaf in argument.leaves_of(value)
-    ]
-    blob = torchscript.compiled(flat, leaves)
+    flat, leaves = _flattened(function, example_inputs)
+    archive = torchscript.archived(torchscript.recorded(flat, leaves))
     described = {
         "format": FORMAT,
         "name": _name(function),
-        "uuid": hashlib.blake2b(blob, digest_size=16).hexdigest(),
+        "uuid": hashlib.blake2b(archive, digest_size=16).hexdigest(),
         "torch": torch.__version__,
         "inputs": [_described(leaf) for leaf in leaves],
     }
-    compiled = model.create([blob], cores_per_model, json.dumps(described | dict(metadata or {})))
-    names = argument_names(function, len(inputs))
-    source = forward_source(dict(zip(names, arguments, strict=True)), flat.result)
+    compiled = model.create([archive], cores_per_model, json.dumps(described | dict(metadata or {})))
+    call = f"torch.ops.neuron.forward_v2([{{}}], self.{model.ATTRIBUTE})"
+    source = forward_source(flat.named_arguments(), flat.result, call)
     return torchscript.module_of({model.ATTRIBUTE: compiled}, source)
 
 
-def forward_source(arguments: Mapping[str, structure.Structure], result: structure.Structure) -> str:
-    """Write the TorchScript of a `forward` that hands its tensors to the compiled model and rebuilds its outputs."""
+def forward_source(arguments: Mapping[str, structure.Structure], result: structure.Structure, call: str) -> str:
+    """Write the TorchScript of a `forward` that puts its tensors in the `{}` of `call` and rebuilds its outputs."""
     declared = "".join(f", {name}: {argument.type_text()}" for name, argument in arguments.items())
     tensors = ", ".join(text for name, argument in arguments.items() for text in argument.leaf_texts(name))
     outputs = next(
@@ -61,7 +59,7 @@ def forward_source(arguments: Mapping[str, structure.Structure], result: structu
     returned = result.built_text(f"{outputs}[{index}]" for index in itertools.count())
     return (
         f"def forward(self{declared}) -> {result.type_text()}:\n"
-        f"    {outputs} = torch.ops.neuron.forward_v2([{tensors}], self.{model.ATTRIBUTE})\n"
+        f"    {outputs} = {call.format(tensors)}\n"
         f"    return {returned}\n"
     )
 
@@ -95,6 +93,22 @@ class _Flat(torch.nn.Module):
         outputs = self.function(*(argument.built(remaining) for argument in self.arguments))
         self.result = _structure(outputs, "the output")
         return tuple(self.result.leaves_of(outputs))
+
+    def named_arguments(self) -> dict[str, structure.Structure]:
+        names = argument_names(self.function, len(self.arguments))
+        return dict(zip(names, self.arguments, strict=True))
+
+
+def _flattened(function: Callable[..., Any], example_inputs: Any) -> tuple[_Flat, list[torch.Tensor]]:
+    inputs = tuple(example_inputs) if isinstance(example_inputs, (tuple, list)) else (example_inputs,)
+    arguments = tuple(_structure(value, f"example input {index}") for index, value in enumerate(inputs))
+    leaves = [
+        leaf.cpu() for argument, value in zip(arguments, inputs, strict=True) for leaf in argument.leaves_of(value)
+    ]
+    return _Flat(function, arguments), leaves
+
+
+flattened = _flattened
 
 
 def _captured_modules(function: Callable[..., Any]) -> list[torch.nn.Module]:

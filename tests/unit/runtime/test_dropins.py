@@ -17,6 +17,10 @@ from kits import neuron_models, neuron_processes
 PLACEMENT = {"set_neuron_cores", "set_multicore", "neuron_cores_context", "multicore_context"}
 
 
+ANALYSIS = {"analyze_model", "get_supported_operations"}
+COMPILING = {"trace", "analyze", "bucket_model_trace", "BucketModelConfig", "PartitionerConfig"}
+
+
 def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run code in a new interpreter that has imported nothing."""
     return subprocess.run(
@@ -31,9 +35,11 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("module", "names"),
     [
-        pytest.param(torch_neuron, {"trace", "experimental"}, id="torch_neuron"),
+        pytest.param(torch_neuron, {"trace", "experimental"} | ANALYSIS, id="torch_neuron"),
         pytest.param(torch_neuron.experimental, PLACEMENT, id="torch_neuron.experimental"),
-        pytest.param(torch_neuronx, PLACEMENT | {"trace", "experimental", "move_trace_to_device"}, id="torch_neuronx"),
+        pytest.param(
+            torch_neuronx, PLACEMENT | COMPILING | {"experimental", "move_trace_to_device"}, id="torch_neuronx"
+        ),
         pytest.param(torch_neuronx.experimental, PLACEMENT, id="torch_neuronx.experimental"),
         pytest.param(neuronspan_runtime, {"ReplicaSpan", "close", "owned_cores", "placement"}, id="neuronspan_runtime"),
     ],

@@ -276,7 +276,7 @@ def test_trace_keeps_torchs_deprecations_to_itself(processes: neuron_processes.P
 
 def metadata_and_inputs() -> tuple[dict[str, Any], int, bytes]:
     traced: Any = torch_neuron.trace(
-        torch.nn.ReLU(), torch.rand(64), compiler_args=["--neuroncore-pipeline-cores", "2"], minimum_segment_size=2
+        torch.nn.ReLU(), torch.rand(64), compiler_args=["--neuroncore-pipeline-cores", "2"], compiler_timeout=60
     )
     held = traced.neuron_model
     return json.loads(held.metadata()), held.cores_per_model(), traced.save_to_buffer()
