@@ -3,6 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from cluster import console, engine_images, errors, kind_cluster, layout, process
@@ -16,15 +17,35 @@ def load(cluster: kind_cluster.Cluster, references: Mapping[str, Sequence[str]],
     """Make sure that `nodes`, the workers by default, have the images; `references` maps each to further names."""
     cluster.require()
     targets = tuple(nodes) or workers(cluster.nodes())
+    identities = {reference: _identity(reference) for reference in references}
+    present = {node: images_of(cluster, node) for node in targets}
+    for nodes_alike, lacking in lacks(present, identities).items():
+        _import(cluster, lacking, nodes_alike)
     for reference, aliases in references.items():
-        identity = engine_images.identity(reference)
-        if identity is None:
-            raise errors.NoImage(f"the engine has no image {reference}: run `make images`, or build it")
-        lacking = [node for node in targets if identity not in images_of(cluster, node)]
-        if lacking:
-            _import(cluster, reference, lacking)
         for node in targets:
-            _name(cluster, node, reference, identity, aliases)
+            _name(cluster, node, reference, identities[reference], aliases)
+
+
+def lacks(
+    present: Mapping[str, AbstractSet[str]], identities: Mapping[str, str]
+) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """What has to be imported: groups of nodes, each with the images that just these nodes lack. Pure.
+
+    One archive per group: the images share most of their layers, and an archive holds a layer once.
+    """
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for node, images in present.items():
+        lacking = tuple(reference for reference, identity in identities.items() if identity not in images)
+        if lacking:
+            groups.setdefault(lacking, []).append(node)
+    return {tuple(nodes): lacking for lacking, nodes in groups.items()}
+
+
+def _identity(reference: str) -> str:
+    identity = engine_images.identity(reference)
+    if identity is None:
+        raise errors.NoImage(f"the engine has no image {reference}: run `make images`, or build it")
+    return identity
 
 
 def workers(nodes: Sequence[str]) -> tuple[str, ...]:
@@ -32,8 +53,8 @@ def workers(nodes: Sequence[str]) -> tuple[str, ...]:
     return tuple(node for node in nodes if not node.endswith("-control-plane")) or tuple(nodes)
 
 
-def _import(cluster: kind_cluster.Cluster, reference: str, nodes: Sequence[str]) -> None:
-    with console.Step(f"loading {reference} on {', '.join(nodes)}"), _saved(reference) as archive:
+def _import(cluster: kind_cluster.Cluster, references: Sequence[str], nodes: Sequence[str]) -> None:
+    with console.Step(f"loading {', '.join(references)} on {', '.join(nodes)}"), _saved(references) as archive:
         for node in nodes:
             command = (*CONTAINERD, "import", "--all-platforms", "-")
             cluster.on_node(node, *command, stdin=archive, timeout=LOAD_SECONDS)
@@ -62,8 +83,8 @@ def full_name(reference: str) -> str:
 
 
 @contextlib.contextmanager
-def _saved(reference: str) -> Iterator[Path]:
+def _saved(references: Sequence[str]) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=".saved-", dir=layout.cache().root) as directory:
-        path = Path(directory) / "image.tar"
-        process.run(["docker", "save", "--output", path, reference], timeout=SAVE_SECONDS)
+        path = Path(directory) / "images.tar"
+        process.run(["docker", "save", "--output", path, *references], timeout=SAVE_SECONDS)
         yield path

@@ -42,7 +42,7 @@ def stop_operator(server: str, namespace: str, deployment: str, selector: str) -
     pods = f"/api/v1/namespaces/{namespace}/pods?labelSelector={urllib.parse.quote(selector)}"
     deadline = time.monotonic() + STOP_SECONDS
     while call(server, "GET", pods)["items"] and time.monotonic() < deadline:
-        time.sleep(0.5)
+        time.sleep(0.5)  # this script may only list: a watch for a dozen pods, once, would need more code than it saves
 
 
 def free_pools(server: str) -> list[str]:
