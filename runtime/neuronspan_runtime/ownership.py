@@ -25,10 +25,16 @@ class Claim:
     """Node numbering."""
     _locks: Mapping[int, tuple[int, ...]]
     """The open files of each core."""
+    _directory: pathlib.Path
+    """Whose lock makes releasing one step for those that claim."""
 
     def release(self) -> None:
-        """Give the cores back at once, even if a child process inherited the open files."""
-        _unlock(itertools.chain.from_iterable(self._locks.values()))
+        """Give the cores back at once, even if a child process inherited the open files.
+
+        Nobody who claims meanwhile sees half of it: he would take a run that leaves a gap beside it.
+        """
+        with _alone(self._directory):
+            _unlock(itertools.chain.from_iterable(self._locks.values()))
 
     def abandon(self) -> None:
         """Forget the cores in a forked child: closing keeps the parent's locks, unlocking would drop them."""
@@ -42,10 +48,10 @@ def claim(machine: hardware.Machine, asked: selection.Wish) -> Claim:
         locks = _lock_free(files)
         chosen = selection.choose(asked, locks.keys())
         kept = set(chosen) if isinstance(chosen, spans.CoreSpan) else set()
-        Claim(asked.searched, {core: lock for core, lock in locks.items() if core not in kept}).release()
+        _unlock(itertools.chain.from_iterable(lock for core, lock in locks.items() if core not in kept))
     if isinstance(chosen, selection.Busy):
         raise errors.StartRefused(selection.refusal(asked, chosen, machine.hardware))
-    return Claim(chosen, {core: lock for core, lock in locks.items() if core in kept})
+    return Claim(chosen, {core: lock for core, lock in locks.items() if core in kept}, machine.core_directory)
 
 
 def _lock_files(machine: hardware.Machine, cores: spans.CoreSpan) -> dict[int, tuple[pathlib.Path, ...]]:

@@ -1,6 +1,7 @@
 """Fixtures of the integration tests."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -16,3 +17,16 @@ def cluster(control_plane: control_plane_kit.ControlPlane) -> Iterator[stand_in.
         played.wipe()
         yield played
         played.wipe()
+
+
+@pytest.fixture(autouse=True)
+async def _no_connection_is_left() -> AsyncIterator[None]:
+    """Break what a cancelled task leaves open, which would be blamed on whatever test runs when it is collected.
+
+    asyncio does not close the socket of a TLS connection that is cancelled before its handshake has begun.
+    """
+    yield
+    loop = asyncio.get_running_loop()
+    for transport in tuple(loop._transports.values()):  # type: ignore[attr-defined]  # of selector loops
+        transport.abort()
+    await asyncio.sleep(0)
