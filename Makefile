@@ -21,6 +21,7 @@ SOURCES := deviceplugin operator runtime tests examples
 # in this order, and only those that exist
 UNIT := $(wildcard tests/unit tests/properties)
 INTEGRATION := $(wildcard tests/integration)
+STRESS := $(wildcard tests/stress)
 CHART := $(wildcard tests/chart)
 E2E := $(wildcard tests/e2e)
 E2E_CLUSTER ?= neuronspan-e2e
@@ -28,13 +29,13 @@ DEMO_CLUSTER ?= neuronspan-demo
 
 .PHONY: help
 help: ## this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-unit test-integration test-chart test-e2e lint format
+.PHONY: test test-unit test-integration test-chart test-e2e test-stress test-sanitizers check-torch-versions lint format
 test: lint tools images cluster ## everything: lint, then all tests in one run (cold about 40 min, warm minutes)
-	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(INTEGRATION) $(CHART) $(E2E)
+	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(INTEGRATION) $(CHART) $(STRESS) $(E2E)
 
 test-unit: venv ## unit and property tests: no cluster, no network
 	$(PYTEST) $(UNIT)
@@ -47,6 +48,16 @@ test-chart: venv tools ## what the Helm chart renders and refuses
 
 test-e2e: venv tools images cluster ## on a real cluster with the product installed
 	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(E2E)
+
+test-stress: export STRESS_SECONDS ?= 600
+test-stress: venv ## processes that use NeuronCores and are killed at random, for STRESS_SECONDS (600; 30 in `make test`)
+	$(PYTEST) -s $(STRESS)
+
+test-sanitizers: venv ## the runtime's unit tests with the C++ library under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(RUN) -m native sanitizers
+
+check-torch-versions: venv ## the C++ library compiles without a warning against every supported torch (600 MB of headers)
+	$(RUN) -m native versions
 
 lint: venv ## style, formatting, types, and which module may import which
 	$(BIN)/python -m ruff check .

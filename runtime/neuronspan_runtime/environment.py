@@ -17,6 +17,7 @@ from neuronspan_runtime import errors
 LIBRARY_ENV = "NEURONSPAN_RUNTIME_LIBRARY"
 CACHE_ENV = "NEURONSPAN_RUNTIME_CACHE"
 PROCESS_TAG_ENV = "NEURON_PROCESS_TAG"
+COMPILER_ENV = "CXX"
 DRIVER_SKIP_QUIRK_ENV = "NEURONSPAN_DRIVER_SKIP_QUIRK"
 LOGICAL_CONFIG_ENVS = ("NEURON_LOGICAL_NC_CONFIG", "NEURON_RT_VIRTUAL_CORE_SIZE")
 """AWS's two names for the physical cores that a process joins into one NeuronCore; the first one that is set counts."""
@@ -91,6 +92,17 @@ def cache_directory(variables: Mapping[str, str] | None = None) -> pathlib.Path:
     """Return where C++ libraries are kept once they are built: NEURONSPAN_RUNTIME_CACHE, or under ~/.cache."""
     text = _Reader(os.environ if variables is None else variables).text(CACHE_ENV)  # noqa: TID251 - as above
     return pathlib.Path(text or "~/.cache/neuronspan/runtime").expanduser()
+
+
+def compiler(variables: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Return CXX: the C++ compiler and its first arguments (`ccache g++`), or nothing."""
+    text = _Reader(os.environ if variables is None else variables).text(COMPILER_ENV)  # noqa: TID251 - as above
+    return tuple(text.split())
+
+
+def of_child(**changes: str) -> dict[str, str]:
+    """Return the environment for a program that the runtime starts: this process's own, with changes."""
+    return {**os.environ, **changes}  # noqa: TID251 - as above
 
 
 class _Reader:

@@ -1,6 +1,7 @@
 """The C++ library for the torch that is installed: found prebuilt, or compiled once from csrc/ into a cache.
 
-One library fits one torch build and one state of the sources; both are in the name of its directory.
+One library fits one torch build, one C library and one state of the sources; all of that is in the name of its
+directory. The C++ compiler is not: it need not be there to find a library, and all that matters of it is the ABI.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import logging
 import os
 import pathlib
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -27,15 +29,18 @@ PREBUILT = PACKAGE / "lib"
 """Where an image or a platform wheel keeps libraries, in the layout of the cache: <key>/libneuronspan.so."""
 
 COMPILERS = ("g++", "c++", "clang++")
-FLAGS = ("-std=c++17", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-Wl,-s")
-"""C++17 compiles with every supported torch, although later ones are themselves built with C++20."""
+"""Looked for in this order when CXX names none."""
+STANDARD = "-std=c++17"
+"""It compiles with every supported torch, although later ones are themselves built with C++20."""
+FLAGS = (STANDARD, "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-Wl,-s")
 
+_SCRATCH = "building-"
 _log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class TorchBuild:
-    """What of an installed torch decides whether a library fits it."""
+    """What of an installed torch, and of the system below it, decides whether a library fits."""
 
     version: str
     """With its local part: `2.6.0+debian` is not `2.6.0+cpu`."""
@@ -44,6 +49,8 @@ class TorchBuild:
     """File name of its CPU library: Debian's carries a version, PyPI's does not, and a library links by that name."""
     machine: str
     directory: pathlib.Path
+    libc: str = ""
+    """`glibc 2.41`: a home directory may be shared by containers, and what a newer one links an older one refuses."""
 
 
 def installed_torch() -> TorchBuild:
@@ -51,12 +58,14 @@ def installed_torch() -> TorchBuild:
     directory = pathlib.Path(torch.__file__).parent
     library = (directory / "lib" / "libtorch_cpu.so").resolve()
     abi = torch.compiled_with_cxx11_abi()
-    return TorchBuild(torch.__version__, abi, library.name, platform.machine(), directory)
+    libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
+    return TorchBuild(torch.__version__, abi, library.name, platform.machine(), directory, libc)
 
 
-def key(build: TorchBuild, sources: pathlib.Path = SOURCES) -> str:
-    """Name the library that fits this torch and these sources."""
-    digest = hashlib.sha256(repr((build.version, build.cxx11_abi, build.soname, build.machine, FLAGS)).encode())
+def key(build: TorchBuild, sources: pathlib.Path = SOURCES, flags: Sequence[str] = FLAGS) -> str:
+    """Name the library that fits this torch and these sources, when it is compiled with these flags."""
+    fits = (build.version, build.cxx11_abi, build.soname, build.machine, build.libc, tuple(flags))
+    digest = hashlib.sha256(repr(fits).encode())
     for path in sorted([*sources.glob("*.h"), *sources.glob("*.cpp")]):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
@@ -88,8 +97,11 @@ def library() -> pathlib.Path:
     return built_once(build, cache / name)
 
 
-def built_once(build: TorchBuild, directory: pathlib.Path) -> pathlib.Path:
-    """Return the library in `directory`; build it there unless another process has done so, or is doing so now."""
+def built_once(build: TorchBuild, directory: pathlib.Path, flags: Sequence[str] = FLAGS) -> pathlib.Path:
+    """Return the library in `directory`; build it there unless another process has done so, or is doing so now.
+
+    Raises LibraryUnavailable when it is not there and cannot be built there.
+    """
     path = directory / LIBRARY
     if path.is_file():
         return path
@@ -97,68 +109,117 @@ def built_once(build: TorchBuild, directory: pathlib.Path) -> pathlib.Path:
         directory.mkdir(parents=True, exist_ok=True)
         with _alone(directory):
             if not path.is_file():
-                compile_library(build, path)
+                compile_library(build, path, flags)
     except OSError as error:
         raise errors.LibraryUnavailable(
             f"the Neuron device library cannot be kept in {directory}: {error}. Set {environment.CACHE_ENV} to a "
-            f"writable directory, or {environment.LIBRARY_ENV} to a library built with `neuronspan-runtime build`"
+            f"writable directory, or {environment.LIBRARY_ENV} to a library built with "
+            "`neuronspan-runtime build --output DIRECTORY`"
         ) from error
     return path
 
 
-def compile_library(build: TorchBuild, destination: pathlib.Path) -> None:
+def compile_library(build: TorchBuild, destination: pathlib.Path, flags: Sequence[str] = FLAGS) -> None:
     """Compile the library; `destination` appears complete or not at all.
 
     Raises LibraryUnavailable without a compiler, without torch's headers, or when the compiler fails.
     """
-    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
-    if compiler is None:
-        raise errors.LibraryUnavailable(
-            f"no library for torch {build.version} is prebuilt and no C++ compiler is on PATH to build one: "
-            "install g++ (Debian: apt-get install g++), or use the neuronspan/runtime image"
-        )
+    compiler = _compiler(build)
     if not (build.directory / "include").is_dir():
         raise errors.LibraryUnavailable(
             f"torch {build.version} in {build.directory} has no C++ headers to build against: "
             "install them (Debian: apt-get install libtorch-dev), or use the neuronspan/runtime image"
         )
-    _log.warning("building the Neuron device library for torch %s, once: this takes about a minute", build.version)
-    with tempfile.TemporaryDirectory(dir=destination.parent) as scratch:
+    _log.warning(
+        "building the Neuron device library for torch %s, once: this takes about a minute and 1.5 GB of memory",
+        build.version,
+    )
+    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=_SCRATCH) as scratch:
         product = pathlib.Path(scratch) / LIBRARY
         result = subprocess.run(
-            [compiler, *_arguments(build, product)], input=_one_unit(), capture_output=True, text=True, check=False
+            [*compiler, *flags, *compile_arguments(build), "-o", str(product), *link_arguments(build)],
+            input=unit(),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment.of_child(
+                TMPDIR=scratch
+            ),  # the compiler's own files go with ours, and /tmp may be read-only
         )
         if result.returncode != 0:
             raise errors.LibraryUnavailable(
-                f"{compiler} could not build the Neuron device library for torch {build.version}:\n"
+                f"{shlex.join(compiler)} could not build the Neuron device library for torch {build.version}:\n"
                 + "\n".join(result.stderr.splitlines()[:40])
             )
         product.replace(destination)
 
 
-def _one_unit() -> str:
+def unit(sources: pathlib.Path = SOURCES) -> str:
     """Return all sources as one: torch's headers, which take nearly all of the time, are then read only once."""
-    return "".join(f'#include "{path.name}"\n' for path in sorted(SOURCES.glob("*.cpp")))
+    return "".join(f'#include "{path.name}"\n' for path in sorted(sources.glob("*.cpp")))
 
 
-def _arguments(build: TorchBuild, product: pathlib.Path) -> Sequence[str]:
+def compile_arguments(build: TorchBuild) -> Sequence[str]:
+    """Return what the compiler must know to read the unit from its standard input."""
     include = build.directory / "include"
     system = (include, include / "torch" / "csrc" / "api" / "include")
     return (
-        *FLAGS,
         f"-D_GLIBCXX_USE_CXX11_ABI={int(build.cxx11_abi)}",
         *(argument for path in system for argument in ("-isystem", str(path))),
-        *("-I", str(SOURCES), "-x", "c++", "-", "-o", str(product)),
-        *("-L", str(build.directory / "lib"), "-lc10", "-ltorch_cpu", "-ltorch"),
+        *("-I", str(SOURCES), "-x", "c++", "-"),
+    )
+
+
+def link_arguments(build: TorchBuild) -> Sequence[str]:
+    """Return the libraries of torch that the unit uses; Python's is not among them."""
+    return ("-L", str(build.directory / "lib"), "-lc10", "-ltorch_cpu", "-ltorch")
+
+
+def _compiler(build: TorchBuild) -> Sequence[str]:
+    """Return the command that compiles C++: CXX, as other builds understand it, or the first one on PATH."""
+    named = environment.compiler()
+    for command in [named] if named else [(name,) for name in COMPILERS]:
+        if found := shutil.which(command[0]):
+            return (found, *command[1:])
+    missing = f"{environment.COMPILER_ENV}={named[0]} is not on PATH" if named else "no C++ compiler is on PATH"
+    raise errors.LibraryUnavailable(
+        f"no library for torch {build.version} is prebuilt and {missing} to build one: "
+        "install g++ (Debian: apt-get install g++), or use the neuronspan/runtime image, or set "
+        f"{environment.LIBRARY_ENV} to a library that `neuronspan-runtime build` made where there is a compiler"
     )
 
 
 @contextlib.contextmanager
 def _alone(directory: pathlib.Path) -> Iterator[None]:
-    """Hold the lock on a directory, against other processes; the kernel frees it whatever happens to this one."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Hold the directory's lock, against other processes; the kernel frees it whatever happens to this one.
+
+    A builder that was killed left its scratch behind: the next one removes it.
+    """
+    lock = directory / "lock"
+    descriptor = _locked(lock)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        for left in directory.glob(f"{_SCRATCH}*"):
+            shutil.rmtree(left, ignore_errors=True)
         yield
     finally:
+        lock.unlink(missing_ok=True)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # works even if a fork copied the descriptor meanwhile
+        os.close(descriptor)
+
+
+def _locked(lock: pathlib.Path) -> int:
+    """Make or open a file, for writing as NFS wants it, and lock it; a holder removes the file, so look again then."""
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                _log.warning("another process is building the Neuron device library in %s: waiting for it", lock.parent)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink > 0:
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.close(descriptor)

@@ -83,3 +83,15 @@ def test_environment_reads_the_first_name_of_the_logical_core_size_that_is_set(
 def test_environment_prefers_the_log_level_of_the_component() -> None:
     variables = {"NEURON_RT_LOG_LEVEL": "ERROR", "NEURON_RT_LOG_LEVEL_NRT": "debug"}
     assert environment.read(variables).log_level == "DEBUG"
+
+
+def test_environment_names_the_compiler_with_its_first_arguments() -> None:
+    assert environment.compiler({"CXX": " ccache g++ "}) == ("ccache", "g++")
+    assert environment.compiler({"CXX": " "}) == ()
+
+
+def test_environment_of_a_child_is_this_process_s_with_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEURONSPAN_A", "ours")
+    monkeypatch.setenv("NEURONSPAN_B", "ours")
+    child = environment.of_child(NEURONSPAN_B="changed", NEURONSPAN_C="new")
+    assert [child[f"NEURONSPAN_{name}"] for name in "ABC"] == ["ours", "changed", "new"]

@@ -1,57 +1,29 @@
-"""Finding and building the C++ library: no compiler runs here, a stand-in plays it."""
+"""Finding and building the C++ library: no compiler runs here, a stand-in plays it; see test_extension_processes."""
 
 import os
 import pathlib
-import stat
 import subprocess
 import sys
-import threading
 
 import pytest
 
+from kits import stand_in_compiler
+from neuronspan_runtime import __main__ as command_line
 from neuronspan_runtime import environment, errors, extension
-
-COMPILER = """#!/bin/sh
-echo called >> "{log}"
-cat > "{unit}"
-while [ "$1" != -o ]; do shift; done
-{action}
-"""
 
 
 @pytest.fixture
 def build(tmp_path: pathlib.Path) -> extension.TorchBuild:
     """A torch that has headers."""
-    (tmp_path / "torch" / "include").mkdir(parents=True)
-    return extension.TorchBuild("2.6.0+test", True, "libtorch_cpu.so.2.6", "x86_64", tmp_path / "torch")
-
-
-class Compiler:
-    """A stand-in for g++: it writes down that it was called and does what it is told."""
-
-    def __init__(self, directory: pathlib.Path) -> None:
-        self.directory = directory
-        self.log = directory / "calls"
-        self.unit = directory / "unit.cpp"
-
-    def does(self, action: str) -> None:
-        path = self.directory / "g++"
-        path.write_text(COMPILER.format(log=self.log, unit=self.unit, action=action), encoding="utf-8")
-        path.chmod(stat.S_IRWXU)
-
-    @property
-    def calls(self) -> int:
-        return len(self.log.read_text(encoding="utf-8").splitlines()) if self.log.exists() else 0
+    return stand_in_compiler.torch_build(tmp_path)
 
 
 @pytest.fixture
-def compiler(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Compiler:
-    """The only compiler on PATH; it succeeds."""
-    directory = tmp_path / "bin"
-    directory.mkdir()
-    monkeypatch.setenv("PATH", f"{directory}:/bin:/usr/bin")
-    made = Compiler(directory)
-    made.does('echo library > "$2"')
+def compiler(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> stand_in_compiler.Compiler:
+    """The first compiler on PATH; it succeeds."""
+    made = stand_in_compiler.Compiler(tmp_path / "bin")
+    monkeypatch.setenv("PATH", made.path)
+    monkeypatch.delenv("CXX", raising=False)
     return made
 
 
@@ -62,14 +34,19 @@ def compiler(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Compile
         {"cxx11_abi": False},
         {"soname": "libtorch_cpu.so"},
         {"machine": "aarch64"},
+        {"libc": "glibc 2.36"},
     ],
     ids=lambda changed: next(iter(changed)),
 )
 def test_extension_key_tells_torch_builds_apart(build: extension.TorchBuild, changed: dict[str, object]) -> None:
-    fields = {name: getattr(build, name) for name in ("version", "cxx11_abi", "soname", "machine", "directory")}
+    fields = {name: getattr(build, name) for name in ("version", "cxx11_abi", "soname", "machine", "libc", "directory")}
     other = extension.TorchBuild(**(fields | changed))
     assert extension.key(other) != extension.key(build)
     assert extension.key(build).startswith("torch-2.6.0+test-")
+
+
+def test_extension_key_tells_sanitized_libraries_apart(build: extension.TorchBuild) -> None:
+    assert extension.key(build, flags=(*extension.FLAGS, "-fsanitize=address")) != extension.key(build)
 
 
 def test_extension_key_follows_the_sources_only(build: extension.TorchBuild, tmp_path: pathlib.Path) -> None:
@@ -85,38 +62,20 @@ def test_extension_key_follows_the_sources_only(build: extension.TorchBuild, tmp
 
 
 def test_extension_is_built_once_from_all_sources(
-    build: extension.TorchBuild, compiler: Compiler, tmp_path: pathlib.Path
+    build: extension.TorchBuild, compiler: stand_in_compiler.Compiler, tmp_path: pathlib.Path
 ) -> None:
     directory = tmp_path / "cache" / "key"
     first = extension.built_once(build, directory)
     assert first == extension.built_once(build, directory)
     assert first.read_text(encoding="utf-8") == "library\n"
     assert compiler.calls == 1
-    unit = compiler.unit.read_text(encoding="utf-8").split()
+    unit = compiler.unit.split()
     assert [f'"{path.name}"' for path in sorted(extension.SOURCES.glob("*.cpp"))] == unit[1::2]
     assert list(directory.iterdir()) == [first]
 
 
-def test_extension_is_built_once_when_two_ask_at_once(
-    build: extension.TorchBuild, compiler: Compiler, tmp_path: pathlib.Path
-) -> None:
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    compiler.does(f'read line < "{gate}"; echo library > "$2"')
-    found: list[pathlib.Path] = []
-    threads = [
-        threading.Thread(target=lambda: found.append(extension.built_once(build, tmp_path / "key"))) for _ in range(2)
-    ]
-    for thread in threads:
-        thread.start()
-    gate.write_text("go\n", encoding="utf-8")
-    for thread in threads:
-        thread.join()
-    assert (len(set(found)), compiler.calls) == (1, 1)
-
-
 def test_extension_failed_build_shows_why_and_leaves_nothing(
-    build: extension.TorchBuild, compiler: Compiler, tmp_path: pathlib.Path
+    build: extension.TorchBuild, compiler: stand_in_compiler.Compiler, tmp_path: pathlib.Path
 ) -> None:
     compiler.does('echo half > "$2"; echo "arena.cpp:1: error: no" >&2; exit 1')
     with pytest.raises(
@@ -130,11 +89,47 @@ def test_extension_without_a_compiler_says_what_to_install(
     build: extension.TorchBuild, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(errors.LibraryUnavailable, match=r"no C\+\+ compiler is on PATH .* apt-get install g\+\+"):
         extension.built_once(build, tmp_path / "key")
+    assert list((tmp_path / "key").iterdir()) == []
 
 
-def test_extension_without_headers_says_what_to_install(compiler: Compiler, tmp_path: pathlib.Path) -> None:
+def test_extension_uses_the_compiler_that_cxx_names(
+    build: extension.TorchBuild, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = stand_in_compiler.Compiler(tmp_path / "other", name="mine++")
+    monkeypatch.setenv("CXX", f"{tmp_path}/other/mine++ --fast")
+    assert extension.built_once(build, tmp_path / "key").is_file()
+    assert (named.calls, named.arguments[0]) == (1, "--fast")
+
+
+def test_extension_never_takes_another_compiler_than_the_one_cxx_names(
+    build: extension.TorchBuild,
+    compiler: stand_in_compiler.Compiler,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CXX", "mine++")
+    with pytest.raises(errors.LibraryUnavailable, match=r"CXX=mine\+\+ is not on PATH"):
+        extension.built_once(build, tmp_path / "key")
+    assert compiler.calls == 0
+
+
+def test_extension_gives_the_compiler_a_temporary_directory_that_goes(
+    build: extension.TorchBuild, compiler: stand_in_compiler.Compiler, tmp_path: pathlib.Path
+) -> None:
+    """Containers often have a /tmp that cannot be written."""
+    compiler.does('echo "$TMPDIR" > "$2"')
+    path = extension.built_once(build, tmp_path / "key")
+    temporary = pathlib.Path(path.read_text(encoding="utf-8").strip())
+    assert temporary.parent == path.parent
+    assert not temporary.exists()
+
+
+def test_extension_without_headers_says_what_to_install(
+    compiler: stand_in_compiler.Compiler, tmp_path: pathlib.Path
+) -> None:
     bare = extension.TorchBuild("2.6.0+debian", True, "libtorch_cpu.so.2.6", "x86_64", tmp_path)
     with pytest.raises(errors.LibraryUnavailable, match=r"no C\+\+ headers .* apt-get install libtorch-dev"):
         extension.built_once(bare, tmp_path / "key")
@@ -152,7 +147,7 @@ def test_extension_cache_that_cannot_be_written_names_the_settings(
 
 
 def test_extension_without_a_home_names_the_setting(
-    compiler: Compiler, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    compiler: stand_in_compiler.Compiler, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nowhere() -> pathlib.Path:
         raise RuntimeError("Could not determine home directory.")
@@ -166,7 +161,7 @@ def test_extension_without_a_home_names_the_setting(
 
 
 def test_extension_prefers_the_named_then_the_prebuilt_then_the_cached_library(
-    compiler: Compiler, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    compiler: stand_in_compiler.Compiler, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = extension.key(extension.installed_torch())
     monkeypatch.delenv(environment.LIBRARY_ENV, raising=False)
@@ -185,9 +180,47 @@ def test_extension_prefers_the_named_then_the_prebuilt_then_the_cached_library(
     assert compiler.calls == 1
 
 
-def test_extension_command_line_builds_and_tells_where(compiler: Compiler, tmp_path: pathlib.Path) -> None:
-    environ = {"PATH": f"{compiler.directory}:/bin:/usr/bin", "PYTHONPATH": ":".join(sys.path)}
-    command = [sys.executable, "-m", "neuronspan_runtime", "build", "--output", str(tmp_path / "out")]
-    result = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
-    assert pathlib.Path(result.stdout.strip()).parent.parent == tmp_path / "out"
-    assert pathlib.Path(result.stdout.strip()).read_text(encoding="utf-8") == "library\n"
+def test_extension_command_line_builds_where_it_is_told(
+    compiler: stand_in_compiler.Compiler, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = extension.key(extension.installed_torch())
+    for _ in range(2):
+        assert command_line.main(["build", "--output", str(tmp_path / "out")]) == 0
+        assert capsys.readouterr().out == f"{tmp_path}/out/{name}/{extension.LIBRARY}\n"
+    assert compiler.calls == 1
+
+
+def test_extension_command_line_tells_which_library_is_used(
+    compiler: stand_in_compiler.Compiler,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "mine.so").touch()
+    monkeypatch.setenv(environment.LIBRARY_ENV, str(tmp_path / "mine.so"))
+    assert command_line.main(["path"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}/mine.so\n"
+    assert compiler.calls == 0
+
+
+def test_extension_command_line_fails_in_one_sentence(
+    compiler: stand_in_compiler.Compiler, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert command_line.main(["build", "--output", str(tmp_path / "file")]) == 1
+    said = capsys.readouterr()
+    assert (said.out, len(said.err.splitlines())) == ("", 1)
+    assert said.err.startswith("neuronspan-runtime: the Neuron device library cannot be kept in ")
+
+
+def test_extension_without_a_compiler_the_import_fails_with_one_error_that_says_what_to_install(
+    tmp_path: pathlib.Path,
+) -> None:
+    environ = {"PATH": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path), environment.CACHE_ENV: str(tmp_path)}
+    command = [sys.executable, "-c", "import torch_neuronx"]
+    result = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.count("Traceback") == 1
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("neuronspan_runtime.errors.LibraryUnavailable: no library for torch ")
+    assert "install g++ (Debian: apt-get install g++)" in last

@@ -1,0 +1,79 @@
+"""The runtime's unit tests with a C++ library under AddressSanitizer and UndefinedBehaviorSanitizer.
+
+The library is instrumented, torch and Python are not. So what is found is about our own code and what it calls.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+from cluster import layout
+from neuronspan_runtime import environment, extension
+
+FLAGS = (
+    extension.STANDARD,
+    *("-O1", "-g", "-fno-omit-frame-pointer", "-fPIC", "-shared", "-fvisibility=hidden"),
+    *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
+    "-fno-sanitize=vptr",  # asks for type information that torch's libraries keep to themselves
+)
+
+DESELECTED: Mapping[str, str] = {}
+"""Tests that cannot run under a sanitizer, by the end of their name, with the reason."""
+
+ADDRESS_OPTIONS = (
+    "detect_leaks=0",  # Python frees little at its end; leaks of ours are looked for by test_leaks.py
+    "handle_segv=0",  # tests let the host follow a device pointer and expect the process to die of it
+    "allocator_may_return_null=1",
+    "detect_stack_use_after_return=1",
+    "strict_string_checks=1",
+    "protect_shadow_gap=0",
+)
+UNDEFINED_OPTIONS = ("print_stacktrace=1", "halt_on_error=1")
+
+
+def library() -> pathlib.Path:
+    """Return the sanitized library for the installed torch; build it when it is not in the cache."""
+    build = extension.installed_torch()
+    return extension.built_once(build, layout.cache().root / "sanitized" / extension.key(build, flags=FLAGS), FLAGS)
+
+
+def preloaded() -> str:
+    """Return the sanitizers' runtime libraries, which must come first, and libstdc++, which they look into."""
+    return ":".join(_file("-print-file-name=" + name) for name in ("libasan.so", "libubsan.so", "libstdc++.so.6"))
+
+
+def variables(log: pathlib.Path) -> dict[str, str]:
+    """Return the environment of a sanitized run; findings go to files that begin with `log`."""
+    return environment.of_child(
+        LD_PRELOAD=preloaded(),
+        ASAN_OPTIONS=":".join((*ADDRESS_OPTIONS, f"log_path={log}")),
+        UBSAN_OPTIONS=":".join((*UNDEFINED_OPTIONS, f"log_path={log}")),
+        PYTHONMALLOC="malloc",
+        **{environment.LIBRARY_ENV: str(library())},
+    )
+
+
+def run_tests(arguments: Sequence[str], log: pathlib.Path) -> int:
+    """Run pytest with the sanitized library; return its exit status, or 1 when a sanitizer found something."""
+    for name, reason in DESELECTED.items():
+        _say(f"deselected: {name}: {reason}")
+    without = [argument for name in DESELECTED for argument in ("--deselect", name)]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *without, *arguments]
+    status = subprocess.run(command, env=variables(log), check=False).returncode
+    found = sorted(log.parent.glob(f"{log.name}.*"))
+    for path in found:
+        _say(f"--- {path}\n{path.read_text(encoding='utf-8', errors='replace')}")
+    _say(f"sanitizers: {len(found)} findings, pytest's exit status is {status}")
+    return status or int(bool(found))
+
+
+def _file(question: str) -> str:
+    compiler = os.fspath(environment.compiler()[0]) if environment.compiler() else "g++"
+    return subprocess.run([compiler, question], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
