@@ -1,6 +1,8 @@
 """Makes torch know the device `neuron`, once per process. Nothing is claimed by it: that happens at first use."""
 
+import atexit
 import ctypes
+import gc
 import pathlib
 import threading
 from collections.abc import Callable
@@ -16,6 +18,7 @@ MOST_CORES = 127
 
 _lock = threading.Lock()
 _Initializer = ctypes.CFUNCTYPE(ctypes.c_void_p)
+_Reclaimer = ctypes.CFUNCTYPE(None)
 _loaded: list[pathlib.Path] = []  # the library, once it is loaded
 _callbacks: list[object] = []  # C++ holds bare pointers to them: kept for ever
 _problem = threading.local()  # the text that C++ reads after a failed start on this thread
@@ -43,9 +46,23 @@ def register() -> None:
             ) from error
         _loaded.append(library)
         set_initializer(runtime.start)
+        _collect_garbage_before_memory_is_refused()
         torch.ops.neuron.set_expected_cores(_most_cores())
         torch._register_device_module(NAME, device_module)  # type: ignore[no-untyped-call]  # noqa: SLF001 - torch documents it for device backends
         backend_registration.generate_methods_for_privateuse1_backend(for_storage=True)
+
+
+def _collect_garbage_before_memory_is_refused() -> None:
+    """Tensors in reference cycles hold memory that nobody can use any more; until Python ends, C++ has them found."""
+    library = ctypes.CDLL(str(_loaded[0]))
+    callback = _Reclaimer(_collect)
+    _callbacks.append(callback)
+    library.neuronspan_set_reclaimer(callback)
+    atexit.register(library.neuronspan_set_reclaimer, None)
+
+
+def _collect() -> None:
+    gc.collect()
 
 
 def set_initializer(start: Callable[[], object]) -> None:

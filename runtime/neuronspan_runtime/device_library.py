@@ -2,10 +2,21 @@
 
 import torch
 
+from neuronspan_runtime import hbm
 
-def configure(cores: int, hbm_bytes_per_core: int, first_core: int) -> None:
-    """Make one torch device per owned core; `first_core` is the first one's number on the node."""
-    torch.ops.neuron.configure(cores, hbm_bytes_per_core, first_core)
+
+def configure(layout: hbm.Layout, *, log_exhaustion: bool) -> None:
+    """Make one torch device per owned core; `log_exhaustion` is whether a lack of HBM is also logged."""
+    torch.ops.neuron.configure(
+        layout.span.count,
+        layout.bytes_per_core,
+        layout.span.first,
+        cores_per_stack=layout.cores_per_stack,
+        cores_per_device=layout.cores_per_device,
+        logical_core_size=layout.logical_core_size,
+        log_exhaustion=log_exhaustion,
+        ledgers="" if layout.ledgers is None else str(layout.ledgers),
+    )
 
 
 def shutdown() -> None:

@@ -5,21 +5,13 @@ Cores are counted from the first one of this process. Asking how many there are 
 
 import contextlib
 import dataclasses
-from typing import Any
 
 import torch
 
-from neuronspan_runtime import runtime
+from neuronspan_runtime import device_index, device_memory, runtime
 
-DeviceLike = torch.device | str | int | None
-"""A device, its name, its index, or none for the current one."""
-
+DeviceLike = device_index.DeviceLike
 _ops = torch.ops.neuron
-_STATISTICS = (
-    "allocated", "peak", "limit", "host_to_device", "device_to_host", "device_to_device", "allocations", "frees",
-    "models", "failures", "executions", "busy_nanoseconds",
-)  # fmt: skip
-"""Names of what torch.ops.neuron.memory_stats returns, in its order."""
 
 
 class device(contextlib.ContextDecorator):  # noqa: N801 - torch looks for it under this name
@@ -47,17 +39,8 @@ class DeviceProperties:
     """Bytes of HBM that tensors and models can use."""
 
 
-def index_of(device: DeviceLike) -> int:
-    """Return a device's index; none and `neuron` without a number are the current one. Raises ValueError for others."""
-    if device is None:
-        return current_device()
-    if isinstance(device, int):
-        return device
-    named = torch.device(device)
-    if named.type != "neuron":
-        raise ValueError(f"expected a neuron device, got {named}")
-    # torch types the index as int, but the device "neuron" has none
-    return current_device() if named.index is None else named.index  # type: ignore[redundant-expr]
+index_of = device_index.index_of
+current_device = device_index.current_device
 
 
 def is_available() -> bool:
@@ -86,11 +69,6 @@ def device_count() -> int:
     return int(_ops.device_count())
 
 
-def current_device() -> int:
-    """Return the index of this thread's current device."""
-    return int(_ops.current_device())
-
-
 def set_device(device: DeviceLike) -> None:
     """Choose this thread's current device. Raises ValueError for an index that is not this process's."""
     index, count = index_of(device), device_count()
@@ -102,7 +80,7 @@ def set_device(device: DeviceLike) -> None:
 def get_device_properties(device: DeviceLike = None) -> DeviceProperties:
     """Describe one NeuronCore."""
     family, _, _ = runtime.start().hardware.instance_type.partition(".")
-    return DeviceProperties(family, _statistics(device)["limit"])
+    return DeviceProperties(family, device_memory.statistics(device)["limit"])
 
 
 def get_device_name(device: DeviceLike = None) -> str:
@@ -154,85 +132,15 @@ def get_amp_supported_dtype() -> list[torch.dtype]:
     return [torch.bfloat16, torch.float16]
 
 
-# --- memory: bytes of one core's HBM, rounded up to pages as the driver does ------------------------------------------
+# --- memory, where torch and programs look for it ---------------------------------------------------------------------
 
-
-def memory_stats(device: DeviceLike = None) -> dict[str, Any]:
-    """Return the counters of one device: allocated, reserved and active bytes, requests, frees and failures."""
-    found = _statistics(device)
-    size = {"current": found["allocated"], "peak": found["peak"]}
-    return {
-        "allocated_bytes": size,
-        "active_bytes": size,
-        "reserved_bytes": {"current": 0, "peak": 0},
-        "model_bytes": found["models"],
-        "limit_bytes": found["limit"],
-        "allocation_requests": found["allocations"],
-        "num_tensor_frees": found["frees"],
-        "num_alloc_retries": 0,
-        "num_ooms": found["failures"],
-        "host_to_device_bytes": found["host_to_device"],
-        "device_to_host_bytes": found["device_to_host"],
-        "device_to_device_bytes": found["device_to_device"],
-        "executions": found["executions"],
-        "busy_nanoseconds": found["busy_nanoseconds"],
-    }
-
-
-def memory_allocated(device: DeviceLike = None) -> int:
-    """Return the bytes in use on one device, by tensors and loaded models."""
-    return _statistics(device)["allocated"]
-
-
-def max_memory_allocated(device: DeviceLike = None) -> int:
-    """Return the most bytes in use since the start or the last reset."""
-    return _statistics(device)["peak"]
-
-
-def memory_reserved(device: DeviceLike = None) -> int:
-    """Return 0: nothing is set aside for later."""
-    index_of(device)
-    return 0
-
-
-max_memory_reserved = memory_reserved
-
-
-def mem_get_info(device: DeviceLike = None) -> tuple[int, int]:
-    """Return (free, total) bytes of one device."""
-    found = _statistics(device)
-    return found["limit"] - found["allocated"], found["limit"]
-
-
-def reset_peak_memory_stats(device: DeviceLike = None) -> None:
-    """Let the peak of one device start from what is in use now."""
-    _ops.reset_peak_memory(index_of(device))
-
-
-def reset_accumulated_memory_stats(device: DeviceLike = None) -> None:
-    """Do nothing: the tools need counters that only grow."""
-    index_of(device)
-
-
-def empty_cache() -> None:
-    """Give the host pages behind freed device memory back to the system."""
-    _ops.empty_cache()
-
-
-def memory_summary(device: DeviceLike = None) -> str:
-    """Return the memory of one device as a short table."""
-    found = _statistics(device)
-    rows = {
-        "tensors": found["allocated"] - found["models"],
-        "loaded models": found["models"],
-        "in use": found["allocated"],
-        "peak": found["peak"],
-        "limit": found["limit"],
-    }
-    return "\n".join(
-        [f"neuron:{index_of(device)}", *(f"{name:<14}{size / 2**20:>14,.1f} MiB" for name, size in rows.items())]
-    )
-
-
-def _statistics(device: DeviceLike) -> dict[str, int]:
-    return dict(zip(_STATISTICS, _ops.memory_stats(index_of(device)), strict=True))
+memory_stats = device_memory.memory_stats
+memory_allocated = device_memory.memory_allocated
+max_memory_allocated = device_memory.max_memory_allocated
+memory_reserved = device_memory.memory_reserved
+max_memory_reserved = device_memory.max_memory_reserved
+mem_get_info = device_memory.mem_get_info
+reset_peak_memory_stats = device_memory.reset_peak_memory_stats
+reset_accumulated_memory_stats = device_memory.reset_accumulated_memory_stats
+empty_cache = device_memory.empty_cache
+memory_summary = device_memory.memory_summary

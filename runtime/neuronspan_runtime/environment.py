@@ -23,6 +23,7 @@ LOGICAL_CONFIG_ENVS = ("NEURON_LOGICAL_NC_CONFIG", "NEURON_RT_VIRTUAL_CORE_SIZE"
 """AWS's two names for the physical cores that a process joins into one NeuronCore; the first one that is set counts."""
 LOG_LEVEL_ENVS = ("NEURON_RT_LOG_LEVEL_NRT", "NEURON_RT_LOG_LEVEL")
 """The level of the component that writes here, then the level of all."""
+OOM_LOG_ENV = "NEURON_RT_ENABLE_DEVICE_MEMORY_OOM_LOG"
 LOG_LEVELS = ("QUIET", "ERROR", "WARN", "WARNING", "INFO", "DEBUG", "TRACE")
 T = TypeVar("T")
 
@@ -51,6 +52,8 @@ class Environment:
     Without an effect on machines that cannot join cores, as on the real ones."""
     log_level: str = "ERROR"
     """NEURON_RT_LOG_LEVEL_NRT, else NEURON_RT_LOG_LEVEL: the least severe lines that are logged."""
+    oom_log: bool = True
+    """NEURON_RT_ENABLE_DEVICE_MEMORY_OOM_LOG: log what takes the HBM when a request does not fit; 0 is off."""
     state_directory: pathlib.Path | None = None
     """NEURONSPAN_STATE_DIR: where processes outside a cluster find each other's core locks."""
     process_tag: str = ""
@@ -73,6 +76,7 @@ def read(variables: Mapping[str, str] | None = None) -> Environment:
         logical_core_size=reader.parsed(names.LOGICAL_CORE_SIZE_ENV, int, "an integer"),
         logical_config=reader.first(LOGICAL_CONFIG_ENVS, _number_of(1, 2), "1 or 2"),
         log_level=reader.first(LOG_LEVEL_ENVS, _level, f"one of {', '.join(LOG_LEVELS)}") or "ERROR",
+        oom_log=reader.text(OOM_LOG_ENV) != "0",
         state_directory=reader.parsed(names.STATE_DIRECTORY_ENV, pathlib.Path, "a directory"),
         process_tag=reader.text(PROCESS_TAG_ENV),
         driver_skip_quirk=reader.parsed(DRIVER_SKIP_QUIRK_ENV, _one_of("0", "1"), "0 or 1") == "1",

@@ -15,6 +15,7 @@ from neuronspan_runtime import (
     environment,
     errors,
     hardware,
+    hbm,
     nrt_log,
     ownership,
     selection,
@@ -90,7 +91,8 @@ def _start() -> tuple[ownership.Claim, Started]:
     try:
         for core, page in pages.items():
             device_library.open_telemetry(core - claim.span.first, str(page))
-        device_library.configure(claim.span.count, machine.hardware.hbm_bytes_per_core, claim.span.first)
+        memory = hbm.with_ledgers(hbm.layout_of(machine.hardware, claim.span), machine)
+        device_library.configure(memory, log_exhaustion=settings.oom_log and settings.log_level != "QUIET")
         device_library.set_groups(asked.group_sizes)
     except BaseException:
         device_library.close_telemetry()

@@ -1,7 +1,9 @@
 """Small torch models with seeded weights, compiled for 1 to 4 pipeline cores, and what they must compute."""
 
+import io
 import pathlib
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -11,6 +13,8 @@ import torch_neuron
 MOST_CORES = 4
 WIDTH = 6
 
+untyped: Any = torch
+"""torch, where it has no types of its own."""
 jit_load: Callable[..., torch.jit.ScriptModule] = torch.jit.load
 """torch's own, with a type."""
 
@@ -61,6 +65,14 @@ def check(model: torch.nn.Module, cores: int) -> None:
     """The loaded model computes what the module computes on the CPU, to the bit."""
     with torch.no_grad():
         assert torch.equal(model(example()), Small(cores)(example()))
+
+
+def unloaded(module: torch.nn.Module, *inputs: torch.Tensor) -> Any:
+    """A compiled model as the C++ library holds it, in one stage and not loaded anywhere."""
+    file = io.BytesIO()
+    with torch.no_grad():
+        untyped.jit.save(untyped.jit.trace(module.eval(), inputs), file)
+    return untyped.classes.neuron.Model([file.getvalue()], 1, "{}")
 
 
 def spans_of(*models: torch.nn.Module) -> list[list[str]]:

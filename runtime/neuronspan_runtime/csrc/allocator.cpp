@@ -26,8 +26,7 @@ class NeuronAllocator final : public AllocatorInterface {
   void copy_data(void* destination, const void* source, std::size_t bytes) const override {
     if (bytes == 0) return;
     const auto accessible = [](void* address) {
-      const c10::DeviceIndex index = core_of_address(address);
-      return index < 0 ? address : host_address(address, index);
+      return is_device_address(address) ? host_address(address, core_of_address(address)) : address;
     };
     std::memcpy(accessible(destination), accessible(const_cast<void*>(source)), bytes);
   }
@@ -45,15 +44,18 @@ class NeuronAllocator final : public AllocatorInterface {
   c10::CachingDeviceAllocator::DeviceStats getDeviceStats(c10::DeviceIndex index) override {
     const HbmStats hbm = core(index).arena.stats();
     c10::CachingDeviceAllocator::DeviceStats stats;
-    for (auto* bytes : {&stats.allocated_bytes, &stats.reserved_bytes, &stats.active_bytes}) {
+    for (auto* bytes : {&stats.allocated_bytes, &stats.active_bytes}) {
       (*bytes)[0].current = static_cast<std::int64_t>(hbm.allocated());
       (*bytes)[0].peak = static_cast<std::int64_t>(hbm.peak);
+      (*bytes)[0].allocated = static_cast<std::int64_t>(hbm.recent.allocated_bytes);
+      (*bytes)[0].freed = static_cast<std::int64_t>(hbm.recent.freed_bytes);
     }
-    stats.num_ooms = static_cast<std::int64_t>(hbm.failures);
+    stats.num_alloc_retries = static_cast<std::int64_t>(hbm.recent.retries);
+    stats.num_ooms = static_cast<std::int64_t>(hbm.recent.failures);
     return stats;
   }
 
-  void resetAccumulatedStats(c10::DeviceIndex /*index*/) override {}  // the tools need counters that only grow
+  void resetAccumulatedStats(c10::DeviceIndex index) override { core(index).arena.reset_counters(); }
 
   void resetPeakStats(c10::DeviceIndex index) override { core(index).arena.reset_peak(); }
 
@@ -63,7 +65,7 @@ class NeuronAllocator final : public AllocatorInterface {
 #endif
   {
     const HbmStats hbm = core(index).arena.stats();
-    return {hbm.capacity - hbm.allocated(), hbm.capacity};
+    return {hbm.free, hbm.capacity};
   }
 #endif
 };
@@ -77,9 +79,7 @@ c10::Allocator& allocator() { return g_allocator; }
 
 c10::DataPtr allocate_on(c10::DeviceIndex index, std::size_t bytes) {
   const c10::Device device(kNeuron, index);
-  Core& owner = core(index);
-  if (bytes == 0) return {nullptr, nullptr, &release_block, device};
-  void* const address = owner.arena.allocate(bytes);
+  void* const address = core(index).arena.allocate(bytes);
   // raw_deleter's contract: the context is the pointer itself
   return {address, address, &release_block, device};
 }

@@ -1,191 +1,183 @@
 #include "arena.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cstdio>
-#include <cstring>
-#include <iterator>
+#include <atomic>
+#include <mutex>
 
 #include "check.h"
+#include "oom_report.h"
 
 namespace neuronspan {
 
 namespace {
 
-std::size_t round_up_to_page(std::size_t bytes) { return (bytes + Arena::kPage - 1) / Arena::kPage * Arena::kPage; }
+using Books = std::lock_guard<std::mutex>;
+
+// A compiled model is many buffers, not one: it may lie in the gaps that a single tensor of its size does not fit into.
+constexpr std::size_t kModelPiece = std::size_t(64) << 20;
+
+std::atomic<Reclaimer> g_reclaimer{nullptr};
+
+std::size_t round_up_to_page(std::size_t bytes) { return (bytes + kHbmPage - 1) / kHbmPage * kHbmPage; }
+
+HbmCounters difference(const HbmCounters& now, const HbmCounters& then) {
+  return {now.requests - then.requests,
+          now.allocations - then.allocations,
+          now.frees - then.frees,
+          now.retries - then.retries,
+          now.failures - then.failures,
+          now.allocated_bytes - then.allocated_bytes,
+          now.freed_bytes - then.freed_bytes};
+}
 
 }  // namespace
 
-std::string readable_bytes(std::size_t bytes) {
-  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  double value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; value >= 1024 && unit + 1 < std::size(kUnits); ++unit) value /= 1024;
-  char text[32];
-  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.2f %s", value, kUnits[unit]);
-  return text;
-}
+void set_reclaimer(Reclaimer reclaimer) { g_reclaimer.store(reclaimer); }
 
-void Arena::open(char* device_base, char* host_base, std::size_t window, std::size_t capacity, std::string name) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  device_base_ = device_base;
-  host_base_ = host_base;
+void Arena::open(HbmStack& stack, int index, int core, std::string name) {
+  const Books books(stack.books);
+  stack_ = &stack;
+  index_ = index;
+  core_ = core;
   name_ = std::move(name);
   stats_ = HbmStats{};
-  stats_.capacity = capacity;
-  retained_ = 0;
-  free_by_size_.clear();
-  blocks_.clear();
-  insert_free(blocks_.emplace(0, Block{window, true}).first);
-  show_locked();
-}
-
-void Arena::close() {
-  std::lock_guard<std::mutex> lock(mutex_);
-  blocks_.clear();
-  free_by_size_.clear();
-  device_base_ = host_base_ = nullptr;
+  reset_at_ = HbmCounters{};
+  stack.arenas.push_back(this);
+  show();
 }
 
 void* Arena::allocate(std::size_t bytes) {
   const std::size_t size = round_up_to_page(bytes);
-  std::lock_guard<std::mutex> lock(mutex_);
-  charge_locked(size, HbmUse::tensors);
-  const auto found = free_by_size_.lower_bound({size, 0});
-  if (found == free_by_size_.end()) {
-    stats_.tensors -= size;
-    ++stats_.failures;
-    show_locked();
-    TORCH_CHECK_WITH(OutOfMemoryError, false, "nrt_tensor_allocate status=4 message=\"Allocation Failure\": ", name_,
-                     " has no free run of ", size, " bytes left: its memory is fragmented. Free some tensors first");
+  {
+    const Books books(stack_->books);
+    ++stats_.counters.requests;
+    if (size == 0) return nullptr;
+    if (void* const address = try_allocate(size)) return address;
+    ++stats_.counters.retries;
+    stack_->trim();
   }
-  const auto block = blocks_.find(found->second);
-  erase_free(block);
-  if (block->second.size > size) {
-    const auto rest = blocks_.emplace_hint(std::next(block), block->first + size, Block{block->second.size - size, true});
-    insert_free(rest);
-    block->second.size = size;
+  if (const Reclaimer reclaimer = g_reclaimer.load()) reclaimer();
+  {
+    const Books books(stack_->books);
+    if (void* const address = try_allocate(size)) return address;
   }
-  block->second.free = false;
-  retained_ -= std::min(retained_, size);
-  ++stats_.allocations;
+  refuse(size, HbmUse::tensors);
+}
+
+void* Arena::try_allocate(std::size_t size) {
+  const auto offset = stack_->take(size, *this, HbmUse::tensors);
+  if (!offset) return nullptr;
+  note_taken(size, HbmUse::tensors);
+  ++stats_.counters.allocations;
   ++stats_.live_blocks;
-  return device_base_ + block->first;
+  return stack_->device_address(*offset);
 }
 
-void Arena::release(void* address) noexcept {
-  std::lock_guard<std::mutex> lock(mutex_);
-  auto block = blocks_.find(static_cast<std::size_t>(static_cast<char*>(address) - device_base_));
-  if (block == blocks_.end() || block->second.free) return;
-  const std::size_t size = block->second.size;
-  stats_.tensors -= size;
-  ++stats_.frees;
-  --stats_.live_blocks;
-  show_locked();
-  if (size >= kDropBytes) {
-    drop_pages(block->first, size);
-  } else {
-    retained_ += size;
-  }
-  block->second.free = true;
-  if (const auto next = std::next(block); next != blocks_.end() && next->second.free) {
-    erase_free(next);
-    block->second.size += next->second.size;
-    blocks_.erase(next);
-  }
-  if (block != blocks_.begin() && std::prev(block)->second.free) {
-    const auto previous = std::prev(block);
-    erase_free(previous);
-    previous->second.size += block->second.size;
-    blocks_.erase(block);
-    block = previous;
-  }
-  insert_free(block);
-  if (retained_ > kRetainedBytes) trim_locked();
+void Arena::release(HbmStack& stack, void* address) noexcept {
+  const Books books(stack.books);
+  const auto block = stack.give_back(stack.offset_of(address));
+  if (!block) return;
+  block->owner->note_freed(*block);
+  ++block->owner->stats_.counters.frees;
+  --block->owner->stats_.live_blocks;
 }
 
-void Arena::charge(std::size_t bytes, HbmUse use) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  charge_locked(round_up_to_page(bytes), use);
+std::vector<std::size_t> Arena::charge(std::size_t bytes, HbmUse use) {
+  const std::size_t size = round_up_to_page(bytes);
+  std::vector<std::size_t> offsets = try_charge(size, use);
+  if (size > 0 && offsets.empty()) refuse(size, use);
+  return offsets;
 }
 
-void Arena::uncharge(std::size_t bytes, HbmUse use) noexcept {
-  std::lock_guard<std::mutex> lock(mutex_);
-  (use == HbmUse::models ? stats_.models : stats_.tensors) -= round_up_to_page(bytes);
-  show_locked();
-}
-
-void Arena::charge_locked(std::size_t bytes, HbmUse use) {
-  const std::size_t free = stats_.capacity - stats_.allocated();
-  if (bytes > free) {
-    ++stats_.failures;
-    show_locked();
-    // The first words are what code written for the real runtime looks for; the numbers and the way out are ours.
-    TORCH_CHECK_WITH(OutOfMemoryError, false,
-                     use == HbmUse::models ? "Could not load the model status=4 message=Allocation Failure"
-                                           : "nrt_tensor_allocate status=4 message=\"Allocation Failure\"",
-                     ": failed to allocate ", readable_bytes(bytes), " (", bytes, " bytes) on ", name_, ": ",
-                     readable_bytes(stats_.capacity), " in total, ", readable_bytes(stats_.tensors), " in tensors, ",
-                     readable_bytes(stats_.models), " in loaded models, ", readable_bytes(free),
-                     " free. Free tensors or models on this NeuronCore, or use another one");
+std::vector<std::size_t> Arena::try_charge(std::size_t size, HbmUse use) {
+  std::vector<std::size_t> offsets;
+  const Books books(stack_->books);
+  const HbmStats before = stats_;
+  for (std::size_t left = size; left > 0;) {
+    const std::size_t piece = std::min(left, kModelPiece);
+    const auto offset = stack_->take(piece, *this, use);
+    if (!offset) {
+      for (const std::size_t taken : offsets) stack_->give_back(taken);
+      stats_ = before;
+      show();
+      return {};
+    }
+    note_taken(piece, use);
+    offsets.push_back(*offset);
+    left -= piece;
   }
-  (use == HbmUse::models ? stats_.models : stats_.tensors) += bytes;
+  return offsets;
+}
+
+void Arena::uncharge(const std::vector<std::size_t>& offsets) noexcept {
+  const Books books(stack_->books);
+  for (const std::size_t offset : offsets)
+    if (const auto block = stack_->give_back(offset)) note_freed(*block);
+}
+
+void Arena::note_taken(std::size_t size, HbmUse use) {
+  (use == HbmUse::models ? stats_.models : stats_.tensors) += size;
   stats_.peak = std::max(stats_.peak, stats_.allocated());
-  show_locked();
+  stats_.counters.allocated_bytes += size;
+  show();
 }
 
-void Arena::show_locked() noexcept {
-  const auto show = [](telemetry::Counter& counter, std::size_t number) { telemetry::set(counter, static_cast<std::int64_t>(number)); };
-  show(page_.tensor_bytes, stats_.tensors);
-  show(page_.model_bytes, stats_.models);
-  show(page_.peak_bytes, stats_.peak);
-  show(page_.capacity_bytes, stats_.capacity);
-  show(page_.allocation_failures, stats_.failures);
+void Arena::note_freed(const HbmStack::Block& block) {
+  (block.use == HbmUse::models ? stats_.models : stats_.tensors) -= block.size;
+  stats_.counters.freed_bytes += block.size;
+  show();
 }
 
-void Arena::zero_by_dropping(void* address, std::size_t bytes) {
-  char* const host = host_base_ + (static_cast<char*>(address) - device_base_);
-  char* const first_page = host_base_ + round_up_to_page(static_cast<std::size_t>(host - host_base_));
-  char* const end = host + bytes;
-  char* const end_page = host_base_ + static_cast<std::size_t>(end - host_base_) / kPage * kPage;
-  if (first_page >= end_page) {
-    std::memset(host, 0, bytes);
-    return;
+void Arena::refuse(std::size_t bytes, HbmUse use) {
+  OomReport report{core_, bytes, use, name_, {}, {}};
+  {
+    const Books books(stack_->books);
+    ++stats_.counters.failures;
+    show();
+    report.stats = stats_locked();
+    for (const Arena* arena : stack_->arenas) report.accounts.push_back({arena->core_, arena->stats_.tensors, arena->stats_.models});
   }
-  std::memset(host, 0, static_cast<std::size_t>(first_page - host));
-  drop_pages(static_cast<std::size_t>(first_page - host_base_), static_cast<std::size_t>(end_page - first_page));
-  std::memset(end_page, 0, static_cast<std::size_t>(end - end_page));
+  log_oom(report);
+  TORCH_CHECK_WITH(OutOfMemoryError, false, oom_text(report));
 }
 
 void Arena::trim() {
-  std::lock_guard<std::mutex> lock(mutex_);
-  trim_locked();
+  const Books books(stack_->books);
+  stack_->trim();
 }
 
 HbmStats Arena::stats() const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return stats_;
+  const Books books(stack_->books);
+  return stats_locked();
+}
+
+HbmStats Arena::stats_locked() const {
+  HbmStats stats = stats_;
+  stats.capacity = stack_->shape().usable();
+  stats.free = stack_->free_bytes();
+  stats.largest_free = stack_->largest_free();
+  stats.recent = difference(stats_.counters, reset_at_);
+  return stats;
 }
 
 void Arena::reset_peak() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  const Books books(stack_->books);
   stats_.peak = stats_.allocated();
-  show_locked();
+  show();
 }
 
-void Arena::trim_locked() {
-  for (const auto& [size, offset] : free_by_size_) drop_pages(offset, size);
-  retained_ = 0;
+void Arena::show() const noexcept {
+  const auto show_on = [](telemetry::Counter& counter, std::size_t number) { telemetry::set(counter, static_cast<std::int64_t>(number)); };
+  show_on(page_.tensor_bytes, stats_.tensors);
+  show_on(page_.model_bytes, stats_.models);
+  show_on(page_.peak_bytes, stats_.peak);
+  show_on(page_.capacity_bytes, stack_->shape().usable());
+  show_on(page_.allocation_failures, stats_.counters.failures);
 }
 
-void Arena::insert_free(Blocks::iterator block) { free_by_size_.emplace(block->second.size, block->first); }
-
-void Arena::erase_free(Blocks::iterator block) { free_by_size_.erase({block->second.size, block->first}); }
-
-void Arena::drop_pages(std::size_t offset, std::size_t bytes) const {
-  // A private anonymous mapping reads as zero after MADV_DONTNEED; it cannot fail on a range that is mapped.
-  madvise(host_base_ + offset, bytes, MADV_DONTNEED);
+void Arena::reset_counters() {
+  const Books books(stack_->books);
+  reset_at_ = stats_.counters;
 }
 
 }  // namespace neuronspan

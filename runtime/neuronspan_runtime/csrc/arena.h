@@ -1,117 +1,112 @@
-// One NeuronCore's HBM: what is charged to it, and which addresses of its window are free.
-// Law: charged bytes never exceed the capacity, and every block is in exactly one of {live, free}.
+// One NeuronCore's account in its HBM stack: what is charged to it, and every number that is told about it.
+// Law: the bytes of an account are the sizes of the blocks that it has in the stack.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
-#include <mutex>
-#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "hbm_stack.h"
 #include "telemetry.h"
 
 namespace neuronspan {
 
-// What the bytes of a core are used for; the out-of-memory text and the tools report them apart.
-enum class HbmUse { tensors, models };
+// What only grows, until it is reset.
+struct HbmCounters {
+  std::size_t requests = 0;  // for tensors, of zero bytes and refused ones too
+  std::size_t allocations = 0;
+  std::size_t frees = 0;
+  std::size_t retries = 0;
+  std::size_t failures = 0;
+  std::size_t allocated_bytes = 0;
+  std::size_t freed_bytes = 0;
+};
 
 struct HbmStats {
   std::size_t tensors = 0;
   std::size_t models = 0;
   std::size_t peak = 0;
-  std::size_t capacity = 0;
-  std::size_t allocations = 0;
-  std::size_t frees = 0;
-  std::size_t failures = 0;
+  std::size_t capacity = 0;  // of the stack, which a neighbour may share
+  std::size_t free = 0;      // in the stack, in pieces of at most `largest_free`
+  std::size_t largest_free = 0;
   std::size_t live_blocks = 0;
+  HbmCounters counters;  // since the start
+  HbmCounters recent;    // since the last reset
   std::size_t allocated() const { return tensors + models; }
 };
 
-// "1.50 GiB", for messages.
-std::string readable_bytes(std::size_t bytes);
+// Called, without any lock held, before an allocation is tried for the second time: frees what is no longer needed.
+using Reclaimer = void (*)();
+void set_reclaimer(Reclaimer reclaimer);
 
 class Arena {
  public:
-  // The driver rounds every request up to the page.
-  static constexpr std::size_t kPage = 4096;
-  // Blocks from this size on give their host pages back as soon as they are freed (and are zeroed by dropping them):
-  // below it, keeping the pages is several times faster than faulting them in again.
-  static constexpr std::size_t kDropBytes = std::size_t(64) << 20;
-  // Host pages kept for reuse by smaller freed blocks, per core.
-  static constexpr std::size_t kRetainedBytes = std::size_t(256) << 20;
-
   // What it counts is shown on this page, too.
   explicit Arena(telemetry::Page& page) : page_(page) {}
 
-  // `device_base` is the address tensors see (no access), `host_base` the same bytes with access. `name` is for messages.
-  void open(char* device_base, char* host_base, std::size_t window, std::size_t capacity, std::string name);
-  void close();
+  // `index` counts the cores of the process, `core` those of the node; `name` is for messages.
+  void open(HbmStack& stack, int index, int core, std::string name);
 
-  // Returns the device address of a fresh block. Throws c10::OutOfMemoryError.
+  // Returns the device address of a fresh block, null for zero bytes. A request that does not fit is tried once more
+  // after what is kept was given up. Throws c10::OutOfMemoryError.
   void* allocate(std::size_t bytes);
-  void release(void* address) noexcept;
+  // Frees the block of whichever core it is.
+  static void release(HbmStack& stack, void* address) noexcept;
 
-  // Charges bytes that live elsewhere in host memory (weights of a loaded model). Throws c10::OutOfMemoryError.
-  void charge(std::size_t bytes, HbmUse use);
-  void uncharge(std::size_t bytes, HbmUse use) noexcept;
+  // Charges bytes that live elsewhere in host memory (weights of a loaded model), in pieces as a compiled model's are.
+  // Returns where; all or nothing. Throws c10::OutOfMemoryError.
+  std::vector<std::size_t> charge(std::size_t bytes, HbmUse use);
+  void uncharge(const std::vector<std::size_t>& offsets) noexcept;
 
   // Makes `bytes` at the device address read as zero by giving whole pages back to the host kernel.
-  void zero_by_dropping(void* address, std::size_t bytes);
-  // Gives the pages of all free blocks back.
+  void zero_by_dropping(void* address, std::size_t bytes) const { stack_->zero_by_dropping(address, bytes); }
+  // Gives the host pages behind all free blocks of the stack back.
   void trim();
 
   HbmStats stats() const;
+  // Let the peak, or the counters that are told as recent, begin anew.
   void reset_peak();
+  void reset_counters();
 
-  // Held over a fork, so that a child finds the books complete and unlocked.
-  void before_fork() { mutex_.lock(); }
-  void after_fork() { mutex_.unlock(); }
+  int index() const { return index_; }
+  int core() const { return core_; }
 
  private:
-  struct Block {
-    std::size_t size;
-    bool free;
-  };
-  using Blocks = std::map<std::size_t, Block>;  // by offset; neighbours touch
-
-  void charge_locked(std::size_t bytes, HbmUse use);
-  void show_locked() noexcept;
-  void trim_locked();
-  void insert_free(Blocks::iterator block);
-  void erase_free(Blocks::iterator block);
-  void drop_pages(std::size_t offset, std::size_t bytes) const;
+  void* try_allocate(std::size_t size);
+  std::vector<std::size_t> try_charge(std::size_t size, HbmUse use);
+  void note_taken(std::size_t size, HbmUse use);
+  void note_freed(const HbmStack::Block& block);
+  HbmStats stats_locked() const;
+  void show() const noexcept;
+  [[noreturn]] void refuse(std::size_t bytes, HbmUse use);
 
   telemetry::Page& page_;
-  mutable std::mutex mutex_;
-  char* device_base_ = nullptr;
-  char* host_base_ = nullptr;
+  HbmStack* stack_ = nullptr;
+  int index_ = 0;
+  int core_ = 0;
   std::string name_;
-  Blocks blocks_;
-  std::set<std::pair<std::size_t, std::size_t>> free_by_size_;  // (size, offset): best fit, lowest address first
-  std::size_t retained_ = 0;                                    // upper bound of resident bytes in free blocks
+  // guarded by the stack's books
   HbmStats stats_;
+  HbmCounters reset_at_;
 };
 
 // RAII of Arena::charge.
 class HbmCharge {
  public:
-  HbmCharge(Arena& arena, std::size_t bytes, HbmUse use) : arena_(&arena), bytes_(bytes), use_(use) {
-    arena.charge(bytes, use);
-  }
-  HbmCharge(HbmCharge&& other) noexcept : arena_(std::exchange(other.arena_, nullptr)), bytes_(other.bytes_), use_(other.use_) {}
+  HbmCharge(Arena& arena, std::size_t bytes, HbmUse use) : arena_(&arena), offsets_(arena.charge(bytes, use)) {}
+  HbmCharge(HbmCharge&& other) noexcept : arena_(std::exchange(other.arena_, nullptr)), offsets_(std::move(other.offsets_)) {}
   HbmCharge(const HbmCharge&) = delete;
   HbmCharge& operator=(const HbmCharge&) = delete;
   HbmCharge& operator=(HbmCharge&&) = delete;
   ~HbmCharge() {
-    if (arena_ != nullptr) arena_->uncharge(bytes_, use_);
+    if (arena_ != nullptr) arena_->uncharge(offsets_);
   }
 
  private:
   Arena* arena_;
-  std::size_t bytes_;
-  HbmUse use_;
+  std::vector<std::size_t> offsets_;
 };
 
 }  // namespace neuronspan

@@ -17,6 +17,11 @@ extern "C" __attribute__((visibility("default"))) void neuronspan_set_initialize
   neuronspan::set_initializer(initializer);
 }
 
+// A ctypes callback; see Reclaimer in arena.h.
+extern "C" __attribute__((visibility("default"))) void neuronspan_set_reclaimer(void (*reclaimer)()) {
+  neuronspan::set_reclaimer(reclaimer);
+}
+
 namespace neuronspan {
 
 namespace {
@@ -37,15 +42,22 @@ std::vector<std::int64_t> memory_stats(std::int64_t index) {
   add(hbm.allocated());
   add(hbm.peak);
   add(hbm.capacity);
-  add(owner.host_to_device_bytes.load());
-  add(owner.device_to_host_bytes.load());
-  add(owner.device_to_device_bytes.load());
-  add(hbm.allocations);
-  add(hbm.frees);
+  for (const Transfers* transfers : {&owner.host_to_device, &owner.device_to_host, &owner.device_to_device})
+    add(transfers->bytes.load());
+  add(hbm.counters.allocations);
+  add(hbm.counters.frees);
   add(hbm.models);
-  add(hbm.failures);
+  add(hbm.counters.failures);
   add(owner.executions.load());
   add(owner.busy_nanoseconds.load());
+  for (const Transfers* transfers : {&owner.host_to_device, &owner.device_to_host, &owner.device_to_device})
+    add(transfers->count.load());
+  add(hbm.free);
+  add(hbm.largest_free);
+  const HbmCounters& recent = hbm.recent;
+  for (const std::size_t number : {recent.requests, recent.frees, recent.retries, recent.failures, recent.allocated_bytes,
+                                   recent.freed_bytes})
+    add(number);
   return numbers;
 }
 
@@ -60,6 +72,13 @@ std::int64_t telemetry_bucket(std::int64_t nanoseconds) {
 void empty_cache() {
   if (!is_initialized()) return;
   for (int index = 0; index < device_count(); ++index) core(index_of(index)).arena.trim();
+}
+
+void configure_with(std::int64_t cores, std::int64_t hbm_bytes_per_core, std::int64_t first_core, std::int64_t carve_out,
+                    std::int64_t small_pool, std::int64_t cores_per_stack, std::int64_t cores_per_device,
+                    std::int64_t logical_core_size, bool log_exhaustion, std::string ledgers) {
+  configure(cores, {hbm_bytes_per_core, first_core, carve_out, small_pool, cores_per_stack, cores_per_device, logical_core_size,
+                    log_exhaustion, std::move(ledgers)});
 }
 
 std::tuple<std::int64_t, std::int64_t> set_default_cores(std::int64_t start, std::int64_t count) {
@@ -109,7 +128,11 @@ TORCH_LIBRARY(neuron, library) {
                   [](Model::State state) { return restore(std::move(state)); });
   library.def("forward_v2(Tensor[] xs, __torch__.torch.classes.neuron.Model m) -> Tensor[]");
 
-  library.def("configure(int cores, int hbm_bytes_per_core, int first_core, int carve_out_bytes=-1) -> ()", &configure);
+  library.def(
+      "configure(int cores, int hbm_bytes_per_core, int first_core, int carve_out_bytes=-1, int small_pool_bytes=-1, "
+      "int cores_per_stack=1, int cores_per_device=1, int logical_core_size=1, bool log_exhaustion=True, "
+      "str ledgers=\"\") -> ()",
+      &configure_with);
   library.def("shutdown() -> ()", &shutdown);
   library.def("initialize() -> ()", &initialize);
   library.def("is_initialized() -> bool", [] { return is_initialized(); });
@@ -126,6 +149,8 @@ TORCH_LIBRARY(neuron, library) {
 
   library.def("memory_stats(int core) -> int[]", &memory_stats);
   library.def("reset_peak_memory(int core) -> ()", [](std::int64_t index) { core(index_of(index)).arena.reset_peak(); });
+  library.def("reset_memory_counters(int core) -> ()",
+              [](std::int64_t index) { core(index_of(index)).arena.reset_counters(); });
   library.def("empty_cache() -> ()", &empty_cache);
 
   library.def("open_telemetry(int core, str file) -> bool", &open_telemetry);

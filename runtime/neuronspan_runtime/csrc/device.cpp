@@ -1,7 +1,6 @@
 #include "device.h"
 
 #include <pthread.h>
-#include <sys/mman.h>
 
 #include <memory>
 #include <string>
@@ -13,18 +12,9 @@ namespace neuronspan {
 
 namespace {
 
-// Two mappings of the same size: the one tensors point into, which nobody may touch, and the one we compute on. Both
-// hold all cores, window after window, so that one difference translates every address and a division finds the core.
-struct Windows {
-  char* device = nullptr;
-  char* host = nullptr;
-  std::size_t per_core = 0;
-  std::size_t total = 0;
-};
-
 struct Registry {
   std::array<Core, kMaxCores> cores;
-  Windows windows;
+  Hbm hbm;
   std::int64_t first_core = 0;
   std::mutex mutex;              // configure against shutdown
   std::atomic<int> count{0};     // 0 = not initialised; every fast path is one comparison with it
@@ -42,41 +32,31 @@ Registry& registry() {
 thread_local c10::DeviceIndex t_current = 0;
 thread_local bool t_initializing = false;
 
-char* reserve(std::size_t bytes, int protection) {
-  void* const address = mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  NEURONSPAN_CHECK_SYSTEM(address != MAP_FAILED, "cannot reserve ", readable_bytes(bytes),
-                          " of address space for the NeuronCores' HBM (no memory is used yet): lift `ulimit -v` and "
-                          "use vm.overcommit_memory 0 or 1, or own fewer cores with NEURON_RT_NUM_CORES");
-  return static_cast<char*>(address);
-}
-
 // Locks are taken in the order of their use: a thread that holds one of them wants no other.
 void before_fork() {
   registry().mutex.lock();
   placement::before_fork();
   telemetry::before_fork();
-  for (int index = 0; index < registry().count.load(); ++index) registry().cores[index].arena.before_fork();
+  registry().hbm.before_fork();
 }
 
 void after_fork() {
-  for (int index = 0; index < registry().count.load(); ++index) registry().cores[index].arena.after_fork();
+  registry().hbm.after_fork();
   telemetry::after_fork();
   placement::after_fork();
   registry().mutex.unlock();
 }
 
 void after_fork_in_child() {
-  after_fork();
+  Registry& state = registry();
+  state.hbm.after_fork_in_child();
+  telemetry::after_fork();
   telemetry::close();  // the pages are the parent's
-  if (registry().count.load() == 0) return;
-  registry().forked.store(true);
-  registry().count.store(0);
-}
-
-// Inf1 has 2 GiB per core and no carve-out; from the second generation on the driver keeps 16 MiB of each HBM.
-std::int64_t default_carve_out(std::int64_t hbm_bytes_per_core) {
-  constexpr std::int64_t kFirstGenerationLimit = std::int64_t(4) << 30;
-  return hbm_bytes_per_core < kFirstGenerationLimit ? 0 : std::int64_t(16) << 20;
+  placement::after_fork();
+  state.mutex.unlock();
+  if (state.count.load() == 0) return;
+  state.forked.store(true);
+  state.count.store(0);
 }
 
 }  // namespace
@@ -90,32 +70,17 @@ void set_expected_cores(std::int64_t cores) {
   registry().expected.store(static_cast<int>(cores));
 }
 
-void configure(std::int64_t cores, std::int64_t hbm_bytes_per_core, std::int64_t first_core, std::int64_t carve_out) {
+void configure(std::int64_t cores, const HbmLayout& layout) {
   TORCH_CHECK(cores >= 1 && cores <= kMaxCores, "a process can own 1 to ", kMaxCores,
               " NeuronCores (torch device indices are one signed byte), got ", cores);
-  if (carve_out < 0) carve_out = default_carve_out(hbm_bytes_per_core);
-  TORCH_CHECK(hbm_bytes_per_core - carve_out >= static_cast<std::int64_t>(Arena::kPage),
-              "HBM per NeuronCore must be more than the carve-out of ", carve_out, " bytes, got ", hbm_bytes_per_core);
   Registry& state = registry();
   std::lock_guard<std::mutex> lock(state.mutex);
   TORCH_CHECK(state.count.load() == 0, "the Neuron runtime is already initialised with ", state.count.load(),
               " NeuronCores: shut it down first");
   static std::once_flag fork_handler;
   std::call_once(fork_handler, [] { pthread_atfork(&before_fork, &after_fork, &after_fork_in_child); });
-
-  const std::size_t capacity = static_cast<std::size_t>(hbm_bytes_per_core - carve_out) / Arena::kPage * Arena::kPage;
-  Windows& windows = state.windows;
-  windows.per_core = 2 * capacity;  // twice the capacity: fragmentation of addresses must not look like lack of memory
-  windows.total = windows.per_core * static_cast<std::size_t>(cores);
-  windows.device = reserve(windows.total, PROT_NONE);
-  windows.host = reserve(windows.total, PROT_READ | PROT_WRITE);
-  madvise(windows.host, windows.total, MADV_DONTFORK);  // device memory is not the child's, and forking stays cheap
-  state.first_core = first_core;
-  for (int index = 0; index < cores; ++index) {
-    const std::size_t offset = windows.per_core * static_cast<std::size_t>(index);
-    state.cores[index].arena.open(windows.device + offset, windows.host + offset, windows.per_core, capacity,
-                                  core_name(static_cast<c10::DeviceIndex>(index)));
-  }
+  state.hbm.open(static_cast<int>(cores), layout, [&](int index) -> Arena& { return state.cores[index].arena; });
+  state.first_core = layout.first_core;
   placement::reset(static_cast<int>(cores));
   state.count.store(static_cast<int>(cores), std::memory_order_release);
 }
@@ -131,10 +96,7 @@ void shutdown() {
               " loaded models are alive on its NeuronCores. Delete them first");
   if (cores == 0) return;
   state.count.store(0);
-  for (int index = 0; index < cores; ++index) state.cores[index].arena.close();
-  munmap(state.windows.device, state.windows.total);
-  munmap(state.windows.host, state.windows.total);
-  state.windows = Windows{};
+  state.hbm.close();
   telemetry::close();
 }
 
@@ -186,27 +148,23 @@ Core& core(c10::DeviceIndex index) {
   return state.cores[index];
 }
 
-std::string core_name(c10::DeviceIndex index) {
-  return "neuron:" + std::to_string(index) + " (NeuronCore " + std::to_string(registry().first_core + index) + ")";
-}
+std::string core_name(c10::DeviceIndex index) { return Hbm::core_name(index, registry().first_core); }
 
 c10::DeviceIndex core_of_address(const void* address) noexcept {
-  const Windows& windows = registry().windows;
-  const auto offset = static_cast<std::size_t>(static_cast<const char*>(address) - windows.device);
-  if (windows.device == nullptr || offset >= windows.total) return -1;
-  return static_cast<c10::DeviceIndex>(offset / windows.per_core);
+  const Arena* const arena = registry().hbm.arena_at(address);
+  return static_cast<c10::DeviceIndex>(arena == nullptr ? -1 : arena->index());
 }
+
+bool is_device_address(const void* address) noexcept { return registry().hbm.stack_at(address) != nullptr; }
 
 void* host_address(void* device_address, c10::DeviceIndex index) {
   if (device_address == nullptr) return nullptr;
   core(index);  // refuses in a forked child, where the windows are gone
-  const Windows& windows = registry().windows;
-  return windows.host + (static_cast<char*>(device_address) - windows.device);
+  return registry().hbm.host_address(device_address);
 }
 
 void release_block(void* device_address) noexcept {
-  const c10::DeviceIndex index = core_of_address(device_address);
-  if (index >= 0) registry().cores[index].arena.release(device_address);
+  if (HbmStack* const stack = registry().hbm.stack_at(device_address)) Arena::release(*stack, device_address);
 }
 
 c10::DeviceIndex current_device() noexcept { return t_current; }

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <mutex>
 
-#include "arena.h"
+#include "hbm.h"
 #include "telemetry.h"
 
 namespace neuronspan {
@@ -18,14 +18,24 @@ constexpr c10::DeviceType kNeuron = c10::DeviceType::PrivateUse1;
 // c10::DeviceIndex is a signed byte, and so is the count torch asks for.
 constexpr int kMaxCores = 127;
 
+// Copies in one direction: their bytes, which the tools see, and how many.
+struct Transfers {
+  telemetry::Counter& bytes;
+  telemetry::Counter count{0};
+  void add(std::size_t size) {
+    telemetry::add(bytes, static_cast<std::int64_t>(size));
+    telemetry::add(count, 1);
+  }
+};
+
 // What one NeuronCore has: memory, its turn for running models, and counters, which live where the tools see them.
 struct Core {
   telemetry::Page& page = telemetry::next_page();
   Arena arena{page};
   std::mutex running;  // held while a model runs on this core: a NeuronCore executes one model at a time
-  telemetry::Counter& host_to_device_bytes = page.host_to_device_bytes;
-  telemetry::Counter& device_to_host_bytes = page.device_to_host_bytes;
-  telemetry::Counter& device_to_device_bytes = page.device_to_device_bytes;
+  Transfers host_to_device{page.host_to_device_bytes};
+  Transfers device_to_host{page.device_to_host_bytes};
+  Transfers device_to_device{page.device_to_device_bytes};
   telemetry::Counter& executions = page.executions;
   telemetry::Counter& busy_nanoseconds = page.busy_nanoseconds;
 };
@@ -37,8 +47,7 @@ void set_initializer(Initializer initializer);
 // Upper bound of the cores this process may come to own; lets autograd size its threads without claiming any.
 void set_expected_cores(std::int64_t cores);
 
-// `carve_out` bytes of each core's HBM are the driver's own; -1 = by generation (see device.cpp).
-void configure(std::int64_t cores, std::int64_t hbm_bytes_per_core, std::int64_t first_core, std::int64_t carve_out);
+void configure(std::int64_t cores, const HbmLayout& layout);
 // Gives everything back; the next use runs the initializer again. Fails while tensors or models are alive.
 void shutdown();
 
@@ -57,8 +66,9 @@ Core& core(c10::DeviceIndex index);
 // "neuron:1 (NeuronCore 5)": process index and node numbering.
 std::string core_name(c10::DeviceIndex index);
 
-// Index of the core whose window holds the address, or -1.
+// Index of the core that the address belongs to, or -1.
 c10::DeviceIndex core_of_address(const void* address) noexcept;
+bool is_device_address(const void* address) noexcept;
 // The accessible address of a device address of `index`. Throws in a forked child.
 void* host_address(void* device_address, c10::DeviceIndex index);
 // Frees a block; a no-op for foreign addresses. In a forked child only the books change. A c10::DeleterFnPtr.

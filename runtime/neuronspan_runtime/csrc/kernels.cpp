@@ -18,12 +18,11 @@ c10::DeviceIndex index_of(const std::optional<at::Device>& device) {
 }
 
 void count_transfer(const Tensor& destination, const Tensor& source) {
-  const auto bytes = static_cast<std::int64_t>(source.nbytes());
   if (on_neuron(destination)) {
     Core& to = core(destination.device().index());
-    (on_neuron(source) ? to.device_to_device_bytes : to.host_to_device_bytes) += bytes;
+    (on_neuron(source) ? to.device_to_device : to.host_to_device).add(source.nbytes());
   } else {
-    core(source.device().index()).device_to_host_bytes += bytes;
+    core(source.device().index()).device_to_host.add(source.nbytes());
   }
 }
 
@@ -71,13 +70,13 @@ Tensor copy_from_and_resize(const Tensor& self, const Tensor& destination) {
 }
 
 at::Scalar local_scalar_dense(const Tensor& self) {
-  core(self.device().index()).device_to_host_bytes += static_cast<std::int64_t>(self.itemsize());
+  core(self.device().index()).device_to_host.add(self.itemsize());
   const at::AutoDispatchBelowADInplaceOrView below;
   return at::_local_scalar_dense(host_alias(self));
 }
 
 Tensor& zero_(Tensor& self) {
-  if (self.nbytes() >= Arena::kDropBytes && self.is_non_overlapping_and_dense()) {
+  if (self.nbytes() >= HbmStack::kDropBytes && self.is_non_overlapping_and_dense()) {
     core(self.device().index()).arena.zero_by_dropping(self.mutable_data_ptr(), self.nbytes());
     return self;
   }

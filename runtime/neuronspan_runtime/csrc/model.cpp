@@ -25,7 +25,7 @@ struct Model::Loaded {
       const std::int64_t id = telemetry::next_model_id();
       for (int offset = 0; offset < span.count; ++offset) {
         Core& owner = core_at(span.first + offset);
-        owner.host_to_device_bytes += static_cast<std::int64_t>(shares[offset]);
+        owner.host_to_device.add(shares[offset]);
         listings.emplace_back(owner.page, id, metadata, shares[offset], offset, span.first);
       }
     }
@@ -231,7 +231,7 @@ std::vector<at::Tensor> Model::forward(const std::vector<at::Tensor>& inputs) {
     const at::Tensor& input = inputs[position];
     if (!on_neuron(input)) {
       outputs_stay = false;  // all or nothing: one CPU input sends every output to the CPU
-      owner.host_to_device_bytes += static_cast<std::int64_t>(input.nbytes());
+      owner.host_to_device.add(input.nbytes());
     } else {
       TORCH_CHECK(input.device().index() == index, Loaded::wrong_core(position, input.device().index(), index));
     }
@@ -243,7 +243,7 @@ std::vector<at::Tensor> Model::forward(const std::vector<at::Tensor>& inputs) {
       output = adopt(output, index);
     } else {
       output = unshared(output, host_inputs, held->stages);
-      owner.device_to_host_bytes += static_cast<std::int64_t>(output.nbytes());
+      owner.device_to_host.add(output.nbytes());
     }
   }
   return outputs;

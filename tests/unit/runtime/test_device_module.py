@@ -50,11 +50,12 @@ def memory_is_reported() -> None:
         assert neuron.memory_allocated() == 4096
     del tensor
     assert (neuron.memory_allocated(1), neuron.max_memory_allocated(1)) == (0, 4096)
-    neuron.reset_peak_memory_stats(1)
-    neuron.reset_accumulated_memory_stats(1)
-    assert neuron.max_memory_allocated(1) == 0
     stats = neuron.memory_stats(1)
     assert (stats["allocation_requests"], stats["num_tensor_frees"], stats["limit_bytes"]) == (1, 1, 2 * GIB)
+    neuron.reset_peak_memory_stats(1)
+    neuron.reset_accumulated_memory_stats(1)
+    assert (neuron.max_memory_allocated(1), neuron.max_memory_reserved(1)) == (0, 0)
+    assert neuron.memory_stats(1)["allocation_requests"] == 0
     assert neuron.memory_summary(1).splitlines()[0] == "neuron:1"
     assert "limit                2,048.0 MiB" in neuron.memory_summary(1)
     neuron.empty_cache()

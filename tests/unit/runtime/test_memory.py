@@ -18,6 +18,7 @@ FIRST = "neuron:0"
 PAGE = 4096
 GIB = 1 << 30
 HBM = 2 * GIB  # of a core of the machine fixture, an Inf1
+TRN2 = {"NEURONSPAN_INSTANCE_TYPE": "trn2.48xlarge", "NEURONSPAN_GRANT": "0-3"}
 
 
 def allocated(core: int = 0) -> int:
@@ -84,22 +85,13 @@ def what_was_refused_fits_after_others_are_gone() -> None:
     assert torch.empty(HBM, dtype=torch.uint8, device=FIRST).nbytes == HBM
 
 
-def free_space_is_never_lost_to_fragments() -> None:
-    piece = HBM // 16
-    pieces = [torch.empty(piece, dtype=torch.uint8, device=FIRST) for _ in range(16)]
-    del pieces[::2]
-    assert torch.empty(HBM // 2, dtype=torch.uint8, device=FIRST).nbytes == HBM // 2
-    pieces.clear()
-    assert torch.empty(HBM, dtype=torch.uint8, device=FIRST).nbytes == HBM
-
-
 def newer_hardware_keeps_a_part_for_itself() -> None:
     assert device_module.mem_get_info(0) == (16 * GIB - (16 << 20),) * 2
 
 
 def big_tensors_use_host_memory_only_where_they_are_written() -> None:
     before = resident()
-    tensor = torch.zeros(15 * GIB, dtype=torch.uint8, device=FIRST)
+    tensor = torch.zeros(22 * GIB, dtype=torch.uint8, device=FIRST)
     tensor[GIB] = 3
     assert (tensor[GIB].item(), tensor[0].item(), tensor[-1].item()) == (3, 0, 0)
     assert resident() - before < 100 << 20
@@ -162,7 +154,11 @@ def transfers_are_counted_by_direction() -> None:
     assert stats["host_to_device_bytes"] == 4000
     assert stats["device_to_host_bytes"] == 4004
     assert stats["device_to_device_bytes"] == 4000  # the clone; the copy to neuron:1 is that core's
-    assert device_module.memory_stats(1)["device_to_device_bytes"] == 4000
+    directions = ("host_to_device", "device_to_host", "device_to_device")
+    assert [stats[f"{direction}_transfers"] for direction in directions] == [1, 2, 1]
+    stats = device_module.memory_stats(1)
+    assert [stats[f"{direction}_bytes"] for direction in directions] == [0, 0, 4000]
+    assert [stats[f"{direction}_transfers"] for direction in directions] == [0, 0, 1]
 
 
 def a_forked_child_is_told_why_it_cannot() -> None:
@@ -216,9 +212,8 @@ def a_child_forked_before_the_first_use_works() -> None:
         (a_training_step_leaves_nothing_behind, {}),
         (too_large_tensors_are_refused, {}),
         (what_was_refused_fits_after_others_are_gone, {}),
-        (free_space_is_never_lost_to_fragments, {}),
         (newer_hardware_keeps_a_part_for_itself, {"NEURONSPAN_INSTANCE_TYPE": "trn1.32xlarge"}),
-        (big_tensors_use_host_memory_only_where_they_are_written, {"NEURONSPAN_INSTANCE_TYPE": "trn1.32xlarge"}),
+        (big_tensors_use_host_memory_only_where_they_are_written, TRN2),
         (zeroing_by_dropping_touches_nothing_else, {}),
         (freed_memory_goes_back_to_the_host, {}),
         (threads_share_the_books, {}),
