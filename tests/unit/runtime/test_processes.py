@@ -1,5 +1,6 @@
 import os
 import pathlib
+import sys
 
 import pytest
 
@@ -26,7 +27,7 @@ def test_own_process_is_read() -> None:
     found = processes.read(os.getpid())
     assert found is not None
     assert found.resident_bytes > 2**20
-    assert "pytest" in processes.command(os.getpid())
+    assert " ".join(sys.orig_argv[1:]) in processes.command(os.getpid())
 
 
 def test_process_that_is_gone_is_not_read(tmp_path: pathlib.Path) -> None:

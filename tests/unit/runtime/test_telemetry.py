@@ -10,7 +10,16 @@ import torch
 
 from kits import neuron_models, neuron_processes, pages
 from neuronspan import spans
-from neuronspan_runtime import device_module, environment, hardware, model, runtime, telemetry, telemetry_files
+from neuronspan_runtime import (
+    device_module,
+    environment,
+    hardware,
+    model,
+    processes,
+    runtime,
+    telemetry,
+    telemetry_files,
+)
 
 
 def layout_and_buckets(durations: list[int]) -> tuple[str, list[int]]:
@@ -79,7 +88,7 @@ def test_published_page_names_its_process(simulated: hardware.Machine) -> None:
     assert found is not None
     assert (found.header.pid, found.header.core, str(found.header.span)) == (os.getpid(), 3, "2-3")
     assert (found.header.tag, found.header.host) == ("shop", os.uname().nodename)
-    assert "pytest" in found.header.command
+    assert found.header.command == processes.command(os.getpid())[: len(found.header.command)] != ""
     assert found.counters == telemetry.Counters()
 
 
