@@ -31,9 +31,7 @@ def save(directory: pathlib.Path, name: str) -> None:
     deployed = deployed_models.made(name)
     record: Callable[..., torch.jit.ScriptModule] = torch.jit.trace
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # torch's, of the models' own code
-        warnings.simplefilter("ignore", DeprecationWarning)  # torch's, of torch.jit itself
-        warnings.simplefilter("ignore", FutureWarning)  # of transformers, whose attributes torch looks at
+        warnings.simplefilter("ignore")  # torch's and transformers', of the models' own code and of torch.jit itself
         record(deployed.module, deployed.inputs, strict=False, check_trace=False).save(file_of(directory, "cpu"))
         for package, module in PACKAGES.items():
             trace: Callable[..., torch.jit.ScriptModule] = module.trace
