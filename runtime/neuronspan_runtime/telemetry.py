@@ -23,6 +23,7 @@ BUCKETS = 208
 _FINE_BUCKETS = 16
 _STEPS = 8
 _UNIT_NANOSECONDS = 1024
+_DRIVER_PAGE = 4096
 MODELS = 64
 """Loaded models that one core's table can list."""
 
@@ -91,6 +92,7 @@ class LoadedModel:
     id: int
     """The same on all cores of a replica."""
     bytes: int
+    """Of this core's HBM, in whole pages of the driver."""
     subgraph: int
     """Position of the core in the replica."""
     first_core: int
@@ -190,7 +192,12 @@ def _models(content: bytes) -> Iterator[LoadedModel]:
     for index in range(MODELS):
         id_, size, subgraph, first_core, uuid, name = _MODEL.unpack_from(content, _MODELS_AT + index * _MODEL.size)
         if id_ > 0:
-            yield LoadedModel(id_, size, subgraph, first_core, _text(uuid), _text(name))
+            yield LoadedModel(id_, _in_pages(size), subgraph, first_core, _text(uuid), _text(name))
+
+
+def _in_pages(size: int) -> int:
+    """Round up as the driver does with every request, so that models add up to what their core says is in use."""
+    return -(-size // _DRIVER_PAGE) * _DRIVER_PAGE
 
 
 def _texts(header: Header) -> Sequence[str]:

@@ -168,6 +168,7 @@ def test_counters_of_a_running_process_are_seen_from_outside(
         assert counters.busy_nanoseconds == statistics["busy_nanoseconds"] > 0
         assert counters.running_since == 0
         assert (counters.model_bytes, counters.tensor_bytes) == (statistics["model_bytes"], 0)
+        assert counters.model_bytes == sum(model.bytes for model in first.models) > 0
         assert second.counters.tensor_bytes == 20480
         assert sum(first.total_latency) == sum(first.device_latency) == 5
         assert [(model.name, model.subgraph, model.first_core) for model in first.models] == [("Small", 0, 0)]
