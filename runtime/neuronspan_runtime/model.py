@@ -44,6 +44,30 @@ class Model(Protocol):
         """
         ...
 
+    def set_lazy_load(self, lazy: bool) -> None:
+        """Load it at its first use once it is read from a file."""
+        ...
+
+    def lazy_load(self) -> bool:
+        """Return whether it will be loaded at its first use."""
+        ...
+
+    def set_async_load(self, background: bool) -> None:
+        """Load it in the background once it is read from a file."""
+        ...
+
+    def set_dynamic_batch(self, dynamic: bool) -> None:
+        """Take any number of rows. Raises RuntimeError when its inputs do not have one batch size in dim 0."""
+        ...
+
+    def dynamic_batch(self) -> bool:
+        """Return whether it takes any number of rows."""
+        ...
+
+    def set_signature(self, examples: list[torch.Tensor], names: list[str], arguments: int, states: int) -> None:
+        """Fix the shapes and types it takes: `arguments` of the caller's, then weights, then `states` states."""
+        ...
+
     def metadata(self) -> str:
         """Return the JSON text that was given when it was made."""
         ...
@@ -59,10 +83,16 @@ def create(archives: Sequence[bytes], cores_per_model: int, metadata: str) -> Mo
 
 def models_of(module: torch.nn.Module) -> Iterator[Model]:
     """Yield the compiled models inside a module, in module order."""
+    for _, held in parts_of(module):
+        yield held
+
+
+def parts_of(module: torch.nn.Module) -> Iterator[tuple[torch.nn.Module, Model]]:
+    """Yield the compiled models inside a module, each after the module that holds it, in module order."""
     for part in module.modules():
         held = getattr(part, ATTRIBUTE, None)
         if isinstance(held, torch.ScriptObject):
-            yield cast("Model", held)
+            yield part, cast("Model", held)
 
 
 def spans_of(model: Model) -> tuple[spans.CoreSpan, ...]:

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "background.h"
 #include "check.h"
 #include "device.h"
 #include "model.h"
@@ -101,11 +102,17 @@ c10::List<c10::List<std::int64_t>> spans_of(const ModelPointer& model) {
 // The placement hook: this runs inside a plain torch.jit.load, and when a model is copied.
 ModelPointer restore(Model::State state) {
   auto model = c10::make_intrusive<Model>(std::move(state));
-  if (!model->lazy_load()) model->load();
+  model->load_as_asked();
   return model;
 }
 
 std::vector<at::Tensor> forward(const std::vector<at::Tensor>& inputs, const ModelPointer& model) { return model->forward(inputs); }
+
+// The same, of a schema that tells torch's optimizer that two calls differ: the model writes its states.
+std::vector<at::Tensor> forward_with_states(std::vector<at::Tensor> inputs, const std::vector<at::Tensor>& states, const ModelPointer& model) {
+  inputs.insert(inputs.end(), states.begin(), states.end());
+  return model->forward(inputs);
+}
 
 }  // namespace
 
@@ -124,9 +131,16 @@ TORCH_LIBRARY(neuron, library) {
       .def("set_metadata", &Model::set_metadata)
       .def("lazy_load", &Model::lazy_load)
       .def("set_lazy_load", &Model::set_lazy_load)
+      .def("async_load", &Model::async_load)
+      .def("set_async_load", &Model::set_async_load)
+      .def("dynamic_batch", &Model::dynamic_batch)
+      .def("set_dynamic_batch", &Model::set_dynamic_batch)
+      .def("set_signature", &Model::set_signature)
       .def_pickle([](const ModelPointer& model) { return model->state(); },
                   [](Model::State state) { return restore(std::move(state)); });
   library.def("forward_v2(Tensor[] xs, __torch__.torch.classes.neuron.Model m) -> Tensor[]");
+  library.def("forward_with_states(Tensor[] xs, Tensor(a!)[] states, __torch__.torch.classes.neuron.Model m) -> Tensor[]");
+  library.def("finish_loading() -> ()", &background::finish);
 
   library.def(
       "configure(int cores, int hbm_bytes_per_core, int first_core, int carve_out_bytes=-1, int small_pool_bytes=-1, "
@@ -159,9 +173,14 @@ TORCH_LIBRARY(neuron, library) {
   library.def("telemetry_bucket(int nanoseconds) -> int", &telemetry_bucket);
 }
 
-TORCH_LIBRARY_IMPL(neuron, CompositeExplicitAutograd, library) { library.impl("forward_v2", &forward); }
+TORCH_LIBRARY_IMPL(neuron, CompositeExplicitAutograd, library) {
+  library.impl("forward_v2", &forward);
+  library.impl("forward_with_states", &forward_with_states);
+}
 
 // A compiled model has no backward pass; without this torch would look for one in every call.
-TORCH_LIBRARY_IMPL(neuron, Autograd, library) { library.impl("forward_v2", torch::CppFunction::makeFallthrough()); }
+TORCH_LIBRARY_IMPL(neuron, Autograd, library) {
+  for (const char* name : {"forward_v2", "forward_with_states"}) library.impl(name, torch::CppFunction::makeFallthrough());
+}
 
 }  // namespace neuronspan

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "alias.h"
+#include "background.h"
+#include "batching.h"
 #include "check.h"
 #include "device.h"
 #include "executor.h"
@@ -35,16 +37,25 @@ struct Model::Loaded {
   Loaded& operator=(const Loaded&) = delete;
   ~Loaded() { --loaded_models; }
 
-  // The replica that answers: the one on the inputs' core, else the next in turn.
-  const placement::CoreSpan& replica_for(const std::vector<at::Tensor>& inputs) {
+  const placement::CoreSpan* replica_on(int core) const {
+    for (const placement::CoreSpan& span : claim.replicas())
+      if (span.first == core) return &span;
+    return nullptr;
+  }
+
+  // The replica that answers: the one on the core of the caller's inputs, else the next in turn; always the first one
+  // when there are states, which are there and only there.
+  const placement::CoreSpan& replica_for(const std::vector<at::Tensor>& inputs, const Signature& signature) {
     const auto& replicas = claim.replicas();
-    for (std::size_t position = 0; position < inputs.size(); ++position) {
+    const std::size_t arguments = signature.arguments(inputs.size());
+    for (std::size_t position = 0; position < arguments; ++position) {
       if (!on_neuron(inputs[position])) continue;
       const int index = inputs[position].device().index();
-      for (const placement::CoreSpan& span : replicas)
-        if (span.first == index) return span;
-      TORCH_CHECK(false, wrong_core(position, index, replicas.front().first));
+      const placement::CoreSpan* const found = replica_on(index);
+      TORCH_CHECK(found != nullptr, wrong_core(position, index, replicas.front().first));
+      return *found;
     }
+    if (signature.has_states()) return replicas.front();
     return replicas[next.fetch_add(1, std::memory_order_relaxed) % replicas.size()];
   }
 
@@ -73,6 +84,13 @@ struct Model::Loaded {
   std::atomic<std::size_t> next{0};
 };
 
+// A load in the background: what it made, once `ended` says so.
+struct Model::Background {
+  Stages stages;
+  std::shared_ptr<Loaded> loaded;
+  std::shared_future<void> ended;
+};
+
 namespace {
 
 at::Tensor bytes_of(const std::string& text) {
@@ -90,6 +108,12 @@ std::vector<at::Tensor> bytes_of_each(const std::vector<std::string>& texts) {
 std::vector<at::Tensor> on_host(std::vector<at::Tensor> archives) {
   for (at::Tensor& archive : archives) archive = archive.cpu();
   return archives;
+}
+
+Stages read(const std::vector<at::Tensor>& archives) {
+  Stages stages;
+  for (const at::Tensor& archive : archives) stages.push_back(read_compiled(archive));
+  return stages;
 }
 
 // One request through all stages. It holds only the core of the stage that it is in, so that the next request can be in
@@ -117,13 +141,16 @@ at::Tensor unshared(at::Tensor output, const std::vector<c10::IValue>& inputs, c
 }  // namespace
 
 Model::Model(const std::vector<std::string>& archives, std::int64_t cores_per_model, std::string metadata)
-    : Model(State(bytes_of_each(archives), cores_per_model, std::move(metadata), false)) {}
+    : Model(State(bytes_of_each(archives), cores_per_model, std::move(metadata), false, false, false, Signature().state())) {}
 
 Model::Model(State state)
     : archives_(on_host(std::move(std::get<0>(state)))),  // torch.jit.load(map_location="neuron") puts it on the device
       cores_per_model_(std::get<1>(state)),
+      signature_(std::move(std::get<6>(state))),
+      dynamic_(std::get<5>(state)),
       metadata_(std::move(std::get<2>(state))),
-      lazy_(std::get<3>(state)) {
+      lazy_(std::get<3>(state)),
+      async_(std::get<4>(state)) {
   TORCH_CHECK(cores_per_model_ >= 1 && cores_per_model_ <= kMaxCores, "a compiled model needs 1 to ", kMaxCores,
               " NeuronCores, got ", cores_per_model_);
   const auto stages = static_cast<std::int64_t>(archives_.size());
@@ -135,13 +162,30 @@ Model::~Model() = default;
 
 Model::State Model::state() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  return {archives_, cores_per_model_, metadata_, lazy_};
+  return {archives_, cores_per_model_, metadata_, lazy_, async_, dynamic_, signature_.state()};
 }
 
 void Model::load() { loaded(); }
 
+void Model::load_as_asked() {
+  if (lazy_) return;
+  if (!async_) return load();
+  initialize();  // here, because the background may not run Python
+  std::lock_guard<std::mutex> lock(mutex_);
+  placement::Request request = request_.is_default() ? placement::get_default() : request_;
+  request.settled = true;  // the default is that of now, not of whenever it is its turn
+  background_ = std::make_shared<Background>();
+  background_->ended = background::run([shared = background_, archives = archives_, request, cores = cores_per_model_, metadata = metadata_]() mutable {
+    const std::shared_ptr<Background> made = std::move(shared);  // not kept in what `ended` keeps
+    if (made.use_count() == 1) return;                           // unloaded, or gone, by now
+    made->stages = read(archives);
+    made->loaded = std::make_shared<Loaded>(made->stages, request, static_cast<int>(cores), metadata);
+  });
+}
+
 void Model::unload() {
   std::lock_guard<std::mutex> lock(mutex_);
+  background_.reset();
   loaded_.reset();
   stages_.clear();
 }
@@ -149,6 +193,7 @@ void Model::unload() {
 void Model::set_neuron_devices(std::int64_t start, std::int64_t count) {
   initialize();
   std::lock_guard<std::mutex> lock(mutex_);
+  background_.reset();
   loaded_.reset();
   request_ = {start, count};
   load_locked();
@@ -159,8 +204,9 @@ bool Model::is_loaded() const {
   return loaded_ != nullptr;
 }
 
-std::vector<placement::CoreSpan> Model::placement() const {
+std::vector<placement::CoreSpan> Model::placement() {
   std::lock_guard<std::mutex> lock(mutex_);
+  if (background_) load_locked();
   return loaded_ ? loaded_->claim.replicas() : std::vector<placement::CoreSpan>();
 }
 
@@ -198,6 +244,26 @@ void Model::set_lazy_load(bool lazy) {
   lazy_ = lazy;
 }
 
+bool Model::async_load() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return async_;
+}
+
+void Model::set_async_load(bool async) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  async_ = async;
+}
+
+void Model::set_dynamic_batch(bool dynamic) {
+  if (dynamic) signature_.batch();
+  dynamic_ = dynamic;
+}
+
+void Model::set_signature(const std::vector<at::Tensor>& examples, std::vector<std::string> names, std::int64_t arguments,
+                          std::int64_t states) {
+  signature_ = Signature(examples, std::move(names), arguments, states);
+}
+
 std::shared_ptr<Model::Loaded> Model::loaded() {
   initialize();  // before the lock: it may run Python, which another thread may hold while it waits for us
   std::lock_guard<std::mutex> lock(mutex_);
@@ -206,21 +272,28 @@ std::shared_ptr<Model::Loaded> Model::loaded() {
 }
 
 void Model::load_locked() {
+  if (const std::shared_ptr<Background> made = std::move(background_)) {
+    background_.reset();
+    TORCH_CHECK(!in_bad_fork(), "the model was being loaded by the process that this one was forked from");
+    made->ended.get();
+    stages_ = std::move(made->stages);
+    loaded_ = std::move(made->loaded);
+    return;
+  }
   loaded_ = std::make_shared<Loaded>(stages_locked(), request_, static_cast<int>(cores_per_model_), metadata_);
 }
 
 const Stages& Model::stages_locked() {
-  if (stages_.empty()) {
-    Stages read;
-    for (const at::Tensor& archive : archives_) read.push_back(read_compiled(archive));
-    stages_ = std::move(read);
-  }
+  if (stages_.empty()) stages_ = read(archives_);
   return stages_;
 }
 
 std::vector<at::Tensor> Model::forward(const std::vector<at::Tensor>& inputs) {
+  const bool dynamic = dynamic_;
+  signature_.check(inputs, dynamic);
   const std::shared_ptr<Loaded> held = loaded();
-  const placement::CoreSpan& span = held->replica_for(inputs);
+  const placement::CoreSpan& span = held->replica_for(inputs, signature_);
+  const std::size_t arguments = signature_.arguments(inputs.size());
   const auto index = static_cast<c10::DeviceIndex>(span.first);
   Core& owner = core(index);
 
@@ -233,11 +306,20 @@ std::vector<at::Tensor> Model::forward(const std::vector<at::Tensor>& inputs) {
       outputs_stay = false;  // all or nothing: one CPU input sends every output to the CPU
       owner.host_to_device.add(input.nbytes());
     } else {
-      TORCH_CHECK(input.device().index() == index, Loaded::wrong_core(position, input.device().index(), index));
+      const int where = input.device().index();
+      // weights and states are on one replica's core, and every replica reads them there
+      const bool reachable = where == index || (position >= arguments && held->replica_on(where) != nullptr);
+      TORCH_CHECK(reachable, Loaded::wrong_core(position, where, index));
     }
     host_inputs.emplace_back(input.requires_grad() ? host_alias(input.detach()) : host_alias(input));
   }
-  std::vector<at::Tensor> outputs = run(held->stages, span, host_inputs);
+  std::vector<at::Tensor> outputs;
+  if (dynamic && inputs[0].size(0) != signature_.batch()) {
+    const auto once = [&](std::vector<c10::IValue> rows) { return run(held->stages, span, std::move(rows)); };
+    outputs = in_batches(host_inputs, arguments, signature_.batch(), once);
+  } else {
+    outputs = run(held->stages, span, host_inputs);
+  }
   for (at::Tensor& output : outputs) {
     if (outputs_stay) {
       output = adopt(output, index);

@@ -7,6 +7,7 @@
 #include <torch/custom_class.h>
 
 #include <atomic>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -16,13 +17,15 @@
 #include "arena.h"
 #include "compiled.h"
 #include "placement.h"
+#include "signature.h"
 
 namespace neuronspan {
 
 class Model final : public torch::CustomClassHolder {
  public:
-  // What torch.jit.save writes: the archive of each stage (uint8), cores per model, metadata (JSON), lazy loading.
-  using State = std::tuple<std::vector<at::Tensor>, std::int64_t, std::string, bool>;
+  // What torch.jit.save writes: the archive of each stage (uint8), cores per model, metadata (JSON), lazy loading, loading
+  // in the background, dynamic batching, what it takes.
+  using State = std::tuple<std::vector<at::Tensor>, std::int64_t, std::string, bool, bool, bool, Signature::State>;
 
   // Each archive is what torch.jit.save wrote of one stage: one for each core, which takes the outputs of the stage
   // before it, or a single one that runs on all of them. `metadata` is the tracer's, opaque here.
@@ -36,13 +39,15 @@ class Model final : public torch::CustomClassHolder {
 
   // Places and charges the model, if it is not loaded yet. Throws with the real runtime's texts.
   void load();
+  // What torch.jit.load does with it: `load`, the same in the background, or nothing before the first use.
+  void load_as_asked();
   // Gives cores, HBM and host copies back; the next use loads again where it was placed before.
   void unload();
   // Unloads, and loads again on these cores. -1 = least used, -1 = as many as the model needs.
   void set_neuron_devices(std::int64_t start, std::int64_t count);
 
   bool is_loaded() const;
-  std::vector<placement::CoreSpan> placement() const;  // of each replica; empty when not loaded
+  std::vector<placement::CoreSpan> placement();        // of each replica; empty when not loaded
   std::int64_t nbytes();                               // of the weights of one replica
   std::vector<std::int64_t> stage_bytes();             // of the weights of each stage; stage k is on a replica's core k
   std::int64_t cores_per_model() const { return cores_per_model_; }
@@ -50,11 +55,19 @@ class Model final : public torch::CustomClassHolder {
   void set_metadata(std::string metadata);
   bool lazy_load() const;
   void set_lazy_load(bool lazy);
+  bool async_load() const;
+  void set_async_load(bool async);
+  bool dynamic_batch() const { return dynamic_; }
+  // Throws, and changes nothing, for a model that cannot be called with any number of rows.
+  void set_dynamic_batch(bool dynamic);
+  // What it takes; for a model that is not in use yet.
+  void set_signature(const std::vector<at::Tensor>& examples, std::vector<std::string> names, std::int64_t arguments, std::int64_t states);
 
   std::vector<at::Tensor> forward(const std::vector<at::Tensor>& inputs);
 
  private:
   struct Loaded;
+  struct Background;
 
   std::shared_ptr<Loaded> loaded();
   void load_locked();
@@ -62,12 +75,16 @@ class Model final : public torch::CustomClassHolder {
 
   const std::vector<at::Tensor> archives_;
   const std::int64_t cores_per_model_;
+  Signature signature_;
+  std::atomic<bool> dynamic_;
   mutable std::mutex mutex_;  // everything below
   std::string metadata_;
   bool lazy_;
+  bool async_;
   placement::Request request_;
   Stages stages_;  // empty = not read yet
   std::shared_ptr<Loaded> loaded_;
+  std::shared_ptr<Background> background_;  // a load that nobody waited for yet
 };
 
 }  // namespace neuronspan

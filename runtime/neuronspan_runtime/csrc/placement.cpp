@@ -89,7 +89,7 @@ std::vector<CoreSpan> choose(const std::vector<std::int64_t>& usage, const std::
 Claim::Claim(const Request& request, int per_model) {
   State& shared = state();
   std::lock_guard<std::mutex> lock(shared.mutex);
-  replicas_ = choose(shared.usage, shared.groups, request.is_default() ? shared.fallback : request, per_model);
+  replicas_ = choose(shared.usage, shared.groups, request.is_default() && !request.settled ? shared.fallback : request, per_model);
   for (const CoreSpan& span : replicas_)
     for (int index = span.first; index < span.first + span.count; ++index) ++shared.usage[index];
 }

@@ -18,6 +18,7 @@ struct CoreSpan {
 struct Request {
   std::int64_t start = -1;
   std::int64_t count = -1;
+  bool settled = false;  // means what it says, whatever the process default is
   bool is_default() const { return start < 0 && count < 0; }
 };
 
