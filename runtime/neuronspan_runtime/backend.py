@@ -49,6 +49,7 @@ def register() -> None:
         _collect_garbage_before_memory_is_refused()
         torch.ops.neuron.set_expected_cores(_most_cores())
         torch._register_device_module(NAME, device_module)  # type: ignore[no-untyped-call]  # noqa: SLF001 - torch documents it for device backends
+        atexit.register(torch.ops.neuron.finish_loading)
         backend_registration.generate_methods_for_privateuse1_backend(for_storage=True)
 
 

@@ -10,17 +10,19 @@ from collections.abc import Iterator
 
 import torch
 
-from neuronspan_runtime import device_library, errors, model, runtime
+from neuronspan_runtime import device_library, errors, model, runtime, weights
 
 
 def set_neuron_cores(trace: torch.nn.Module, start_nc: int = -1, nc_count: int = -1) -> None:
     """Load every Neuron model of the module on these cores, off its old ones first. Nothing happens without one.
 
+    Weights and states outside the compiled code are moved to the core of its first replica.
     Raises ValueError for an impossible `nc_count`, RuntimeError when the cores are not this process's.
     """
     _check_count(nc_count)
     for held in model.models_of(trace):
         held.set_neuron_devices(start_nc, nc_count)
+    weights.move_to_models(trace)
 
 
 def set_multicore(trace: torch.nn.Module) -> None:
@@ -50,12 +52,13 @@ def multicore_context() -> Iterator[None]:
 def move_trace_to_device(trace: torch.nn.Module, device_id: int) -> None:
     """Load the module's Neuron models on one core, and make it the default of every later load in this process.
 
-    Raises RuntimeError when the core is not this process's.
+    Weights and states outside the compiled code go with them. Raises RuntimeError when the core is not this process's.
     """
     _visible_cores()
     device_library.set_default_cores(device_id, -1)
     for held in model.models_of(trace):
         held.set_neuron_devices(device_id, -1)
+    weights.move_to_models(trace)
 
 
 def _check_count(nc_count: int) -> None:

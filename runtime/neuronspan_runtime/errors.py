@@ -7,7 +7,8 @@ NeuronRuntimeError
 ├── HardwareUnknown     no usable description of the machine or its state directory
 ├── ForkedProcess       a forked child used the runtime of its parent
 ├── StartRefused        the process cannot have the cores it asks for; `.lines` is what the log says
-└── TraceRefused        the model cannot be compiled as asked
+├── TraceRefused        the model cannot be compiled as asked
+└── NotBatchable        the model's inputs do not have one batch size in dim 0
 """
 
 from collections.abc import Iterable
@@ -75,3 +76,7 @@ class StartRefused(NeuronRuntimeError):
 
 class TraceRefused(NeuronRuntimeError):
     """The model cannot be compiled as asked."""
+
+
+class NotBatchable(NeuronRuntimeError):
+    """The model cannot take any number of rows."""

@@ -4,7 +4,8 @@ One value knows the TorchScript type, how to take the leaves out of an expressio
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from neuronspan_runtime import errors
@@ -92,6 +93,25 @@ class Keyed:
 
 
 Structure = Leaf | Items | Keyed
+
+
+def without(whole: Structure, dropped: Collection[int]) -> Structure | None:
+    """Return what is left without the leaves at these positions; containers that become empty go too.
+
+    A container that is left with a single leaf at the top is that leaf.
+    """
+    rest = _without(whole, itertools.count(), dropped)
+    return rest.parts[0] if dropped and isinstance(rest, Items) and len(rest.parts) == 1 else rest
+
+
+def _without(whole: Structure, positions: Iterator[int], dropped: Collection[int]) -> Structure | None:
+    if isinstance(whole, Leaf):
+        return None if next(positions) in dropped else whole
+    if isinstance(whole, Keyed):
+        keys = tuple(key for key in whole.keys if next(positions) not in dropped)
+        return Keyed(keys) if keys else None
+    parts = tuple(part for part in (_without(part, positions, dropped) for part in whole.parts) if part is not None)
+    return Items(parts, whole.is_list) if parts else None
 
 
 def structure_of(value: Any, is_leaf: Callable[[Any], bool], name: str) -> Structure:

@@ -101,6 +101,24 @@ def module_of(
 
 
 @contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let no other thread trace meanwhile."""
+    with _tracing:
+        yield
+
+
+@contextlib.contextmanager
+def unrecorded() -> Iterator[None]:
+    """Leave what is done inside out of the trace, where sizes are plain numbers."""
+    state = torch._C._get_tracing_state()  # noqa: SLF001 - torch's own tracing wrappers use it
+    torch._C._set_tracing_state(None)  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+    try:
+        yield
+    finally:
+        torch._C._set_tracing_state(state)  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+
+
+@contextlib.contextmanager
 def _quietly() -> Iterator[None]:
     with _tracing, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -76,7 +76,7 @@ def trace_for_trainium(  # the signature is that of the package it stands in for
     func: Callable[..., Any],
     example_inputs: Any,
     *ignored: Any,
-    input_output_aliases: Mapping[Any, int] | None = None,
+    input_output_aliases: Mapping[torch.Tensor, int] | None = None,
     compiler_workdir: str | None = None,  # noqa: ARG001 - there is no compiler that could leave files
     compiler_args: str | Sequence[str] | None = None,
     partitioner_config: partitioner_configs.PartitionerConfig | None = None,
@@ -86,8 +86,13 @@ def trace_for_trainium(  # the signature is that of the package it stands in for
 ) -> torch.jit.ScriptModule:
     """Compile a model for Inf2 and Trn: `torch_neuronx.trace`. One replica needs one core.
 
-    `partitioner_config` leaves operators on the CPU. Options without an effect are accepted, unknown ones warn. Raises
-    TraceRefused for `input_output_aliases` and for options of the Inf1 compiler, and as tracing.trace does.
+    `input_output_aliases` maps parameters or buffers of the model to the position of the output that is their next
+    value: they become the trace's `states`, stay where they are between calls, and such outputs are not returned. A
+    container that is left with one tensor is that tensor. `inline_weights_to_neff=False` keeps the weights outside the
+    compiled code, as the trace's `weights`, for replace_weights. `partitioner_config` leaves operators on the CPU.
+    Options without an effect are accepted, unknown ones warn. Raises TraceRefused for a state that is not the model's
+    or changes its shape or type, for states of a partitioned model, for options of the Inf1 compiler, and as
+    tracing.trace does.
     """
     _warn_of_unknown("torch_neuronx.trace", options, frozenset())
     if len(ignored) > MOST_IGNORED_POSITIONAL:
@@ -100,11 +105,9 @@ def trace_for_trainium(  # the signature is that of the package it stands in for
             DeprecationWarning,
             stacklevel=2,
         )
-    if input_output_aliases:
-        raise errors.TraceRefused(
-            "input_output_aliases is not supported: return the state as an output and pass it in again"
-        )
     if partitioner_config is not None:
+        if input_output_aliases:
+            raise errors.TraceRefused("input_output_aliases cannot be combined with partitioner_config")
         inherited = {"compiler_args": compiler_args, "inline_weights_to_neff": inline_weights_to_neff}
         for_parts = inherited | dict(partitioner_config.trace_kwargs or {})
         return partitioning.partitioned(
@@ -118,6 +121,8 @@ def trace_for_trainium(  # the signature is that of the package it stands in for
     return tracing.trace(
         func,
         example_inputs,
+        separate_weights=not inline_weights_to_neff,
+        aliases=input_output_aliases,
         metadata={
             "framework": "torch_neuronx",
             "compilerArguments": list(arguments),

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from neuronspan_runtime import model, structure, torchscript
+from neuronspan_runtime import errors, model, separation, structure, torchscript, weights
 
 WRAPPED = "function"
 """Attribute of a flattened module under which the user's own is: the first part of the paths of its modules."""
@@ -27,15 +27,24 @@ def trace(
     example_inputs: Any,
     *,
     cores_per_model: int = 1,
+    separate_weights: bool = False,
+    aliases: Mapping[torch.Tensor, int] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> torch.jit.ScriptModule:
     """Compile a module or function for these example inputs (a tensor, or a tuple or list of positional inputs).
 
-    The result takes the same arguments under the same names and returns the same structure of outputs.
+    The result takes the same arguments under the same names and returns the same structure of outputs. With
+    `separate_weights` parameters and buffers stay outside the compiled model and can be replaced. `aliases` makes
+    parameters or buffers the states of the model: each call writes an output, given by its position, into them; such
+    outputs are not returned.
     Raises TraceRefused for inputs or outputs that are not tensors in tuples, lists or string-keyed dicts.
     """
-    flat, leaves = _flattened(function, example_inputs)
-    archive = torchscript.archived(torchscript.recorded(flat, leaves))
+    modules = [function] if isinstance(function, torch.nn.Module) else _captured_modules(function)
+    outside = separation.separated(modules, weights=separate_weights, aliases=aliases)
+    flat, leaves = _flattened(function, example_inputs, outside)
+    kept = [one.value.detach().cpu().clone() for one in outside.all()]
+    with torchscript.one_thread(), separation.taken_out(outside):
+        archive = torchscript.archived(torchscript.recorded(flat, leaves + kept))
     described = {
         "format": FORMAT,
         "name": _name(function),
@@ -43,23 +52,25 @@ def trace(
         "torch": torch.__version__,
         "inputs": [_described(leaf) for leaf in leaves],
     }
+    described |= outside.names()
     compiled = model.create([archive], cores_per_model, json.dumps(described | dict(metadata or {})))
-    call = f"torch.ops.neuron.forward_v2([{{}}], self.{model.ATTRIBUTE})"
-    source = forward_source(flat.named_arguments(), flat.result, call)
-    return torchscript.module_of({model.ATTRIBUTE: compiled}, source)
+    arguments = flat.named_arguments()
+    names = [*_leaf_texts(arguments), *(one.names[0] for one in outside.all())]
+    compiled.set_signature(leaves + kept, names, len(leaves), len(outside.states))
+    source = forward_source(arguments, flat.result, weights.call_of(outside))
+    return torchscript.module_of({model.ATTRIBUTE: compiled, **weights.holders(outside)}, source)
 
 
 def forward_source(arguments: Mapping[str, structure.Structure], result: structure.Structure, call: str) -> str:
     """Write the TorchScript of a `forward` that puts its tensors in the `{}` of `call` and rebuilds its outputs."""
     declared = "".join(f", {name}: {argument.type_text()}" for name, argument in arguments.items())
-    tensors = ", ".join(text for name, argument in arguments.items() for text in argument.leaf_texts(name))
     outputs = next(
         name for name in map("outputs{}".format, itertools.chain([""], itertools.count())) if name not in arguments
     )
     returned = result.built_text(f"{outputs}[{index}]" for index in itertools.count())
     return (
         f"def forward(self{declared}) -> {result.type_text()}:\n"
-        f"    {outputs} = {call.format(tensors)}\n"
+        f"    {outputs} = {call.format(', '.join(_leaf_texts(arguments)))}\n"
         f"    return {returned}\n"
     )
 
@@ -78,34 +89,51 @@ def argument_names(function: Callable[..., Any], count: int) -> tuple[str, ...]:
 
 
 class _Flat(torch.nn.Module):
-    """The function as a module from tensors to a tuple of tensors; remembers how its outputs nested."""
+    """The function as a module from tensors to a tuple of tensors; remembers how its outputs nested.
 
-    def __init__(self, function: Callable[..., Any], arguments: tuple[structure.Structure, ...]) -> None:
+    It takes the caller's tensors, then the weights and states that are outside.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], arguments: tuple[structure.Structure, ...], outside: separation.Separated
+    ) -> None:
         super().__init__()
         self.function = function
         # weights that a plain function uses belong to the compiled model just as a module's own
         self.captured = torch.nn.ModuleList(_captured_modules(function))
         self.arguments = arguments
+        self.outside = outside
         self.result: structure.Structure = structure.Leaf()
 
     def forward(self, *leaves: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        kept = leaves[len(leaves) - len(self.outside.all()) :]
+        separation.put_in(self.outside, kept)
         remaining = iter(leaves)
         outputs = self.function(*(argument.built(remaining) for argument in self.arguments))
         self.result = _structure(outputs, "the output")
-        return tuple(self.result.leaves_of(outputs))
+        found = tuple(self.result.leaves_of(outputs))
+        if not self.outside.states:
+            return found
+        left = structure.without(self.result, self.outside.outputs)
+        if left is None:
+            raise errors.TraceRefused("input_output_aliases names every output of the model: it must return one more")
+        self.result = left
+        return separation.states_updated(found, kept[len(self.outside.weights) :], self.outside.outputs)
 
     def named_arguments(self) -> dict[str, structure.Structure]:
         names = argument_names(self.function, len(self.arguments))
         return dict(zip(names, self.arguments, strict=True))
 
 
-def _flattened(function: Callable[..., Any], example_inputs: Any) -> tuple[_Flat, list[torch.Tensor]]:
+def _flattened(
+    function: Callable[..., Any], example_inputs: Any, outside: separation.Separated | None = None
+) -> tuple[_Flat, list[torch.Tensor]]:
     inputs = tuple(example_inputs) if isinstance(example_inputs, (tuple, list)) else (example_inputs,)
     arguments = tuple(_structure(value, f"example input {index}") for index, value in enumerate(inputs))
     leaves = [
         leaf.cpu() for argument, value in zip(arguments, inputs, strict=True) for leaf in argument.leaves_of(value)
     ]
-    return _Flat(function, arguments), leaves
+    return _Flat(function, arguments, outside or separation.Separated()), leaves
 
 
 flattened = _flattened
@@ -124,6 +152,10 @@ def _captured_modules(function: Callable[..., Any]) -> list[torch.nn.Module]:
         for value in (*variables.globals.values(), *variables.nonlocals.values())
         if isinstance(value, torch.nn.Module)
     ]
+
+
+def _leaf_texts(arguments: Mapping[str, structure.Structure]) -> list[str]:
+    return [text for name, argument in arguments.items() for text in argument.leaf_texts(name)]
 
 
 def _structure(value: Any, name: str) -> structure.Structure:

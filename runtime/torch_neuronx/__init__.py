@@ -1,6 +1,6 @@
-"""Stand-in for AWS's torch-neuronx (Inf2, Trn): importing it registers the `neuron` device."""
+"""Stand-in for AWS's torch-neuronx (Inf2, Trn): importing it registers the `neuron` device and fills `torch.neuron`."""
 
-from neuronspan_runtime import backend
+from neuronspan_runtime import aws_names, backend
 from neuronspan_runtime.analysis import analyze
 from neuronspan_runtime.bucketing import BucketModelConfig, bucket_model_trace
 from neuronspan_runtime.core_placement import (
@@ -10,6 +10,7 @@ from neuronspan_runtime.core_placement import (
     set_multicore,
     set_neuron_cores,
 )
+from neuronspan_runtime.data_parallel import DataParallel
 from neuronspan_runtime.device_memory import (
     empty_cache,
     max_memory_allocated,
@@ -21,19 +22,36 @@ from neuronspan_runtime.device_memory import (
     reset_accumulated_memory_stats,
     reset_peak_memory_stats,
 )
-from neuronspan_runtime.device_module import get_device_properties, set_device
+from neuronspan_runtime.device_module import (
+    current_device,
+    device_count,
+    get_device_properties,
+    is_available,
+    set_device,
+    synchronize,
+)
+from neuronspan_runtime.dynamic_batching import dynamic_batch
+from neuronspan_runtime.loading_options import async_load, lazy_load
 from neuronspan_runtime.partitioner_config import PartitionerConfig
 from neuronspan_runtime.trace_api import trace_for_trainium as trace
+from neuronspan_runtime.weights import replace_weights
 from torch_neuronx import experimental
 
 __all__ = [
     "BucketModelConfig",
+    "DataParallel",
     "PartitionerConfig",
     "analyze",
+    "async_load",
     "bucket_model_trace",
+    "current_device",
+    "device_count",
+    "dynamic_batch",
     "empty_cache",
     "experimental",
     "get_device_properties",
+    "is_available",
+    "lazy_load",
     "max_memory_allocated",
     "max_memory_reserved",
     "memory_allocated",
@@ -43,12 +61,15 @@ __all__ = [
     "move_trace_to_device",
     "multicore_context",
     "neuron_cores_context",
+    "replace_weights",
     "reset_accumulated_memory_stats",
     "reset_peak_memory_stats",
     "set_device",
     "set_multicore",
     "set_neuron_cores",
+    "synchronize",
     "trace",
 ]
 
 backend.register()
+aws_names.add()

@@ -1,5 +1,6 @@
 """What a program that was written for AWS's packages imports."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -13,12 +14,27 @@ import neuronspan_runtime
 import torch_neuron
 import torch_neuronx
 from kits import neuron_models, neuron_processes
+from neuronspan_runtime import aws_names
 
 PLACEMENT = {"set_neuron_cores", "set_multicore", "neuron_cores_context", "multicore_context"}
-
-
+DEVICE = {
+    "current_device", "device_count", "empty_cache", "get_device_properties", "is_available", "max_memory_allocated",
+    "max_memory_reserved", "memory_allocated", "memory_reserved", "memory_stats", "memory_summary",
+    "reset_accumulated_memory_stats", "reset_peak_memory_stats", "set_device", "synchronize",
+}  # fmt: skip
+"""Of torch's device module, what torch_neuronx has under its own name too."""
 ANALYSIS = {"analyze_model", "get_supported_operations"}
 COMPILING = {"trace", "analyze", "bucket_model_trace", "BucketModelConfig", "PartitionerConfig"}
+INFERENTIA = {"DataParallel", "experimental", "is_available", "synchronize", "trace"} | ANALYSIS
+TRAINIUM = PLACEMENT | DEVICE | COMPILING | {
+    "DataParallel", "async_load", "dynamic_batch", "experimental", "lazy_load", "move_trace_to_device",
+    "replace_weights",
+}  # fmt: skip
+TORCH = {
+    "device", "get_device_name", "get_rng_state", "init", "initial_seed", "is_initialized", "manual_seed",
+    "manual_seed_all", "mem_get_info", "set_rng_state", "get_amp_supported_dtype",
+}  # fmt: skip
+"""What torch itself looks for in the module of a device."""
 
 
 def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -35,11 +51,9 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("module", "names"),
     [
-        pytest.param(torch_neuron, {"trace", "experimental"} | ANALYSIS, id="torch_neuron"),
+        pytest.param(torch_neuron, INFERENTIA, id="torch_neuron"),
         pytest.param(torch_neuron.experimental, PLACEMENT, id="torch_neuron.experimental"),
-        pytest.param(
-            torch_neuronx, PLACEMENT | COMPILING | {"experimental", "move_trace_to_device"}, id="torch_neuronx"
-        ),
+        pytest.param(torch_neuronx, TRAINIUM, id="torch_neuronx"),
         pytest.param(torch_neuronx.experimental, PLACEMENT, id="torch_neuronx.experimental"),
         pytest.param(neuronspan_runtime, {"ReplicaSpan", "close", "owned_cores", "placement"}, id="neuronspan_runtime"),
     ],
@@ -63,6 +77,39 @@ def test_torch_neuron_is_the_packages_other_name_and_importing_claims_nothing(
     processes: neuron_processes.Parent, machine: dict[str, str]
 ) -> None:
     assert processes.run(machine, namespace) == (True, True, False)
+
+
+REACHABLE = """
+import importlib, json, sys, torch
+imported, names = sys.argv[1].split(","), json.loads(sys.argv[2])
+packages = {name: importlib.import_module(name) for name in imported} | {"torch.neuron": torch.neuron}
+missing = [f"{package}.{name}" for package, module in packages.items() for name in names[package]
+           if not hasattr(module, name)]
+experimental = [name for name in names["experimental"] if not hasattr(torch.neuron.experimental, name)]
+print(missing, experimental, torch.neuron.is_initialized(), torch.get_device_module("neuron") is torch.neuron)
+"""
+
+
+@pytest.mark.parametrize(
+    "imported", ["torch_neuron", "torch_neuronx", "torch_neuron,torch_neuronx", "torch_neuronx,torch_neuron"]
+)
+def test_every_name_is_reachable_whatever_is_imported_in_whatever_order(imported: str) -> None:
+    names = {
+        "torch_neuron": INFERENTIA,
+        "torch_neuronx": TRAINIUM,
+        "torch.neuron": INFERENTIA | DEVICE | TORCH,
+        "experimental": PLACEMENT,
+    }
+    done = python(REACHABLE, imported, json.dumps({key: sorted(value) for key, value in names.items()}))
+    assert done.stdout == "[] [] False True\n", done.stderr
+
+
+def test_the_two_packages_have_their_own_trace_and_data_parallel() -> None:
+    names: Any = aws_names.NAMES
+    trainium: Any = torch_neuronx
+    assert (names["trace"], names["DataParallel"]) == (torch_neuron.trace, torch_neuron.DataParallel)
+    assert trainium.DataParallel is not torch_neuron.DataParallel
+    assert trainium.trace is not torch_neuron.trace
 
 
 def test_neuronspan_runtime_is_imported_without_torch() -> None:

@@ -19,7 +19,10 @@ from neuronspan_runtime import device_module, tracing
 WRONG_COMPILER = (
     "RuntimeError: neuronx-cc failed with 2: --neuroncore-pipeline-cores belongs to Inf1, use torch_neuron.trace"
 )
-NO_ALIASES = "RuntimeError: input_output_aliases is not supported: return the state as an output and pass it in again"
+NO_STATE = (
+    "RuntimeError: input_output_aliases: key 0 is 'state', which is no parameter or buffer of the model: use the "
+    "tensors that the module itself holds"
+)
 
 
 class Outputs(typing.NamedTuple):
@@ -338,7 +341,7 @@ def messages(package: str, positional: tuple[Any, ...], options: dict[str, Any])
         pytest.param("torch_neuronx", (), {"compiler_args": "--neuroncore-pipeline-cores 2"},
                      [WRONG_COMPILER], id="pipeline on the wrong hardware"),
         pytest.param("torch_neuronx", (), {"input_output_aliases": {"state": 0}},
-                     [NO_ALIASES], id="aliases"),
+                     [NO_STATE], id="aliases"),
     ],
 )  # fmt: skip
 def test_trace_says_what_it_does_with_its_options(

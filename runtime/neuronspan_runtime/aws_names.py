@@ -1,0 +1,22 @@
+"""`torch.neuron` is two things: torch's module of the device, and the other name of AWS's torch-neuron.
+
+One module serves as both, whichever of the two packages is imported, and in whatever order.
+"""
+
+from neuronspan_runtime import analysis, core_placement, data_parallel, device_module, trace_api
+
+NAMES = {
+    "DataParallel": data_parallel.DataParallelForInferentia,
+    "analyze_model": analysis.analyze_model,
+    "experimental": core_placement,
+    "get_supported_operations": analysis.get_supported_operations,
+    "trace": trace_api.trace_for_inferentia,
+}
+"""AWS's names that torch's device module does not have of itself."""
+
+
+def add(**own: object) -> None:
+    """Put AWS's names into `torch.neuron`; those that are there stay, but a package's own go before."""
+    for name, value in NAMES.items():
+        vars(device_module).setdefault(name, value)
+    vars(device_module).update(own)

@@ -1,0 +1,156 @@
+"""Taking parameters and buffers out of a module for one trace, so that the compiled model gets them as inputs.
+
+Weights that stay outside can be replaced; states are written by every call. A tensor that a module has under several
+names, or several modules have, is one input and goes back to all of its places.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from neuronspan_runtime import errors, torchscript
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a module keeps a tensor: one of its two tables, and the name there."""
+
+    table: dict[str, torch.Tensor | None]
+    key: str
+
+
+@dataclasses.dataclass
+class Kept:
+    """One parameter or buffer, whatever number of names it has."""
+
+    names: list[str]
+    """All of its names, as in a state dict; the first one names it here."""
+    value: torch.Tensor
+    places: list[Place]
+
+
+@dataclasses.dataclass(frozen=True)
+class Separated:
+    """What a compiled model gets as inputs after the caller's own, in this order: weights, then states."""
+
+    weights: tuple[Kept, ...] = ()
+    states: tuple[Kept, ...] = ()
+    outputs: tuple[int, ...] = ()
+    """For each state, the position of the output that is its next value."""
+
+    def all(self) -> tuple[Kept, ...]:
+        """Return all of them in order."""
+        return self.weights + self.states
+
+    def names(self) -> dict[str, list[list[str]]]:
+        """Return all names of each weight and each state, for a model's metadata; nothing when there is none."""
+        groups = {"weights": self.weights, "states": self.states}
+        return {key: [kept.names for kept in group] for key, group in groups.items() if group}
+
+
+def separated(
+    modules: Sequence[torch.nn.Module], *, weights: bool, aliases: Mapping[torch.Tensor, int] | None = None
+) -> Separated:
+    """Choose what stays outside: all parameters and buffers or none, and the states that `aliases` ties to outputs.
+
+    Raises TraceRefused for a state that is no parameter or buffer of the modules, and for TorchScript modules.
+    """
+    if not weights and not aliases:
+        return Separated()
+    found = _kept_in(modules)
+    tied = dict(aliases or {})
+    for position, key in enumerate(tied):
+        if not any(kept.value is key for kept in found):
+            raise errors.TraceRefused(
+                f"input_output_aliases: key {position} is {_described(key)}, which is no parameter or buffer of the "
+                "model: use the tensors that the module itself holds"
+            )
+    states = tuple(kept for kept in found if kept.value in tied)
+    rest = tuple(kept for kept in found if kept.value not in tied)
+    return Separated(rest if weights else (), states, tuple(tied[kept.value] for kept in states))
+
+
+@contextlib.contextmanager
+def taken_out(separated: Separated) -> Iterator[None]:
+    """Leave all places empty inside; afterwards they hold what they held."""
+    try:
+        for kept in separated.all():
+            _put(kept, None)
+        yield
+    finally:
+        for kept in separated.all():
+            _put(kept, kept.value)
+
+
+def put_in(separated: Separated, values: Sequence[torch.Tensor]) -> None:
+    """Put other tensors in the places, for as long as they are taken out."""
+    for kept, value in zip(separated.all(), values, strict=True):
+        _put(kept, value)
+
+
+def states_updated(
+    outputs: Sequence[torch.Tensor], states: Sequence[torch.Tensor], positions: Sequence[int]
+) -> tuple[torch.Tensor, ...]:
+    """Write each state's output into it and return the other outputs.
+
+    All of them are what they were before the first write, also where one is a view of a state. Raises TraceRefused for
+    an output that cannot be a state's next value.
+    """
+    values = [output.clone() if any(_share(output, state) for state in states) else output for output in outputs]
+    for state, position in zip(states, positions, strict=True):
+        with torchscript.unrecorded():
+            _check_alias(values, state, position)
+        state.copy_(values[position])
+    return tuple(value for position, value in enumerate(values) if position not in positions)
+
+
+def _check_alias(outputs: Sequence[torch.Tensor], state: torch.Tensor, position: int) -> None:
+    if not 0 <= position < len(outputs):
+        raise errors.TraceRefused(f"input_output_aliases names output {position}, but the model has {len(outputs)}")
+    output = outputs[position]
+    if output.shape != state.shape or output.dtype != state.dtype:
+        raise errors.TraceRefused(
+            f"input_output_aliases: output {position} is {_described(output)}, its state is {_described(state)}: "
+            "a state must keep its shape and type"
+        )
+
+
+def _kept_in(modules: Sequence[torch.nn.Module]) -> list[Kept]:
+    found: dict[int, Kept] = {}
+    for index, module in enumerate(modules):
+        prefix = f"{index}." if len(modules) > 1 else ""
+        for path, owner in module.named_modules(remove_duplicate=False):
+            for table in (owner._parameters, owner._buffers):  # noqa: SLF001 - where torch.func puts its tensors too
+                for key, value in table.items():
+                    if value is not None:
+                        _note(found, prefix + (f"{path}." if path else "") + key, value, owner, Place(table, key))
+    return list(found.values())
+
+
+def _note(found: dict[int, Kept], name: str, value: torch.Tensor, owner: torch.nn.Module, place: Place) -> None:
+    if isinstance(owner, torch.jit.ScriptModule):
+        raise errors.TraceRefused(
+            f"{name} belongs to a TorchScript module: its tensors stay inside. Trace the original module"
+        )
+    kept = found.setdefault(id(value), Kept([], value, []))
+    kept.names.append(name)
+    if not any(known.table is place.table and known.key == place.key for known in kept.places):
+        kept.places.append(place)
+
+
+def _put(kept: Kept, value: torch.Tensor | None) -> None:
+    for place in kept.places:
+        place.table[place.key] = value
+
+
+def _share(first: torch.Tensor, second: torch.Tensor) -> bool:
+    return first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()
+
+
+def _described(value: Any) -> str:
+    if not isinstance(value, torch.Tensor):
+        return repr(value)
+    return f"{str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
