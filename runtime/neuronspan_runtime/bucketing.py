@@ -22,8 +22,7 @@ Preprocessor = Callable[[list[list[list[int]]], list[torch.Tensor], torch.Tensor
 class BucketModelConfig:
     """How a bucket is chosen: `torch_neuronx.BucketModelConfig`.
 
-    Further positional arguments are ignored, as documented. Raises ValueError for a preprocessor that has nothing to
-    prepare.
+    Further positional arguments are ignored, as documented, and so is a preprocessor without a buffer.
     """
 
     def __init__(

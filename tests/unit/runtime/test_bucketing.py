@@ -64,7 +64,7 @@ def saved_and_loaded(module: Any) -> Any:
 
 
 def every_length_goes_to_the_bucket_that_is_long_enough() -> None:
-    config = bucketing.BucketModelConfig(kernel)
+    config = bucketing.BucketModelConfig(kernel, shared_state_buffer_preprocessor=lambda: script(last_columns))
     traced = bucketing.bucket_model_trace(scores, [inputs_of(length) for length in LENGTHS], config)
     for module in (traced, saved_and_loaded(traced)):
         for length, bucket in ((1, 4), (3, 4), (4, 4), (5, 8), (8, 8)):
