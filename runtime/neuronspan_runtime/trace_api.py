@@ -11,6 +11,7 @@ import torch
 
 from neuronspan_runtime import (
     compiler_arguments,
+    dynamic_batching,
     errors,
     inferentia_partitioning,
     partitioning,
@@ -24,8 +25,7 @@ MOST_IGNORED_POSITIONAL = 5
 """torch_neuronx.trace once took that many more positional arguments."""
 
 _TORCH_NEURON_OPTIONS = frozenset({
-    "compiler_timeout", "compiler_workdir", "dynamic_batch_size", "optimizations", "separate_weights", "skip_compiler",
-    "verbose",
+    "compiler_timeout", "compiler_workdir", "optimizations", "skip_compiler", "verbose",
     # of torch.jit.trace
     "optimize", "check_trace", "check_inputs", "check_tolerance", "strict",
 })  # fmt: skip
@@ -41,6 +41,8 @@ def trace_for_inferentia(
     minimum_segment_size: int | None = None,
     single_fusion_ratio_threshold: float | None = None,
     op_whitelist: Collection[str] | None = None,
+    dynamic_batch_size: bool = False,
+    separate_weights: bool = False,
     **options: Any,
 ) -> torch.jit.ScriptModule:
     """Compile a model for Inf1: `torch_neuron.trace`.
@@ -49,6 +51,7 @@ def trace_for_inferentia(
     Operators that are not supported stay on the CPU, and so do those that `subgraph_builder_function` or
     `op_whitelist` leave out, parts below `minimum_segment_size` operations (2), and all parts but one that has more
     than `single_fusion_ratio_threshold` (0.6) of them; without `fallback` the first kind raises AttributeError.
+    `dynamic_batch_size` lets it take any number of rows, `separate_weights` keeps its weights outside, for replace_weights.
     Further options are accepted for compatibility; unknown ones warn. Raises TraceRefused, as tracing.trace does.
     """
     _warn_of_unknown("torch_neuron.trace", options, _TORCH_NEURON_OPTIONS)
@@ -59,6 +62,7 @@ def trace_for_inferentia(
             function,
             inputs,
             cores_per_model=compiler_arguments.pipeline_cores(arguments),
+            separate_weights=separate_weights,
             metadata={"framework": "torch_neuron", "compilerArguments": list(arguments)},
         )
 
@@ -69,7 +73,8 @@ def trace_for_inferentia(
         single_fusion_ratio_threshold=single_fusion_ratio_threshold,
         whitelist=op_whitelist,
     )
-    return partitioning.partitioned(model, example_inputs, lambda whole: chosen.choose(model, whole), compiled)
+    traced = partitioning.partitioned(model, example_inputs, lambda whole: chosen.choose(model, whole), compiled)
+    return dynamic_batching.dynamic_batch(traced) if dynamic_batch_size else traced
 
 
 def trace_for_trainium(  # the signature is that of the package it stands in for

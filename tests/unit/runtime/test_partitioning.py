@@ -161,9 +161,21 @@ def a_function_chooses_what_is_compiled() -> None:
     assert kinds_of(listed) == 1
 
 
+def inferentia_takes_any_number_of_rows_and_keeps_weights_outside() -> None:
+    small, rows = neuron_models.Small().eval(), neuron_models.example(5)
+    trace: Callable[..., Any] = trace_api.trace_for_inferentia
+    traced = trace(small, neuron_models.example(), dynamic_batch_size=True)
+    assert same(traced, small, rows)
+    outside = trace(small, neuron_models.example(), separate_weights=True)
+    assert same(outside, small, neuron_models.example())
+    torch_neuronx.replace_weights(outside, neuron_models.Small(7))
+    assert same(outside, neuron_models.Small(7), neuron_models.example())
+
+
 @pytest.mark.parametrize(
     "scenario",
     [
+        inferentia_takes_any_number_of_rows_and_keeps_weights_outside,
         a_partitioned_model_computes_the_same_and_travels,
         a_part_on_the_cpu_brings_the_outputs_there,
         operators_are_left_out_on_request,
