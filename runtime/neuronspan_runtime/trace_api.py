@@ -51,7 +51,7 @@ def trace_for_inferentia(
     Operators that are not supported stay on the CPU, and so do those that `subgraph_builder_function` or
     `op_whitelist` leave out, parts below `minimum_segment_size` operations (2), and all parts but one that has more
     than `single_fusion_ratio_threshold` (0.6) of them; without `fallback` the first kind raises AttributeError.
-    `dynamic_batch_size` lets it take any number of rows, `separate_weights` keeps its weights outside, for replace_weights.
+    `dynamic_batch_size` lets it take any number of rows; `separate_weights` keeps weights outside, for replace_weights.
     Further options are accepted for compatibility; unknown ones warn. Raises TraceRefused, as tracing.trace does.
     """
     _warn_of_unknown("torch_neuron.trace", options, _TORCH_NEURON_OPTIONS)
