@@ -16,13 +16,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     versions = commands.add_parser("versions", help="compile against every supported torch, warnings are errors")
     versions.add_argument("--compiler", default="g++")
     versions.add_argument("versions", nargs="*", default=torch_versions.VERSIONS, metavar="VERSION")
-    sanitized = commands.add_parser("sanitizers", help="run tests with a library that checks itself")
-    sanitized.add_argument("tests", nargs=argparse.REMAINDER, help="for pytest")
-    options = parser.parse_args(arguments)
+    commands.add_parser("sanitizers", help="run tests with a library that checks itself; what follows is for pytest")
+    options, rest = parser.parse_known_args(arguments)
     if options.command == "versions":
+        if rest:
+            parser.error(f"unknown arguments: {' '.join(rest)}")
         return _versions(options.versions, options.compiler)
     with tempfile.TemporaryDirectory(prefix="sanitizers-") as directory:
-        return sanitizers.run_tests(options.tests or ["tests/unit/runtime"], pathlib.Path(directory, "found"))
+        return sanitizers.run_tests(rest or ["tests/unit/runtime"], pathlib.Path(directory, "found"))
 
 
 def _versions(versions: Sequence[str], compiler: str) -> int:
