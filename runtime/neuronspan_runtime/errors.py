@@ -8,6 +8,7 @@ NeuronRuntimeError
 ├── ForkedProcess       a forked child used the runtime of its parent
 ├── StartRefused        the process cannot have the cores it asks for; `.lines` is what the log says
 ├── TraceRefused        the model cannot be compiled as asked
+│   └── PipelineRefused it cannot be cut into as many stages
 └── NotBatchable        the model's inputs do not have one batch size in dim 0
 """
 
@@ -76,6 +77,10 @@ class StartRefused(NeuronRuntimeError):
 
 class TraceRefused(NeuronRuntimeError):
     """The model cannot be compiled as asked."""
+
+
+class PipelineRefused(TraceRefused):
+    """The model cannot be cut into as many pipeline stages as asked."""
 
 
 class NotBatchable(NeuronRuntimeError):

@@ -39,16 +39,32 @@ def lowered(module: torch.jit.ScriptModule) -> tuple[Any, list[torch.Tensor]]:
     """Return a copy of a recorded module's graph and its weights, which are the graph's last inputs.
 
     Calls are inlined, tuples taken apart, and changes in place replaced where that is safe. Raises RuntimeError for a
-    module that holds more than tensors.
+    module that holds more than tensors, numbers and texts.
     """
     with _tracing:
         graph: Any = module.inlined_graph.copy()
+        _fold_attributes(graph, module)
         torch._C._jit_pass_remove_mutation(graph)  # noqa: SLF001 - torch has no public passes
         graph, weights = torch._C._jit_pass_lower_graph(graph, module._c)  # noqa: SLF001
         tensors: list[torch.Tensor] = list(cast("Iterable[torch.Tensor]", weights))
         torch._C._jit_pass_lower_all_tuples(graph)  # noqa: SLF001
         torch._C._jit_pass_dce(graph)  # noqa: SLF001
     return graph, tensors
+
+
+def _fold_attributes(graph: Any, module: torch.jit.ScriptModule) -> None:
+    """Make constants of attributes that are no tensors (scripted modules read `training`): torch lowers no others."""
+
+    def held(value: Any) -> object:
+        node = value.node()
+        return module if node.kind() == "prim::Param" else getattr(held(node.input()), node.s("name"))
+
+    for node in graph.findAllNodes("prim::GetAttr", True):  # noqa: FBT003 - also in branches
+        content = held(node.output())
+        if content is None or isinstance(content, (bool, int, float, str)):
+            with graph.insert_point_guard(node):
+                node.output().replaceAllUsesWith(graph.insertConstant(content))
+            node.destroy()
 
 
 def is_function(value: object) -> bool:

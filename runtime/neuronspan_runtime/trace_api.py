@@ -47,7 +47,8 @@ def trace_for_inferentia(
 ) -> torch.jit.ScriptModule:
     """Compile a model for Inf1: `torch_neuron.trace`.
 
-    `--neuroncore-pipeline-cores N` in `compiler_args` makes it a pipelined model, which needs N consecutive cores.
+    `--neuroncore-pipeline-cores N` in `compiler_args` makes it a pipelined model, which needs N consecutive cores. One
+    that cannot be cut is a warning and runs on the CPU, or raises PipelineRefused without `fallback`.
     Operators that are not supported stay on the CPU, and so do those that `subgraph_builder_function` or
     `op_whitelist` leave out, parts below `minimum_segment_size` operations (2), and all parts but one that has more
     than `single_fusion_ratio_threshold` (0.6) of them; without `fallback` the first kind raises AttributeError.
@@ -56,15 +57,22 @@ def trace_for_inferentia(
     """
     _warn_of_unknown("torch_neuron.trace", options, _TORCH_NEURON_OPTIONS)
     arguments = compiler_arguments.words(compiler_args)
+    problems: list[errors.PipelineRefused] = []
 
     def compiled(function: Callable[..., Any], inputs: Any) -> torch.jit.ScriptModule:
-        return tracing.trace(
-            function,
-            inputs,
-            cores_per_model=compiler_arguments.pipeline_cores(arguments),
-            separate_weights=separate_weights,
-            metadata={"framework": "torch_neuron", "compilerArguments": list(arguments)},
-        )
+        try:
+            return tracing.trace(
+                function,
+                inputs,
+                cores_per_model=compiler_arguments.pipeline_cores(arguments),
+                separate_weights=separate_weights,
+                metadata={"framework": "torch_neuron", "compilerArguments": list(arguments)},
+            )
+        except errors.PipelineRefused as problem:
+            if not fallback:
+                raise
+            problems.append(problem)
+            return tracing.trace_for_host(function, inputs)
 
     chosen = inferentia_partitioning.Options(
         fallback=fallback,
@@ -74,6 +82,8 @@ def trace_for_inferentia(
         whitelist=op_whitelist,
     )
     traced = partitioning.partitioned(model, example_inputs, lambda whole: chosen.choose(model, whole), compiled)
+    for problem in problems:
+        warnings.warn(f"{problem}. That part of the model runs on the CPU", UserWarning, stacklevel=2)
     return dynamic_batching.dynamic_batch(traced) if dynamic_batch_size else traced
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from neuronspan_runtime import errors, model, separation, structure, torchscript, weights
+from neuronspan_runtime import errors, model, pipeline, separation, structure, torchscript, weights
 
 WRAPPED = "function"
 """Attribute of a flattened module under which the user's own is: the first part of the paths of its modules."""
@@ -33,18 +33,20 @@ def trace(
 ) -> torch.jit.ScriptModule:
     """Compile a module or function for these example inputs (a tensor, or a tuple or list of positional inputs).
 
-    The result takes the same arguments under the same names and returns the same structure of outputs. With
-    `separate_weights` parameters and buffers stay outside the compiled model and can be replaced. `aliases` makes
-    parameters or buffers the states of the model: each call writes an output, given by its position, into them; such
-    outputs are not returned.
-    Raises TraceRefused for inputs or outputs that are not tensors in tuples, lists or string-keyed dicts.
+    The result takes the same arguments under the same names and returns the same structure of outputs. For several
+    cores per model it is cut into as many stages. With `separate_weights` parameters and buffers stay outside the
+    compiled model and can be replaced. `aliases` makes parameters or buffers the states of the model: each call writes
+    an output, given by its position, into them; such outputs are not returned.
+    Raises TraceRefused for inputs or outputs that are not tensors in tuples, lists or string-keyed dicts, and
+    PipelineRefused for a model that cannot be cut.
     """
     modules = [function] if isinstance(function, torch.nn.Module) else _captured_modules(function)
     outside = separation.separated(modules, weights=separate_weights, aliases=aliases)
-    flat, leaves = _flattened(function, example_inputs, outside)
+    flat, leaves = flattened(function, example_inputs, outside)
     kept = [one.value.detach().cpu().clone() for one in outside.all()]
     with torchscript.one_thread(), separation.taken_out(outside):
         archive = torchscript.archived(torchscript.recorded(flat, leaves + kept))
+    archives = [archive] if cores_per_model == 1 else pipeline.cut(archive, leaves + kept, cores_per_model)
     described = {
         "format": FORMAT,
         "name": _name(function),
@@ -53,12 +55,20 @@ def trace(
         "inputs": [_described(leaf) for leaf in leaves],
     }
     described |= outside.names()
-    compiled = model.create([archive], cores_per_model, json.dumps(described | dict(metadata or {})))
+    compiled = model.create(archives, cores_per_model, json.dumps(described | dict(metadata or {})))
     arguments = flat.named_arguments()
     names = [*_leaf_texts(arguments), *(one.names[0] for one in outside.all())]
     compiled.set_signature(leaves + kept, names, len(leaves), len(outside.states))
     source = forward_source(arguments, flat.result, weights.call_of(outside))
     return torchscript.module_of({model.ATTRIBUTE: compiled, **weights.holders(outside)}, source)
+
+
+def trace_for_host(function: Callable[..., Any], example_inputs: Any) -> torch.jit.ScriptModule:
+    """Make the module that `trace` would make, but one that runs on the CPU. Raises as `trace` does."""
+    flat, leaves = flattened(function, example_inputs)
+    recorded = torchscript.recorded(flat, leaves)
+    source = forward_source(flat.named_arguments(), flat.result, "self.host_model({})")
+    return torchscript.module_of({"host_model": recorded}, source)
 
 
 def forward_source(arguments: Mapping[str, structure.Structure], result: structure.Structure, call: str) -> str:
@@ -86,6 +96,21 @@ def argument_names(function: Callable[..., Any], count: int) -> tuple[str, ...]:
     known = [parameter.name for parameter in parameters if parameter.kind in positional][:count]
     usable = ["" if name in {"self", "torch"} else name for name in known] + [""] * (count - len(known))
     return tuple(name or f"input{index}" for index, name in enumerate(usable))
+
+
+def flattened(
+    function: Callable[..., Any], example_inputs: Any, outside: separation.Separated | None = None
+) -> tuple["_Flat", list[torch.Tensor]]:
+    """Return a function as a module from tensors to tensors, and the tensors of its example inputs, on the CPU.
+
+    Raises TraceRefused for inputs that are not tensors in tuples, lists or string-keyed dicts.
+    """
+    inputs = tuple(example_inputs) if isinstance(example_inputs, (tuple, list)) else (example_inputs,)
+    arguments = tuple(_structure(value, f"example input {index}") for index, value in enumerate(inputs))
+    leaves = [
+        leaf.cpu() for argument, value in zip(arguments, inputs, strict=True) for leaf in argument.leaves_of(value)
+    ]
+    return _Flat(function, arguments, outside or separation.Separated()), leaves
 
 
 class _Flat(torch.nn.Module):
@@ -123,20 +148,6 @@ class _Flat(torch.nn.Module):
     def named_arguments(self) -> dict[str, structure.Structure]:
         names = argument_names(self.function, len(self.arguments))
         return dict(zip(names, self.arguments, strict=True))
-
-
-def _flattened(
-    function: Callable[..., Any], example_inputs: Any, outside: separation.Separated | None = None
-) -> tuple[_Flat, list[torch.Tensor]]:
-    inputs = tuple(example_inputs) if isinstance(example_inputs, (tuple, list)) else (example_inputs,)
-    arguments = tuple(_structure(value, f"example input {index}") for index, value in enumerate(inputs))
-    leaves = [
-        leaf.cpu() for argument, value in zip(arguments, inputs, strict=True) for leaf in argument.leaves_of(value)
-    ]
-    return _Flat(function, arguments, outside or separation.Separated()), leaves
-
-
-flattened = _flattened
 
 
 def _captured_modules(function: Callable[..., Any]) -> list[torch.nn.Module]:

@@ -1,4 +1,4 @@
-"""Small torch models with seeded weights, compiled for 1 to 4 pipeline cores, and what they must compute."""
+"""Small torch models with seeded weights, cut for 1 to 4 pipeline cores, and what they must compute."""
 
 import io
 import pathlib
@@ -44,7 +44,7 @@ def example(rows: int = 2) -> torch.Tensor:
 
 def file_of(directory: pathlib.Path, cores: int) -> str:
     """Where the model for so many pipeline cores is."""
-    return str(directory / f"model-with-{cores}-pipeline-cores.pt")
+    return str(directory / f"model-with-{cores}-neuron-pipeline-cores.pt")
 
 
 def save_all(directory: pathlib.Path) -> None:

@@ -11,7 +11,9 @@
 #include "check.h"
 #include "device.h"
 #include "model.h"
+#include "partition.h"
 #include "placement.h"
+#include "profile.h"
 
 // A ctypes callback; see Initializer in device.h.
 extern "C" __attribute__((visibility("default"))) void neuronspan_set_initializer(const char* (*initializer)()) {
@@ -142,6 +144,9 @@ TORCH_LIBRARY(neuron, library) {
   library.def("forward_with_states(Tensor[] xs, Tensor(a!)[] states, __torch__.torch.classes.neuron.Model m) -> Tensor[]");
   library.def("finish_loading() -> ()", &background::finish);
 
+  library.def("measure(Tensor archive, Tensor[] example) -> (int[], int[], bool[])");
+  library.def("cut(Tensor archive, Tensor[] example, int[] boundaries) -> Tensor[]");
+
   library.def(
       "configure(int cores, int hbm_bytes_per_core, int first_core, int carve_out_bytes=-1, int small_pool_bytes=-1, "
       "int cores_per_stack=1, int cores_per_device=1, int logical_core_size=1, bool log_exhaustion=True, "
@@ -176,6 +181,8 @@ TORCH_LIBRARY(neuron, library) {
 TORCH_LIBRARY_IMPL(neuron, CompositeExplicitAutograd, library) {
   library.impl("forward_v2", &forward);
   library.impl("forward_with_states", &forward_with_states);
+  library.impl("measure", &measure);
+  library.impl("cut", &cut);
 }
 
 // A compiled model has no backward pass; without this torch would look for one in every call.

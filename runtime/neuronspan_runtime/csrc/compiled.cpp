@@ -30,37 +30,63 @@ class TensorReader final : public caffe2::serialize::ReadAdapterInterface {
   at::Tensor bytes_;
 };
 
-void note_weight(Compiled& compiled, const at::Tensor& weight) {
-  if (!weight.defined() || !weight.has_storage()) return;
-  const auto* const storage = weight.storage().unsafeGetStorageImpl();
-  if (compiled.weight_storages.insert(storage).second) compiled.weight_bytes += storage->nbytes();
-}
+class Weights {
+ public:
+  void note(const at::Tensor& weight) {
+    if (!weight.defined() || !weight.has_storage()) return;
+    if (known_.insert(weight.storage().unsafeGetStorageImpl()).second) found_.push_back(weight);
+  }
 
-// Tracing and freezing turn weights into constants of the graph.
-void note_constants(Compiled& compiled, const torch::jit::Block& block) {
+  // Tracing and freezing turn weights into constants of the graph.
+  void note_constants(const torch::jit::Block& block);
+
+  std::vector<at::Tensor> take() { return std::move(found_); }
+
+ private:
+  std::unordered_set<const c10::StorageImpl*> known_;
+  std::vector<at::Tensor> found_;
+};
+
+void Weights::note_constants(const torch::jit::Block& block) {
   for (const torch::jit::Node* node : block.nodes()) {
     if (node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value)) {
       const auto kind = node->kindOf(c10::attr::value);
-      if (kind == torch::jit::AttributeKind::t) note_weight(compiled, node->t(c10::attr::value));
+      if (kind == torch::jit::AttributeKind::t) note(node->t(c10::attr::value));
       if (kind == torch::jit::AttributeKind::ts)
-        for (const at::Tensor& weight : node->ts(c10::attr::value)) note_weight(compiled, weight);
+        for (const at::Tensor& weight : node->ts(c10::attr::value)) note(weight);
     }
-    for (const torch::jit::Block* inner : node->blocks()) note_constants(compiled, *inner);
+    for (const torch::jit::Block* inner : node->blocks()) note_constants(*inner);
   }
 }
 
 }  // namespace
 
+std::vector<at::Tensor> weights_of(const torch::jit::Module& module) {
+  Weights weights;
+  c10::IValue(module._ivalue()).visit([&](const c10::IValue& value) {
+    if (value.isTensor()) weights.note(value.toTensor());
+    return false;  // go on into containers and submodules
+  });
+  for (const torch::jit::Module& part : module.modules())
+    for (const torch::jit::Method& method : part.get_methods()) weights.note_constants(*method.graph()->block());
+  return weights.take();
+}
+
+at::Tensor blob_of(const std::string& text) {
+  at::Tensor blob = at::empty({static_cast<std::int64_t>(text.size())}, at::kByte);
+  if (!text.empty()) std::memcpy(blob.mutable_data_ptr(), text.data(), text.size());
+  return blob;
+}
+
 std::shared_ptr<Compiled> read_compiled(const at::Tensor& blob) {
   auto compiled = std::make_shared<Compiled>();
   compiled->module = torch::jit::load(std::make_shared<TensorReader>(blob), c10::Device(c10::kCPU));
   compiled->module.eval();
-  c10::IValue(compiled->module._ivalue()).visit([&](const c10::IValue& value) {
-    if (value.isTensor()) note_weight(*compiled, value.toTensor());
-    return false;  // go on into containers and submodules
-  });
-  for (const torch::jit::Module& module : compiled->module.modules())
-    for (const torch::jit::Method& method : module.get_methods()) note_constants(*compiled, *method.graph()->block());
+  for (const at::Tensor& weight : weights_of(compiled->module)) {
+    const auto* const storage = weight.storage().unsafeGetStorageImpl();
+    compiled->weight_storages.insert(storage);
+    compiled->weight_bytes += storage->nbytes();
+  }
   return compiled;
 }
 

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <unordered_set>
 #include <vector>
 
@@ -21,6 +22,12 @@ struct Compiled {
 
 // All stages in order: each takes what the one before it returned.
 using Stages = std::vector<std::shared_ptr<Compiled>>;
+
+// Every tensor that the module holds as attribute or constant, one for each storage.
+std::vector<at::Tensor> weights_of(const torch::jit::Module& module);
+
+// The bytes of a text as a uint8 tensor.
+at::Tensor blob_of(const std::string& text);
 
 // Reads a module that torch.jit.save wrote, from the bytes of a uint8 tensor. Throws when the bytes are no such archive.
 std::shared_ptr<Compiled> read_compiled(const at::Tensor& blob);

@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -93,16 +92,10 @@ struct Model::Background {
 
 namespace {
 
-at::Tensor bytes_of(const std::string& text) {
-  at::Tensor bytes = at::empty({static_cast<std::int64_t>(text.size())}, at::kByte);
-  if (!text.empty()) std::memcpy(bytes.mutable_data_ptr(), text.data(), text.size());
-  return bytes;
-}
-
-std::vector<at::Tensor> bytes_of_each(const std::vector<std::string>& texts) {
-  std::vector<at::Tensor> all;
-  for (const std::string& text : texts) all.push_back(bytes_of(text));
-  return all;
+std::vector<at::Tensor> blobs_of(const std::vector<std::string>& texts) {
+  std::vector<at::Tensor> blobs;
+  for (const std::string& text : texts) blobs.push_back(blob_of(text));
+  return blobs;
 }
 
 std::vector<at::Tensor> on_host(std::vector<at::Tensor> archives) {
@@ -141,7 +134,7 @@ at::Tensor unshared(at::Tensor output, const std::vector<c10::IValue>& inputs, c
 }  // namespace
 
 Model::Model(const std::vector<std::string>& archives, std::int64_t cores_per_model, std::string metadata)
-    : Model(State(bytes_of_each(archives), cores_per_model, std::move(metadata), false, false, false, Signature().state())) {}
+    : Model(State(blobs_of(archives), cores_per_model, std::move(metadata), false, false, false, Signature().state())) {}
 
 Model::Model(State state)
     : archives_(on_host(std::move(std::get<0>(state)))),  // torch.jit.load(map_location="neuron") puts it on the device

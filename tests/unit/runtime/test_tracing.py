@@ -279,7 +279,10 @@ def test_trace_keeps_torchs_deprecations_to_itself(processes: neuron_processes.P
 
 def metadata_and_inputs() -> tuple[dict[str, Any], int, bytes]:
     traced: Any = torch_neuron.trace(
-        torch.nn.ReLU(), torch.rand(64), compiler_args=["--neuroncore-pipeline-cores", "2"], compiler_timeout=60
+        torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Tanh()),
+        torch.rand(64),
+        compiler_args=["--neuroncore-pipeline-cores", "2"],
+        compiler_timeout=60,
     )
     held = traced.neuron_model
     return json.loads(held.metadata()), held.cores_per_model(), traced.save_to_buffer()
@@ -293,7 +296,7 @@ def test_compiled_model_carries_its_metadata_and_not_the_example_inputs(
     assert len(metadata.pop("uuid")) == 32
     assert metadata == {
         "format": 1,
-        "name": "ReLU",
+        "name": "Sequential",
         "framework": "torch_neuron",
         "compilerArguments": ["--neuroncore-pipeline-cores", "2"],
         "inputs": [{"shape": [64], "dtype": "float32"}],
