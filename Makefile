@@ -23,6 +23,7 @@ UNIT := $(wildcard tests/unit tests/properties)
 INTEGRATION := $(wildcard tests/integration)
 STRESS := $(wildcard tests/stress)
 CHART := $(wildcard tests/chart)
+IMAGE := $(wildcard tests/image)
 E2E := $(wildcard tests/e2e)
 E2E_CLUSTER ?= neuronspan-e2e
 DEMO_CLUSTER ?= neuronspan-demo
@@ -33,9 +34,9 @@ help: ## this list
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-unit test-integration test-chart test-e2e test-stress test-sanitizers check-torch-versions lint format
+.PHONY: test test-unit test-integration test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions lint format
 test: lint tools images cluster ## everything: lint, then all tests in one run (cold about 40 min, warm minutes)
-	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(INTEGRATION) $(CHART) $(STRESS) $(E2E)
+	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(INTEGRATION) $(CHART) $(IMAGE) $(STRESS) $(E2E)
 
 test-unit: venv ## unit and property tests: no cluster, no network
 	$(PYTEST) $(UNIT)
@@ -45,6 +46,9 @@ test-integration: venv tools ## against a real API server, and a model of kubele
 
 test-chart: venv tools ## what the Helm chart renders and refuses
 	$(PYTEST) $(CHART)
+
+test-image: venv images ## the runtime's tests inside the runtime's image
+	$(PYTEST) $(IMAGE)
 
 test-e2e: venv tools images cluster ## on a real cluster with the product installed
 	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(E2E)

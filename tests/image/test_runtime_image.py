@@ -1,0 +1,37 @@
+"""The runtime tier in the product's image: Debian's torch 2.6, an unprivileged user, a read-only root, no compiler."""
+
+import pathlib
+import sys
+
+import pytest
+
+from kits import runtime_image
+
+TIER = "tests/unit/runtime"
+LEFT_OUT = {
+    "test_extension.py": "needs a compiler, which the image has not: its library was compiled when it was built",
+    "test_guide_tables.py": "reads the documentation, which is the same everywhere",
+    "test_pid_namespaces.py": "makes PID namespaces, for which a container has no right",
+}
+"""What cannot run in a container of the image, and why; `make test` runs all of it outside."""
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A directory with pytest."""
+    directory = tmp_path_factory.mktemp("pytest")
+    runtime_image.copy_pytest(directory)
+    return directory
+
+
+@pytest.mark.timeout(runtime_image.SECONDS)
+def test_runtime_tests_pass_in_the_image(packages: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    without = [f"--ignore={TIER}/{name}" for name in LEFT_OUT]
+    output = runtime_image.run_pytest(packages, [TIER, f"--confcutdir={TIER}", *without])
+    closing = output.strip().splitlines()[-1]
+    with capsys.disabled():
+        for name, reason in LEFT_OUT.items():
+            sys.stdout.write(f"\nleft out in the image: {name} {reason}")
+        sys.stdout.write(f"\nin the image: {closing}\n")
+    assert runtime_image.passed(output) > 100
+    assert "skipped" not in closing
