@@ -44,11 +44,8 @@ current_device = device_index.current_device
 
 
 def is_available() -> bool:
-    """Return whether this process has, or can now get, NeuronCores."""
-    try:
-        return bool(device_count() > 0)
-    except RuntimeError:
-        return False
+    """Return whether this process has NeuronCores, or could get some. Unlike counting them this claims none."""
+    return is_initialized() or runtime.could_start()
 
 
 def is_initialized() -> bool:

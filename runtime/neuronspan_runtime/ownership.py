@@ -54,6 +54,12 @@ def claim(machine: hardware.Machine, asked: selection.Wish) -> Claim:
     return Claim(chosen, {core: lock for core, lock in locks.items() if core in kept}, machine.core_directory)
 
 
+def within_reach(machine: hardware.Machine, asked: selection.Wish) -> bool:
+    """Return whether the wish could be fulfilled if nobody else owned a core: no lock is taken and no file is made."""
+    files = itertools.chain.from_iterable(machine.lock_files(core) for core in asked.searched)
+    return asked.count <= asked.searched.count and (not machine.prepared or all(path.exists() for path in files))
+
+
 def _lock_files(machine: hardware.Machine, cores: spans.CoreSpan) -> dict[int, tuple[pathlib.Path, ...]]:
     """Return the lock files of each core; outside a pod the missing ones are made."""
     files = {core: machine.lock_files(core) for core in cores}

@@ -62,6 +62,22 @@ def start() -> Started:
         return _process.started
 
 
+def could_start() -> bool:
+    """Return whether the process has cores or could be given some. Claims none: start finds out which are free.
+
+    torch asks this before it forks workers for a DataLoader, so it must leave the process as it was.
+    """
+    with _process.lock:
+        if _process.started is not None or _process.forked_from is not None:
+            return _process.started is not None
+    try:
+        settings = environment.read()
+        machine = hardware.find(settings)
+        return ownership.within_reach(machine, selection.wish(settings, machine.hardware, machine.scope))
+    except errors.NeuronRuntimeError:
+        return False
+
+
 def close() -> None:
     """Give the cores back; the next use reads the environment again and may get others.
 
