@@ -9,20 +9,23 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "alias.h"
 #include "allocator.h"
 #include "check.h"
 #include "device.h"
 #include "generator.h"
+#include "sparse.h"
 
 namespace neuronspan {
 
 namespace {
 
 // Operators that take CPU tensors beside device tensors on every accelerator.
-constexpr std::array<std::string_view, 3> kMixedDeviceOperators = {"aten::index_put_", "aten::_index_put_impl_",
-                                                                   "aten::_pack_padded_sequence"};
+constexpr std::array<std::string_view, 5> kMixedDeviceOperators = {"aten::index_put_", "aten::_index_put_impl_",
+                                                                   "aten::_pack_padded_sequence", "aten::copy_",
+                                                                   "aten::copy_sparse_to_sparse_"};
 
 bool may_mix_devices(const std::string& name) {
   return std::find(kMixedDeviceOperators.begin(), kMixedDeviceOperators.end(), name) != kMixedDeviceOperators.end();
@@ -43,6 +46,21 @@ class BoxedCall {
     give_results();
   }
 
+  void run_sparse() {
+    take_arguments();
+    // unlike dense kernels some of these ask, and keep for the backward pass only what it will need
+    for (Argument& argument : arguments_) argument.host.set_requires_grad(argument.device.requires_grad());
+    for (SparseArgument& argument : sparse_arguments_) argument.host.set_requires_grad(argument.device.requires_grad());
+    {
+      const at::AutoDispatchBelowADInplaceOrView below;
+      op_.callBoxed(&stack_);  // the arguments are the CPU's now, and which of its kernels it is, they say
+    }
+    for (Argument& argument : arguments_) write_back(argument);
+    for (const SparseArgument& argument : sparse_arguments_)
+      sparse::take_over(argument.device, argument.host, [this](const at::Tensor& component) { return give(component); });
+    give_results();
+  }
+
  private:
   struct Argument {
     at::Tensor device;
@@ -51,6 +69,10 @@ class BoxedCall {
     c10::StorageImpl* host_storage;
     const void* data;  // of the host storage when the call began
   };
+  struct SparseArgument {
+    at::Tensor device;
+    at::Tensor host;
+  };
 
   void take_arguments() {
     const std::size_t count = op_.schema().arguments().size();
@@ -58,7 +80,12 @@ class BoxedCall {
     TORCH_CHECK(!host_argument_ || arguments_.empty() || may_mix_devices(op_.schema().name()),
                 "Expected all tensors to be on the same device, but found at least two devices, ",
                 c10::Device(kNeuron, index_), " and cpu! (in ", op_.schema().name(), ")");
+    TORCH_CHECK(!host_generator_ || !on_device(), "Expected a 'neuron' device type for generator but found 'cpu'");
+    TORCH_CHECK(!device_generator_ || on_device(), "Expected a 'cpu' device type for generator but found 'neuron'");
   }
+
+  // Otherwise only the operator's name brought us here, and what comes out is the CPU's.
+  bool on_device() const { return result_on_device_ || !arguments_.empty() || !sparse_arguments_.empty(); }
 
   void take(c10::IValue& value) {
     if (value.isTensor()) {
@@ -91,7 +118,13 @@ class BoxedCall {
       value = c10::Device(c10::kCPU);
     } else if (value.isGenerator()) {
       const at::Generator generator = value.toGenerator();
-      if (generator.defined() && generator.device().type() == kNeuron) value = cpu_generator_of(generator);
+      if (!generator.defined()) return;
+      if (generator.device().type() == kNeuron) {
+        value = cpu_generator_of(generator);
+        device_generator_ = true;
+      } else {
+        host_generator_ = true;
+      }
     }
   }
 
@@ -105,6 +138,7 @@ class BoxedCall {
     TORCH_CHECK(index_ < 0 || index_ == index, "Expected all tensors to be on the same device, but found at least two devices, ",
                 c10::Device(kNeuron, index_), " and ", tensor.device(), "! (in ", op_.schema().name(), ")");
     index_ = index;
+    if (C10_UNLIKELY(sparse::is_sparse(tensor))) return take_sparse_tensor(tensor);
     auto* const device_storage = tensor.storage().unsafeGetStorageImpl();
     c10::Storage storage;  // one alias per storage, or overlapping arguments would not see each other's changes
     for (const Argument& argument : arguments_) {
@@ -116,6 +150,15 @@ class BoxedCall {
     const void* const data = storage.data();
     arguments_.push_back({tensor, host_tensor(tensor, std::move(storage)), device_storage, shared, data});
     return arguments_.back().host;
+  }
+
+  at::Tensor take_sparse_tensor(const at::Tensor& tensor) {
+    for (const SparseArgument& argument : sparse_arguments_)
+      if (argument.device.is_same(tensor)) return argument.host;
+    at::Tensor host = sparse::twin(tensor, c10::Device(c10::kCPU),
+                                   [this](const at::Tensor& component) { return take_device_tensor(component); });
+    sparse_arguments_.push_back({tensor, host});
+    return host;
   }
 
   // `out=` and in-place operators may have given the alias another size, other strides, or another allocation.
@@ -136,6 +179,8 @@ class BoxedCall {
     if (alias.sizes() != original.sizes() || alias.strides() != original.strides() ||
         alias.storage_offset() != original.storage_offset())
       original.unsafeGetTensorImpl()->set_sizes_and_strides(alias.sizes(), alias.strides(), alias.storage_offset());
+    if (C10_UNLIKELY(alias.is_conj() != original.is_conj())) original._set_conj(alias.is_conj());
+    if (C10_UNLIKELY(alias.is_neg() != original.is_neg())) original._set_neg(alias.is_neg());
   }
 
   void give_results() {
@@ -152,13 +197,23 @@ class BoxedCall {
   }
 
   at::Tensor give(const at::Tensor& result) const {
-    if (!result.defined() || on_neuron(result) || !result.has_storage()) return result;
+    if (!result.defined() || on_neuron(result)) return result;
+    if (C10_UNLIKELY(!result.has_storage())) return give_sparse(result);
     auto* const storage = result.storage().unsafeGetStorageImpl();
     for (const Argument& argument : arguments_)
       if (argument.host.is_same(result)) return argument.device;
     for (const Argument& argument : arguments_)
       if (argument.host_storage == storage) return view_of(argument.device, result);
-    return result_on_device_ || !arguments_.empty() ? adopt(result, index_) : result;
+    if (!on_device()) return result;
+    TORCH_CHECK(!result.is_quantized(), op_.schema().name(), " makes a quantized tensor, and Neuron devices have none: quantize on the CPU");
+    return adopt(result, index_);
+  }
+
+  at::Tensor give_sparse(const at::Tensor& result) const {
+    for (const SparseArgument& argument : sparse_arguments_)
+      if (argument.host.is_same(result)) return argument.device;
+    if (!sparse::is_sparse(result) || !on_device()) return result;
+    return sparse::twin(result, c10::Device(kNeuron, index_), [this](const at::Tensor& component) { return give(component); });
   }
 
   static at::Tensor view_of(const at::Tensor& original, const at::Tensor& host_view) {
@@ -175,13 +230,18 @@ class BoxedCall {
   const c10::OperatorHandle& op_;
   torch::jit::Stack& stack_;
   c10::SmallVector<Argument, 6> arguments_;
+  std::vector<SparseArgument> sparse_arguments_;
   c10::DeviceIndex index_ = -1;    // of the device tensors, or of a Device argument
   bool host_argument_ = false;     // a CPU tensor with dimensions was given
+  bool host_generator_ = false;    // a CPU generator was given
+  bool device_generator_ = false;  // one of ours was given
   bool result_on_device_ = false;  // a Device argument named us: a factory
 };
 
 }  // namespace
 
 void fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) { BoxedCall(op, *stack).run(); }
+
+void sparse_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) { BoxedCall(op, *stack).run_sparse(); }
 
 }  // namespace neuronspan

@@ -8,5 +8,7 @@
 namespace neuronspan {
 
 void fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack);
+// The same for calls with sparse tensors or of sparse factories.
+void sparse_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack);
 
 }  // namespace neuronspan

@@ -2,12 +2,12 @@
 // RegisterPrivateUse1HooksInterface; nothing else calls it, so it needs no header.
 
 #include <ATen/detail/PrivateUse1HooksInterface.h>
-#include <c10/core/CPUAllocator.h>
 
 #include "alias.h"
 #include "check.h"
 #include "device.h"
 #include "generator.h"
+#include "pinned.h"
 
 namespace neuronspan {
 
@@ -18,11 +18,7 @@ class NeuronHooks final : public at::PrivateUse1HooksInterface {
  public:
   bool isBuilt() const { return true; }
   bool isAvailable() const {
-    try {
-      return device_count() > 0;
-    } catch (const c10::Error&) {
-      return false;  // no cores to own is an answer here, not an error
-    }
+    return device_count_or_expected() > 0;  // no use of the device yet: torch asks before it forks
   }
   void init() const override { initialize(); }
   bool hasPrimaryContext(c10::DeviceIndex /*index*/) const override { return is_initialized(); }
@@ -41,9 +37,8 @@ class NeuronHooks final : public at::PrivateUse1HooksInterface {
     return previous;
   }
 
-  // Host memory is all alike to a simulated device: pinned memory is ordinary memory.
-  bool isPinnedPtr(const void* /*data*/) const override { return false; }
-  at::Allocator* getPinnedMemoryAllocator() const override { return c10::GetCPUAllocator(); }
+  bool isPinnedPtr(const void* data) const override { return is_pinned(data); }
+  at::Allocator* getPinnedMemoryAllocator() const override { return &pinned_allocator(); }
 
   c10::Device getDeviceFromPtr(void* data) const override {
     const c10::DeviceIndex index = core_of_address(data);

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/EmptyTensor.h>
 #include <ATen/NativeFunctions.h>
+#include <ATen/native/TensorFactories.h>
 
 #include "alias.h"
 #include "allocator.h"
@@ -46,8 +47,19 @@ Tensor empty_strided(IntArrayRef size, IntArrayRef stride, std::optional<at::Sca
   return empty_strided_on(index_of(device), size, stride, at::dtype_or_default(dtype));
 }
 
+Tensor efficient_zero_tensor(IntArrayRef size, std::optional<at::ScalarType> dtype, std::optional<at::Layout> /*layout*/,
+                             std::optional<at::Device> device, std::optional<bool> /*pin_memory*/) {
+  const c10::DeviceIndex index = index_of(device);
+  core(index);
+  at::native::ZeroTensorAllocator nothing(c10::Device(kNeuron, index));
+  return at::detail::empty_generic(size, &nothing, c10::DispatchKeySet({c10::DispatchKey::PrivateUse1, c10::DispatchKey::ZeroTensor}),
+                                   at::dtype_or_default(dtype), std::nullopt);
+}
+
 // `copy_` itself, not only `_copy_from`: the latter is not exempt from torch's conjugate fallback and would recurse.
 Tensor& copy_(Tensor& self, const Tensor& source, bool non_blocking) {
+  TORCH_CHECK(!self._is_zerotensor(), "ZeroTensors are immutable. Please materialize the tensor using `.clone()`, if you want a mutable zero tensor.");
+  if (C10_UNLIKELY(source._is_zerotensor())) return self.zero_();  // there are no bytes behind it
   count_transfer(self, source);
   const at::AutoDispatchBelowADInplaceOrView below;
   Tensor destination = host_alias(self);
@@ -87,7 +99,7 @@ Tensor& zero_(Tensor& self) {
 
 const Tensor& resize_(const Tensor& self, IntArrayRef size, std::optional<at::MemoryFormat> format) {
   auto* impl = self.unsafeGetTensorImpl();
-  impl->set_sizes_contiguous(size);
+  if (self.sizes() != size) impl->set_sizes_contiguous(size);  // the right size already: the strides stay
   if (format && *format != at::MemoryFormat::Contiguous) impl->empty_tensor_restride(*format);
   grow_storage(self, *self.storage().unsafeGetStorageImpl());
   return self;
@@ -138,6 +150,13 @@ Tensor reshape_alias(const Tensor& self, IntArrayRef size, IntArrayRef stride) {
 
 Tensor unfold(const Tensor& self, std::int64_t dimension, std::int64_t size, std::int64_t step) {
   return at::native::unfold(self, dimension, size, step);
+}
+
+bool may_take_data(const Tensor& self, const Tensor& from) {
+  const auto is_plain = [](const Tensor& tensor) {
+    return (tensor.device().is_cpu() || on_neuron(tensor)) && tensor.key_set().has_any(c10::DispatchKeySet(c10::DispatchKey::Dense));
+  };
+  return (is_plain(self) && is_plain(from)) || self.unsafeGetTensorImpl()->has_compatible_shallow_copy_type(from.key_set());
 }
 
 void record_stream(Tensor& /*self*/, c10::Stream /*stream*/) {}  // all work is synchronous

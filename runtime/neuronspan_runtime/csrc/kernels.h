@@ -20,6 +20,9 @@ Tensor empty(IntArrayRef size, std::optional<at::ScalarType> dtype, std::optiona
              std::optional<at::Device> device, std::optional<bool> pin_memory, std::optional<at::MemoryFormat> format);
 Tensor empty_strided(IntArrayRef size, IntArrayRef stride, std::optional<at::ScalarType> dtype,
                      std::optional<at::Layout> layout, std::optional<at::Device> device, std::optional<bool> pin_memory);
+// Zeros that take no memory until somebody writes to a copy of them: autograd's gradients that are zero everywhere.
+Tensor efficient_zero_tensor(IntArrayRef size, std::optional<at::ScalarType> dtype, std::optional<at::Layout> layout,
+                             std::optional<at::Device> device, std::optional<bool> pin_memory);
 
 // moving bytes; every transfer is counted
 Tensor& copy_(Tensor& self, const Tensor& source, bool non_blocking);
@@ -39,6 +42,8 @@ Tensor view(const Tensor& self, IntArrayRef size);
 Tensor as_strided(const Tensor& self, IntArrayRef size, IntArrayRef stride, std::optional<std::int64_t> offset);
 Tensor reshape_alias(const Tensor& self, IntArrayRef size, IntArrayRef stride);
 Tensor unfold(const Tensor& self, std::int64_t dimension, std::int64_t size, std::int64_t step);
+// `parameter.data = tensor`, and so Module.to(): torch's own list of devices between which that may move has no place for us.
+bool may_take_data(const Tensor& self, const Tensor& from);
 void record_stream(Tensor& self, c10::Stream stream);
 
 // convolution: torch sends every device it does not know here

@@ -14,6 +14,7 @@ namespace neuronspan {
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, library) {
   library.impl("empty.memory_format", &kernels::empty);
   library.impl("empty_strided", &kernels::empty_strided);
+  library.impl("_efficientzerotensor", &kernels::efficient_zero_tensor);
   library.impl("copy_", &kernels::copy_);
   library.impl("_copy_from", &kernels::copy_from);
   library.impl("_copy_from_and_resize", &kernels::copy_from_and_resize);
@@ -29,6 +30,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, library) {
   library.impl("_reshape_alias", &kernels::reshape_alias);
   library.impl("unfold", &kernels::unfold);
   library.impl("record_stream", &kernels::record_stream);
+  library.impl("_has_compatible_shallow_copy_type", &kernels::may_take_data);
   library.impl("convolution_overrideable", &kernels::convolution);
   library.impl("convolution_backward_overrideable", &kernels::convolution_backward);
   library.impl("_thnn_fused_lstm_cell", &recurrent::lstm_cell);
@@ -36,12 +38,20 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, library) {
   library.impl("_thnn_fused_gru_cell", &recurrent::gru_cell);
   library.impl("_thnn_fused_gru_cell_backward", &recurrent::gru_cell_backward);
   // torch would take these apart for a device it does not know; the CPU's own kernel is faster and gives the CPU's bits
-  for (const char* name : {"native_layer_norm", "native_group_norm", "addr", "addr.out"})
+  for (const char* name : {"native_layer_norm", "native_group_norm", "addr", "addr.out", "mode.values", "narrow_copy"})
     library.impl(name, torch::CppFunction::makeFromBoxedFunction<&fallback>());
 }
 
 TORCH_LIBRARY_IMPL(_, PrivateUse1, library) {
   library.fallback(torch::CppFunction::makeFromBoxedFunction<&fallback>());
+}
+
+TORCH_LIBRARY_IMPL(_, SparsePrivateUse1, library) {
+  library.fallback(torch::CppFunction::makeFromBoxedFunction<&sparse_fallback>());
+}
+
+TORCH_LIBRARY_IMPL(_, SparseCsrPrivateUse1, library) {
+  library.fallback(torch::CppFunction::makeFromBoxedFunction<&sparse_fallback>());
 }
 
 namespace {

@@ -1,5 +1,6 @@
 """`torch.neuron` and `torch.accelerator`: the functions that programs for any device call."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -94,6 +95,38 @@ def accelerator_functions_work() -> None:
         assert accelerator.get_memory_info(3) == (2 * GIB, 2 * GIB)
 
 
+def asking_whether_there_are_devices_claims_none() -> None:
+    assert neuron.is_available()
+    if not torch.__version__.startswith("2.6."):  # there it counts the devices
+        assert torch.accelerator.is_available()
+    assert not neuron.is_initialized()
+    assert torch.ones(1, device="neuron").item() == 1
+    assert neuron.is_available()
+    if (child := os.fork()) == 0:
+        os._exit(int(neuron.is_available()))
+    assert os.waitpid(child, 0)[1] == 0  # not there: the cores are the parent's
+
+
+def generators_belong_to_a_device() -> None:
+    generator = torch.Generator("neuron:2")
+    assert (generator.device, generator.manual_seed(5).initial_seed()) == (torch.device("neuron:2"), 5)
+    first = torch.rand(4, device="neuron:2", generator=generator)
+    again = torch.rand(4, device="neuron:2", generator=generator.clone_state())
+    assert not torch.equal(first, again)
+    assert torch.equal(again, torch.rand(4, device="neuron:2", generator=generator))
+    assert torch.Generator("neuron").seed() != torch.Generator("neuron").seed()
+    assert torch.randperm(4, device="neuron", generator=torch.Generator("neuron")).sort()[0].tolist() == [0, 1, 2, 3]
+    for fill in ("uniform_", "normal_", "random_", "bernoulli_", "exponential_"):
+        drawn, host = torch.empty(9, device="neuron"), torch.empty(9)
+        getattr(drawn, fill)(generator=generator.manual_seed(1))
+        getattr(host, fill)(generator=torch.Generator().manual_seed(1))
+        assert torch.equal(drawn.cpu(), host)
+    with pytest.raises(RuntimeError, match="Expected a 'neuron' device type for generator but found 'cpu'"):
+        torch.rand(4, device="neuron", generator=torch.Generator())
+    with pytest.raises(RuntimeError, match="Expected a 'cpu' device type for generator but found 'neuron'"):
+        torch.rand(4, generator=generator)
+
+
 def too_many_cores_are_wished() -> None:
     assert not neuron.is_available()
     if not torch.__version__.startswith("2.6."):  # there it lets through what counting the devices raises
@@ -110,6 +143,8 @@ def too_many_cores_are_wished() -> None:
         (memory_is_reported, {}),
         (seeds_are_the_cpus, {}),
         (accelerator_functions_work, {}),
+        (asking_whether_there_are_devices_claims_none, {}),
+        (generators_belong_to_a_device, {}),
         (too_many_cores_are_wished, {"NEURON_RT_NUM_CORES": "9"}),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

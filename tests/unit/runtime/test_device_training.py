@@ -63,7 +63,7 @@ def transformer_layer_has_the_same_gradients() -> None:
 
 
 def recurrent_layers_have_the_same_gradients() -> None:
-    for kind in (nn.LSTM, nn.GRU):
+    for kind in (nn.LSTM, nn.GRU, nn.RNN):
         for bias in (True, False):
             torch.manual_seed(0)
             host: Any = kind(4, 6, num_layers=2, bias=bias, bidirectional=True)
@@ -92,6 +92,62 @@ def convolutions_of_every_kind_have_the_same_gradients() -> None:
         result.sum().backward()
         torch.testing.assert_close(there.weight.grad.cpu(), host.weight.grad)
         torch.testing.assert_close(there.bias.grad.cpu(), host.bias.grad)
+
+
+def packed_sequences_and_cells_have_the_same_gradients() -> None:
+    torch.manual_seed(0)
+    sequences = [torch.randn(length, 3) for length in (4, 2, 1)]
+    for host in (nn.LSTM(3, 5, proj_size=2), nn.GRU(3, 5, batch_first=True)):
+        there = copy.deepcopy(host).to(FIRST)
+        sums: list[Any] = []
+        for module, device in ((host, "cpu"), (there, FIRST)):
+            packed = nn.utils.rnn.pack_sequence([sequence.to(device) for sequence in sequences])
+            padded, lengths = nn.utils.rnn.pad_packed_sequence(module(packed)[0])
+            assert (padded.device.type, lengths.tolist()) == (torch.device(device).type, [4, 2, 1])
+            sums.append(padded.square().sum())
+            sums[-1].backward()
+        torch.testing.assert_close(sums[1].cpu(), sums[0])
+        for parameter, twin in zip(there.parameters(), host.parameters(), strict=True):
+            assert parameter.grad is not None
+            torch.testing.assert_close(parameter.grad.cpu(), twin.grad)
+    cell = nn.LSTMCell(3, 4).to(SECOND)
+    hidden, state = cell(torch.ones(2, 3, device=SECOND))
+    expected = copy.deepcopy(cell).cpu()(torch.ones(2, 3))
+    torch.testing.assert_close(hidden.cpu(), expected[0])
+    torch.testing.assert_close(state.cpu(), expected[1])
+
+
+def every_optimizer_steps_alike() -> None:
+    kinds = ["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD"]
+    for name in kinds:
+        weights = []
+        for device in ("cpu", SECOND):
+            weight = torch.linspace(-1, 1, 6, device=device, requires_grad=True)
+            optimizer = getattr(torch.optim, name)([weight], lr=0.1)
+            for _ in range(3):
+                optimizer.zero_grad()
+                untyped.autograd.backward((weight**3).sum())
+                optimizer.step()
+            weights.append(weight.detach().cpu())
+        torch.testing.assert_close(weights[1], weights[0], msg=name)
+
+
+def losses_are_scaled_for_half_precision() -> None:
+    layer = nn.Linear(4, 1).to(FIRST)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    scaler: Any = untyped.amp.GradScaler("neuron", init_scale=4.0)
+    before = layer.weight.tolist()
+    with torch.autocast("neuron", dtype=torch.float16):
+        loss = layer(torch.ones(2, 4, device=FIRST)).sum()
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    assert layer.weight.tolist() != before
+    untyped.autograd.backward(scaler.scale((layer.weight * float("inf")).sum()))
+    before = layer.weight.tolist()
+    scaler.step(optimizer)
+    scaler.update()
+    assert (layer.weight.tolist(), scaler.get_scale()) == (before, 2.0)
 
 
 def cpu_gradients_work_before_the_first_use_and_claim_nothing() -> None:
@@ -140,6 +196,9 @@ def inference_mode_and_autocast() -> None:
         transformer_layer_has_the_same_gradients,
         recurrent_layers_have_the_same_gradients,
         convolutions_of_every_kind_have_the_same_gradients,
+        packed_sequences_and_cells_have_the_same_gradients,
+        every_optimizer_steps_alike,
+        losses_are_scaled_for_half_precision,
         cpu_gradients_work_before_the_first_use_and_claim_nothing,
         functional_transforms_and_checkpoints,
         inference_mode_and_autocast,
