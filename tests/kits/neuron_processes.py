@@ -196,6 +196,7 @@ def main(descriptor: int) -> None:
     control = socket.socket(fileno=descriptor)
     for name in ("pytest", "torch_neuron", "torch_neuronx"):
         importlib.import_module(name)
+    importlib.import_module("torch").set_num_threads(1)  # as a NeuronCore has: with more the CPU may round otherwise
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the children
     control.send(b"ready")
     while True:

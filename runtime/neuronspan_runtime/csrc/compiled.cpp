@@ -79,9 +79,9 @@ at::Tensor blob_of(const std::string& text) {
 }
 
 std::shared_ptr<Compiled> read_compiled(const at::Tensor& blob) {
-  auto compiled = std::make_shared<Compiled>();
-  compiled->module = torch::jit::load(std::make_shared<TensorReader>(blob), c10::Device(c10::kCPU));
-  compiled->module.eval();
+  torch::jit::Module read = torch::jit::load(std::make_shared<TensorReader>(blob), c10::Device(c10::kCPU));
+  read.eval();
+  auto compiled = std::make_shared<Compiled>(std::move(read));
   for (const at::Tensor& weight : weights_of(compiled->module)) {
     const auto* const storage = weight.storage().unsafeGetStorageImpl();
     compiled->weight_storages.insert(storage);

@@ -9,13 +9,19 @@
 #include <memory>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
+
+#include "executor.h"
 
 namespace neuronspan {
 
 // One stage. A model that was not cut is its only stage.
 struct Compiled {
+  explicit Compiled(torch::jit::Module read) : module(std::move(read)), runnable(module) {}
+
   torch::jit::Module module;
+  Runnable runnable;
   std::size_t weight_bytes = 0;
   std::unordered_set<const c10::StorageImpl*> weight_storages;
 };

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "check.h"

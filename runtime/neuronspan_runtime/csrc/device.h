@@ -7,10 +7,10 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 
 #include "hbm.h"
 #include "telemetry.h"
+#include "turnstile.h"
 
 namespace neuronspan {
 
@@ -32,7 +32,7 @@ struct Transfers {
 struct Core {
   telemetry::Page& page = telemetry::next_page();
   Arena arena{page};
-  std::mutex running;  // held while a model runs on this core: a NeuronCore executes one model at a time
+  Turnstile running;  // a NeuronCore executes one model at a time, and whoever came first goes first
   Transfers host_to_device{page.host_to_device_bytes};
   Transfers device_to_host{page.device_to_host_bytes};
   Transfers device_to_device{page.device_to_device_bytes};

@@ -1,13 +1,27 @@
 #include "executor.h"
 
-#include <ATen/autocast_mode.h>
+#include <ATen/Parallel.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/jit/frontend/tracer.h>
+#include <torch/csrc/jit/passes/common_subexpression_elimination.h>
+#include <torch/csrc/jit/passes/constant_pooling.h>
+#include <torch/csrc/jit/passes/constant_propagation.h>
+#include <torch/csrc/jit/passes/dead_code_elimination.h>
+#include <torch/csrc/jit/passes/decompose_ops.h>
+#include <torch/csrc/jit/passes/inliner.h>
+#include <torch/csrc/jit/passes/peephole.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
 
-#include <mutex>
 #include <utility>
 
 #include "check.h"
 #include "device.h"
+
+// Of the libraries that torch itself computes with; either may be absent. MKL's lower-case name is the one for Fortran.
+extern "C" {
+__attribute__((weak)) void omp_set_num_threads(int threads);
+__attribute__((weak)) int MKL_Set_Num_Threads_Local(int threads);
+}
 
 namespace neuronspan {
 
@@ -29,84 +43,126 @@ class WithoutTracer {
   std::shared_ptr<torch::jit::tracer::TracingState> state_;
 };
 
-// A compiled model computes in the types it was compiled with, whatever autocast surrounds the call.
-class WithoutAutocast {
+// One NeuronCore is one CPU thread: cores then scale as CPUs do, and models on different cores do not compete.
+// at::set_num_threads would change every thread that is made meanwhile, so this goes to the two libraries behind it, whose
+// settings are the calling thread's own.
+class OneThread {
  public:
-  WithoutAutocast() : enabled_(at::autocast::is_autocast_enabled(at::kCPU)) {
-    if (enabled_) at::autocast::set_autocast_enabled(at::kCPU, false);
+  OneThread() : threads_(at::get_num_threads()) {  // also torch's own set-up of this thread, which must not come later
+    if (threads_ == 1) return;
+    if (omp_set_num_threads != nullptr) omp_set_num_threads(1);
+    if (MKL_Set_Num_Threads_Local != nullptr) mkl_threads_ = MKL_Set_Num_Threads_Local(1);
   }
-  WithoutAutocast(const WithoutAutocast&) = delete;
-  WithoutAutocast& operator=(const WithoutAutocast&) = delete;
-  ~WithoutAutocast() {
-    if (enabled_) at::autocast::set_autocast_enabled(at::kCPU, true);
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+  ~OneThread() {
+    if (threads_ == 1) return;
+    if (omp_set_num_threads != nullptr) omp_set_num_threads(threads_);
+    if (MKL_Set_Num_Threads_Local != nullptr) MKL_Set_Num_Threads_Local(mkl_threads_);
   }
 
  private:
-  bool enabled_;
+  int threads_;
+  int mkl_threads_ = 0;  // 0 = MKL's own default
 };
+
+// A compiled model computes in the types it was compiled with, whatever autocast surrounds the call, and has no gradient:
+// without these keys every operator goes straight to the CPU's kernel.
+constexpr c10::DispatchKeySet kHiddenKeys =
+    c10::autograd_dispatch_keyset_with_ADInplaceOrView | c10::DispatchKeySet(c10::DispatchKey::AutocastCPU);
 
 // The turn on every core of the span. Cores are taken in ascending order, so overlapping spans cannot wait in a ring; a
 // model called from inside another one runs in the outer one's turn.
 class Turn {
  public:
-  Turn(const placement::CoreSpan& span, telemetry::Call& call) : span_(span), call_(call), began_(call.ready()) {
-    if (t_depth++ > 0) return;
-    locks_.reserve(static_cast<std::size_t>(span.count));
+  Turn(const placement::CoreSpan& span, telemetry::Call& call)
+      : span_(span), call_(call), outermost_(t_depth++ == 0), began_(call.ready()) {
+    if (!outermost_) return;
     bool waited = false;
-    for (int index = span.first; index < span.first + span.count; ++index) {
-      locks_.emplace_back(core_at(index).running, std::try_to_lock);
-      if (locks_.back().owns_lock()) continue;
-      locks_.back().lock();
-      waited = true;
-    }
+    for (int index = first(); index < end(); ++index) waited = core_at(index).running.enter() || waited;
     if (waited) began_ = telemetry::now();
-    for (int index = span.first; index < span.first + span.count; ++index) telemetry::set(core_at(index).page.running_since, began_);
+    for (int index = first(); index < end(); ++index) telemetry::set(core_at(index).page.running_since, began_);
   }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
   ~Turn() {
+    --t_depth;
     const std::int64_t ended = telemetry::now();
     call_.worked(began_, ended);
-    const bool outermost = --t_depth == 0;  // a model inside another one runs in the other one's time
-    for (int index = span_.first; index < span_.first + span_.count; ++index) {
-      telemetry::Page& page = core_at(index).page;
-      telemetry::add(page.executions, 1);
-      if (!outermost) continue;
-      telemetry::set(page.running_since, 0);
-      telemetry::add(page.busy_nanoseconds, ended - began_);
+    for (int index = first(); index < end(); ++index) {
+      Core& here = core_at(index);
+      telemetry::add(here.page.executions, 1);
+      if (!outermost_) continue;  // its time is the outer model's
+      telemetry::set(here.page.running_since, 0);
+      telemetry::add(here.page.busy_nanoseconds, ended - began_);
+      here.running.leave();
     }
   }
 
  private:
+  int first() const { return span_.first; }
+  int end() const { return span_.first + span_.count; }
   static Core& core_at(int index) { return core(static_cast<c10::DeviceIndex>(index)); }
   static thread_local int t_depth;
 
   placement::CoreSpan span_;
   telemetry::Call& call_;
+  bool outermost_;
   std::int64_t began_;
-  std::vector<std::unique_lock<std::mutex>> locks_;
 };
 
 thread_local int Turn::t_depth = 0;
 
+// Only passes that leave every operator's arguments and order alone, and the one by which torch's own executor splits addmm
+// before it runs anything: the results must be the plain ScriptModule's to the bit.
+std::shared_ptr<torch::jit::Graph> straightened(torch::jit::Graph& original) {
+  std::shared_ptr<torch::jit::Graph> graph = original.copy();
+  torch::jit::Inline(*graph);
+  torch::jit::runRequiredPasses(graph);
+  torch::jit::DecomposeOps(graph);
+  torch::jit::ConstantPropagationImmutableTypes(graph);
+  torch::jit::PeepholeOptimize(graph);
+  torch::jit::EliminateCommonSubexpression(graph);
+  torch::jit::ConstantPooling(graph);
+  torch::jit::EliminateDeadCode(graph);
+  return graph;
+}
+
 }  // namespace
+
+Runnable::Runnable(const torch::jit::Module& module)
+    : self_(module._ivalue()), code_(straightened(*module.get_method("forward").graph()), "forward") {}
+
+c10::IValue Runnable::run(std::vector<c10::IValue> inputs) const {
+  const std::size_t expected = code_.num_inputs() - 1;
+  TORCH_CHECK(inputs.size() == expected, "the compiled model takes ", expected, " input tensors, got ", inputs.size());
+  torch::jit::Stack stack;
+  stack.reserve(inputs.size() + 16);  // the interpreter keeps its operands here too
+  stack.push_back(self_);
+  for (c10::IValue& input : inputs) stack.push_back(std::move(input));
+  torch::jit::InterpreterState(code_).run(stack);
+  return std::move(stack.front());
+}
+
+c10::IValue execute(const Runnable& runnable, const placement::CoreSpan& span, std::vector<c10::IValue> inputs,
+                    telemetry::Call& call) {
+  const at::NoGradGuard no_gradient;
+  const c10::impl::ExcludeDispatchKeyGuard hidden(kHiddenKeys);
+  const WithoutTracer no_tracer;
+  const OneThread one_thread;
+  const Turn turn(span, call);
+  return runnable.run(std::move(inputs));
+}
 
 std::vector<at::Tensor> tensors_of(const c10::IValue& result) {
   if (result.isTensor()) return {result.toTensor()};
   if (result.isTensorList()) return result.toTensorVector();
   TORCH_CHECK(result.isTuple(), "a compiled model must return tensors, got ", result.tagKind());
+  const auto& elements = result.toTupleRef().elements();
   std::vector<at::Tensor> tensors;
-  for (const c10::IValue& element : result.toTupleRef().elements()) tensors.push_back(element.toTensor());
+  tensors.reserve(elements.size());
+  for (const c10::IValue& element : elements) tensors.push_back(element.toTensor());
   return tensors;
-}
-
-c10::IValue execute(torch::jit::Module& module, const placement::CoreSpan& span, std::vector<c10::IValue> inputs,
-                    telemetry::Call& call) {
-  const c10::NoGradGuard no_gradient;
-  const WithoutTracer no_tracer;
-  const WithoutAutocast no_autocast;
-  const Turn turn(span, call);
-  return module.forward(std::move(inputs));
 }
 
 }  // namespace neuronspan

@@ -1,9 +1,12 @@
 // Runs a compiled CPU module as if on a span of NeuronCores: one model at a time per core, in the caller's thread.
-// Law: what runs inside sees no gradient mode, no tracer and no autocast of the caller; results are the CPU module's own.
+// Law: what runs inside sees no gradient mode, no tracer, no autocast and no thread setting of the caller; results are
+// the CPU module's own, as one thread computes them.
 #pragma once
 
 #include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/runtime/interpreter.h>
 
+#include <cstddef>
 #include <vector>
 
 #include "placement.h"
@@ -11,8 +14,22 @@
 
 namespace neuronspan {
 
-// Calls `module.forward(inputs)` when it is its turn on these cores; `call` is told how long they worked.
-c10::IValue execute(torch::jit::Module& module, const placement::CoreSpan& span, std::vector<c10::IValue> inputs,
+// A module's `forward` made ready to run: inlined, and without torch's profiling executor, so that already the first
+// call is fast and every call computes the same. Immutable: any number of threads may run it.
+class Runnable {
+ public:
+  explicit Runnable(const torch::jit::Module& module);
+
+  // Throws on another number of inputs than `forward` has.
+  c10::IValue run(std::vector<c10::IValue> inputs) const;
+
+ private:
+  c10::IValue self_;
+  torch::jit::Code code_;
+};
+
+// One run on a span of cores, after everybody who asked for one of them earlier; `call` is told how long they worked.
+c10::IValue execute(const Runnable& runnable, const placement::CoreSpan& span, std::vector<c10::IValue> inputs,
                     telemetry::Call& call);
 
 // What a model returns, a tensor or a tuple or list of tensors, as a list. Throws for anything else.

@@ -113,13 +113,13 @@ Stages read(const std::vector<at::Tensor>& archives) {
 // the stage before; what it carries between stages is its own.
 std::vector<at::Tensor> run(const Stages& stages, const placement::CoreSpan& span, std::vector<c10::IValue> values) {
   telemetry::Call call(core(static_cast<c10::DeviceIndex>(span.first)).page);
-  if (stages.size() == 1) return tensors_of(execute(stages.front()->module, span, std::move(values), call));
+  if (stages.size() == 1) return tensors_of(execute(stages.front()->runnable, span, std::move(values), call));
   for (std::size_t stage = 0; stage + 1 < stages.size(); ++stage) {
     const placement::CoreSpan own{span.first + static_cast<int>(stage), 1};
-    const c10::IValue carried = execute(stages[stage]->module, own, std::move(values), call);
+    const c10::IValue carried = execute(stages[stage]->runnable, own, std::move(values), call);
     values = carried.toTupleRef().elements().vec();
   }
-  return tensors_of(execute(stages.back()->module, {span.first + span.count - 1, 1}, std::move(values), call));
+  return tensors_of(execute(stages.back()->runnable, {span.first + span.count - 1, 1}, std::move(values), call));
 }
 
 // Device memory and CPU memory alike: an output must never share bytes with an input or with the weights.
