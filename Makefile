@@ -34,7 +34,7 @@ help: ## this list
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-unit test-integration test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions lint format
+.PHONY: test test-unit test-integration test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance lint format
 test: lint tools images cluster ## everything: lint, then all tests in one run (cold about 40 min, warm minutes)
 	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(INTEGRATION) $(CHART) $(IMAGE) $(STRESS) $(E2E)
 
@@ -62,6 +62,9 @@ test-sanitizers: venv ## the runtime's unit tests with the C++ library under Add
 
 check-torch-versions: venv ## the C++ library compiles without a warning against every supported torch (600 MB of headers)
 	$(RUN) -m native versions
+
+test-performance: venv ## the runtime's speed and memory against their limits (RECORD=1 keeps the numbers, CASES=... chooses)
+	$(RUN) -m performance $(if $(RECORD),--record) $(CASES)
 
 lint: venv ## style, formatting, types, and which module may import which
 	$(BIN)/python -m ruff check .

@@ -35,12 +35,12 @@ std::int64_t tensor_bytes(const c10::IValue& value) {
 }
 
 // One intra-op thread: what an operation costs is then this thread's time, whatever else the machine does.
-class OneThread {
+class SingleThread {
  public:
-  OneThread() : threads_(at::get_num_threads()) { at::set_num_threads(1); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-  ~OneThread() { at::set_num_threads(threads_); }
+  SingleThread() : threads_(at::get_num_threads()) { at::set_num_threads(1); }
+  SingleThread(const SingleThread&) = delete;
+  SingleThread& operator=(const SingleThread&) = delete;
+  ~SingleThread() { at::set_num_threads(threads_); }
 
  private:
   int threads_;
@@ -161,7 +161,7 @@ Profile measure(const at::Tensor& archive, const std::vector<at::Tensor>& exampl
   const c10::NoGradGuard no_gradient;
   const std::shared_ptr<Compiled> whole = read_compiled(archive);
   const Program program(whole->module);
-  const OneThread one_thread;
+  const SingleThread single_thread;
   SameRandomNumbers random;
   Stopwatch watch(program);
   std::int64_t sum = 0;
