@@ -7,7 +7,6 @@
 #include <torch/csrc/jit/passes/constant_pooling.h>
 #include <torch/csrc/jit/passes/constant_propagation.h>
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
-#include <torch/csrc/jit/passes/decompose_ops.h>
 #include <torch/csrc/jit/passes/inliner.h>
 #include <torch/csrc/jit/passes/peephole.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
@@ -66,10 +65,9 @@ class OneThread {
   int mkl_threads_ = 0;  // 0 = MKL's own default
 };
 
-// A compiled model computes in the types it was compiled with, whatever autocast surrounds the call, and has no gradient:
-// without these keys every operator goes straight to the CPU's kernel.
-constexpr c10::DispatchKeySet kHiddenKeys =
-    c10::autograd_dispatch_keyset_with_ADInplaceOrView | c10::DispatchKeySet(c10::DispatchKey::AutocastCPU);
+// A compiled model computes in the types it was compiled with. Autograd's keys stay visible: without them torch chooses
+// other kernels inside composite operators (attention), which round otherwise than the plain ScriptModule's.
+constexpr c10::DispatchKeySet kHiddenKeys(c10::DispatchKey::AutocastCPU);
 
 // The turn on every core of the span. Cores are taken in ascending order, so overlapping spans cannot wait in a ring; a
 // model called from inside another one runs in the outer one's turn.
@@ -113,13 +111,11 @@ class Turn {
 
 thread_local int Turn::t_depth = 0;
 
-// Only passes that leave every operator's arguments and order alone, and the one by which torch's own executor splits addmm
-// before it runs anything: the results must be the plain ScriptModule's to the bit.
+// Only passes that leave every operator's arguments and order alone: the results must stay the module's own to the bit.
 std::shared_ptr<torch::jit::Graph> straightened(torch::jit::Graph& original) {
   std::shared_ptr<torch::jit::Graph> graph = original.copy();
   torch::jit::Inline(*graph);
   torch::jit::runRequiredPasses(graph);
-  torch::jit::DecomposeOps(graph);
   torch::jit::ConstantPropagationImmutableTypes(graph);
   torch::jit::PeepholeOptimize(graph);
   torch::jit::EliminateCommonSubexpression(graph);
