@@ -173,6 +173,16 @@ async def test_round_tells_the_pod_when_the_api_server_will_not_let_it_go(play: 
     assert play.count(UNGATES, {"outcome": "refused"}) == 3
 
 
+async def test_round_forgets_the_troubles_of_a_pod_that_is_gone(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    play.add_pod()
+    play.server.fail("json_patch pods", errors.Invalid("a policy forbids it", status=422))
+    async with play.running():
+        assert await play.round() == pytest.approx(1, abs=0.1), "the next try"
+        play.server.remove(resources.PODS, "web", "default")
+        assert await play.round() == pytest.approx(5, abs=0.1), "the end of the fresh grant, and nothing before"
+
+
 @pytest.mark.parametrize("again", [False, True], ids=["gone", "another-of-that-name"])
 async def test_round_takes_a_pod_that_vanished_meanwhile_in_its_stride(
     play: rehearsal.Rehearsal, *, again: bool
@@ -286,6 +296,7 @@ async def test_run_plans_again_at_once_when_it_was_overtaken(
     async with play.running():
         task = asyncio.create_task(play.loop.run())
         await asyncio.sleep(1)
+        play.server.mute(resources.NEURON_NODES)  # the loop's own ledger write would wake it too
         play.add_pod()
         play.server.fail(call, overtake)
         await asyncio.sleep(1)
