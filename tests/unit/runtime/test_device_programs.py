@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from multiprocessing import reduction
 from typing import Any
@@ -166,7 +167,9 @@ def sparse_tensors_live_on_the_device() -> None:
     (dense.to_sparse().to_dense() * 2).sum().backward()  # type: ignore[no-untyped-call]
     assert dense.grad is not None
     assert torch.equal(dense.grad.cpu(), 2 * torch.eye(3))  # what was left out has no gradient
-    rows = torch.eye(3, device=FIRST).to_sparse_csr()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)  # once per process
+        rows = torch.eye(3, device=FIRST).to_sparse_csr()
     assert "device='neuron:0'" in str(rows)
     assert (rows @ torch.ones(3, 1, device=FIRST)).flatten().tolist() == [1, 1, 1]
     with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device"):
