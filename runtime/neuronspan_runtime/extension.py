@@ -103,9 +103,9 @@ def built_once(build: TorchBuild, directory: pathlib.Path, flags: Sequence[str] 
     Raises LibraryUnavailable when it is not there and cannot be built there.
     """
     path = directory / LIBRARY
-    if path.is_file():
-        return path
     try:
+        if path.is_file():
+            return path
         directory.mkdir(parents=True, exist_ok=True)
         with _alone(directory):
             if not path.is_file():
