@@ -111,7 +111,11 @@ class Parent:
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _BOOTSTRAP, str(theirs.fileno()), *sys.path], pass_fds=[theirs.fileno()]
+            [sys.executable, "-c", _BOOTSTRAP, str(theirs.fileno()), *sys.path],
+            pass_fds=[theirs.fileno()],
+            # one thread, as a NeuronCore has: with more the CPU may round otherwise. Not torch.set_num_threads: torch's
+            # autograd threads abort at times when they find a pool that was set before the fork.
+            env={**os.environ, "OMP_NUM_THREADS": "1"},  # noqa: TID251 - the tests' own environment, with one change
         )
         theirs.close()
 
@@ -196,7 +200,6 @@ def main(descriptor: int) -> None:
     control = socket.socket(fileno=descriptor)
     for name in ("pytest", "torch_neuron", "torch_neuronx"):
         importlib.import_module(name)
-    importlib.import_module("torch").set_num_threads(1)  # as a NeuronCore has: with more the CPU may round otherwise
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the children
     control.send(b"ready")
     while True:
