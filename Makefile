@@ -20,6 +20,7 @@ SOURCES := deviceplugin operator runtime tests examples
 
 # in this order, and only those that exist
 UNIT := $(wildcard tests/unit tests/properties)
+DEVICE := $(wildcard tests/device)
 INTEGRATION := $(wildcard tests/integration)
 STRESS := $(wildcard tests/stress)
 CHART := $(wildcard tests/chart)
@@ -34,12 +35,15 @@ help: ## this list
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-unit test-integration test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance lint format
+.PHONY: test test-unit test-device test-integration test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance lint format
 test: lint tools images cluster ## everything: lint, then all tests in one run (cold about 40 min, warm minutes)
-	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(INTEGRATION) $(CHART) $(IMAGE) $(STRESS) $(E2E)
+	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(DEVICE) $(INTEGRATION) $(CHART) $(IMAGE) $(STRESS) $(E2E)
 
 test-unit: venv ## unit and property tests: no cluster, no network
 	$(PYTEST) $(UNIT)
+
+test-device: venv ## every operator of torch's own database, on the device against the CPU
+	$(PYTEST) $(DEVICE)
 
 test-integration: venv tools ## against a real API server, and a model of kubelet
 	$(PYTEST) $(INTEGRATION)
