@@ -10,8 +10,9 @@ from kits import neuron_models, neuron_processes
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whichever test comes first waits for the import of torch, which takes long on a busy machine."""
+    here = pathlib.Path(__file__).parent  # pytest gives every directory's hook the items of all directories
     for item in items:
-        if "processes" in getattr(item, "fixturenames", ()):
+        if "processes" in getattr(item, "fixturenames", ()) and item.path.is_relative_to(here):
             item.add_marker(pytest.mark.timeout(300))
 
 
