@@ -8,6 +8,8 @@ import pathlib
 import subprocess
 import sys
 import threading
+import time
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -89,8 +91,10 @@ def generators_streams_and_events(directory: pathlib.Path) -> None:
 
 def a_loader_in_the_middle(directory: pathlib.Path) -> None:
     loader = data.DataLoader(data.TensorDataset(torch.ones(8, 2)), batch_size=2, pin_memory=True, num_workers=1)
-    batches = iter(loader)
+    batches: Any = iter(loader)
     kept.extend([batches, next(batches)[0].to("neuron")])
+    while batches._data_queue.qsize() < loader.prefetch_factor:  # torch complains of a worker that ends while it sends
+        time.sleep(0.01)
 
 
 def handlers_that_use_the_device(directory: pathlib.Path) -> None:
@@ -128,6 +132,7 @@ VARIANTS: list[Callable[[pathlib.Path], None]] = [
 def status_after(variant: int, directory: pathlib.Path) -> int:
     """Do it in a child process that ends as the interpreter ends; return how."""
     if (child := os.fork()) == 0:
+        warnings.filterwarnings("ignore", category=ResourceWarning)  # as Python does: torch 2.6 has one
         try:
             VARIANTS[variant](directory)
         except BaseException:  # noqa: BLE001 - the parent is told by the status
