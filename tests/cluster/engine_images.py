@@ -1,6 +1,7 @@
-"""Images in the Docker engine: look, pull, load, tag."""
+"""Images in the Docker engine: look, list, pull, load, tag, untag."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from cluster import console, errors, process
@@ -50,6 +51,18 @@ def load(archive: Path) -> None:
     """Load a docker archive into the engine."""
     with console.Step(f"loading {archive.name} into the engine"):
         process.run(["docker", "load", "--quiet", "--input", archive], timeout=LOAD_SECONDS)
+
+
+def names_of(repository: str) -> dict[str, str]:
+    """The names `repository:tag` in the engine, each with the time when its image was made, in a form that sorts."""
+    form = "{{.Repository}}:{{.Tag}}\t{{.CreatedAt}}"
+    text = process.run(["docker", "image", "ls", "--format", form, repository], timeout=ASK_SECONDS)
+    return dict(line.split("\t", 1) for line in text.splitlines())
+
+
+def untag(references: Sequence[str]) -> None:
+    """Take names away, and images that have no other name and no container; CommandFailed when one is in use."""
+    process.run(["docker", "image", "rm", *references], timeout=LOAD_SECONDS)
 
 
 def tag(source: str, target: str) -> None:

@@ -100,8 +100,32 @@ def build_all() -> dict[str, str]:
                 console.say(f"images: {by_version} is up to date ({by_content})")
             else:
                 _build(image, base, (by_content, by_version))
+                _prune(by_content)
             built[image.name] = by_content
     return built
+
+
+def superseded(made: Mapping[str, str], current: str) -> tuple[str, ...]:
+    """The names by content that may go, from names with the times when their images were made. Pure.
+
+    `current` stays, and of the others the newest: somebody who works in two checkouts, or goes back and forth between
+    two branches, builds nothing twice. Names that are not by content are not ours to take.
+    """
+    path = current.partition(":")[0]
+    by_content = re.compile(rf"{re.escape(path)}:[0-9a-f]{{{keys.LENGTH}}}")
+    others = [name for name in made if by_content.fullmatch(name) and name != current]
+    return tuple(sorted(others, key=lambda name: (made[name], name), reverse=True)[1:])
+
+
+def _prune(current: str) -> None:
+    """Take older names of an image away; a name in use stays for the next time."""
+    try:
+        names = superseded(engine_images.names_of(current.partition(":")[0]), current)
+        if names:
+            engine_images.untag(names)
+            console.say(f"images: removed {', '.join(names)}")
+    except errors.CommandFailed as error:
+        console.say(f"images: older ones of {current} stay: {error}")
 
 
 def loadable() -> dict[str, tuple[str, ...]]:
