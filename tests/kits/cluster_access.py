@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import json
 import pathlib
+import re
 import ssl
 import time
 import urllib.parse
@@ -17,10 +18,11 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from cluster import kind_cluster
+from cluster import errors, kind_cluster
 
 POLL_SECONDS = 0.3
 CALL_SECONDS = 120.0
+EXEC_ATTEMPTS = 3
 CORE_RESOURCES = frozenset({"configmaps", "events", "namespaces", "nodes", "pods", "secrets", "services"})
 APP_RESOURCES = frozenset({"daemonsets", "deployments", "replicasets", "statefulsets"})
 CUSTOM_VERSION = "v1alpha1"
@@ -98,9 +100,19 @@ class Cluster:
     # --- inside --------------------------------------------------------------------------------------------------
 
     def execute(self, namespace: str, pod: str, *command: str, container: str = "") -> str:
-        """The standard output of a command in a container of a pod."""
+        """The standard output of a command in a container of a pod.
+
+        Tried up to three times when the node's runtime could not even start it, as busy machines have it now and then.
+        """
         chosen = ("--container", container) if container else ()
-        return self.kubectl("exec", "--namespace", namespace, pod, *chosen, "--", *command)
+        words = ("exec", "--namespace", namespace, pod, *chosen, "--", *command)
+        for _ in range(EXEC_ATTEMPTS - 1):
+            try:
+                return self.kubectl(*words)
+            except errors.CommandFailed as error:
+                if not was_never_started(error.tail):
+                    raise
+        return self.kubectl(*words)
 
     def logs(self, namespace: str, pod: str, *, container: str = "", previous: bool = False) -> str:
         """What a container has printed so far, or before its last restart."""
@@ -140,6 +152,21 @@ def of_kind(name: str) -> Cluster:
     """The kind cluster of this name; ClusterError when there is none."""
     kind_cluster.Cluster(name).require()
     return Cluster(name)
+
+
+def was_never_started(complaint: str) -> bool:
+    """Whether kubectl exec failed because the runtime did not get as far as the command, which may then be tried again.
+
+    containerd puts "OCI runtime exec failed" before what runc says of its own steps (`setns`, `read init-p`), but also
+    of a command that does not exist or may not be run: that is an answer, and stays one. Of a command that ran kubectl
+    tells the exit code, whatever was printed before.
+    """
+    by_runtime = re.search(r"OCI runtime exec failed|setns process", complaint)
+    answered = re.search(
+        r"command terminated with exit code|executable file not found|no such file or directory|permission denied",
+        complaint,
+    )
+    return by_runtime is not None and answered is None
 
 
 def path_of(resource: str, namespace: str | None = None) -> str:
