@@ -55,6 +55,12 @@ def pod(
     }
 
 
+def binding(pod_name: str, *, node: str = "w1", **metadata: Any) -> Manifest:
+    """Give what a scheduler posts to bind a pod to a node."""
+    target = {"apiVersion": "v1", "kind": "Node", "name": node}
+    return {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod_name, **metadata}, "target": target}
+
+
 def collection(manifest: Mapping[str, Any]) -> str:
     """Give the URL path under which objects of this kind are created."""
     version, kind = manifest["apiVersion"], manifest["kind"]
@@ -126,6 +132,7 @@ def _probes(admission: Admission) -> dict[str, Callable[[], bool]]:
     node = neuron_node("canary")
     admin.create(PODS, pod(name="canary"))
     granted = {"metadata": {"annotations": {"neuronspan.dev/grant": "x"}}}
+    bound = binding("canary", annotations=granted["metadata"]["annotations"])
 
     def says(policy: str, *request: Any) -> bool:
         return f"'neuronspan-{policy}' denied" in admin.request(*request).message
@@ -139,6 +146,7 @@ def _probes(admission: Admission) -> dict[str, Callable[[], bool]]:
         "requests": lambda: says("requests", "POST", f"{PODS}{_DRY}", bad),
         "workloads": lambda: says("workloads", "POST", f"{_WORKLOADS}{_DRY}", workload),
         "neuronnodes": lambda: says("neuronnodes", "POST", f"{NEURON_NODES}{_DRY}", node),
+        "bindings": lambda: says("bindings", "POST", f"{PODS}/canary/binding{_DRY}", bound),
         "grants": lambda: says("grants", "PATCH", f"{PODS}/canary{_DRY}", granted, api_client.MERGE_PATCH),
     }
 

@@ -21,6 +21,7 @@ GRANT_STAYS = (
     "leave it as it is; delete the pod to give its cores back"
 )
 LABEL_STAYS = "label neuronspan.dev/managed is how the operator finds the pods that have NeuronCores: leave it as it is"
+BINDINGS = "/api/v1/namespaces/default/bindings"
 GRANT = {names.GRANT_ANNOTATION: '{"node":"w1","containers":{"app":"0-3"}}'}
 
 
@@ -110,6 +111,69 @@ def test_grant_cannot_be_edited_through_the_status(admission: admission_kit.Admi
     patch = annotation(names.GRANT_ANNOTATION, "{}")
     answer = admission.admin.request("PATCH", f"{path(granted)}/status", patch, api_client.MERGE_PATCH)
     assert refusal(answer, http.HTTPStatus.FORBIDDEN) == GRANT_STAYS
+
+
+@pytest.mark.parametrize("subresource", ["resize", "ephemeralcontainers"])
+def test_grant_stays_whatever_else_of_the_pod_is_written(
+    admission: admission_kit.Admission, granted: dict[str, Any], subresource: str
+) -> None:
+    """Other subresources of pods take a whole pod, too, and store only their own part of it."""
+    patch = annotation(names.GRANT_ANNOTATION, "{}")
+    answer = admission.admin.request("PATCH", f"{path(granted)}/{subresource}", patch, api_client.MERGE_PATCH)
+    assert answer.status == http.HTTPStatus.OK
+    assert admission.admin.get(path(granted))["metadata"]["annotations"].items() >= GRANT.items()
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["pods/binding", "bindings"])
+@pytest.mark.parametrize(
+    ("annotations", "named"),
+    [
+        (GRANT, names.GRANT_ANNOTATION),
+        ({"cores.neuronspan.dev/app": "8"}, "cores.neuronspan.dev/app"),
+        (
+            {names.ENV_ANNOTATION: "count", **GRANT, "a.example/b": "c"},
+            f"{names.ENV_ANNOTATION}, {names.GRANT_ANNOTATION}",
+        ),
+    ],
+    ids=["grant", "request", "several"],
+)
+def test_binding_cannot_bring_annotations(
+    admission: admission_kit.Admission, annotations: dict[str, str], named: str, *, legacy: bool
+) -> None:
+    """The API server copies a Binding's annotations to the pod without asking the policies for pods."""
+    stored = admission.stored(admission_kit.pod())
+    bound = admission_kit.binding(stored["metadata"]["name"], annotations=annotations)
+    collection = BINDINGS if legacy else f"{path(stored)}/binding"
+    answer = admission.admin.request("POST", collection, bound)
+    assert refusal(answer, http.HTTPStatus.FORBIDDEN) == (
+        f"a Binding must not carry annotation {named}: it would be copied to the pod, where a request for NeuronCores "
+        "is fixed and a grant is written by the operator alone; bind without it"
+    )
+    left = admission.admin.get(path(stored))
+    assert "nodeName" not in left["spec"]
+    assert "annotations" not in left["metadata"]
+
+
+def test_binding_cannot_bring_the_label(admission: admission_kit.Admission) -> None:
+    stored = admission.stored(admission_kit.pod())
+    bound = admission_kit.binding(stored["metadata"]["name"], labels={names.MANAGED_LABEL: names.MANAGED_VALUE})
+    answer = admission.admin.request("POST", f"{path(stored)}/binding", bound)
+    assert refusal(answer, http.HTTPStatus.FORBIDDEN) == (
+        "a Binding must not carry label neuronspan.dev/managed: it is how the operator finds the pods that have "
+        "NeuronCores; bind without it"
+    )
+    assert "nodeName" not in admission.admin.get(path(stored))["spec"]
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["pods/binding", "bindings"])
+def test_schedulers_bind_as_they_like(
+    admission: admission_kit.Admission, granted: dict[str, Any], *, legacy: bool
+) -> None:
+    bound = admission_kit.binding(granted["metadata"]["name"], annotations={"scheduler.example/why": "free"})
+    admission.admin.create(BINDINGS if legacy else f"{path(granted)}/binding", bound)
+    stored = admission.admin.get(path(granted))
+    assert stored["spec"]["nodeName"] == "w1"
+    assert stored["metadata"]["annotations"].items() >= {**GRANT, "scheduler.example/why": "free"}.items()
 
 
 def test_grant_cannot_be_put_on_a_pod_that_never_asked(admission: admission_kit.Admission) -> None:
