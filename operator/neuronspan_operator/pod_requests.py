@@ -220,10 +220,12 @@ class _Reader:
         for ask in asks:
             other = merged.setdefault(ask.container, ask)
             if (ask.resource, ask.count) != (other.resource, other.count):
-                both = "one container has cores or whole devices, not both; " if ask.resource != other.resource else ""
+                equal = "keep one of them, or make them equal"
+                either = "one container has cores or whole devices, not both, so keep one of them"
                 self.problems.append(
                     f"container {ask.container}: {other.source} asks for {amount(other.resource, other.count)} and "
-                    f"{ask.source} for {amount(ask.resource, ask.count)}: {both}keep one of them, or make them equal"
+                    f"{ask.source} for {amount(ask.resource, ask.count)}: "
+                    f"{equal if ask.resource == other.resource else either}"
                 )
         return merged
 

@@ -18,11 +18,17 @@ CONTRADICTIONS: dict[str, tuple[Values, str]] = {
     ),
     "pools with one selector": (
         {"pools": [POOL, {**POOL, "name": "b"}]},
-        'pools "a" and "b" have the same nodeSelector {"x":"1"}: a node can belong to one pool only',
+        (
+            'pools "a" and "b" have the same nodeSelector {"x":"1"}: a node can belong to one pool only, so give each '
+            "its own"
+        ),
     ),
     "joined cores on trn1": (
         {"pools": [{**POOL, "logicalCoreSize": 2}]},
-        'pool "a" has logicalCoreSize 2, but the NeuronCores of trn1.32xlarge cannot be joined: leave',
+        (
+            'pool "a" has logicalCoreSize 2, but the NeuronCores of trn1.32xlarge cannot be joined: '
+            "leave logicalCoreSize out"
+        ),
     ),
     "limit below a pool": (
         {"pools": [POOL], "limits": {"coresPerNode": 31}},
@@ -33,43 +39,73 @@ CONTRADICTIONS: dict[str, tuple[Values, str]] = {
             "pools": [{**POOL, "instanceType": "trn2.48xlarge", "logicalCoreSize": 1}],
             "limits": {"coresPerNode": 64},
         },
-        'limits.coresPerNode is 64, but a node of pool "a" has 128 NeuronCores',
+        (
+            'limits.coresPerNode is 64, but a node of pool "a" has 128 NeuronCores: '
+            "set limits.coresPerNode to at least 128"
+        ),
     ),
     "device limit below a pool": (
         {"pools": [POOL], "limits": {"devicesPerNode": 8}},
-        'limits.devicesPerNode is 8, but a node of pool "a" has 16 Neuron devices',
+        (
+            'limits.devicesPerNode is 8, but a node of pool "a" has 16 Neuron devices: '
+            "set limits.devicesPerNode to at least 16"
+        ),
     ),
     "replicas without election": (
         {"operator": {"leaderElection": {"enabled": False}}},
-        "operator.replicas is 2, but operator.leaderElection.enabled is false",
+        (
+            "operator.replicas is 2, but operator.leaderElection.enabled is false: the operators would do all work 2 "
+            "times over; enable leader election, or set operator.replicas=1"
+        ),
     ),
     "election out of order": (
         {"operator": {"leaderElection": {"renewSeconds": 15}}},
-        "retrySeconds 2, renewSeconds 15 and leaseSeconds 15, which must grow in this order",
+        (
+            "operator.leaderElection has retrySeconds 2, renewSeconds 15 and leaseSeconds 15, which must grow in this "
+            "order, because a leader has to give up before others take over: change the one that is out of order"
+        ),
     ),
     "budget that blocks every drain": (
         {"operator": {"podDisruptionBudget": {"minAvailable": 2}}},
-        "operator.podDisruptionBudget.minAvailable is 2 with 2 replicas: no node with an operator could",
+        (
+            "operator.podDisruptionBudget.minAvailable is 2 with 2 replicas: no node with an operator could ever be "
+            "drained; set it to at most 1"
+        ),
     ),
     "operator account without name": (
         {"operator": {"serviceAccount": {"create": False}}},
-        "operator.serviceAccount.create is false, but operator.serviceAccount.name is empty",
+        (
+            "operator.serviceAccount.create is false, but operator.serviceAccount.name is empty: "
+            "name the service account to use"
+        ),
     ),
     "plugin account without name": (
         {"devicePlugin": {"serviceAccount": {"create": False}}},
-        "devicePlugin.serviceAccount.create is false, but devicePlugin.serviceAccount.name is empty",
+        (
+            "devicePlugin.serviceAccount.create is false, but devicePlugin.serviceAccount.name is empty: "
+            "name the service account to use"
+        ),
     ),
     "one account for both": (
         {"operator": {"serviceAccount": {"name": "x"}}, "devicePlugin": {"serviceAccount": {"name": "x"}}},
-        'operator and devicePlugin have the same service account "x"',
+        (
+            'operator and devicePlugin have the same service account "x": the admission policies tell them apart by '
+            "it, give each its own"
+        ),
     ),
     "tag in the repository": (
         {"runtime": {"image": {"repository": "host:5000/x/runtime:1"}}},
-        'runtime.image.repository is "host:5000/x/runtime:1": write the tag into runtime.image.tag',
+        (
+            'runtime.image.repository is "host:5000/x/runtime:1": write the tag into runtime.image.tag and the digest '
+            "into runtime.image.digest"
+        ),
     ),
     "monitor without service": (
         {"metrics": {"service": {"enabled": False}, "serviceMonitor": {"enabled": True}}},
-        "metrics.serviceMonitor.enabled is true, but metrics.service.enabled is false",
+        (
+            "metrics.serviceMonitor.enabled is true, but metrics.service.enabled is false: a ServiceMonitor finds pods "
+            "through a Service, so enable both or neither"
+        ),
     ),
 }
 
@@ -97,7 +133,12 @@ SCHEMA: dict[str, tuple[Values, str]] = {
 def test_contradiction_is_refused_with_its_sentence(values: Values, sentence: str) -> None:
     with pytest.raises(chart.RenderError) as refusal:
         chart.render(values)
-    assert sentence in str(refusal.value)
+    assert _sentences(refusal.value) == [sentence]
+
+
+def _sentences(refusal: chart.RenderError) -> list[str]:
+    """Give the problems that the chart lists, each in a line of its own."""
+    return [line.removeprefix("  - ") for line in str(refusal).splitlines() if line.startswith("  - ")]
 
 
 @pytest.mark.parametrize(("values", "words"), SCHEMA.values(), ids=SCHEMA)
@@ -111,8 +152,9 @@ def test_contradictions_are_reported_together() -> None:
     values = {"pools": [POOL, POOL], "operator": {"leaderElection": {"enabled": False}}}
     with pytest.raises(chart.RenderError) as refusal:
         chart.render(values)
-    for sentence in ("two entries with the name", "have the same nodeSelector", "leaderElection.enabled is false"):
-        assert sentence in str(refusal.value)
+    words = ("two entries with the name", "have the same nodeSelector", "leaderElection.enabled is false")
+    for word, sentence in zip(words, _sentences(refusal.value), strict=True):
+        assert word in sentence
 
 
 def test_cluster_without_mutating_policies_is_refused() -> None:

@@ -47,26 +47,42 @@ def test_saved_record_is_loaded_and_private(tmp_path: pathlib.Path) -> None:
     assert [each.name for each in path.parent.iterdir()] == ["record.json"]
 
 
+def _sealed(**fields: object) -> bytes:
+    """Give a file whose checksum fits what makes no sense."""
+    body = [{**HOLDING.to_dict(), **fields}]
+    return json.dumps({"version": 1, "checksum": checkpoint._checksum(body), "holdings": body}).encode()
+
+
 WHOLE = checkpoint.encode((HOLDING,))
+FORGED = "the checksum does not fit the content"
 BAD = {
-    "cut short": WHOLE[:-30],
-    "empty": b"",
-    "not JSON": b"\xff\xfe",
-    "another shape": b"[]",
-    "a newer version": WHOLE.replace(b'"version": 1', b'"version": 2'),
-    "changed by hand": WHOLE.replace(b'"first": 4', b'"first": 5'),
-    "a span that cannot be": checkpoint.encode((HOLDING,)).replace(b'"count": 4', b'"count": 0'),
+    "cut short": (WHOLE[:-30], "Expecting ',' delimiter"),
+    "empty": (b"", "Expecting value"),
+    "not JSON": (b"\xff\xfe", "JSONDecodeError"),
+    "another shape": (b"[]", "list indices must be integers"),
+    "a newer version": (
+        WHOLE.replace(b'"version": 1', b'"version": 2'),
+        "version 2 is not known, this plugin writes version 1",
+    ),
+    "changed by hand": (WHOLE.replace(b'"first": 4', b'"first": 5'), FORGED),
+    "a span that cannot be": (_sealed(count=0), "InvalidSpan"),
+    "half a holding": (_sealed(since=None), "TypeError"),
 }
 
 
-@pytest.mark.parametrize("content", BAD.values(), ids=BAD.keys())
-def test_bad_file_is_set_aside_whole_and_never_overwritten(tmp_path: pathlib.Path, content: bytes) -> None:
+@pytest.mark.parametrize(("content", "why"), BAD.values(), ids=BAD.keys())
+def test_bad_file_is_set_aside_whole_and_never_overwritten(tmp_path: pathlib.Path, content: bytes, why: str) -> None:
     path = tmp_path / "record.json"
     path.write_bytes(content)
     record = checkpoint.Checkpoint(path)
     loaded = record.load(STAMP)
     assert loaded.holdings == ()
-    assert f"record.json.corrupt-{STAMP}" in loaded.problem
+    named, reason, way_out = loaded.problem.partition(" (")[0], loaded.problem, loaded.problem.rpartition("); ")[2]
+    assert named == f"checkpoint {path} cannot be read"
+    assert why in reason
+    assert way_out == (
+        f"it was set aside as record.json.corrupt-{STAMP}, the record is rebuilt from kubelet and the ledger"
+    )
     record.save((HOLDING,))
     assert (tmp_path / f"record.json.corrupt-{STAMP}").read_bytes() == content
     assert checkpoint.Checkpoint(path).load(STAMP).holdings == (HOLDING,)
