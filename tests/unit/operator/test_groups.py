@@ -64,6 +64,14 @@ def test_cores_of_a_group_that_does_not_fit_are_left_to_others() -> None:
     assert snapshots.ungated(plan) == {"single": "w1 app=0-31"}
 
 
+def test_pods_like_those_of_a_group_that_does_not_fit_get_what_it_leaves() -> None:
+    """What was looked up while the group's cores were taken is forgotten together with them."""
+    pod_list = [_member(name, size=3, priority=5) for name in "abc"]
+    plan = _plan([*pod_list, *(builders.make_pod(name, cores=20) for name in ("one", "two", "three"))])
+    assert snapshots.ungated(plan) == {"one": "w1 app=0-19", "three": "w2 app=0-19"}
+    assert plan.waiting["uid-two"].reason == "NoRoom"
+
+
 def test_interrupted_group_is_completed() -> None:
     """The operator stopped between the ledgers of two nodes."""
     plan = _plan([_member("a"), _member("b")], w1=[domain.grant("0-19", "a")])

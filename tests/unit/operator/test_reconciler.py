@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from kits import rehearsal
-from neuronspan_operator import errors, planning, resources
+from kits import builders, domain, rehearsal
+from neuronspan import grants
+from neuronspan_operator import errors, parts, planning, resources
 
+CONFIRMED = grants.GrantState.CONFIRMED
 WRITES = "neuronspan_ledger_writes_total"
 UNGATES = "neuronspan_ungates_total"
 
@@ -262,6 +264,24 @@ async def test_run_survives_a_round_that_fails(
     assert play.ungated() == ["web"]
     assert play.count("neuronspan_reconciles_total", {"outcome": "failed"}) == 1
     assert "a bug" in caplog.text
+
+
+async def test_run_waits_until_every_cache_is_complete(play: rehearsal.Rehearsal) -> None:
+    """Without its pods a ledger looks as if everybody were gone, and cores in use would be taken back."""
+    play.add_node()
+    play.server.put(resources.NEURON_NODES, builders.make_neuron_node(entries=[domain.grant(state=CONFIRMED)]))
+    play.server.put(resources.PODS, builders.make_pod("web", cores=4, node="w1", phase="Running"))
+    listed = asyncio.Event()
+    play.server.fail("list pods", listed)
+    async with parts.Parts(asyncio.Event()) as started:
+        started.start("caches", play.known.run())
+        started.start("grants", play.loop.run())
+        await asyncio.sleep(60)
+        assert play.ledger() == {"web": "Confirmed 4+4"}
+        listed.set()
+        play.add_pod("next")
+        await asyncio.sleep(1)
+    assert play.ledger() == {"web": "Confirmed 4+4", "next": "Granted 0+4"}
 
 
 async def test_run_reacts_to_changes_and_to_timers(play: rehearsal.Rehearsal) -> None:

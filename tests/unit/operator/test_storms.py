@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kits import rehearsal
-from neuronspan_operator import resources
+from neuronspan_operator import errors, resources
 
 
 @pytest.fixture
@@ -74,6 +74,25 @@ async def test_many_pods_refused_at_once_are_one_failure(play: rehearsal.Rehears
         await asyncio.sleep(1)
         await play.round()
         assert "next" in play.ungated()
+
+
+async def test_refused_pod_counts_once_however_long_its_grant_stays(play: rehearsal.Rehearsal) -> None:
+    """Its ledger cannot be written for a while, so that every round sees the same failure again."""
+    async with play.running():
+        play.add_pod("first", owner="web")
+        await play.round()
+        play.edit(resources.PODS, "first", lambda pod: pod["status"].update(phase="Failed"))
+        play.server.fail("merge_patch neuronnodes", *[errors.Unavailable("down")] * 3)
+        for _ in range(6):
+            await play.round()
+            await asyncio.sleep(1)
+        assert play.ledger() == {"first": "Granted 0+4"}
+        play.add_pod("second", owner="web")
+        await play.round()
+        assert play.count("neuronspan_waiting_pods", {"reason": "BackOff"}) == 0
+        await asyncio.sleep(5)
+        await play.round()
+        assert "second" in play.ungated()
 
 
 async def test_a_pod_that_holds_its_cores_ends_the_delays(play: rehearsal.Rehearsal) -> None:
