@@ -20,6 +20,7 @@ _Read = TypeVar("_Read")
 class NeuronNode:
     """What the plugin needs of the object; None is what is missing or cannot be read."""
 
+    uid: str  # another one under the same name is another object, without a status of ours
     resource_version: str
     hardware: instance_types.Hardware | None
     numbering: str | None
@@ -50,6 +51,7 @@ def read(manifest: Mapping[str, Any]) -> NeuronNode:
     if cores and not spec.get("grants"):
         book = ledger.Ledger(cores)
     return NeuronNode(
+        uid=manifest["metadata"]["uid"],
         resource_version=manifest["metadata"]["resourceVersion"],
         hardware=hardware,
         numbering=attempt("coreNumbering", _numbering),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from neuronspan import grants, instance_types, ledger
-from neuronspan_deviceplugin import errors, health, holdings, kube, metrics
+from neuronspan_deviceplugin import errors, health, holdings, kube, metrics, neuron_node
 
 REGISTERED = "Registered"
 HARDWARE_ACCEPTED = "HardwareAccepted"
@@ -109,12 +109,17 @@ class Reporter:
         self._now = now
         self._meters = meters
         self._written: Document = {}
+        self._uid = ""  # of the object it was written to
 
-    async def report(self, facts: Facts, observed: Mapping[str, Any]) -> None:
-        """Write if needed. ``observed`` is the stored status as last seen.
+    async def report(self, facts: Facts, node: neuron_node.NeuronNode) -> None:
+        """Write if needed; ``node`` is the object as last seen.
 
-        Another instance that ends after we began may have written over ours: then its epoch stands there.
+        Another instance that ends after we began may have written over ours: then its epoch stands there. An object
+        that was deleted and made anew has no status yet.
         """
+        observed = node.status
+        if node.uid != self._uid:
+            self._uid, self._written = node.uid, {}
         wanted = document(facts, self._written or observed, self._now())
         overwritten = self._written and observed.get("epoch", facts.epoch) != facts.epoch
         if wanted == self._written and not overwritten:

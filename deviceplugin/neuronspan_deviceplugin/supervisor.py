@@ -172,7 +172,7 @@ class Supervisor:
             await current.view.save()
         if self._node is not None:
             self._facts = self._facts_of(current)
-            await self._reporter.report(self._facts, self._node.status)
+            await self._reporter.report(self._facts, self._node)
 
     def _facts_of(self, current: serving.Serving | None) -> node_status.Facts:
         conditions = (*self._hardware_conditions(current), *(current.conditions() if current else (_NOT_REGISTERED,)))
@@ -216,7 +216,7 @@ class Supervisor:
         try:
             async with asyncio.timeout(_GOODBYE_SECONDS):
                 facts = dataclasses.replace(self._facts, conditions=(stopped, *others))
-                await self._reporter.report(facts, self._node.status)
+                await self._reporter.report(facts, self._node)
         except TimeoutError:
             _log.warning("the API server does not hear the goodbye")
 

@@ -106,6 +106,18 @@ async def test_status_of_another_instance_is_written_over() -> None:
         await rig.store.until(lambda: rig.store.condition("Registered").get("status") == "True")
 
 
+async def test_status_is_written_again_when_the_neuron_node_is_made_anew() -> None:
+    """The operator makes one anew when the old one was deleted by hand, or went with its Node."""
+    async with plugin_rig.running() as rig:
+        await rig.store.until(lambda: rig.store.condition("Registered").get("status") == "True")
+        rig.store.remove()
+        anew = neuron_node_store.neuron_node()
+        anew["metadata"]["uid"] = "uid-made-anew"
+        rig.store.put(anew)
+
+        await rig.store.until(lambda: rig.store.condition("Registered").get("status") == "True")
+
+
 async def test_condition_keeps_its_time_until_it_changes() -> None:
     async with plugin_rig.running(start=False) as rig:
         old = {"type": "HardwareAccepted", "status": "True", "reason": "Accepted", "message": ""}

@@ -41,6 +41,11 @@ class NeuronNodeStore:
         self._manifest = copy.deepcopy(manifest)
         self._stored("ADDED")
 
+    def remove(self) -> None:
+        """Delete the object."""
+        self._stored("DELETED")
+        self._manifest = None
+
     def edit(self, **spec: Any) -> None:
         """Change fields of the spec."""
         assert self._manifest is not None

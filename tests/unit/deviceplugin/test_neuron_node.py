@@ -26,7 +26,7 @@ def test_whole_object_is_read() -> None:
 
 
 def test_object_of_an_operator_that_only_began_is_read() -> None:
-    node = neuron_node.read({"metadata": {"resourceVersion": "7"}})
+    node = neuron_node.read({"metadata": {"uid": "uid-nn-w1", "resourceVersion": "7"}})
     assert (node.hardware, node.numbering, node.book, node.faults, node.problems) == (None, None, None, (), ())
 
 

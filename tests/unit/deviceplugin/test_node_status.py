@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from kits import builders, domain
+from kits import builders, domain, neuron_node_store
 from neuronspan import grants, instance_types, names
-from neuronspan_deviceplugin import errors, health, holdings, metrics, node_status
+from neuronspan_deviceplugin import errors, health, holdings, metrics, neuron_node, node_status
 
 NOW = "2026-01-31T10:00:00Z"
 HARDWARE = instance_types.hardware_of("inf2.24xlarge")
@@ -116,14 +116,30 @@ class _Door:
         return {}
 
 
+def _node(epoch: str = "", uid: str = "uid-nn-w1") -> neuron_node.NeuronNode:
+    manifest = neuron_node_store.neuron_node()
+    manifest["metadata"]["uid"] = uid
+    return neuron_node.read(manifest | ({"status": {"epoch": epoch}} if epoch else {}))
+
+
 async def test_report_is_written_once_and_again_after_a_failure() -> None:
     door = _Door()
     reporter = node_status.Reporter(door, lambda: NOW, metrics.Metrics())  # type: ignore[arg-type]
     door.fails = True
-    await reporter.report(FACTS, {})
+    await reporter.report(FACTS, _node())
     door.fails = False
     for _ in range(3):
-        await reporter.report(FACTS, {"epoch": "e1"})
+        await reporter.report(FACTS, _node("e1"))
     assert len(door.written) == 1
-    await reporter.report(FACTS, {"epoch": "somebody else's"})
+    await reporter.report(FACTS, _node("somebody else's"))
     assert len(door.written) == 2
+
+
+async def test_report_is_written_again_to_an_object_that_was_made_anew() -> None:
+    door = _Door()
+    reporter = node_status.Reporter(door, lambda: NOW, metrics.Metrics())  # type: ignore[arg-type]
+    await reporter.report(FACTS, _node())
+    for _ in range(2):
+        await reporter.report(FACTS, _node(uid="uid-made-anew"))
+    assert len(door.written) == 2
+    assert door.written[0] == door.written[1]
