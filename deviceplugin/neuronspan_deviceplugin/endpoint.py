@@ -91,7 +91,9 @@ class Endpoint:
         await registration.register(self._kubelet_socket, socket_name, self.resource)
         self._shared.meters.registrations.labels(self.resource, cause).inc()
         if not await servicer.stream_opened(registration.STREAM_SECONDS):
-            raise errors.RegistrationFailed("kubelet accepted the plugin but does not ask for its devices")
+            raise errors.RegistrationFailed(
+                "kubelet accepted the plugin but does not ask for its devices: registering again"
+            )
 
     def _set(self, status: Status) -> None:
         self.status = status

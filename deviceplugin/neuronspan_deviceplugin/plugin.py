@@ -192,7 +192,7 @@ async def serve(servicer: DevicePlugin, socket: pathlib.Path) -> grpc.aio.Server
     try:
         server.add_insecure_port(f"unix://{socket}")
     except RuntimeError as error:
-        raise errors.RegistrationFailed(f"no server on {socket}: {error}") from error
+        raise errors.RegistrationFailed(f"no server on {socket}: {error}; is its folder mounted writable?") from error
     await server.start()
     return server
 

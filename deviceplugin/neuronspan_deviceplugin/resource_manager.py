@@ -196,7 +196,10 @@ class ResourceManager:
                 reason="NotContiguous",
             ) from error
         except domain_errors.InvalidDeviceId as error:
-            raise errors.AllocationRefused(f"kubelet chose wrong devices: {error}", reason="UnknownDevice") from error
+            raise errors.AllocationRefused(
+                f"kubelet chose wrong devices: {error}; delete the pod, its successor asks again",
+                reason="UnknownDevice",
+            ) from error
 
     def _refuse_taken(self, resource: str, span: spans.CoreSpan) -> None:
         """Refuse cores that a live container holds under the other resource: kubelet counts the two apart.
