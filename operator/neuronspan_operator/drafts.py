@@ -51,8 +51,6 @@ class Draft:
             self.drift.append(plans.Drift(view.name, "UnreadableLedger", view.problem))
             return
         node = self.snapshot.nodes.get(view.name)
-        if node is not None and view.owner_uid not in {"", node.uid}:
-            node = None  # another machine took the name; the ledger is about the one that is gone
         policy = self.snapshot.policies.get(view.name, DEFAULT_POLICY)
         self.nodes[view.name] = node_drafts.NodeDraft(view, node, policy, view.hardware, view.ledger)
 
@@ -129,7 +127,7 @@ class Draft:
 
     def elapsed(self, since: str, seconds: float) -> bool:
         """Whether that much time has passed since then; if not, the plan wakes up when it has."""
-        return self.wake(_moment(since) + dt.timedelta(seconds=seconds))
+        return self.wake(neuron_nodes.moment(since) + dt.timedelta(seconds=seconds))
 
     def plan(self) -> plans.Plan:
         """Give everything found."""
@@ -153,14 +151,6 @@ def _write(node: node_drafts.NodeDraft) -> plans.LedgerWrite:
 def _rfc3339(moment: dt.datetime) -> str:
     """Write a moment with microseconds: two grants of one pod on one node must never look alike."""
     return moment.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _moment(text: str) -> dt.datetime:
-    """Read a grant's ``since``; one that names no moment counts as long ago."""
-    try:
-        return dt.datetime.fromisoformat(text)
-    except ValueError:
-        return dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 def listed(items: Iterable[str], most: int = 5) -> str:

@@ -5,6 +5,7 @@ in words, never an exception: nobody is granted cores of that node until it is r
 """
 
 import dataclasses
+import datetime as dt
 import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -35,7 +36,7 @@ class NeuronNodeView:
 
     name: str
     resource_version: str = ""
-    owner_uid: str = ""  # of the Node it was made for
+    owned: bool = False  # by its Node, as older versions made it: it would be deleted together with the Node
     deleted: bool = False
     hardware: instance_types.Hardware | None = None
     advertised: instance_types.Hardware | None = None  # what the plugin says it serves
@@ -52,7 +53,6 @@ class NeuronNodeView:
 def read(manifest: Mapping[str, Any]) -> NeuronNodeView:
     """Read a NeuronNode as the API server sends it."""
     metadata, spec, status = manifest.get("metadata") or {}, manifest.get("spec") or {}, manifest.get("status") or {}
-    owners = metadata.get("ownerReferences") or ()
     hardware, problem = _hardware(spec.get("hardware"))
     stored = None
     if hardware is not None:
@@ -60,7 +60,7 @@ def read(manifest: Mapping[str, Any]) -> NeuronNodeView:
     return NeuronNodeView(
         name=metadata.get("name", ""),
         resource_version=metadata.get("resourceVersion", ""),
-        owner_uid=next((owner.get("uid", "") for owner in owners if owner.get("kind") == "Node"), ""),
+        owned=bool(metadata.get("ownerReferences")),
         deleted="deletionTimestamp" in metadata,
         hardware=hardware,
         advertised=_hardware(status.get("hardware"))[0],
@@ -112,6 +112,16 @@ def _runs(cores: Iterable[int]) -> tuple[spans.CoreSpan, ...]:
     return tuple(spans.CoreSpan.of_cores(core for _, core in group) for _, group in by_offset)
 
 
+def moment(text: str) -> dt.datetime:
+    """Read a grant's ``since``; one that names no moment counts as long ago."""
+    long_ago = dt.datetime.min.replace(tzinfo=dt.UTC)
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return long_ago
+    return long_ago if found.tzinfo is None else found
+
+
 # --- what the operator writes ----------------------------------------------------------------------------------------
 
 
@@ -133,12 +143,14 @@ def _spec_of(stored: ledgers.Ledger) -> dict[str, Any]:
 def manifest(
     node: nodes.NodeView, hardware: instance_types.Hardware, core_numbering: str = names.NODE_NUMBERING
 ) -> dict[str, Any]:
-    """Give the NeuronNode of a node that has none yet: an empty ledger, deleted together with the Node."""
-    owner = {"apiVersion": "v1", "kind": "Node", "name": node.name, "uid": node.uid}
+    """Give the NeuronNode of a node that has none yet: an empty ledger.
+
+    It has no owner: the ledger outlives a deleted Node, whose processes may run on (see membership.decide).
+    """
     return {
         "apiVersion": names.API_VERSION,
         "kind": names.NEURON_NODE_KIND,
-        "metadata": {"name": node.name, "ownerReferences": [owner]},
+        "metadata": {"name": node.name},
         "spec": {
             "hardware": hardware.to_dict(),
             "coreNumbering": core_numbering,

@@ -20,7 +20,7 @@ class Policy:
     packing: placement.Packing = placement.Packing.BEST_FIT
     align: placement.Alignment = placement.Alignment.NONE
     limbo_seconds: float = 60.0  # a pod with cores that is not bound to its node after this time is in limbo
-    quarantine_seconds: float = 300.0  # cores of a node that is gone are given up after this time
+    quarantine_seconds: float = 300.0  # how long the ledger of a gone node is kept after its last pod
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Keeps NeuronNodes as the NeuronPools want them, and the pools' status true.
 
-Law: decides nothing itself (pools.decide does); changes and removals of NeuronNodes are compare-and-swap, so a grant
-that comes in between wins. This is the only writer of NeuronPool status and, beside ledger writes, of NeuronNodes.
+Law: decides nothing itself (membership.decide does); changes and removals of NeuronNodes are compare-and-swap, so a
+grant that comes in between wins. This is the only writer of NeuronPool status and, ledgers aside, of NeuronNodes.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from neuronspan_operator import backoff, errors, pool_status, pools, resources, wakeup, world
+from neuronspan_operator import backoff, errors, membership, pool_status, pools, resources, wakeup, world
 
 logger = logging.getLogger(__name__)
 
@@ -56,18 +56,18 @@ class PoolKeeper:
         self._now = now
         self._room = asyncio.Semaphore(writers)
         self._one_at_a_time = asyncio.Lock()
+        self._wake_at: dt.datetime | None = None
         self._wakeup = wakeup.Wakeup(_DEBOUNCE_SECONDS)
         known.subscribe(self._wakeup.set, resources.NODES, resources.NEURON_NODES, resources.NEURON_POOLS)
 
     async def run(self) -> None:
         """Settle for ever, once the caches are complete."""
-        await self._known.synced()
         failures = 0
         while True:
-            pause = None
             try:
                 await self.settle()
                 failures = 0
+                pause = self._pause()
             except errors.KubernetesError as error:
                 failures += 1
                 pause = _RETRY.after(failures)
@@ -79,7 +79,8 @@ class PoolKeeper:
         async with self._one_at_a_time:
             await self._known.synced()
             known_pools = self._known.known_pools()
-            decision = pools.decide(known_pools, self._known.known_nodes(), self._known.members())
+            decision = membership.decide(known_pools, self._known.known_nodes(), self._known.members(), self._now())
+            self._wake_at = decision.wake_at
             wanted = {
                 name: pool_status.wanted(known_pools[name], found, self._now())
                 for name, found in decision.findings.items()
@@ -95,6 +96,10 @@ class PoolKeeper:
     def members_of(self, pool: str) -> list[str]:
         """Give the names of the nodes that belong to the pool."""
         return sorted(name for name, member in self._known.members().items() if member.pool == pool)
+
+    def _pause(self) -> float | None:
+        """Give the seconds after which there is something to do even if nothing changes."""
+        return None if self._wake_at is None else max(0.0, (self._wake_at - self._now()).total_seconds())
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -114,17 +119,17 @@ class PoolKeeper:
             return error
         return None
 
-    async def _create(self, creation: pools.Creation) -> None:
+    async def _create(self, creation: membership.Creation) -> None:
         manifest = creation.manifest(self._core_numbering)
         await self._client.create(resources.NEURON_NODES, manifest)
         logger.info("node %s joins pool %s as %s", creation.node.name, creation.pool, creation.hardware.instance_type)
 
-    async def _change(self, change: pools.Change) -> None:
+    async def _change(self, change: membership.Change) -> None:
         changed = await self._client.merge_patch(resources.NEURON_NODES, change.name, change.patch)
         self._known.saw_neuron_node(change.resource_version, changed)
         logger.info("node %s is now in pool %s as %s", change.name, change.pool, change.hardware or "it was")
 
-    async def _remove(self, removal: pools.Removal) -> None:
+    async def _remove(self, removal: membership.Removal) -> None:
         version = removal.resource_version
         await self._client.delete(resources.NEURON_NODES, removal.name, resource_version=version)
         logger.info("node %s is in no pool any more", removal.name)

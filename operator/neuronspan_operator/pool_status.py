@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from neuronspan_operator import pools
+from neuronspan_operator import membership, pools
 
 READY = "Ready"
 CONFLICT = "Conflict"
@@ -17,7 +17,7 @@ _SHOWN = 5
 """Nodes named in one message; a condition's message has room for 4096 characters."""
 
 
-def wanted(pool: pools.PoolView, found: pools.Findings, now: dt.datetime) -> dict[str, Any]:
+def wanted(pool: pools.PoolView, found: membership.Findings, now: dt.datetime) -> dict[str, Any]:
     """Give the status that this pool should have."""
     judgements = [
         _ready(pool, found),
@@ -43,7 +43,7 @@ def summary(status: Mapping[str, Any]) -> tuple[bool, str, str]:
     return ready["status"] == "True", ready["reason"], ready["message"]
 
 
-def _ready(pool: pools.PoolView, found: pools.Findings) -> dict[str, str]:
+def _ready(pool: pools.PoolView, found: membership.Findings) -> dict[str, str]:
     if pool.deleted:
         left = [f"node {member.view.name}" for member in found.members]
         message = f"the pool is deleted when its last node is empty; still there: {_listed(left)}"

@@ -1,14 +1,15 @@
-"""NeuronPools: which nodes get a NeuronNode with which hardware, and what a pool says about itself. Pure.
+"""Reads NeuronPools, and the NeuronNodes as members of pools. Pure.
 
-Law: a node belongs to the pool in its NeuronNode's label, one pool at a time. Hardware never changes under a grant, and
-a node never changes hands silently: what cannot be done is a condition with its reason, and is done when it can be.
+Law: a node belongs to the pool in its NeuronNode's label, one pool at a time. A profile or policy that cannot be used
+is a problem in words, never an exception.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
-from neuronspan import errors, instance_types, names, placement
+from neuronspan import errors, grants, instance_types, names, placement
 from neuronspan_operator import neuron_nodes, nodes, plans
 
 POOL_LABEL = f"{names.GROUP}/pool"
@@ -50,10 +51,20 @@ class Member:
         return self.view.ledger is not None and not self.view.ledger.grants and not self.view.held
 
     @property
+    def released_at(self) -> dt.datetime | None:
+        """When its last grant became a tombstone; None while one is none. Without any grant: long ago."""
+        if self.view.ledger is None:
+            return None
+        found = self.view.ledger.grants
+        if any(grant.state is not grants.GrantState.RELEASING for grant in found):
+            return None
+        return max((neuron_nodes.moment(grant.since) for grant in found), default=neuron_nodes.moment(""))
+
+    @property
     def users(self) -> str:
         """Who keeps it from changing, in words."""
         if self.view.ledger is None:
-            return f"its ledger cannot be read: {self.view.problem}"
+            return f"its ledger cannot be read: {self.view.problem}; repair it, or delete NeuronNode {self.view.name}"
         return f"{max(len(self.view.ledger.grants), len(self.view.held))} containers have cores"
 
 
@@ -106,138 +117,6 @@ def _policy(raw: Mapping[str, Any]) -> plans.Policy:
     )
 
 
-# --- what to do ------------------------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Creation:
-    """Make the NeuronNode of this node."""
-
-    node: nodes.NodeView
-    pool: str
-    hardware: instance_types.Hardware
-
-    def manifest(self, core_numbering: str) -> dict[str, Any]:
-        """Give the object to create."""
-        made = neuron_nodes.manifest(self.node, self.hardware, core_numbering)
-        return made | {"metadata": {**made["metadata"], "labels": {POOL_LABEL: self.pool}}}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Change:
-    """Give an existing NeuronNode another pool or hardware, if nobody wrote it since it was read."""
-
-    name: str
-    resource_version: str
-    pool: str
-    hardware: instance_types.Hardware | None  # None: it has the right one already
-
-    @property
-    def patch(self) -> dict[str, Any]:
-        """The merge patch; its resourceVersion makes it a compare-and-swap."""
-        metadata = {"resourceVersion": self.resource_version, "labels": {POOL_LABEL: self.pool}}
-        if self.hardware is None:
-            return {"metadata": metadata}
-        cores = self.hardware.cores
-        summary = {"granted": 0, "free": cores, "largestFreeRun": cores}
-        return {"metadata": metadata, "spec": {"hardware": self.hardware.to_dict(), "cores": cores, **summary}}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Removal:
-    """Delete a NeuronNode that no pool wants, if nobody wrote it since it was read."""
-
-    name: str
-    resource_version: str
-
-
-@dataclasses.dataclass(slots=True)
-class Findings:
-    """What is remarkable about one pool, by node."""
-
-    members: list[Member] = dataclasses.field(default_factory=list)
-    conflicts: dict[str, str] = dataclasses.field(default_factory=dict)
-    pending: dict[str, str] = dataclasses.field(default_factory=dict)
-
-
-@dataclasses.dataclass(slots=True)
-class Decision:
-    """Everything to do now."""
-
-    creations: list[Creation] = dataclasses.field(default_factory=list)
-    changes: list[Change] = dataclasses.field(default_factory=list)
-    removals: list[Removal] = dataclasses.field(default_factory=list)
-    findings: dict[str, Findings] = dataclasses.field(default_factory=dict)
-
-
-def decide(
-    pools: Mapping[str, PoolView], cluster: Mapping[str, nodes.NodeView], members: Mapping[str, Member]
-) -> Decision:
-    """Compare what pools want with the NeuronNodes there are; all mappings by name."""
-    decision = Decision(findings={name: Findings() for name in pools})
-    for name in sorted(cluster.keys() | members.keys()):
-        node, member = cluster.get(name), members.get(name)
-        if member is not None and member.pool in decision.findings:
-            decision.findings[member.pool].members.append(member)
-        wanting = [] if node is None else [pool for pool in pools.values() if pool.selects(node)]
-        _note_conflict(decision, name, wanting, member)
-        if member is None:
-            _create(decision, node, wanting)
-        elif not member.view.deleted:
-            _adjust(decision, node, wanting, member)
-    return decision
-
-
 def policies(pools: Mapping[str, PoolView], members: Mapping[str, Member]) -> dict[str, plans.Policy]:
     """Give the policy of each node that belongs to a pool."""
     return {name: pools[member.pool].policy for name, member in members.items() if member.pool in pools}
-
-
-def _note_conflict(decision: Decision, name: str, wanting: Iterable[PoolView], member: Member | None) -> None:
-    rivals = sorted(pool.name for pool in wanting)
-    if len(rivals) < 2:  # noqa: PLR2004  one pool alone has no rival
-        return
-    keeper = member.pool if member is not None else ""
-    outcome = f"it stays with {keeper}" if keeper else "it gets no NeuronCores"
-    for rival in rivals:
-        decision.findings[rival].conflicts[name] = f"node {name} is selected by {' and '.join(rivals)}: {outcome}"
-
-
-def _create(decision: Decision, node: nodes.NodeView | None, wanting: list[PoolView]) -> None:
-    if node is None or node.deleted or len(wanting) != 1:
-        return
-    (pool,) = wanting
-    if pool.hardware is not None:
-        decision.creations.append(Creation(node, pool.name, pool.hardware))
-
-
-def _adjust(decision: Decision, node: nodes.NodeView | None, wanting: list[PoolView], member: Member) -> None:
-    """Bring an existing NeuronNode in line with the one pool that has or should have it."""
-    other_machine = node is not None and member.view.owner_uid not in {"", node.uid}
-    keeping = [pool for pool in wanting if pool.name == member.pool]
-    candidates = keeping or wanting
-    unwanted = bool(member.pool) and not candidates  # one without a label was made by hand: not ours to delete
-    if other_machine or unwanted:
-        _dismiss(decision, member)
-    elif len(candidates) == 1 and candidates[0].hardware is not None:
-        _apply(decision, member, candidates[0], candidates[0].hardware)
-
-
-def _dismiss(decision: Decision, member: Member) -> None:
-    if member.idle:
-        decision.removals.append(Removal(member.view.name, member.view.resource_version))
-    elif member.pool in decision.findings:
-        text = f"node {member.view.name} leaves the pool when it is empty: {member.users}"
-        decision.findings[member.pool].pending[member.view.name] = text
-
-
-def _apply(decision: Decision, member: Member, pool: PoolView, hardware: instance_types.Hardware) -> None:
-    name, version = member.view.name, member.view.resource_version
-    if member.view.hardware == hardware:
-        if member.pool != pool.name:
-            decision.changes.append(Change(name, version, pool.name, None))
-    elif member.idle:
-        decision.changes.append(Change(name, version, pool.name, hardware))
-    else:
-        text = f"node {name} keeps its present hardware until it is empty: {member.users}"
-        decision.findings[pool.name].pending[name] = text

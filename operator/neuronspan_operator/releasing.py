@@ -1,7 +1,7 @@
 """First stage: grants of pods that are over become Releasing, and Releasing grants with proof are forgotten.
 
-Law: cores are free again only when the node's plugin reports that no process of the pod is left, or when the node has
-been gone for its quarantine time. A lost plugin proves nothing, so its node's cores wait for it.
+Law: cores are free again only when the node's plugin reports that no process of the pod is left. A lost plugin proves
+nothing, nor does a node that is gone: its ledger stays whole until it is given up as a whole (see membership.decide).
 """
 
 from neuronspan import grants
@@ -16,22 +16,13 @@ def run(draft: drafts.Draft) -> None:
     for node in draft.nodes.values():
         for grant in node.ledger.grants:
             if grant.state is grants.GrantState.RELEASING:
-                proof = _proof(draft, node, grant)
-                if proof:
+                if grant.pod_uid in node.view.released:
+                    proof = "no process of the pod is left on the node"
                     node.change(node.ledger.forget(grant.key), f"{grant} is free: {proof}")
             else:
                 ended = _ended(draft, node, grant)
                 if ended:
                     node.change(node.ledger.release(grant.key, draft.since), f"{grant} is released: {ended}")
-
-
-def _proof(draft: drafts.Draft, node: node_drafts.NodeDraft, grant: grants.Grant) -> str:
-    """Say what proves that no process uses the cores any more, "" when nothing does."""
-    if grant.pod_uid in node.view.released:
-        return "no process of the pod is left on the node"
-    if node.node is None and draft.elapsed(grant.since, node.policy.quarantine_seconds):
-        return f"the node has been gone for {node.policy.quarantine_seconds:g} s"
-    return ""
 
 
 def _ended(draft: drafts.Draft, node: node_drafts.NodeDraft, grant: grants.Grant) -> str:

@@ -98,7 +98,7 @@ class Explainer:
     def _answer(self, pod: pods.PodView, shape: node_choice.Shape) -> plans.Waiting:
         wanted = drafts.listed(map(str, pod.requests))
         total = len(self._draft.nodes) + len(self._draft.broken)
-        if not total:
+        if not self._draft.broken and all(node.node is None for node in self._draft.nodes.values()):
             message = f"{wanted}: there is no Neuron node; a NeuronPool has to select nodes that run the device plugin"
             return plans.Waiting(NO_NODES, message)
         verdict = self._verdict(pod, shape)

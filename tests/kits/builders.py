@@ -137,17 +137,15 @@ def make_neuron_node(
     held: Sequence[Manifest] = (),
     released: Sequence[str] = (),
     unhealthy: Iterable[int] = (),
-    owner_uid: str = "",
 ) -> Manifest:
     """A NeuronNode with a ledger of these grants, and what its plugin reports."""
     hardware = instance_types.hardware_of(instance_type)
     book = ledger.Ledger(hardware.cores, tuple(entries))
-    owner = {"apiVersion": "v1", "kind": "Node", "name": name, "uid": owner_uid or f"uid-{name}"}
     bad = frozenset(unhealthy)
     return {
         "apiVersion": names.API_VERSION,
         "kind": names.NEURON_NODE_KIND,
-        "metadata": {"name": name, "uid": f"uid-nn-{name}", "resourceVersion": version, "ownerReferences": [owner]},
+        "metadata": {"name": name, "uid": f"uid-nn-{name}", "resourceVersion": version},
         "spec": {
             "hardware": hardware.to_dict(),
             "cores": hardware.cores,

@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 
 from kits import builders
 from neuronspan import grants, instance_types, ledger, names, placement, spans
-from neuronspan_operator import neuron_nodes, nodes, plans, pod_requests, pods
+from neuronspan_operator import membership, neuron_nodes, nodes, plans, pod_requests, pods
 
 Manifest = dict[str, Any]
 View = TypeVar("View")
 HARDWARE = instance_types.Hardware("test.small", 4, 2, 1, 1 << 30, instance_types.Topology.NONE)
+LABELS = {"neuron": "yes"}
 START = dt.datetime(2026, 1, 31, 9, 0, tzinfo=dt.UTC)
 
 
@@ -108,11 +109,11 @@ class Cluster:
         self.nodes: dict[str, Manifest] = {}
         self.neuron_nodes: dict[str, Manifest] = {}
         self.machines = {name: Machine(name, cautious) for name in machines}
-        self.lost_ledgers: set[str] = set()  # pods whose ledger was deleted together with its Node
         self.version = 0
         self._views: dict[str, Any] = {}  # by resourceVersion: every object is read once per version
         for name in machines:
             self.add_node(name)
+            self.neuron_nodes[name] = self.touch(neuron_nodes.manifest(self.node(name), HARDWARE))
 
     # --- writes, with the API server's rules -----------------------------------------------------------------------
 
@@ -151,6 +152,19 @@ class Cluster:
         patch = neuron_nodes.spec_patch(view, write.ledger)
         self.neuron_nodes[write.node] = self.touch({**current, "spec": {**current["spec"], **patch["spec"]}})
 
+    def add_neuron_node(self, creation: membership.Creation) -> None:
+        """Store a NeuronNode; raises Refused when there is one."""
+        if creation.node.name in self.neuron_nodes:
+            raise Refused(creation.node.name)
+        self.neuron_nodes[creation.node.name] = self.touch(creation.manifest(names.NODE_NUMBERING))
+
+    def remove_neuron_node(self, removal: membership.Removal) -> None:
+        """Delete a NeuronNode; raises Refused when it is gone or somebody wrote it before."""
+        current = self.neuron_nodes.get(removal.name)
+        if current is None or current["metadata"]["resourceVersion"] != removal.resource_version:
+            raise Refused(removal.name)
+        del self.neuron_nodes[removal.name]
+
     def write_status(self, name: str) -> None:
         """Let the plugin of a machine report."""
         current = self.neuron_nodes.get(name)
@@ -160,40 +174,26 @@ class Cluster:
     # --- nodes -----------------------------------------------------------------------------------------------------
 
     def add_node(self, name: str) -> None:
-        """Join a node; its NeuronNode is made when there is none of this very Node."""
+        """Join a node, under a new UID each time."""
         uid = f"uid-{name}-{self.version}"
-        node = builders.make_node(name, cores=HARDWARE.cores, devices=HARDWARE.devices, uid=uid)
+        node = builders.make_node(name, cores=HARDWARE.cores, devices=HARDWARE.devices, labels=LABELS, uid=uid)
         self.nodes[name] = self.touch(node)
-        if name not in self.neuron_nodes:
-            self.collect_garbage(name)
 
-    def collect_garbage(self, name: str) -> None:
-        """Delete a NeuronNode whose Node is gone or another one now, and make one for a Node that has none."""
-        node = self.node(name) if name in self.nodes else None
-        if name in self.neuron_nodes and (node is None or self.neuron_node(name).owner_uid != node.uid):
-            self.lost_ledgers |= {grant.pod_uid for grant in self.ledger(name).grants}
-            del self.neuron_nodes[name]
-            self.machines[name].heard = ()
-        if node is not None and name not in self.neuron_nodes:
-            self.neuron_nodes[name] = self.touch(neuron_nodes.manifest(node, HARDWARE))
-
-    def remove_node(self, name: str, *, keep_ledger: bool) -> None:
+    def remove_node(self, name: str, *, switch_off: bool) -> None:
         """Delete a Node and, as its garbage collector would, the pods bound to it.
 
-        A machine whose ledger is kept for now is switched off; the other one runs on, unseen.
+        The machine is switched off or runs on, unseen.
         """
         del self.nodes[name]
         for uid in [uid for uid, pod in self.pods.items() if pod["spec"].get("nodeName") == name]:
             del self.pods[uid]
-        if keep_ledger:
+        if switch_off:
             self.machines[name].processes = []
-        else:
-            self.collect_garbage(name)
 
     def change_node(self, name: str, **fields: Any) -> None:
         """Rebuild a Node with other builder arguments."""
         uid = self.nodes[name]["metadata"]["uid"]
-        defaults = {"cores": HARDWARE.cores, "devices": HARDWARE.devices}
+        defaults: dict[str, Any] = {"cores": HARDWARE.cores, "devices": HARDWARE.devices, "labels": LABELS}
         self.nodes[name] = self.touch(builders.make_node(name, uid=uid, **(defaults | fields)))
 
     # --- views -----------------------------------------------------------------------------------------------------

@@ -1,10 +1,13 @@
 """An operator for simulations: its caches lag, its plans are carried out one write at a time, it crashes in between."""
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator
 
 from kits import simulated_cluster
-from neuronspan_operator import neuron_nodes, nodes, planning, plans, pods
+from neuronspan_operator import membership, neuron_nodes, nodes, planning, plans, pods, pools
+
+POOL = "pool"
 
 
 @dataclasses.dataclass
@@ -66,6 +69,21 @@ class Operator:
         """Make all writes."""
         while self.step():
             pass
+
+    def keep_pool(self) -> None:
+        """Make and remove NeuronNodes as the one pool of the cluster wants it."""
+        pool = pools.PoolView(
+            POOL, selector=simulated_cluster.LABELS, hardware=simulated_cluster.HARDWARE, policy=self.policy
+        )
+        members = {name: pools.Member(view, POOL) for name, view in self.known_ledgers.items()}
+        decision = membership.decide({POOL: pool}, self.known_nodes, members, self.cluster.now)
+        assert not decision.changes, "the pool's hardware never changes here"
+        with contextlib.suppress(simulated_cluster.Refused):
+            for removal in decision.removals:
+                self.cluster.remove_neuron_node(removal)
+        with contextlib.suppress(simulated_cluster.Refused):
+            for creation in decision.creations:
+                self.cluster.add_neuron_node(creation)
 
     def _carry_out(self, plan: plans.Plan) -> Iterator[None]:
         """One write per step, in the order the executor keeps: patches, then each ledger before its ungates."""

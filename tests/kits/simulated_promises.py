@@ -44,13 +44,11 @@ class Promises:
             assert not lost or pod.granted_node not in self.cluster.nodes, f"{pod.key} lost {lost}"
 
     def let_go(self) -> list[pods.PodView]:
-        """Give the living pods that left the gate, as far as their ledger still exists."""
+        """Give the living pods that left the gate."""
         return [
             pod
             for pod in self.cluster.views()
             if not (pod.gated or pod.terminal or pod.deleted or pod.grant_annotation is None)
-            and pod.uid not in self.cluster.lost_ledgers
-            and pod.granted_node in self.cluster.neuron_nodes
         ]
 
     def check_groups(self) -> None:

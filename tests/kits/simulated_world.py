@@ -76,7 +76,7 @@ class World:
         if kind.tampering:
             self.operations.append((self.tamper, 1))
         if kind.vanishing:
-            self.operations.append((self.vanish, 1))
+            self.operations += [(self.vanish, 1), (self.keep_pool, 3)]
 
     def run(self, operations: int) -> None:
         """Do random things, checking after each."""
@@ -211,9 +211,7 @@ class World:
         """Take a node away, or bring one back."""
         name = self.random.choice(MACHINES)
         if name in self.cluster.nodes:
-            self.cluster.remove_node(name, keep_ledger=self.random.random() < 0.5)
-        elif self.random.random() < 0.5:
-            self.cluster.collect_garbage(name)
+            self.cluster.remove_node(name, switch_off=self.random.random() < 0.5)
         else:
             self.cluster.add_node(name)
 
@@ -247,6 +245,10 @@ class World:
         second = self.think_with(operator)
         fences = any(patch.pod.gated for patch in first.patches)
         assert fences or not second.ledgers, f"written again: {second.ledgers}, first {first.ledgers}"
+
+    def keep_pool(self) -> None:
+        """Let one operator look after the NeuronNodes, on what it believes."""
+        self.random.choice(self.operators).keep_pool()
 
     def step(self) -> None:
         """Let one operator make one write."""
@@ -296,7 +298,6 @@ class World:
     def settle(self) -> None:
         """Repair all nodes and let everything that is due happen, until nothing changes any more."""
         for name in MACHINES:
-            self.cluster.collect_garbage(name)
             if name not in self.cluster.nodes:
                 self.cluster.add_node(name)
             self.cluster.change_node(name)
@@ -318,9 +319,11 @@ class World:
             for pod in self.cluster.views():
                 if pod.node_name == name and not (pod.terminal or pod.deleted):
                     self.cluster.start(pod)
-            if self.cluster.neuron_nodes[name].get("status") != machine.report():
+            if self.cluster.neuron_nodes.get(name, {}).get("status") != machine.report():
                 self.cluster.write_status(name)
         for operator in self.operators:
+            operator.observe()
+            operator.keep_pool()
             operator.observe()
             self.think_with(operator)
             operator.run()

@@ -42,7 +42,6 @@ def test_pod_on_its_way_is_left_alone_until_the_time_is_up() -> None:
         pytest.param(_pod(), builders.make_node(ready=False), 1, "not Ready", id="not ready"),
         pytest.param(_pod(), builders.make_node(deleted=True), 1, "being deleted", id="node being deleted"),
         pytest.param(_pod(), None, 1, "w1 is gone", id="node gone"),
-        pytest.param(_pod(), builders.make_node(uid="uid-new"), 1, "w1 is gone", id="another machine of that name"),
     ],
 )
 def test_pod_with_a_controller_is_evicted_and_its_grant_kept(
@@ -53,6 +52,10 @@ def test_pod_with_a_controller_is_evicted_and_its_grant_kept(
     assert why in eviction.reason
     assert plan.ledgers == ()
     assert _told(plan) == []
+
+
+def test_pod_on_its_way_to_a_node_that_registered_anew_is_left_alone() -> None:
+    assert _plan(_pod(), builders.make_node(uid="uid-new")).evictions == ()
 
 
 def test_bare_pod_is_only_told() -> None:

@@ -1,3 +1,4 @@
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -14,13 +15,7 @@ def test_neuron_node_is_read() -> None:
             "w1", [grant], version="7", held=[builders.held("4-7")], released=["uid-old"], unhealthy=[0, 1, 9]
         )
     )
-    assert (view.name, view.resource_version, view.owner_uid, view.epoch, view.registered) == (
-        "w1",
-        "7",
-        "uid-w1",
-        "e1",
-        True,
-    )
+    assert (view.name, view.resource_version, view.epoch, view.registered) == ("w1", "7", "e1", True)
     assert view.ledger == ledger.Ledger(32, (grant,))
     assert view.hardware == view.advertised
     assert view.held == (
@@ -69,11 +64,24 @@ def test_spec_patch_compares_before_it_swaps_and_sums_up() -> None:
     }
 
 
-def test_manifest_is_owned_by_the_node_and_starts_empty() -> None:
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("2026-01-31T09:00:01Z", dt.datetime(2026, 1, 31, 9, 0, 1, tzinfo=dt.UTC), id="RFC 3339"),
+        pytest.param("2026-99-99T00:00:00Z", dt.datetime.min.replace(tzinfo=dt.UTC), id="no moment"),
+        pytest.param("2026-01-31T09:00:01", dt.datetime.min.replace(tzinfo=dt.UTC), id="no time zone"),
+        pytest.param("", dt.datetime.min.replace(tzinfo=dt.UTC), id="empty"),
+    ],
+)
+def test_moment_that_cannot_be_read_counts_as_long_ago(text: str, expected: dt.datetime) -> None:
+    assert neuron_nodes.moment(text) == expected
+
+
+def test_manifest_starts_empty_and_outlives_the_node() -> None:
     hardware = neuron_nodes.read(builders.make_neuron_node()).hardware
     assert hardware is not None
     made = neuron_nodes.manifest(nodes.read(builders.make_node("w1")), hardware, names.CONTAINER_NUMBERING)
-    assert made["metadata"]["ownerReferences"] == [{"apiVersion": "v1", "kind": "Node", "name": "w1", "uid": "uid-w1"}]
+    assert "ownerReferences" not in made["metadata"]
     view = neuron_nodes.read(made)
     assert (view.name, view.hardware, view.ledger, view.core_numbering) == (
         "w1",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kits import builders
-from neuronspan_operator import pool_status, pools
+from neuronspan_operator import membership, pool_status, pools
 
 NOW = dt.datetime(2026, 1, 31, 9, tzinfo=dt.UTC)
 POOL = pools.read(
@@ -27,45 +27,45 @@ def conditions(status: dict[str, Any]) -> dict[str, tuple[str, str]]:
 @pytest.mark.parametrize(
     ("pool", "found", "expected"),
     [
-        (POOL, pools.Findings([MEMBER]), ("True", "NodesReady")),
-        (POOL, pools.Findings(), ("True", "NoNodes")),
-        (BROKEN, pools.Findings(), ("False", "UnknownInstanceType")),
-        (POOL, pools.Findings([MEMBER], conflicts={"w1": "two pools"}), ("False", "OverlappingPools")),
-        (POOL, pools.Findings([MEMBER], pending={"w1": "busy"}), ("False", "NodesInUse")),
-        (dataclasses.replace(POOL, deleted=True), pools.Findings([MEMBER]), ("False", "Draining")),
+        (POOL, membership.Findings([MEMBER]), ("True", "NodesReady")),
+        (POOL, membership.Findings(), ("True", "NoNodes")),
+        (BROKEN, membership.Findings(), ("False", "UnknownInstanceType")),
+        (POOL, membership.Findings([MEMBER], conflicts={"w1": "two pools"}), ("False", "OverlappingPools")),
+        (POOL, membership.Findings([MEMBER], pending={"w1": "busy"}), ("False", "NodesInUse")),
+        (dataclasses.replace(POOL, deleted=True), membership.Findings([MEMBER]), ("False", "Draining")),
     ],
     ids=["ready", "no-nodes", "unknown-type", "conflict", "pending", "draining"],
 )
-def test_wanted_judges_readiness(pool: pools.PoolView, found: pools.Findings, expected: tuple[str, str]) -> None:
+def test_wanted_judges_readiness(pool: pools.PoolView, found: membership.Findings, expected: tuple[str, str]) -> None:
     status = pool_status.wanted(pool, found, NOW)
     assert conditions(status)["Ready"] == expected
     assert pool_status.summary(status)[:2] == (expected[0] == "True", expected[1])
 
 
 def test_wanted_counts_nodes_and_cores() -> None:
-    status = pool_status.wanted(POOL, pools.Findings([MEMBER, MEMBER]), NOW)
+    status = pool_status.wanted(POOL, membership.Findings([MEMBER, MEMBER]), NOW)
     assert (status["nodes"], status["cores"]) == (2, 64)
     assert all(each["observedGeneration"] == 4 for each in status["conditions"])
 
 
 def test_wanted_has_a_condition_of_its_own_for_conflicts_and_for_pending_profiles() -> None:
-    found = pools.Findings([MEMBER], conflicts={"w1": "two pools want w1"}, pending={"w2": "w2 is busy"})
+    found = membership.Findings([MEMBER], conflicts={"w1": "two pools want w1"}, pending={"w2": "w2 is busy"})
     status = pool_status.wanted(POOL, found, NOW)
     assert conditions(status)["Conflict"] == ("True", "OverlappingPools")
     assert conditions(status)["ProfilePending"] == ("True", "NodesInUse")
-    quiet = pool_status.wanted(POOL, pools.Findings([MEMBER]), NOW)
+    quiet = pool_status.wanted(POOL, membership.Findings([MEMBER]), NOW)
     assert conditions(quiet)["Conflict"] == ("False", "NoConflict")
 
 
 def test_condition_keeps_its_time_while_its_status_stays() -> None:
-    first = pool_status.wanted(POOL, pools.Findings(), NOW)
+    first = pool_status.wanted(POOL, membership.Findings(), NOW)
     later = NOW + dt.timedelta(hours=1)
     known = dataclasses.replace(POOL, status=first)
-    assert not pool_status.differs(first, pool_status.wanted(known, pools.Findings(), later))
+    assert not pool_status.differs(first, pool_status.wanted(known, membership.Findings(), later))
     broken = dataclasses.replace(BROKEN, status=first)
     times = {
         each["type"]: each["lastTransitionTime"]
-        for each in pool_status.wanted(broken, pools.Findings(), later)["conditions"]
+        for each in pool_status.wanted(broken, membership.Findings(), later)["conditions"]
     }
     assert times == {
         "Ready": "2026-01-31T10:00:00Z",
@@ -75,11 +75,11 @@ def test_condition_keeps_its_time_while_its_status_stays() -> None:
 
 
 def test_differs_ignores_fields_of_others() -> None:
-    status = pool_status.wanted(POOL, pools.Findings(), NOW)
+    status = pool_status.wanted(POOL, membership.Findings(), NOW)
     assert not pool_status.differs({**status, "kopf": {}}, status)
     assert pool_status.differs({**status, "nodes": 5}, status)
 
 
 def test_message_names_the_first_nodes_and_counts_the_rest() -> None:
-    found = pools.Findings(conflicts={f"w{index}": f"w{index}" for index in range(7)})
+    found = membership.Findings(conflicts={f"w{index}": f"w{index}" for index in range(7)})
     assert pool_status.summary(pool_status.wanted(POOL, found, NOW))[2] == "w0; w1; w2; w3; w4 and 2 more"

@@ -88,27 +88,32 @@ def test_proof_counts_only_after_the_release_was_stored() -> None:
 
 
 @pytest.mark.parametrize(
-    "node",
+    ("released", "left"),
     [
-        pytest.param([], id="deleted"),
-        pytest.param([builders.make_node(uid="uid-new-machine")], id="another machine of that name"),
+        pytest.param([], None, id="no proof: membership gives the whole ledger up"),
+        pytest.param(["uid-web"], {}, id="proof from before it went"),
     ],
 )
-def test_cores_of_a_gone_node_are_given_up_after_its_quarantine(node: list[Any]) -> None:
-    policy = planning.Policy(quarantine_seconds=60)
-    for age, left in ((59, None), (60, {})):
-        members = [builders.make_neuron_node("w1", [domain.grant(state=RELEASING, since=snapshots.ago(age))])]
-        plan = snapshots.plan([], node, members, policy)
-        assert snapshots.written(plan) == left
-        assert plan.wake_at == (snapshots.NOW + dt.timedelta(seconds=1) if left is None else None)
-
-
-def test_quarantine_starts_with_the_release() -> None:
-    members = [builders.make_neuron_node("w1", [domain.grant(state=CONFIRMED)])]
+def test_tombstones_of_a_gone_node_wait_for_proof_like_all_others(
+    released: list[str], left: dict[str, str] | None
+) -> None:
+    """One by one they could be forgotten while the next Node of that name still shows the old one's report."""
+    members = [builders.make_neuron_node("w1", [domain.grant(state=RELEASING)], released=released)]
     plan = snapshots.plan([], [], members, planning.Policy(quarantine_seconds=0))
+    assert snapshots.written(plan) == left
+
+
+def test_grant_on_a_gone_node_is_released_with_its_pod() -> None:
+    plan = snapshots.plan([], [], [builders.make_neuron_node("w1", [domain.grant(state=CONFIRMED)])])
     assert snapshots.state_of(plan, "web") is RELEASING
 
 
-def test_moment_that_cannot_be_read_counts_as_long_ago() -> None:
-    members = [builders.make_neuron_node("w1", [domain.grant(state=RELEASING, since="2026-99-99T00:00:00Z")])]
-    assert snapshots.written(snapshots.plan([], [], members)) == {}
+def test_ledger_counts_for_the_next_node_of_its_name() -> None:
+    """A kubelet that registers anew has a new Node and the same processes."""
+    node = builders.make_node(uid="uid-registered-anew")
+    members = [builders.make_neuron_node("w1", [domain.grant(state=CONFIRMED)], held=[builders.held("4-7")])]
+    assert snapshots.plan([BOUND], [node], members).ledgers == ()
+    assert snapshots.written(snapshots.plan([BOUND, builders.make_pod("next", cores=4)], [node], members)) == {
+        "web/app": "4-7 Confirmed",
+        "next/app": "0-3 Granted",
+    }

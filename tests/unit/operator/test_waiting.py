@@ -79,9 +79,14 @@ def test_bad_request_is_also_an_event() -> None:
     assert (notice.type, notice.reason, notice.name) == ("Warning", "InvalidRequest", "web")
 
 
-def test_cluster_without_neuron_nodes_says_so() -> None:
-    found = snapshots.plan([builders.make_pod(cores=4)], [], []).waiting["uid-web"]
-    assert (found.reason, "NeuronPool" in found.message) == ("NoNeuronNodes", True)
+@pytest.mark.parametrize("members", [[], [builders.make_neuron_node()]], ids=["none ever", "a gone one's ledger"])
+def test_cluster_without_neuron_nodes_says_so(members: list[dict[str, Any]]) -> None:
+    found = snapshots.plan([builders.make_pod(cores=4)], [], members).waiting["uid-web"]
+    assert found.reason == "NoNeuronNodes"
+    assert found.message == (
+        "4 NeuronCores for container app: there is no Neuron node; a NeuronPool has to select nodes that run the "
+        "device plugin"
+    )
 
 
 def test_nodes_are_counted_per_reason() -> None:
