@@ -18,6 +18,28 @@ constexpr c10::DispatchKeySet kDeviceKeys(c10::DispatchKey::PrivateUse1);
 
 void drop_device_storage(void* storage) { c10::raw::intrusive_ptr::decref(static_cast<c10::StorageImpl*>(storage)); }
 
+// Whether nobody but the caller knows the tensor, which then is all of its storage and has no history.
+bool is_fresh(const at::Tensor& tensor) {
+  const at::TensorImpl& impl = *tensor.unsafeGetTensorImpl();
+  const c10::Storage& storage = impl.unsafe_storage();
+  return tensor.use_count() == 1 && storage.use_count() == 1 && storage.nbytes() == tensor.nbytes() &&
+         impl.storage_offset() == 0 && impl.is_non_overlapping_and_dense() && impl.allow_tensor_metadata_change() &&
+         impl.autograd_meta() == nullptr && !tensor.is_conj() && !tensor.is_neg() && storage.resizable();
+}
+
+// The tensor itself goes to the device, which is cheaper than making another one there.
+void move_fresh(const at::Tensor& tensor, c10::DeviceIndex index) {
+  at::TensorImpl& impl = *tensor.unsafeGetTensorImpl();
+  c10::Storage storage = impl.storage();
+  c10::DataPtr block = allocate_on(index, storage.nbytes());
+  if (storage.nbytes() > 0) std::memcpy(host_address(block.get(), index), storage.data(), storage.nbytes());
+  auto* const bytes = storage.unsafeGetStorageImpl();
+  bytes->set_data_ptr_noswap(std::move(block));
+  bytes->set_allocator(&allocator());
+  impl._change_backend_component_keys(c10::Device(kNeuron, index));
+  impl.set_storage_keep_dtype(std::move(storage));  // and the device with it
+}
+
 }  // namespace
 
 c10::Storage host_storage(c10::StorageImpl& device_storage) {
@@ -42,8 +64,12 @@ at::Tensor host_alias(const at::Tensor& tensor) {
   return host_tensor(tensor, host_storage(*tensor.storage().unsafeGetStorageImpl()));
 }
 
-at::Tensor adopt(const at::Tensor& result, c10::DeviceIndex index) {
+at::Tensor adopt(at::Tensor result, c10::DeviceIndex index) {
   if (!result.defined() || result.layout() != at::kStrided) return result;
+  if (is_fresh(result)) {
+    move_fresh(result, index);
+    return result;
+  }
   const bool dense = result.is_non_overlapping_and_dense();
   at::Tensor adopted = dense ? empty_strided_on(index, result.sizes(), result.strides(), result.scalar_type())
                              : empty_on(index, result.sizes(), result.scalar_type());

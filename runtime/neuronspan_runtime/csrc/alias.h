@@ -20,8 +20,9 @@ at::Tensor host_tensor(const at::Tensor& tensor, c10::Storage storage);
 // CPU alias of a device tensor; any other tensor is returned as it is.
 at::Tensor host_alias(const at::Tensor& tensor);
 
-// Copies a CPU result into fresh device memory of `index`, keeping its strides. Throws c10::OutOfMemoryError.
-at::Tensor adopt(const at::Tensor& result, c10::DeviceIndex index);
+// A CPU result in fresh device memory of `index`, with its strides: the tensor itself when it is moved in and nobody
+// else has it, else a copy. Throws c10::OutOfMemoryError.
+at::Tensor adopt(at::Tensor result, c10::DeviceIndex index);
 
 // Reallocates a device storage, keeping the common prefix.
 void resize_storage(c10::StorageImpl& storage, std::size_t bytes);

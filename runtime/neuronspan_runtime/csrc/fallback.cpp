@@ -187,16 +187,17 @@ class BoxedCall {
     const std::size_t count = op_.schema().returns().size();
     for (auto value = stack_.end() - static_cast<std::ptrdiff_t>(count); value != stack_.end(); ++value) {
       if (value->isTensor()) {
-        *value = give(value->toTensor());
+        *value = give(std::move(*value).toTensor());
       } else if (value->isTensorList()) {
         std::vector<at::Tensor> tensors = value->toTensorVector();
-        for (at::Tensor& tensor : tensors) tensor = give(tensor);
+        *value = c10::IValue();  // nobody else has the results now
+        for (at::Tensor& tensor : tensors) tensor = give(std::move(tensor));
         *value = std::move(tensors);
       }
     }
   }
 
-  at::Tensor give(const at::Tensor& result) const {
+  at::Tensor give(at::Tensor result) const {
     if (!result.defined() || on_neuron(result)) return result;
     if (C10_UNLIKELY(!result.has_storage())) return give_sparse(result);
     auto* const storage = result.storage().unsafeGetStorageImpl();
@@ -206,7 +207,7 @@ class BoxedCall {
       if (argument.host_storage == storage) return view_of(argument.device, result);
     if (!on_device()) return result;
     TORCH_CHECK(!result.is_quantized(), op_.schema().name(), " makes a quantized tensor, and Neuron devices have none: quantize on the CPU");
-    return adopt(result, index_);
+    return adopt(std::move(result), index_);
   }
 
   at::Tensor give_sparse(const at::Tensor& result) const {

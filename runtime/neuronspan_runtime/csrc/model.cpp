@@ -315,7 +315,7 @@ std::vector<at::Tensor> Model::forward(const std::vector<at::Tensor>& inputs) {
   }
   for (at::Tensor& output : outputs) {
     if (outputs_stay) {
-      output = adopt(output, index);
+      output = adopt(std::move(output), index);
     } else {
       output = unshared(output, host_inputs, held->stages);
       owner.device_to_host.add(output.nbytes());

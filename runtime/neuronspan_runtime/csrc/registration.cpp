@@ -37,9 +37,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, library) {
   library.impl("_thnn_fused_lstm_cell_backward_impl", &recurrent::lstm_cell_backward);
   library.impl("_thnn_fused_gru_cell", &recurrent::gru_cell);
   library.impl("_thnn_fused_gru_cell_backward", &recurrent::gru_cell_backward);
-  // torch would take these apart for a device it does not know; the CPU's own kernel is faster and gives the CPU's bits
-  for (const char* name : {"native_layer_norm", "native_group_norm", "addr", "addr.out", "mode.values", "narrow_copy"})
-    library.impl(name, torch::CppFunction::makeFromBoxedFunction<&fallback>());
+  library.impl("mode.values", torch::CppFunction::makeFromBoxedFunction<&fallback>());  // torch knows two devices for it
 }
 
 TORCH_LIBRARY_IMPL(_, PrivateUse1, library) {
@@ -55,6 +53,23 @@ TORCH_LIBRARY_IMPL(_, SparseCsrPrivateUse1, library) {
 }
 
 namespace {
+
+// For a device it does not know, torch has general kernels that take these operators apart, and prefers them to a fallback.
+// The CPU's own kernel is faster and gives the CPU's bits.
+torch::Library register_taken_apart() {
+  torch::Library library(torch::Library::IMPL, "aten", c10::DispatchKey::PrivateUse1, __FILE__, __LINE__);
+  for (const c10::OperatorName& name : c10::Dispatcher::singleton().getAllOpNames()) {
+    const auto op = c10::Dispatcher::singleton().findOp(name);
+    if (!op || name.getNamespace() != "aten") continue;
+    const bool taken_apart = op->hasKernelForDispatchKey(c10::DispatchKey::CompositeExplicitAutogradNonFunctional) ||
+                             op->hasKernelForDispatchKey(c10::DispatchKey::CompositeExplicitAutograd);
+    if (taken_apart && op->hasKernelForDispatchKey(c10::DispatchKey::CPU) && !op->hasKernelForDispatchKey(c10::DispatchKey::PrivateUse1))
+      library.impl(c10::toString(name).c_str(), torch::CppFunction::makeFromBoxedFunction<&fallback>());
+  }
+  return library;
+}
+
+const torch::Library g_taken_apart = register_taken_apart();
 
 // torch 2.6 has no Autograd fallback for this device: without one every custom operator fails on device tensors.
 // Asked at load time instead of by version, because registering a second one is an error where it exists.
