@@ -12,6 +12,7 @@
 #include "device.h"
 #include "model.h"
 #include "partition.h"
+#include "pickling.h"
 #include "placement.h"
 #include "profile.h"
 
@@ -102,8 +103,8 @@ c10::List<c10::List<std::int64_t>> spans_of(const ModelPointer& model) {
 }
 
 // The placement hook: this runs inside a plain torch.jit.load, and when a model is copied.
-ModelPointer restore(Model::State state) {
-  auto model = c10::make_intrusive<Model>(std::move(state));
+ModelPointer restore(pickling::Packed packed) {
+  auto model = c10::make_intrusive<Model>(pickling::unpacked(std::move(packed)));
   model->load_as_asked();
   return model;
 }
@@ -138,8 +139,8 @@ TORCH_LIBRARY(neuron, library) {
       .def("dynamic_batch", &Model::dynamic_batch)
       .def("set_dynamic_batch", &Model::set_dynamic_batch)
       .def("set_signature", &Model::set_signature)
-      .def_pickle([](const ModelPointer& model) { return model->state(); },
-                  [](Model::State state) { return restore(std::move(state)); });
+      .def_pickle([](const ModelPointer& model) { return pickling::packed(model->saved()); },
+                  [](pickling::Packed packed) { return restore(std::move(packed)); });
   library.def("forward_v2(Tensor[] xs, __torch__.torch.classes.neuron.Model m) -> Tensor[]");
   library.def("forward_with_states(Tensor[] xs, Tensor(a!)[] states, __torch__.torch.classes.neuron.Model m) -> Tensor[]");
   library.def("finish_loading() -> ()", &background::finish);

@@ -90,4 +90,10 @@ std::shared_ptr<Compiled> read_compiled(const at::Tensor& blob) {
   return compiled;
 }
 
+Stages read_stages(const std::vector<at::Tensor>& blobs) {
+  Stages stages;
+  for (const at::Tensor& blob : blobs) stages.push_back(read_compiled(blob));
+  return stages;
+}
+
 }  // namespace neuronspan

@@ -37,5 +37,7 @@ at::Tensor blob_of(const std::string& text);
 
 // Reads a module that torch.jit.save wrote, from the bytes of a uint8 tensor. Throws when the bytes are no such archive.
 std::shared_ptr<Compiled> read_compiled(const at::Tensor& blob);
+// The same for the archives of all stages.
+Stages read_stages(const std::vector<at::Tensor>& blobs);
 
 }  // namespace neuronspan

@@ -7,15 +7,14 @@
 #include <torch/custom_class.h>
 
 #include <atomic>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <tuple>
 #include <vector>
 
-#include "arena.h"
 #include "compiled.h"
+#include "loaded.h"
+#include "pickling.h"
 #include "placement.h"
 #include "signature.h"
 
@@ -23,19 +22,15 @@ namespace neuronspan {
 
 class Model final : public torch::CustomClassHolder {
  public:
-  // What torch.jit.save writes: the archive of each stage (uint8), cores per model, metadata (JSON), lazy loading, loading
-  // in the background, dynamic batching, what it takes.
-  using State = std::tuple<std::vector<at::Tensor>, std::int64_t, std::string, bool, bool, bool, Signature::State>;
-
   // Each archive is what torch.jit.save wrote of one stage: one for each core, which takes the outputs of the stage
   // before it, or a single one that runs on all of them. `metadata` is the tracer's, opaque here.
   Model(const std::vector<std::string>& archives, std::int64_t cores_per_model, std::string metadata);
-  explicit Model(State state);
+  explicit Model(Saved saved);
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
-  ~Model() override;
+  ~Model() override = default;
 
-  State state() const;
+  Saved saved() const;
 
   // Places and charges the model, if it is not loaded yet. Throws with the real runtime's texts.
   void load();
@@ -63,14 +58,14 @@ class Model final : public torch::CustomClassHolder {
   // What it takes; for a model that is not in use yet.
   void set_signature(const std::vector<at::Tensor>& examples, std::vector<std::string> names, std::int64_t arguments, std::int64_t states);
 
+  // One call; loads the model if it is not. A call that is refused for its inputs is counted where the tools see it, unless
+  // the model is not loaded and so on no core.
   std::vector<at::Tensor> forward(const std::vector<at::Tensor>& inputs);
 
  private:
-  struct Loaded;
-  struct Background;
-
   std::shared_ptr<Loaded> loaded();
   void load_locked();
+  void count_incorrect_input() const;
   const Stages& stages_locked();
 
   const std::vector<at::Tensor> archives_;
@@ -84,7 +79,7 @@ class Model final : public torch::CustomClassHolder {
   placement::Request request_;
   Stages stages_;  // empty = not read yet
   std::shared_ptr<Loaded> loaded_;
-  std::shared_ptr<Background> background_;  // a load that nobody waited for yet
+  std::shared_ptr<BackgroundLoad> background_;  // a load that nobody waited for yet
 };
 
 }  // namespace neuronspan

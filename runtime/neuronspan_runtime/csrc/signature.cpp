@@ -29,34 +29,20 @@ std::string described(at::ScalarType type, at::IntArrayRef sizes, bool any_batch
 
 }  // namespace
 
-Signature::Signature(const std::vector<at::Tensor>& examples, std::vector<std::string> names, std::int64_t arguments,
-                     std::int64_t states)
-    : arguments_(static_cast<std::size_t>(arguments)), states_(static_cast<std::size_t>(states)) {
+Signature::Signature(std::vector<Input> inputs, std::int64_t arguments, std::int64_t states)
+    : inputs_(std::move(inputs)), arguments_(static_cast<std::size_t>(arguments)), states_(static_cast<std::size_t>(states)) {
+  TORCH_CHECK(arguments >= 0 && states >= 0 && arguments_ + states_ <= inputs_.size(), "a signature of ", inputs_.size(),
+              " tensors cannot have ", arguments, " arguments and ", states, " states");
+}
+
+Signature signature_of(const std::vector<at::Tensor>& examples, std::vector<std::string> names, std::int64_t arguments,
+                       std::int64_t states) {
   TORCH_CHECK(examples.size() == names.size(), "a signature needs one name for each of ", examples.size(), " tensors, got ",
               names.size());
-  TORCH_CHECK(arguments >= 0 && states >= 0 && arguments_ + states_ <= examples.size(), "a signature of ", examples.size(),
-              " tensors cannot have ", arguments, " arguments and ", states, " states");
+  std::vector<Signature::Input> inputs;
   for (std::size_t position = 0; position < examples.size(); ++position)
-    inputs_.push_back({std::move(names[position]), examples[position].sizes().vec(), examples[position].scalar_type()});
-}
-
-Signature::Signature(State state)
-    : arguments_(static_cast<std::size_t>(std::get<3>(state))), states_(static_cast<std::size_t>(std::get<4>(state))) {
-  auto& [names, sizes, types, arguments, states] = state;
-  for (std::size_t position = 0; position < names.size(); ++position)
-    inputs_.push_back({std::move(names[position]), std::move(sizes[position]), static_cast<at::ScalarType>(types[position])});
-}
-
-Signature::State Signature::state() const {
-  State state;
-  for (const Input& input : inputs_) {
-    std::get<0>(state).push_back(input.name);
-    std::get<1>(state).push_back(input.sizes);
-    std::get<2>(state).push_back(static_cast<std::int64_t>(input.type));
-  }
-  std::get<3>(state) = static_cast<std::int64_t>(arguments_);
-  std::get<4>(state) = static_cast<std::int64_t>(states_);
-  return state;
+    inputs.push_back({std::move(names[position]), examples[position].sizes().vec(), examples[position].scalar_type()});
+  return Signature(std::move(inputs), arguments, states);
 }
 
 bool Signature::matches(const at::Tensor& given, const Input& expected, bool any_batch) {

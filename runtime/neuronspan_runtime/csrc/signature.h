@@ -7,24 +7,28 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <tuple>
 #include <vector>
 
 namespace neuronspan {
 
 class Signature {
  public:
-  // Of every tensor its name, sizes and type; how many are the caller's own arguments (weights and states follow them);
-  // how many of the last ones are states. Without any tensor nothing is known and everything is accepted.
-  using State = std::tuple<std::vector<std::string>, std::vector<std::vector<std::int64_t>>, std::vector<std::int64_t>,
-                           std::int64_t, std::int64_t>;
+  struct Input {
+    std::string name;
+    std::vector<std::int64_t> sizes;
+    at::ScalarType type;
+  };
 
+  // Without any input nothing is known and everything is accepted.
   Signature() = default;
-  // Throws unless there is a name for each example and both counts are within them.
-  Signature(const std::vector<at::Tensor>& examples, std::vector<std::string> names, std::int64_t arguments, std::int64_t states);
-  explicit Signature(State state);
+  // How many inputs are the caller's own arguments (weights and states follow them), and how many of the last ones are
+  // states. Throws unless both counts are within the inputs.
+  Signature(std::vector<Input> inputs, std::int64_t arguments, std::int64_t states);
 
-  State state() const;
+  const std::vector<Input>& inputs() const { return inputs_; }
+  std::int64_t caller_arguments() const { return static_cast<std::int64_t>(arguments_); }
+  std::int64_t states() const { return static_cast<std::int64_t>(states_); }
+
   // How many of a call's tensors are the caller's own.
   std::size_t arguments(std::size_t given) const { return inputs_.empty() ? given : arguments_; }
   bool has_states() const { return states_ > 0; }
@@ -36,12 +40,6 @@ class Signature {
   std::int64_t batch() const;
 
  private:
-  struct Input {
-    std::string name;
-    std::vector<std::int64_t> sizes;
-    at::ScalarType type;
-  };
-
   static bool matches(const at::Tensor& given, const Input& expected, bool any_batch);
   void refuse(std::size_t position, const at::Tensor& given, bool any_batch) const;
 
@@ -49,5 +47,9 @@ class Signature {
   std::size_t arguments_ = 0;
   std::size_t states_ = 0;
 };
+
+// What takes tensors like the examples. Throws unless there is a name for each of them.
+Signature signature_of(const std::vector<at::Tensor>& examples, std::vector<std::string> names, std::int64_t arguments,
+                       std::int64_t states);
 
 }  // namespace neuronspan

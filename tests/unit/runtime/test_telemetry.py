@@ -178,6 +178,35 @@ def test_counters_of_a_running_process_are_seen_from_outside(
     assert telemetry_files.read(seen, 4) == first
 
 
+def counted_refusals(models: pathlib.Path) -> list[int]:
+    traced = neuron_models.load(models, 1)
+    (held,) = model.models_of(traced)
+    counted = []
+
+    def refuse(wrong: torch.Tensor) -> None:
+        with pytest.raises(RuntimeError, match=r"Incorrect tensor|must be allocated on same vnc"):
+            traced(wrong)
+        page = telemetry.decode(pathlib.Path(runtime.start().pages[0]).read_bytes())
+        assert page is not None
+        assert (page.counters.completed, page.counters.completed_with_error) == (1, 0)
+        counted.append(page.counters.incorrect_input)
+
+    refuse(torch.ones(3, 3))
+    refuse(neuron_models.example().double())
+    refuse(torch.ones(3, 3, device="neuron:0"))
+    refuse(neuron_models.example().to("neuron:3"))
+    held.unload()
+    refuse(torch.ones(3, 3))
+    return counted
+
+
+def test_every_call_that_is_refused_for_its_input_is_counted_on_the_models_core(
+    processes: neuron_processes.Parent, machine: dict[str, str], model_files: pathlib.Path
+) -> None:
+    """A model that is not loaded is on no core, so its refusals are on no core's page."""
+    assert processes.run(machine, counted_refusals, model_files) == [1, 2, 3, 4, 4]
+
+
 def loaded_and_dropped(models: pathlib.Path) -> str:
     for _ in range(70):
         neuron_models.load(models, 1)
