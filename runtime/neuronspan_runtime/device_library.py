@@ -5,8 +5,11 @@ import torch
 from neuronspan_runtime import hbm
 
 
-def configure(layout: hbm.Layout, *, log_exhaustion: bool) -> None:
-    """Make one torch device per owned core; `log_exhaustion` is whether a lack of HBM is also logged."""
+def configure(layout: hbm.Layout, group_sizes: tuple[int, ...], *, log_exhaustion: bool) -> None:
+    """Make one torch device per owned core, and place models by NeuronCore Groups of these sizes from core 0 on.
+
+    `log_exhaustion` is whether a lack of HBM is also logged. Raises RuntimeError, having configured nothing.
+    """
     torch.ops.neuron.configure(
         layout.span.count,
         layout.bytes_per_core,
@@ -16,6 +19,7 @@ def configure(layout: hbm.Layout, *, log_exhaustion: bool) -> None:
         logical_core_size=layout.logical_core_size,
         log_exhaustion=log_exhaustion,
         ledgers="" if layout.ledgers is None else str(layout.ledgers),
+        groups=list(group_sizes),
     )
 
 
@@ -32,11 +36,6 @@ def open_telemetry(core: int, file: str) -> bool:
 def close_telemetry() -> None:
     """Count in private again, from 0."""
     torch.ops.neuron.close_telemetry()
-
-
-def set_groups(sizes: tuple[int, ...]) -> None:
-    """Place models by NeuronCore Groups of these sizes from core 0 on; none without sizes."""
-    torch.ops.neuron.set_groups(list(sizes))
 
 
 def default_cores() -> tuple[int, int]:

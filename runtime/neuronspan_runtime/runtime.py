@@ -3,6 +3,7 @@
 A failed start leaves nothing behind and is tried again at the next use. A child forked after the start owns nothing.
 """
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -94,28 +95,33 @@ def close() -> None:
 
 
 def _start() -> tuple[ownership.Claim, Started]:
+    """Claim and configure; whatever goes wrong, also a Ctrl-C, everything until then is undone."""
     settings = environment.read()
     nrt_log.warning(*selection.advice(settings), level=settings.log_level)
-    try:
-        machine = hardware.find(settings)
-        asked = selection.wish(settings, machine.hardware, machine.scope)
-        claim = ownership.claim(machine, asked)
-    except errors.StartRefused as refused:
-        nrt_log.error(*refused.lines, level=settings.log_level)
-        raise
-    pages = telemetry_files.publish(machine, claim.span, settings.process_tag)
-    try:
+    with contextlib.ExitStack() as undo:
+        machine, asked, claim = _claimed(settings)
+        undo.callback(claim.release)
+        pages = telemetry_files.publish(machine, claim.span, settings.process_tag)
+        undo.callback(telemetry_files.withdraw, pages)
+        undo.callback(device_library.close_telemetry)
         for core, page in pages.items():
             device_library.open_telemetry(core - claim.span.first, str(page))
         memory = hbm.with_ledgers(hbm.layout_of(machine.hardware, claim.span), machine)
-        device_library.configure(memory, log_exhaustion=settings.oom_log and settings.log_level != "QUIET")
-        device_library.set_groups(asked.group_sizes)
-    except BaseException:
-        device_library.close_telemetry()
-        telemetry_files.withdraw(pages)
-        claim.release()
-        raise
+        undo.callback(device_library.shutdown)
+        log_exhaustion = settings.oom_log and settings.log_level != "QUIET"
+        device_library.configure(memory, asked.group_sizes, log_exhaustion=log_exhaustion)
+        undo.pop_all()
     return claim, Started(claim.span, machine.hardware, pages)
+
+
+def _claimed(settings: environment.Environment) -> tuple[hardware.Machine, selection.Wish, ownership.Claim]:
+    try:
+        machine = hardware.find(settings)
+        asked = selection.wish(settings, machine.hardware, machine.scope)
+        return machine, asked, ownership.claim(machine, asked)
+    except errors.StartRefused as refused:
+        nrt_log.error(*refused.lines, level=settings.log_level)
+        raise
 
 
 def _forget_parent() -> None:

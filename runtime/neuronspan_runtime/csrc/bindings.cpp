@@ -80,9 +80,10 @@ void empty_cache() {
 
 void configure_with(std::int64_t cores, std::int64_t hbm_bytes_per_core, std::int64_t first_core, std::int64_t carve_out,
                     std::int64_t small_pool, std::int64_t cores_per_stack, std::int64_t cores_per_device,
-                    std::int64_t logical_core_size, bool log_exhaustion, std::string ledgers) {
-  configure(cores, {hbm_bytes_per_core, first_core, carve_out, small_pool, cores_per_stack, cores_per_device, logical_core_size,
-                    log_exhaustion, std::move(ledgers)});
+                    std::int64_t logical_core_size, bool log_exhaustion, std::string ledgers, std::vector<std::int64_t> groups) {
+  const HbmLayout layout{hbm_bytes_per_core, first_core, carve_out, small_pool, cores_per_stack, cores_per_device,
+                         logical_core_size, log_exhaustion, std::move(ledgers)};
+  configure(cores, layout, std::move(groups));
 }
 
 std::tuple<std::int64_t, std::int64_t> set_default_cores(std::int64_t start, std::int64_t count) {
@@ -151,7 +152,7 @@ TORCH_LIBRARY(neuron, library) {
   library.def(
       "configure(int cores, int hbm_bytes_per_core, int first_core, int carve_out_bytes=-1, int small_pool_bytes=-1, "
       "int cores_per_stack=1, int cores_per_device=1, int logical_core_size=1, bool log_exhaustion=True, "
-      "str ledgers=\"\") -> ()",
+      "str ledgers=\"\", int[] groups=[]) -> ()",
       &configure_with);
   library.def("shutdown() -> ()", &shutdown);
   library.def("initialize() -> ()", &initialize);
@@ -164,7 +165,6 @@ TORCH_LIBRARY(neuron, library) {
 
   library.def("set_default_cores(int start, int count) -> (int, int)", &set_default_cores);
   library.def("get_default_cores() -> (int, int)", &get_default_cores);
-  library.def("set_groups(int[] sizes) -> ()", &placement::set_groups);
   library.def("core_usage() -> int[]", &placement::usage);
 
   library.def("memory_stats(int core) -> int[]", &memory_stats);

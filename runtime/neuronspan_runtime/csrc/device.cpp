@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "check.h"
 #include "placement.h"
@@ -71,9 +72,10 @@ void set_expected_cores(std::int64_t cores) {
   registry().expected.store(static_cast<int>(cores));
 }
 
-void configure(std::int64_t cores, const HbmLayout& layout) {
+void configure(std::int64_t cores, const HbmLayout& layout, std::vector<std::int64_t> groups) {
   TORCH_CHECK(cores >= 1 && cores <= kMaxCores, "a process can own 1 to ", kMaxCores,
               " NeuronCores (torch device indices are one signed byte), got ", cores);
+  placement::check_groups(groups, cores);
   Registry& state = registry();
   std::lock_guard<std::mutex> lock(state.mutex);
   TORCH_CHECK(state.count.load() == 0, "the Neuron runtime is already initialised with ", state.count.load(),
@@ -82,7 +84,7 @@ void configure(std::int64_t cores, const HbmLayout& layout) {
   std::call_once(fork_handler, [] { pthread_atfork(&before_fork, &after_fork, &after_fork_in_child); });
   state.hbm.open(static_cast<int>(cores), layout, [&](int index) -> Arena& { return state.cores[index].arena; });
   state.first_core = layout.first_core;
-  placement::reset(static_cast<int>(cores));
+  placement::reset(static_cast<int>(cores), std::move(groups));
   state.count.store(static_cast<int>(cores), std::memory_order_release);
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
 #include "hbm.h"
 #include "telemetry.h"
@@ -47,7 +48,8 @@ void set_initializer(Initializer initializer);
 // Upper bound of the cores this process may come to own; lets autograd size its threads without claiming any.
 void set_expected_cores(std::int64_t cores);
 
-void configure(std::int64_t cores, const HbmLayout& layout);
+// Makes the cores usable, with NeuronCore groups of these sizes: all of it, or nothing and an error.
+void configure(std::int64_t cores, const HbmLayout& layout, std::vector<std::int64_t> groups);
 // Gives everything back; the next use runs the initializer again. Fails while tensors or models are alive.
 void shutdown();
 

@@ -101,27 +101,26 @@ Claim::~Claim() {
     for (int index = span.first; index < span.first + span.count; ++index) --shared.usage[index];
 }
 
-void reset(int cores) {
+void check_groups(const std::vector<std::int64_t>& sizes, std::int64_t cores) {
+  std::int64_t left = cores;
+  for (const std::int64_t size : sizes) {
+    TORCH_CHECK(size > 0 && size <= left, "NeuronCore groups must be positive and fit the ", cores,
+                " NeuronCores of this process, got ", c10::IntArrayRef(sizes));
+    left -= size;
+  }
+}
+
+void reset(int cores, std::vector<std::int64_t> groups) {
   State& shared = state();
   std::lock_guard<std::mutex> lock(shared.mutex);
   shared.usage.assign(static_cast<std::size_t>(cores), 0);
-  shared.groups.clear();
+  shared.groups = std::move(groups);
 }
 
 std::vector<std::int64_t> usage() {
   State& shared = state();
   std::lock_guard<std::mutex> lock(shared.mutex);
   return shared.usage;
-}
-
-void set_groups(std::vector<std::int64_t> sizes) {
-  State& shared = state();
-  std::lock_guard<std::mutex> lock(shared.mutex);
-  const std::int64_t sum = std::accumulate(sizes.begin(), sizes.end(), std::int64_t(0));
-  const bool positive = std::all_of(sizes.begin(), sizes.end(), [](std::int64_t size) { return size > 0; });
-  TORCH_CHECK(positive && sum <= static_cast<std::int64_t>(shared.usage.size()), "NeuronCore groups must be positive and fit the ",
-              shared.usage.size(), " NeuronCores of this process, got ", c10::IntArrayRef(sizes));
-  shared.groups = std::move(sizes);
 }
 
 Request set_default(Request request) {

@@ -41,11 +41,12 @@ class Claim {
   std::vector<CoreSpan> replicas_;
 };
 
-// Forgets usage and groups; called when cores are configured.
-void reset(int cores);
+// Throws unless these can be sizes of consecutive NeuronCore groups from core 0 on: positive, and no more than the cores in
+// sum. Empty = no groups.
+void check_groups(const std::vector<std::int64_t>& sizes, std::int64_t cores);
+// Forgets all usage, and places in these groups from now on; called when cores are configured, with checked sizes.
+void reset(int cores, std::vector<std::int64_t> groups);
 std::vector<std::int64_t> usage();
-// Sizes of consecutive NeuronCore groups from core 0 on; empty = no groups. Their sum must not exceed the cores.
-void set_groups(std::vector<std::int64_t> sizes);
 // The process-wide default of later loads; returns the old one.
 Request set_default(Request request);
 Request get_default();

@@ -16,8 +16,7 @@ def placements(
     groups: tuple[int, ...], loads: tuple[int | str, ...], default: tuple[int, int] = (-1, -1)
 ) -> list[list[list[int]]]:
     """Load models in turn and return their replicas; an int is the cores needed, "-n" unloads number n."""
-    ops.device_count()
-    ops.set_groups(list(groups))
+    ops.configure(8, 1 << 30, 0, groups=list(groups))
     ops.set_default_cores(*default)
     file = io.BytesIO()
     untyped.jit.save(untyped.jit.trace(torch.nn.Identity(), (torch.ones(1),)), file)
@@ -114,6 +113,18 @@ def test_cpp_placement_refuses_groups_that_do_not_fit(
 ) -> None:
     with pytest.raises(neuron_processes.ScenarioFailed, match="must be positive and fit the 8 NeuronCores"):
         processes.run(machine, placements, sizes, (1,))
+
+
+def configured_with_wrong_groups() -> tuple[bool, list[int]]:
+    with pytest.raises(RuntimeError, match="must be positive and fit the 8 NeuronCores"):
+        ops.configure(8, 1 << 30, 0, groups=[4, 5])
+    configured = ops.is_initialized()
+    ops.configure(4, 1 << 30, 0, groups=[4])
+    return configured, list(ops.core_usage())
+
+
+def test_cpp_placement_configures_nothing_with_groups_that_do_not_fit(processes: neuron_processes.Parent) -> None:
+    assert processes.run({}, configured_with_wrong_groups) == (False, [0] * 4)
 
 
 def nested_defaults() -> list[tuple[int, int]]:

@@ -13,7 +13,16 @@ import torch
 import neuronspan_runtime
 from kits import neuron_models, neuron_processes
 from neuronspan import instance_types
-from neuronspan_runtime import device_module, errors, runtime
+from neuronspan_runtime import (
+    device_library,
+    device_module,
+    environment,
+    errors,
+    hardware,
+    hbm,
+    runtime,
+    telemetry_files,
+)
 
 NOT_INITIALIZED = "The PyTorch Neuron Runtime could not be initialized. Neuron Driver issues are logged"
 
@@ -71,6 +80,36 @@ def test_failed_start_is_tried_again_and_a_started_runtime_reads_no_more_variabl
     processes: neuron_processes.Parent, machine: dict[str, str]
 ) -> None:
     assert processes.run(machine, failed_then_started) == ("2-3", "2-3")
+
+
+def interrupted_start(last_step: bool) -> tuple[bool, bool, list[bool], str]:
+    """Start with a device that is interrupted while or after it is configured; then start again, undisturbed.
+
+    Returns whether anything of the first start was left: the device, ownership, and pages for the tools.
+    """
+    configure = device_library.configure
+
+    def interrupted(layout: hbm.Layout, group_sizes: tuple[int, ...], *, log_exhaustion: bool) -> None:
+        if last_step:
+            configure(layout, group_sizes, log_exhaustion=log_exhaustion)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(device_library, "configure", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            runtime.start()
+    configured = device_module.is_initialized()
+    machine = hardware.find(environment.read())
+    pages = [telemetry_files.read(machine, core) is not None for core in range(8)]
+    child = in_child(owned)  # only an owner's child could not own them
+    return configured, child == "0-7", pages, owned()
+
+
+@pytest.mark.parametrize("last_step", [False, True])
+def test_interrupted_start_leaves_nothing_and_is_tried_again(
+    last_step: bool, processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    assert processes.run(machine, interrupted_start, last_step) == (False, True, [False] * 8, "0-7")
 
 
 def closed_and_started_again() -> tuple[str, str, str, int]:
