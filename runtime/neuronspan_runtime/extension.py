@@ -4,9 +4,7 @@ One library fits one torch build, one C library and one state of the sources; al
 directory. The C++ compiler is not: it need not be there to find a library, and all that matters of it is the ABI.
 """
 
-import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import logging
 import os
@@ -16,13 +14,14 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 
 import torch
 
-from neuronspan_runtime import environment, errors
+from neuronspan_runtime import environment, errors, library_cache
 
-LIBRARY = "libneuronspan.so"
+LIBRARY = library_cache.LIBRARY
 PACKAGE = pathlib.Path(__file__).parent
 SOURCES = PACKAGE / "csrc"
 PREBUILT = PACKAGE / "lib"
@@ -34,7 +33,6 @@ STANDARD = "-std=c++17"
 """It compiles with every supported torch, although later ones are themselves built with C++20."""
 FLAGS = (STANDARD, "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-Wl,-s")
 
-_SCRATCH = "building-"
 _log = logging.getLogger(__name__)
 
 
@@ -94,7 +92,17 @@ def library() -> pathlib.Path:
             f"no library for torch {build.version} is prebuilt and there is nowhere to keep one: {error} "
             f"Set {environment.CACHE_ENV} to a writable directory"
         ) from error
-    return built_once(build, cache / name)
+    return _cached(build, cache, name)
+
+
+def _cached(build: TorchBuild, cache: pathlib.Path, name: str) -> pathlib.Path:
+    """Return a library that stays while this process lives; a build is the occasion to remove what nobody uses."""
+    new = not (cache / name / LIBRARY).is_file()
+    while not library_cache.hold(path := built_once(build, cache / name)):
+        pass  # it was removed for old between our look and our lock
+    if new:
+        library_cache.prune(cache, time.time())
+    return path
 
 
 def built_once(build: TorchBuild, directory: pathlib.Path, flags: Sequence[str] = FLAGS) -> pathlib.Path:
@@ -107,7 +115,7 @@ def built_once(build: TorchBuild, directory: pathlib.Path, flags: Sequence[str] 
         if path.is_file():
             return path
         directory.mkdir(parents=True, exist_ok=True)
-        with _alone(directory):
+        with library_cache.alone(directory):
             if not path.is_file():
                 compile_library(build, path, flags)
     except OSError as error:
@@ -134,7 +142,7 @@ def compile_library(build: TorchBuild, destination: pathlib.Path, flags: Sequenc
         "building the Neuron device library for torch %s, once: this takes about a minute and 1.5 GB of memory",
         build.version,
     )
-    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=_SCRATCH) as scratch:
+    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=library_cache.SCRATCH) as scratch:
         product = pathlib.Path(scratch) / LIBRARY
         result = subprocess.run(
             [*compiler, *flags, *compile_arguments(build), "-o", str(product), *link_arguments(build)],
@@ -187,39 +195,3 @@ def _compiler(build: TorchBuild) -> Sequence[str]:
         "install g++ (Debian: apt-get install g++), or use the neuronspan/runtime image, or set "
         f"{environment.LIBRARY_ENV} to a library that `neuronspan-runtime build` made where there is a compiler"
     )
-
-
-@contextlib.contextmanager
-def _alone(directory: pathlib.Path) -> Iterator[None]:
-    """Hold the directory's lock, against other processes; the kernel frees it whatever happens to this one.
-
-    A builder that was killed left its scratch behind: the next one removes it.
-    """
-    lock = directory / "lock"
-    descriptor = _locked(lock)
-    try:
-        for left in directory.glob(f"{_SCRATCH}*"):
-            shutil.rmtree(left, ignore_errors=True)
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-        fcntl.flock(descriptor, fcntl.LOCK_UN)  # works even if a fork copied the descriptor meanwhile
-        os.close(descriptor)
-
-
-def _locked(lock: pathlib.Path) -> int:
-    """Make or open a file, for writing as NFS wants it, and lock it; a holder removes the file, so look again then."""
-    while True:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                _log.warning("another process is building the Neuron device library in %s: waiting for it", lock.parent)
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.fstat(descriptor).st_nlink > 0:
-                return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)

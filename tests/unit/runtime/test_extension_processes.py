@@ -10,14 +10,14 @@ from collections.abc import Iterator
 import pytest
 
 from kits import neuron_processes, stand_in_compiler
-from neuronspan_runtime import environment, errors, extension
+from neuronspan_runtime import environment, errors, extension, library_cache
 
 
 def built(directory: pathlib.Path, told: pathlib.Path | None = None) -> pathlib.Path:
     """Build in directory/key; write a line to `told` when another process's build must be waited for."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
     if told is not None:
-        logging.getLogger(extension.__name__).addHandler(Waiting(told))
+        logging.getLogger(library_cache.__name__).addHandler(Waiting(told))
     return extension.built_once(stand_in_compiler.torch_build(directory), directory / "key")
 
 
