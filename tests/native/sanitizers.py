@@ -23,12 +23,13 @@ DESELECTED: Mapping[str, str] = {}
 """Tests that cannot run under a sanitizer, by the end of their name, with the reason."""
 
 ADDRESS_OPTIONS = (
-    "detect_leaks=0",  # Python frees little at its end; leaks of ours are looked for by test_leaks.py
+    "detect_leaks=0",  # Python frees little at its end; performance/cases/load_cycles.py looks for ours
     "handle_segv=0",  # tests let the host follow a device pointer and expect the process to die of it
     "allocator_may_return_null=1",
     "detect_stack_use_after_return=1",
     "strict_string_checks=1",
     "protect_shadow_gap=0",
+    "quarantine_size_mb=64",  # freed memory that is watched; some tests look at how much is resident
 )
 UNDEFINED_OPTIONS = ("print_stacktrace=1", "halt_on_error=1")
 

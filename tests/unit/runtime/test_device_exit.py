@@ -5,7 +5,6 @@ import concurrent.futures
 import ctypes
 import os
 import pathlib
-import subprocess
 import sys
 import threading
 import time
@@ -19,7 +18,7 @@ import torch
 from torch.utils import data
 
 import torch_neuron
-from kits import neuron_models, neuron_processes
+from kits import neuron_models, neuron_processes, neuron_programs
 
 kept: list[Any] = []
 """Alive until the interpreter is taken down."""
@@ -164,12 +163,5 @@ print("done")
 
 def test_program_ends_well_with_everything_alive(machine: dict[str, str], model_files: pathlib.Path) -> None:
     program = PROGRAM.replace("MODEL", repr(neuron_models.file_of(model_files, 2)))
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
-        env={**machine, "HOME": str(pathlib.Path.home()), "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
+    done = neuron_programs.run(machine, program, warnings=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")

@@ -1,10 +1,7 @@
 """What a program that was written for AWS's packages imports."""
 
 import json
-import os
 import pathlib
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -13,7 +10,7 @@ import torch
 import neuronspan_runtime
 import torch_neuron
 import torch_neuronx
-from kits import neuron_models, neuron_processes
+from kits import neuron_models, neuron_processes, neuron_programs
 from neuronspan_runtime import aws_names
 
 PLACEMENT = {"set_neuron_cores", "set_multicore", "neuron_cores_context", "multicore_context"}
@@ -35,17 +32,6 @@ TORCH = {
     "manual_seed_all", "mem_get_info", "set_rng_state", "get_amp_supported_dtype",
 }  # fmt: skip
 """What torch itself looks for in the module of a device."""
-
-
-def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a new interpreter that has imported nothing."""
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        env={"PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(
@@ -100,7 +86,9 @@ def test_every_name_is_reachable_whatever_is_imported_in_whatever_order(imported
         "torch.neuron": INFERENTIA | DEVICE | TORCH,
         "experimental": PLACEMENT,
     }
-    done = python(REACHABLE, imported, json.dumps({key: sorted(value) for key, value in names.items()}))
+    done = neuron_programs.run(
+        {}, REACHABLE, imported, json.dumps({key: sorted(value) for key, value in names.items()})
+    )
     assert done.stdout == "[] [] False True\n", done.stderr
 
 
@@ -113,13 +101,15 @@ def test_the_two_packages_have_their_own_trace_and_data_parallel() -> None:
 
 
 def test_neuronspan_runtime_is_imported_without_torch() -> None:
-    done = python(
-        "import neuronspan_runtime, sys; print('torch' in sys.modules, sorted(neuronspan_runtime.__all__)[-1])"
+    done = neuron_programs.run(
+        {}, "import neuronspan_runtime, sys; print('torch' in sys.modules, sorted(neuronspan_runtime.__all__)[-1])"
     )
     assert done.stdout == "False placement\n", done.stderr
 
 
 def test_model_loaded_without_the_package_fails_with_torchs_own_words(model_files: pathlib.Path) -> None:
-    done = python("import sys, torch; torch.jit.load(sys.argv[1])", neuron_models.file_of(model_files, 1))
+    done = neuron_programs.run(
+        {}, "import sys, torch; torch.jit.load(sys.argv[1])", neuron_models.file_of(model_files, 1)
+    )
     assert done.returncode == 1
     assert "__torch__.torch.classes.neuron.Model" in done.stderr

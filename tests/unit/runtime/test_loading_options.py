@@ -1,8 +1,6 @@
 """lazy_load and async_load: set before saving, carried in the file, and what they change when it is loaded."""
 
 import pathlib
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -10,7 +8,7 @@ import torch
 
 import neuronspan_runtime
 import torch_neuronx
-from kits import neuron_models, neuron_networks, neuron_processes
+from kits import neuron_models, neuron_networks, neuron_processes, neuron_programs
 
 ops: Any = torch.ops.neuron
 
@@ -122,13 +120,7 @@ def test_program_may_end_while_models_are_loading(
 ) -> None:
     path = str(tmp_path / "model.pt")
     processes.run(machine, save, path, "async_load", True)
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", EXIT, path],
-        env=machine | {"PYTHONPATH": ":".join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = neuron_programs.run(machine, EXIT, path, warnings=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
 
 

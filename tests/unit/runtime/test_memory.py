@@ -3,16 +3,14 @@
 import gc
 import os
 import pathlib
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 
 import pytest
 import torch
 
-from kits import neuron_processes
-from neuronspan_runtime import device_module, environment, extension
+from kits import neuron_processes, neuron_programs
+from neuronspan_runtime import device_module
 
 FIRST = "neuron:0"
 PAGE = 4096
@@ -241,10 +239,6 @@ ctypes.c_float.from_address(tensor.data_ptr()).value
 
 
 def test_memory_cannot_be_read_by_the_host(machine: dict[str, str]) -> None:
-    library = {environment.LIBRARY_ENV: str(extension.library())}
-    variables = {"PATH": os.defpath, "PYTHONPATH": ":".join(sys.path), **library, **machine}
-    result = subprocess.run(
-        [sys.executable, "-c", DEREFERENCE], env=variables, capture_output=True, text=True, check=False
-    )
+    result = neuron_programs.run(machine, DEREFERENCE)
     assert result.stdout == "value 1.0\n", result.stderr
     assert result.returncode == -11  # SIGSEGV
