@@ -54,13 +54,9 @@ def _switch(text: str) -> bool:
 
 
 _TEXT = _Kind(str, "a text")
-_NAME = _Kind(lambda text: text if text.strip() else _refuse(), "a name")
+_NAME = _Kind(_not_empty, "a name")
 _SECONDS = _number(float, 0.1, 86400, "seconds")
-_SWITCH = _Kind(lambda text: _BOOLEANS.get(text.lower()) if text.lower() in _BOOLEANS else _refuse(), "true or false")
-
-
-def _refuse() -> Any:
-    raise ValueError
+_SWITCH = _Kind(_switch, "true or false")
 
 
 def _setting(kind: _Kind, default: Any, meaning: str) -> Any:
@@ -164,6 +160,7 @@ def _contradictions(settings: Settings) -> list[str]:
         return []
     problem = (
         f"--retry-seconds {settings.retry_seconds:g}, --renew-seconds {settings.renew_seconds:g} and --lease-seconds "
-        f"{settings.lease_seconds:g} must grow in this order: a leader has to give up before others take over"
+        f"{settings.lease_seconds:g} must grow in this order, because a leader has to give up before others take over: "
+        "change the one that is out of order"
     )
     return [problem]

@@ -45,7 +45,6 @@ class NodeView:
     """What the planner knows of one node."""
 
     name: str
-    uid: str = ""
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     ready: bool = False
@@ -65,7 +64,6 @@ def read(manifest: Mapping[str, Any]) -> NodeView:
     allocatable = status.get("allocatable") or {}
     return NodeView(
         name=metadata.get("name", ""),
-        uid=metadata.get("uid", ""),
         labels=metadata.get("labels") or {},
         taints=tuple(_taint(raw) for raw in spec.get("taints") or ()),
         ready=any(
@@ -98,15 +96,7 @@ def with_pod(usage: Resources, pod: pods.PodView) -> Resources:
     )
 
 
-# --- may this pod run there? -----------------------------------------------------------------------------------------
-
-
-def misfit(pod: pods.PodView, node: NodeView, usage: Resources) -> str | None:
-    """Say in a few words why the pod cannot run on the node, None when it can.
-
-    ``usage`` is what the node's pods and the promises made to others take. Equal reasons are equal texts.
-    """
-    return unavailable(node) or repelled(pod, node) or crowded(pod, node, usage)
+# --- may this pod run there? Equal reasons are equal texts: they are counted over nodes ------------------------------
 
 
 def unavailable(node: NodeView) -> str | None:
@@ -137,7 +127,10 @@ def repelled(pod: pods.PodView, node: NodeView) -> str | None:
 
 
 def crowded(pod: pods.PodView, node: NodeView, usage: Resources) -> str | None:
-    """Say which resource the scheduler would find missing."""
+    """Say which resource the scheduler would find missing.
+
+    ``usage`` is what the node's pods and the promises made to others take.
+    """
     limit = node.allocatable
     if usage.pods >= limit.pods:
         return "without a free pod slot"

@@ -278,7 +278,7 @@ def test_faults_of_a_node_are_stored_and_stay_inside_it(admin: api_client.Client
 
 def test_operator_writes_only_fields_the_schema_knows(admin: api_client.Client) -> None:
     """Strict validation: an unknown field would be dropped in silence otherwise."""
-    node = nodes.NodeView(name="whole", uid="u")
+    node = nodes.NodeView(name="whole")
     made = neuron_nodes.manifest(node, instance_types.hardware_of("trn2.48xlarge"))
     view = neuron_nodes.read(admin.create(f"{NODES}{STRICT}", made))
     granted = ledger.Ledger(64).add(

@@ -219,8 +219,8 @@ def test_decide_keeps_a_ledger_of_a_gone_node_that_cannot_be_read() -> None:
 
 
 def test_decide_keeps_the_ledger_for_the_next_node_of_its_name() -> None:
-    anew = dataclasses.replace(node(), uid="uid-registered-anew")
-    decision = decide(pool(), cluster=(anew,), members=(member(entries=(GRANT,)),))
+    anew = nodes.read(builders.make_node(labels={"neuron": "yes"}, uid="uid-registered-anew"))
+    decision = decide(pool(), cluster=(anew,), members=(member(entries=(GRANT, tombstone(9000, "8-9", "b"))),))
     assert (decision.creations, decision.changes, decision.removals) == ([], [], [])
     assert decision.findings["a"].pending == {}
 

@@ -11,19 +11,14 @@ LABELS = {"zone": "a", "generation": "2"}
 
 def _misfit(pod: dict[str, Any] | None = None, usage: nodes.Resources = nodes.NOTHING, **node: Any) -> str | None:
     view = nodes.read(builders.make_node(**({"labels": LABELS} | node)))
-    return nodes.misfit(pods.read(builders.make_pod(**({"cores": 4} | (pod or {})))), view, usage)
+    wanted = pods.read(builders.make_pod(**({"cores": 4} | (pod or {}))))
+    return nodes.unavailable(view) or nodes.repelled(wanted, view) or nodes.crowded(wanted, view, usage)
 
 
 def test_node_is_read() -> None:
     taint = {"key": "dedicated", "value": "ml", "effect": "NoSchedule"}
     node = nodes.read(builders.make_node("w1", cpu="1500m", memory="2Gi", pods=7, taints=[taint], hostname="host-1"))
-    assert (node.name, node.uid, node.hostname, node.ready, node.unschedulable) == (
-        "w1",
-        "uid-w1",
-        "host-1",
-        True,
-        False,
-    )
+    assert (node.name, node.hostname, node.ready, node.unschedulable) == ("w1", "host-1", True, False)
     assert node.allocatable == nodes.Resources(1500, 2 << 30, 7, 32, 16)
     assert [str(each) for each in node.taints] == ["dedicated=ml:NoSchedule"]
 
