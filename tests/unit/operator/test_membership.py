@@ -196,8 +196,9 @@ def test_decide_gives_the_ledger_of_a_gone_node_up_with_its_last_quarantine(age:
 
 
 def test_decide_wakes_up_for_the_first_quarantine_that_ends() -> None:
-    later, sooner, none = (member(f"w{age}", entries=(tombstone(age),)) for age in (10, 200, 250))
-    decision = decide(pool(), members=(later, sooner, dataclasses.replace(none, pool="")))
+    later, sooner, last = (member(f"w{index}", entries=(tombstone(age),)) for index, age in enumerate((10, 200, 30)))
+    by_hand = member("w3", of="", entries=(tombstone(250),))
+    decision = decide(pool(), members=(later, sooner, last, by_hand))
     assert decision.wake_at == NOW + dt.timedelta(seconds=100)
 
 
