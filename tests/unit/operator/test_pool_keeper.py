@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from kits import builders, rehearsal
+from kits import builders, domain, rehearsal
+from neuronspan import grants
 from neuronspan_operator import errors, pools, resources
 
 
@@ -141,6 +142,26 @@ async def test_run_follows_nodes_that_come_and_labels_that_change(play: rehearsa
         await asyncio.sleep(2)
         assert status(play)["nodes"] == 0
         assert play.server.all(resources.NEURON_NODES) == []
+        task.cancel()
+
+
+async def test_run_gives_the_ledger_of_a_gone_node_up_when_its_time_has_come(play: rehearsal.Rehearsal) -> None:
+    """Nothing happens in the cluster then that could wake anybody."""
+    add_pool(play, policy={"quarantineSeconds": 60})
+    add_bare_node(play)
+    async with play.running():
+        task = asyncio.create_task(play.keeper.run())
+        await asyncio.sleep(1)
+        tombstone = domain.grant(state=grants.GrantState.RELEASING, since=rehearsal.now().isoformat())
+        entries = [tombstone.to_dict()]
+        play.edit(resources.NEURON_NODES, "w1", lambda node: node["spec"].update(grants=entries))
+        play.server.remove(resources.NODES, "w1")
+        await asyncio.sleep(59)
+        assert len(play.server.all(resources.NEURON_NODES)) == 1
+        assert "stays for 60 s" in status(play)["conditions"][0]["message"]
+        await asyncio.sleep(2)
+        assert play.server.all(resources.NEURON_NODES) == []
+        assert status(play)["nodes"] == 0
         task.cancel()
 
 
