@@ -110,6 +110,29 @@ def test_members_beyond_the_size_are_served_once_the_group_is() -> None:
     assert snapshots.ungated(plan) == {"a": "w1 app=0-19", "b": "w2 app=0-19", "c": "w1 app=20-23"}
 
 
+def test_group_starts_with_as_many_members_as_its_size_says() -> None:
+    """A third of these would not fit, and nobody waits for it."""
+    plan = _plan([_member("a"), _member("b"), _member("c")])
+    assert (snapshots.written(plan, "w1"), snapshots.written(plan, "w2")) == (
+        {"a/app": "0-19 Granted"},
+        {"b/app": "0-19 Granted"},
+    )
+
+
+def test_member_that_came_back_keeps_its_cores_while_another_one_does_not_fit() -> None:
+    """The group has started once: nobody else is to get the cores of those who return to it."""
+    told = {"node": "w1", "containers": {"app": "0-19"}}
+    running = _member("a", size=3, node="w1", phase="Running", grant=told)
+    entries = {
+        "w1": [domain.grant("0-19", "a", state=grants.GrantState.CONFIRMED)],
+        "w2": [domain.grant("0-19", "b")],
+    }
+    plan = _plan([running, _member("b", size=3), _member("c", size=3)], **entries)
+    assert (plan.patches, plan.ledgers, plan.ungates) == ((), (), ())
+    assert plan.waiting["uid-b"].message.startswith("It has its cores and waits for the others of pod group g")
+    assert plan.waiting["uid-c"].reason == "NoRoom"
+
+
 def test_groups_of_two_namespaces_have_nothing_to_do_with_each_other() -> None:
     plan = _plan([_member("a"), _member("b", namespace="other")])
     assert plan.ledgers == ()

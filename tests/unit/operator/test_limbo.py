@@ -111,3 +111,15 @@ def test_pod_that_is_not_pinned_has_the_same_time() -> None:
     pod = _pod(selector={}, grant=None)
     assert _plan(pod, builders.make_node(), age=59).evictions == ()
     assert len(_plan(pod, builders.make_node(), age=60).evictions) == 1
+
+
+@pytest.mark.parametrize("uid", ["uid-web", ""], ids=["known by its UID", "known by its name"])
+def test_running_pod_is_left_alone_when_somebody_else_holds_its_cores_too(uid: str) -> None:
+    """It came first and uses them: the plugin keeps the other one from starting."""
+    running = _pod(node="w1", phase="Running")
+    intruder = builders.make_pod("intruder", cores=2, owner="rs", node="w1")
+    held = [builders.held("4-7", uid=uid), builders.held("6-7", "intruder")]
+    members = [builders.make_neuron_node("w1", [domain.grant("4-7", state=grants.GrantState.CONFIRMED)], held=held)]
+    plan = snapshots.plan([running, intruder], None, members, POLICY)
+    assert "ContestedCores" in {each.kind for each in plan.drift}
+    assert (plan.evictions, _told(plan)) == ((), [])
