@@ -11,7 +11,9 @@ def run(draft: drafts.Draft) -> None:
     for node in draft.nodes.values():
         for uid in sorted({grant.pod_uid for grant in node.stored.grants}):
             pod = draft.snapshot.pods.get(uid)
-            if pod is not None and not (pod.gated or pod.deleted or pod.terminal) and draft.home(pod) == node.name:
+            if pod is None or pod.deleted or pod.terminal:
+                continue
+            if draft.home(pod) == node.name:  # a gated pod has no home yet
                 _correct(draft, node, pod)
 
 

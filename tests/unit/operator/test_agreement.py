@@ -61,6 +61,7 @@ def test_adopted_pod_is_told_its_cores() -> None:
         pytest.param(_pod(deleted=True), id="terminating"),
         pytest.param(_pod(phase="Succeeded"), id="over"),
         pytest.param(_pod(node="w2"), id="on another node"),
+        pytest.param(_pod(node="", phase="Pending"), id="still gated"),
     ],
 )
 def test_pods_that_will_not_use_the_grant_are_left_alone(pod: dict[str, Any]) -> None:

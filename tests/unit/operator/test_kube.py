@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import certifi
 import pytest
 from aiohttp import web
 
@@ -25,9 +26,10 @@ async def served(handler: Handler, folder: pathlib.Path, call_seconds: float = 1
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
+    server = f"http://127.0.0.1:{runner.addresses[0][1]}"
     config = {
         "current-context": "c",
-        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{runner.addresses[0][1]}"}}],
+        "clusters": [{"name": "c", "cluster": {"server": server, "certificate-authority": _authority(folder)}}],
         "users": [{"name": "c", "user": {"token": "secret"}}],
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
     }
@@ -38,6 +40,14 @@ async def served(handler: Handler, folder: pathlib.Path, call_seconds: float = 1
             yield client
     finally:
         await runner.cleanup()
+
+
+def _authority(folder: pathlib.Path) -> str:
+    """Give a file with one certificate: the client reads authorities for http, too, and the system's take it long."""
+    one, end, _ = pathlib.Path(certifi.where()).read_text(encoding="utf-8").partition("-----END CERTIFICATE-----\n")
+    path = folder / "authority.pem"
+    path.write_text(one + end)
+    return str(path)
 
 
 def refusing(status: int, **body: Any) -> Handler:
