@@ -166,14 +166,19 @@ def test_binding_cannot_bring_the_label(admission: admission_kit.Admission) -> N
 
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["pods/binding", "bindings"])
+@pytest.mark.parametrize(
+    "metadata",
+    [{}, {"annotations": {"scheduler.example/why": "free"}, "labels": {"topology.kubernetes.io/zone": "a"}}],
+    ids=["bare", "with its own"],
+)
 def test_schedulers_bind_as_they_like(
-    admission: admission_kit.Admission, granted: dict[str, Any], *, legacy: bool
+    admission: admission_kit.Admission, granted: dict[str, Any], metadata: dict[str, Any], *, legacy: bool
 ) -> None:
-    bound = admission_kit.binding(granted["metadata"]["name"], annotations={"scheduler.example/why": "free"})
+    bound = admission_kit.binding(granted["metadata"]["name"], **metadata)
     admission.admin.create(BINDINGS if legacy else f"{path(granted)}/binding", bound)
     stored = admission.admin.get(path(granted))
     assert stored["spec"]["nodeName"] == "w1"
-    assert stored["metadata"]["annotations"].items() >= {**GRANT, "scheduler.example/why": "free"}.items()
+    assert stored["metadata"]["annotations"].items() >= {**GRANT, **metadata.get("annotations", {})}.items()
 
 
 def test_grant_cannot_be_put_on_a_pod_that_never_asked(admission: admission_kit.Admission) -> None:
