@@ -18,7 +18,7 @@ INHERITED = (
 def run(
     variables: Mapping[str, str], code: str, *arguments: str | pathlib.Path, warnings: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end; without `warnings` as `python -W ignore` does."""
+    """Run a program to its end, for as long as the test may take; without `warnings` as `python -W ignore` does."""
     ours = os.environ  # noqa: TID251 - the tests' own environment, of which a few variables go on
     inherited = {name: ours[name] for name in INHERITED if name in ours}
     own = {"PATH": os.defpath, "HOME": str(pathlib.Path.home()), "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -28,5 +28,4 @@ def run(
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
     )
