@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from neuronspan_runtime import errors, shared_states, torchscript, trace_api
+from neuronspan_runtime import errors, separation, torchscript, trace_api
 
 Kernel = Callable[[list[torch.Tensor]], tuple[list[torch.Tensor], torch.Tensor]]
 """From the caller's tensors to the tensors of a bucket and its index."""
@@ -106,7 +106,7 @@ def _traced(
     if not aliases or buffer is None:
         traced = trace_api.trace_for_trainium(model, inputs, input_output_aliases=dict(aliases), **options)
         return _Bucket(traced, ())
-    given = shared_states.given_from_outside(model, aliases, len(inputs))
+    given = separation.with_states_outside(model, aliases, len(inputs))
     states = tuple(state.detach().cpu() for state in aliases)
     if len(states) != len(buffer):
         raise errors.TraceRefused(f"a bucket has {len(states)} states, shared_state_buffer has {len(buffer)}")
@@ -118,7 +118,10 @@ def _joined(buckets: Sequence[_Bucket], inputs: int, config: BucketModelConfig) 
     functions = {"kernel": _script_function(config.bucket_kernel, "bucket_kernel"), "ValueError": ValueError}
     attributes: dict[str, object] = {f"bucket_{index}": bucket.module for index, bucket in enumerate(buckets)}
     if config.shared_state_buffer is not None:
-        attributes |= shared_states.held(config.shared_state_buffer)
+        attributes |= {
+            f"state_{index}": torch.nn.Parameter(state.detach().cpu().clone(), requires_grad=False)
+            for index, state in enumerate(config.shared_state_buffer)
+        }
         if (make := config.shared_state_buffer_preprocessor) is not None:
             functions["preprocessor"] = _script_function(make, "shared_state_buffer_preprocessor")
     source = _source(buckets, inputs, preprocessed="preprocessor" in functions)

@@ -1,17 +1,20 @@
 """Taking parameters and buffers out of a module for one trace, so that the compiled model gets them as inputs.
 
-Weights that stay outside can be replaced; states are written by every call. A tensor that a module has under several
-names, or several modules have, is one input and goes back to all of its places.
+Weights that stay outside can be replaced; states are written by every call, or, where several models share them, are
+taken after the other inputs and returned after the other outputs. A tensor that a module has under several names, or
+several modules have, is one input and goes back to all of its places.
 """
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from neuronspan_runtime import errors, torchscript
+
+EVERY_OUTPUT_NAMED = "input_output_aliases names every output of the model: it must return one more"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +59,8 @@ def separated(
 ) -> Separated:
     """Choose what stays outside: all parameters and buffers or none, and the states that `aliases` ties to outputs.
 
-    Raises TraceRefused for a state that is no parameter or buffer of the modules, and for TorchScript modules.
+    States keep the order of `aliases`, weights that of the modules. Raises TraceRefused for a state that is no
+    parameter or buffer of the modules, and for TorchScript modules.
     """
     if not weights and not aliases:
         return Separated()
@@ -68,9 +72,9 @@ def separated(
                 f"input_output_aliases: key {position} is {_described(key)}, which is no parameter or buffer of the "
                 "model: use the tensors that the module itself holds"
             )
-    states = tuple(kept for kept in found if kept.value in tied)
-    rest = tuple(kept for kept in found if kept.value not in tied)
-    return Separated(rest if weights else (), states, tuple(tied[kept.value] for kept in states))
+    by_identity = {id(kept.value): kept for kept in found}
+    states = tuple(by_identity.pop(id(key)) for key in tied)
+    return Separated(tuple(by_identity.values()) if weights else (), states, tuple(tied.values()))
 
 
 @contextlib.contextmanager
@@ -89,6 +93,36 @@ def put_in(separated: Separated, values: Sequence[torch.Tensor]) -> None:
     """Put other tensors in the places, for as long as they are taken out."""
     for kept, value in zip(separated.all(), values, strict=True):
         _put(kept, value)
+
+
+def with_states_outside(
+    model: Callable[..., Any], aliases: Mapping[torch.Tensor, int], inputs: int
+) -> Callable[..., tuple[Any, list[torch.Tensor]]]:
+    """Return the model as a function that takes its states after its inputs and returns their next values apart.
+
+    `aliases` maps parameters or buffers to the output that is their next value; their order is that in which the
+    function takes and returns them. An only remaining output is returned as it is. Raises TraceRefused for what is no
+    module, for a tensor that is not the module's, and, when called, for outputs that the module does not have.
+    """
+    if not isinstance(model, torch.nn.Module):
+        raise errors.TraceRefused(f"states belong to a module, got {type(model).__name__}")
+    outside = separated([model], weights=False, aliases=aliases)
+
+    def called(*tensors: torch.Tensor) -> tuple[Any, list[torch.Tensor]]:
+        with taken_out(outside):
+            put_in(outside, tensors[inputs:])
+            outputs = model(*tensors[:inputs])
+        places = outside.outputs
+        if not isinstance(outputs, (tuple, list)) or not all(0 <= place < len(outputs) for place in places):
+            raise errors.TraceRefused(
+                f"input_output_aliases names outputs {list(places)} of a model that has other ones"
+            )
+        kept = tuple(output for place, output in enumerate(outputs) if place not in places)
+        if not kept:
+            raise errors.TraceRefused(EVERY_OUTPUT_NAMED)
+        return kept[0] if len(kept) == 1 else kept, [outputs[place] for place in places]
+
+    return called
 
 
 def states_updated(

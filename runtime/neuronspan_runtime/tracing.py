@@ -141,7 +141,7 @@ class _Flat(torch.nn.Module):
             return found
         left = structure.without(self.result, self.outside.outputs)
         if left is None:
-            raise errors.TraceRefused("input_output_aliases names every output of the model: it must return one more")
+            raise errors.TraceRefused(separation.EVERY_OUTPUT_NAMED)
         self.result = left
         return separation.states_updated(found, kept[len(self.outside.weights) :], self.outside.outputs)
 
