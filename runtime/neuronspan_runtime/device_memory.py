@@ -15,7 +15,7 @@ _STATISTICS = (
     "allocated", "peak", "limit", "host_to_device", "device_to_host", "device_to_device", "allocations", "frees",
     "models", "failures", "executions", "busy_nanoseconds", "host_to_device_count", "device_to_host_count",
     "device_to_device_count", "free", "largest_free", "recent_requests", "recent_frees", "recent_retries",
-    "recent_failures", "recent_allocated_bytes", "recent_freed_bytes",
+    "recent_failures", "recent_allocated_bytes", "recent_freed_bytes", "code",
 )  # fmt: skip
 """Names of what torch.ops.neuron.memory_stats returns, in its order; `recent` is since the counters were reset."""
 
@@ -26,7 +26,8 @@ def memory_stats(device: device_index.DeviceLike = None) -> dict[str, Any]:
     `allocated_bytes`, `active_bytes` (the same) and `reserved_bytes` (always 0) each have `current`, `peak`, and the
     sums `allocated` and `freed`; `allocation_requests` counts requests of zero bytes and refused ones too,
     `num_alloc_retries` those that did not fit at first, `num_ooms` those that did not fit at all. Further keys are
-    this package's own: what is free (`largest_free_bytes` in one piece), models, transfers in each direction (the
+    this package's own: what is free (`largest_free_bytes` in one piece), models, the microcode that a core needs while
+    it has any, transfers in each direction (the
     bytes and how many), executions; they are never reset.
     """
     found = statistics(device)
@@ -45,6 +46,7 @@ def memory_stats(device: device_index.DeviceLike = None) -> dict[str, Any]:
         "num_tensor_frees": found["recent_frees"],
         "allocation_requests": found["recent_requests"],
         "model_bytes": found["models"],
+        "code_bytes": found["code"],
         "limit_bytes": found["limit"],
         "free_bytes": found["free"],
         "largest_free_bytes": found["largest_free"],
@@ -60,7 +62,7 @@ def memory_stats(device: device_index.DeviceLike = None) -> dict[str, Any]:
 
 
 def memory_allocated(device: device_index.DeviceLike = None) -> int:
-    """Return the bytes in use on one device, by tensors and loaded models."""
+    """Return the bytes in use on one device, by tensors, loaded models and what the core needs to run these."""
     return statistics(device)["allocated"]
 
 
@@ -105,8 +107,9 @@ def memory_summary(device: device_index.DeviceLike = None) -> str:
     """Return the memory of one device as a short table."""
     found = statistics(device)
     rows = {
-        "tensors": found["allocated"] - found["models"],
+        "tensors": found["allocated"] - found["models"] - found["code"],
         "loaded models": found["models"],
+        "microcode": found["code"],
         "in use": found["allocated"],
         "peak": found["peak"],
         "limit": found["limit"],

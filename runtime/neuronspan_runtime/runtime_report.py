@@ -1,7 +1,8 @@
 """What neuron-monitor tells of one process in the time between two samples. Pure: samples in, JSON values out.
 
-Keys are those of AWS's user guide. A simulated device has no program memory, so weights are its `constants`, and its
-HBM is memory of the host: `application_memory` is all that the process has resident, device memory included.
+Keys are those of AWS's user guide. Weights are `constants`, and the microcode of a core is its `model_code`: programs
+take none here. HBM is memory of the host: `application_memory` is all that the process has resident, device memory
+included.
 """
 
 from collections.abc import Callable, Mapping
@@ -82,7 +83,12 @@ def _memory_used(interval: samples.Interval, owner: node_view.Owner) -> Json:
 
 def core_memory(counters: telemetry.Counters) -> dict[str, int]:
     """Return the bytes of HBM in use on one core by purpose."""
-    return {**dict.fromkeys(PURPOSES, 0), "constants": counters.model_bytes, "tensors": counters.tensor_bytes}
+    return {
+        **dict.fromkeys(PURPOSES, 0),
+        "constants": counters.model_bytes,
+        "model_code": counters.code_bytes,
+        "tensors": counters.tensor_bytes,
+    }
 
 
 def _host_memory(application: int = 0) -> dict[str, int]:

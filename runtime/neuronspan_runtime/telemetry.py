@@ -17,7 +17,7 @@ HEADER_BYTES = 1088
 
 _HEADER = struct.Struct("<8sIIqqqqQ8x256s512s32s128s64s")
 _COUNTERS_AT = HEADER_BYTES
-_RESERVED = 4
+_RESERVED = 3
 BUCKETS = 208
 """Of a latency histogram: 16 of 1.024 us each, then eight for each power of two."""
 _FINE_BUCKETS = 16
@@ -75,6 +75,7 @@ class Counters:
     models_loaded: int = 0
     model_loads: int = 0
     models_sequence: int = 0
+    code_bytes: int = 0
 
 
 _NUMBERS = struct.Struct(f"<{len(dataclasses.fields(Counters))}q")

@@ -68,9 +68,9 @@ def tree(owners: Iterable[node_view.Owner]) -> list[Line]:
                 for model in page.models
             ]
             inside += [
-                Line((*key, purpose), purpose, "", 0, used[purpose.lower()], inner=False)
-                for purpose in ("Tensors",)
-                if used[purpose.lower()]
+                Line((*key, name), name, "", 0, used[purpose], inner=False)
+                for name, purpose in (("Model Code", "model_code"), ("Tensors", "tensors"))
+                if used[purpose]
             ]
             below += [Line(key, f"NeuronCore {core}", "", 0, sum(used.values()), inner=bool(inside)), *inside]
         host = owner.process.resident_bytes if owner.process else 0

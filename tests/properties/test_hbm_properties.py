@@ -2,7 +2,7 @@
 
 import gc
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import hypothesis.stateful
@@ -20,6 +20,8 @@ MAIN = range(CARVE_OUT, STACK - SMALL_POOL)
 TOP = range(STACK - SMALL_POOL, STACK)
 WEIGHTS = 600 * KIB
 """Of the model: just too large for the small pool to be tried first."""
+MICROCODE = (64 * MIB, 32 * MIB)
+"""In pieces; it comes with the model, which is the only one."""
 
 CORES = st.sampled_from((0, 1))
 SIZES = st.one_of(
@@ -61,6 +63,17 @@ class Blocks:
             self.live.append((begin, begin + size, core))
         return begin
 
+    def take_all(self, sizes: Sequence[int], core: int) -> list[int]:
+        begins: list[int] = []
+        for size in sizes:
+            begin = self.take(size, core)
+            if begin is None:
+                for taken in begins:
+                    self.give_back(taken)
+                return []
+            begins.append(begin)
+        return begins
+
     def give_back(self, begin: int) -> None:
         self.live = [block for block in self.live if block[0] != begin]
 
@@ -81,7 +94,7 @@ class Stack(hypothesis.stateful.RuleBasedStateMachine):
         super().__init__()
         self.blocks = Blocks()
         self.tensors: list[tuple[torch.Tensor, int]] = []
-        self.weights: int | None = None
+        self.loaded: list[int] = []
         self.peaks = dict.fromkeys((0, 1), 0)
         for core in (0, 1):
             device_memory.reset_peak_memory_stats(core)
@@ -114,8 +127,8 @@ class Stack(hypothesis.stateful.RuleBasedStateMachine):
     @hypothesis.stateful.rule(core=CORES)
     def load(self, core: int) -> None:
         self.unload()
-        self.weights = self.blocks.take(WEIGHTS, core)
-        if self.weights is None:
+        self.loaded = self.blocks.take_all((*MICROCODE, WEIGHTS), core)
+        if not self.loaded:
             with pytest.raises(RuntimeError, match="Could not load the model status=4"):
                 self.held.set_neuron_devices(core, 1)
             return
@@ -125,9 +138,9 @@ class Stack(hypothesis.stateful.RuleBasedStateMachine):
     @hypothesis.stateful.rule()
     def unload(self) -> None:
         self.held.unload()
-        if self.weights is not None:
-            self.blocks.give_back(self.weights)
-        self.weights = None
+        for begin in self.loaded:
+            self.blocks.give_back(begin)
+        self.loaded = []
 
     @hypothesis.stateful.invariant()
     def books_agree(self) -> None:

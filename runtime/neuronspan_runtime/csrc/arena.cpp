@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <utility>
 
 #include "check.h"
 #include "oom_report.h"
@@ -34,7 +35,7 @@ HbmCounters difference(const HbmCounters& now, const HbmCounters& then) {
 
 void set_reclaimer(Reclaimer reclaimer) { g_reclaimer.store(reclaimer); }
 
-void Arena::open(HbmStack& stack, int index, int core, std::string name) {
+void Arena::open(HbmStack& stack, int index, int core, std::string name, std::size_t code_bytes) {
   const Books books(stack.books);
   stack_ = &stack;
   index_ = index;
@@ -42,6 +43,9 @@ void Arena::open(HbmStack& stack, int index, int core, std::string name) {
   name_ = std::move(name);
   stats_ = HbmStats{};
   reset_at_ = HbmCounters{};
+  code_bytes_ = code_bytes;
+  code_offsets_.clear();
+  charges_ = 0;
   stack.arenas.push_back(this);
   show();
 }
@@ -84,46 +88,63 @@ void Arena::release(HbmStack& stack, void* address) noexcept {
 
 std::vector<std::size_t> Arena::charge(std::size_t bytes, HbmUse use) {
   const std::size_t size = round_up_to_page(bytes);
-  std::vector<std::size_t> offsets = try_charge(size, use);
-  if (size > 0 && offsets.empty()) refuse(size, use);
+  std::vector<std::size_t> offsets;
+  if (const auto missing = try_charge(size, use, offsets)) refuse(*missing == HbmUse::code ? code_bytes_ : size, *missing);
   return offsets;
 }
 
-std::vector<std::size_t> Arena::try_charge(std::size_t size, HbmUse use) {
-  std::vector<std::size_t> offsets;
+std::optional<HbmUse> Arena::try_charge(std::size_t size, HbmUse use, std::vector<std::size_t>& offsets) {
   const Books books(stack_->books);
   const HbmStats before = stats_;
+  const bool has_code = charges_ > 0 || take_pieces(code_bytes_, HbmUse::code, code_offsets_);
+  if (has_code && take_pieces(size, use, offsets)) {
+    ++charges_;
+    return std::nullopt;
+  }
+  give_back(offsets);
+  if (charges_ == 0) give_back(std::exchange(code_offsets_, {}));
+  stats_ = before;
+  show();
+  return has_code ? use : HbmUse::code;
+}
+
+bool Arena::take_pieces(std::size_t size, HbmUse use, std::vector<std::size_t>& offsets) {
   for (std::size_t left = size; left > 0;) {
     const std::size_t piece = std::min(left, kModelPiece);
     const auto offset = stack_->take(piece, *this, use);
-    if (!offset) {
-      for (const std::size_t taken : offsets) stack_->give_back(taken);
-      stats_ = before;
-      show();
-      return {};
-    }
+    if (!offset) return false;
     note_taken(piece, use);
     offsets.push_back(*offset);
     left -= piece;
   }
-  return offsets;
+  return true;
 }
 
 void Arena::uncharge(const std::vector<std::size_t>& offsets) noexcept {
   const Books books(stack_->books);
+  give_back(offsets);
+  if (--charges_ == 0) give_back(std::exchange(code_offsets_, {}));
+}
+
+void Arena::give_back(const std::vector<std::size_t>& offsets) noexcept {
   for (const std::size_t offset : offsets)
     if (const auto block = stack_->give_back(offset)) note_freed(*block);
 }
 
+std::size_t& Arena::bytes_of(HbmUse use) noexcept {
+  if (use == HbmUse::tensors) return stats_.tensors;
+  return use == HbmUse::models ? stats_.models : stats_.code;
+}
+
 void Arena::note_taken(std::size_t size, HbmUse use) {
-  (use == HbmUse::models ? stats_.models : stats_.tensors) += size;
+  bytes_of(use) += size;
   stats_.peak = std::max(stats_.peak, stats_.allocated());
   stats_.counters.allocated_bytes += size;
   show();
 }
 
 void Arena::note_freed(const HbmStack::Block& block) {
-  (block.use == HbmUse::models ? stats_.models : stats_.tensors) -= block.size;
+  bytes_of(block.use) -= block.size;
   stats_.counters.freed_bytes += block.size;
   show();
 }
@@ -135,7 +156,10 @@ void Arena::refuse(std::size_t bytes, HbmUse use) {
     ++stats_.counters.failures;
     show();
     report.stats = stats_locked();
-    for (const Arena* arena : stack_->arenas) report.accounts.push_back({arena->core_, arena->stats_.tensors, arena->stats_.models});
+    for (const Arena* arena : stack_->arenas) {
+      const HbmStats& theirs = arena->stats_;
+      report.accounts.push_back({arena->core_, theirs.tensors, theirs.models, theirs.code});
+    }
   }
   log_oom(report);
   TORCH_CHECK_WITH(OutOfMemoryError, false, oom_text(report));
@@ -170,6 +194,7 @@ void Arena::show() const noexcept {
   const auto show_on = [](telemetry::Counter& counter, std::size_t number) { telemetry::set(counter, static_cast<std::int64_t>(number)); };
   show_on(page_.tensor_bytes, stats_.tensors);
   show_on(page_.model_bytes, stats_.models);
+  show_on(page_.code_bytes, stats_.code);
   show_on(page_.peak_bytes, stats_.peak);
   show_on(page_.capacity_bytes, stack_->shape().usable());
   show_on(page_.allocation_failures, stats_.counters.failures);

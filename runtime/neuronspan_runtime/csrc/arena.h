@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,7 @@ struct HbmCounters {
 struct HbmStats {
   std::size_t tensors = 0;
   std::size_t models = 0;
+  std::size_t code = 0;
   std::size_t peak = 0;
   std::size_t capacity = 0;  // of the stack, which a neighbour may share
   std::size_t free = 0;      // in the stack, in pieces of at most `largest_free`
@@ -34,7 +36,7 @@ struct HbmStats {
   std::size_t live_blocks = 0;
   HbmCounters counters;  // since the start
   HbmCounters recent;    // since the last reset
-  std::size_t allocated() const { return tensors + models; }
+  std::size_t allocated() const { return tensors + models + code; }
 };
 
 // Called, without any lock held, before an allocation is tried for the second time: frees what is no longer needed.
@@ -46,8 +48,9 @@ class Arena {
   // What it counts is shown on this page, too.
   explicit Arena(telemetry::Page& page) : page_(page) {}
 
-  // `index` counts the cores of the process, `core` those of the node; `name` is for messages.
-  void open(HbmStack& stack, int index, int core, std::string name);
+  // `index` counts the cores of the process, `core` those of the node; `name` is for messages. `code_bytes` are charged
+  // with the first model on the core and returned with the last one.
+  void open(HbmStack& stack, int index, int core, std::string name, std::size_t code_bytes);
 
   // Returns the device address of a fresh block, null for zero bytes. A request that does not fit is tried once more
   // after what is kept was given up. Throws c10::OutOfMemoryError.
@@ -55,8 +58,8 @@ class Arena {
   // Frees the block of whichever core it is.
   static void release(HbmStack& stack, void* address) noexcept;
 
-  // Charges bytes that live elsewhere in host memory (weights of a loaded model), in pieces as a compiled model's are.
-  // Returns where; all or nothing. Throws c10::OutOfMemoryError.
+  // Charges a loaded model's bytes, which live elsewhere in host memory, in pieces as a compiled model's are. Returns
+  // where; all or nothing. Throws c10::OutOfMemoryError. Each charge, also one of no bytes, is uncharged once.
   std::vector<std::size_t> charge(std::size_t bytes, HbmUse use);
   void uncharge(const std::vector<std::size_t>& offsets) noexcept;
 
@@ -75,7 +78,11 @@ class Arena {
 
  private:
   void* try_allocate(std::size_t size);
-  std::vector<std::size_t> try_charge(std::size_t size, HbmUse use);
+  // What did not fit, if anything.
+  std::optional<HbmUse> try_charge(std::size_t size, HbmUse use, std::vector<std::size_t>& offsets);
+  bool take_pieces(std::size_t size, HbmUse use, std::vector<std::size_t>& offsets);
+  void give_back(const std::vector<std::size_t>& offsets) noexcept;
+  std::size_t& bytes_of(HbmUse use) noexcept;
   void note_taken(std::size_t size, HbmUse use);
   void note_freed(const HbmStack::Block& block);
   HbmStats stats_locked() const;
@@ -90,6 +97,9 @@ class Arena {
   // guarded by the stack's books
   HbmStats stats_;
   HbmCounters reset_at_;
+  std::size_t code_bytes_ = 0;
+  std::vector<std::size_t> code_offsets_;
+  int charges_ = 0;  // of loaded models
 };
 
 // RAII of Arena::charge.

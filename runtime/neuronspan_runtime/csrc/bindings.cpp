@@ -62,6 +62,7 @@ std::vector<std::int64_t> memory_stats(std::int64_t index) {
   for (const std::size_t number : {recent.requests, recent.frees, recent.retries, recent.failures, recent.allocated_bytes,
                                    recent.freed_bytes})
     add(number);
+  add(hbm.code);
   return numbers;
 }
 
@@ -103,10 +104,15 @@ c10::List<c10::List<std::int64_t>> spans_of(const ModelPointer& model) {
   return spans;
 }
 
+// Off: what this thread reads or copies is loaded at its first use, or when it is placed.
+thread_local bool loads_at_once = true;
+
+bool set_loading(bool enabled) { return std::exchange(loads_at_once, enabled); }
+
 // The placement hook: this runs inside a plain torch.jit.load, and when a model is copied.
 ModelPointer restore(pickling::Packed packed) {
   auto model = c10::make_intrusive<Model>(pickling::unpacked(std::move(packed)));
-  model->load_as_asked();
+  if (loads_at_once) model->load_as_asked();
   return model;
 }
 
@@ -165,6 +171,7 @@ TORCH_LIBRARY(neuron, library) {
 
   library.def("set_default_cores(int start, int count) -> (int, int)", &set_default_cores);
   library.def("get_default_cores() -> (int, int)", &get_default_cores);
+  library.def("set_loading(bool enabled) -> bool", &set_loading);
   library.def("core_usage() -> int[]", &placement::usage);
 
   library.def("memory_stats(int core) -> int[]", &memory_stats);

@@ -15,9 +15,13 @@ namespace {
 constexpr std::int64_t kMebibyte = std::int64_t(1) << 20;
 // Inf1 has 2 GiB per core and neither carve-out nor small pool; every later generation has both, and at least 16 GiB.
 constexpr std::int64_t kFirstGenerationLimit = 4096 * kMebibyte;
+// Of every physical core, as AWS's page on device memory says; it describes the later generations.
+constexpr std::int64_t kMicrocode = 96 * kMebibyte;
+
+bool is_first_generation(const HbmLayout& layout) { return layout.bytes_per_core < kFirstGenerationLimit; }
 
 HbmShape shape_of(std::int64_t bytes, const HbmLayout& layout) {
-  const bool first_generation = layout.bytes_per_core < kFirstGenerationLimit;
+  const bool first_generation = is_first_generation(layout);
   const std::int64_t carve_out = layout.carve_out >= 0 ? layout.carve_out : (first_generation ? 0 : 16 * kMebibyte);
   const std::int64_t small_pool = layout.small_pool >= 0 ? layout.small_pool : (first_generation ? 0 : 1024 * kMebibyte);
   TORCH_CHECK(bytes - carve_out - small_pool >= static_cast<std::int64_t>(kHbmPage),
@@ -71,6 +75,10 @@ void Hbm::open_stack(int stack, int cores, const HbmLayout& layout) {
   if (whole || layout.ledgers.empty()) return;
   const std::string number = std::to_string(layout.first_core / layout.cores_per_stack + stack);
   stacks_[stack].share(std::make_unique<HbmLedger>(layout.ledgers + "/" + number + ".ledger", before > 0 ? 1 : 0, shape.usable()));
+}
+
+std::size_t Hbm::code_bytes(const HbmLayout& layout) {
+  return is_first_generation(layout) ? 0 : static_cast<std::size_t>(kMicrocode * layout.logical_core_size);
 }
 
 void Hbm::close() {

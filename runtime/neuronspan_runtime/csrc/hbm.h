@@ -35,13 +35,16 @@ class Hbm {
     reserve(cores, layout);
     for (int index = 0; index < cores; ++index)
       arena_of(index).open(stacks_[stack_of(index)], index, static_cast<int>(layout.first_core) + index,
-                           core_name(index, layout.first_core));
+                           core_name(index, layout.first_core), code_bytes(layout));
   }
   void close();
 
   static std::string core_name(int index, std::int64_t first_core) {
     return "neuron:" + std::to_string(index) + " (NeuronCore " + std::to_string(first_core + index) + ")";
   }
+
+  // What the microcode of one core takes as soon as a model is loaded there.
+  static std::size_t code_bytes(const HbmLayout& layout);
 
   // The stack whose window holds the address, or null.
   HbmStack* stack_at(const void* device_address) noexcept;

@@ -40,7 +40,7 @@ std::optional<std::size_t> HbmStack::take(std::size_t size, Arena& owner, HbmUse
   }
   taken_.emplace(*offset, Block{size, &owner, use});
   taken_bytes_ += size;
-  if (retained_ > 0 && use == HbmUse::models) drop_pages(*offset, size);  // weights live elsewhere on the host
+  if (retained_ > 0 && use != HbmUse::tensors) drop_pages(*offset, size);  // weights live elsewhere on the host
   retained_ -= std::min(retained_, size);
   return offset;
 }

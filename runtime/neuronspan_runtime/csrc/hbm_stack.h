@@ -31,7 +31,8 @@ struct HbmShape {
 };
 
 // What the bytes of a core are used for; the out-of-memory text and the tools report them apart.
-enum class HbmUse { tensors, models };
+// `code` is what a core needs to run models at all.
+enum class HbmUse { tensors, models, code };
 
 // Its methods expect `books` to be held, those with an address of a living block excepted.
 class HbmStack {

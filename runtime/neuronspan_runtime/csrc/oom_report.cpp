@@ -21,7 +21,7 @@ struct OomColumn {
   int width;
 };
 
-// What this runtime does not have (code, rings, scratchpads) is there and zero: programs find columns by position.
+// What this runtime does not have (rings, scratchpads) is there and zero: programs find columns by position.
 constexpr std::array<OomColumn, 14> kOomColumns{{{"", "TOTAL", 10},
                                                  {"Model", "Code", 10},
                                                  {"Model", "Constants", 10},
@@ -37,6 +37,7 @@ constexpr std::array<OomColumn, 14> kOomColumns{{{"", "TOTAL", 10},
                                                  {"", "XT CC", 10},
                                                  {"Profiler", "Buffers", 10}}};
 constexpr std::size_t kTotalColumn = 0;
+constexpr std::size_t kCodeColumn = 1;
 constexpr std::size_t kConstantsColumn = 2;
 constexpr std::size_t kTensorsColumn = 3;
 constexpr int kOomLabelWidth = 14;
@@ -73,12 +74,13 @@ std::string oom_row(std::string label, const std::array<std::string, kOomColumns
   return row + "|\n";
 }
 
-std::string oom_row(const std::string& label, std::size_t tensors, std::size_t models) {
+std::string oom_row(const std::string& label, const OomReport::Account& account) {
   std::array<std::string, kOomColumns.size()> cells;
   cells.fill(logged_bytes(0));
-  cells[kTotalColumn] = logged_bytes(tensors + models);
-  cells[kConstantsColumn] = logged_bytes(models);
-  cells[kTensorsColumn] = logged_bytes(tensors);
+  cells[kTotalColumn] = logged_bytes(account.tensors + account.models + account.code);
+  cells[kCodeColumn] = logged_bytes(account.code);
+  cells[kConstantsColumn] = logged_bytes(account.models);
+  cells[kTensorsColumn] = logged_bytes(account.tensors);
   return oom_row(label, cells);
 }
 
@@ -89,16 +91,16 @@ std::string oom_table(const OomReport& report, const OomLogging& node) {
     upper[column] = kOomColumns[column].upper;
     lower[column] = kOomColumns[column].lower;
   }
-  std::size_t tensors = 0;
-  std::size_t models = 0;
+  OomReport::Account sum{};
   std::string cores;
   for (const OomReport::Account& account : report.accounts) {
-    tensors += account.tensors;
-    models += account.models;
-    cores += oom_row("\\_NC " + std::to_string(account.core % node.cores_per_device), account.tensors, account.models);
+    sum.tensors += account.tensors;
+    sum.models += account.models;
+    sum.code += account.code;
+    cores += oom_row("\\_NC " + std::to_string(account.core % node.cores_per_device), account);
   }
   const std::string overall = "ND " + std::to_string(report.core / node.cores_per_device) + " Overall";
-  return oom_row("", upper) + oom_row("", lower) + oom_row(overall, tensors, models) + cores;
+  return oom_row("", upper) + oom_row("", lower) + oom_row(overall, sum) + cores;
 }
 
 std::string log_line(const std::string& source, const std::string& text) {
@@ -114,6 +116,11 @@ std::string log_line(const std::string& source, const std::string& text) {
   std::string padded = source;
   padded.resize(std::max<std::size_t>(padded.size() + 1, 44), ' ');  // the width of libnrt's function column
   return stamp + padded + text + "\n";
+}
+
+const char* logged_use(HbmUse use) {
+  if (use == HbmUse::tensors) return "tensors";
+  return use == HbmUse::models ? "model constants" : "model code";
 }
 
 std::string cores_of_stack(const OomReport& report, const OomLogging& node) {
@@ -145,11 +152,12 @@ std::string readable_bytes(std::size_t bytes) {
 std::string oom_text(const OomReport& report) {
   const HbmStats& stats = report.stats;
   const std::size_t neighbours = stats.capacity - stats.free - stats.allocated();
-  std::string text = report.use == HbmUse::models ? "Could not load the model status=4 message=Allocation Failure"
-                                                  : "nrt_tensor_allocate status=4 message=\"Allocation Failure\"";
+  std::string text = report.use == HbmUse::tensors ? "nrt_tensor_allocate status=4 message=\"Allocation Failure\""
+                                                   : "Could not load the model status=4 message=Allocation Failure";
   text += ": failed to allocate " + readable_bytes(report.bytes) + " (" + std::to_string(report.bytes) + " bytes) on " +
           report.name + ": " + readable_bytes(stats.capacity) + " in total, " + readable_bytes(stats.tensors) +
           " in tensors, " + readable_bytes(stats.models) + " in loaded models, ";
+  if (stats.code > 0) text += readable_bytes(stats.code) + " in the core's microcode, ";
   if (neighbours > 0) text += readable_bytes(neighbours) + " taken by the NeuronCore that shares this HBM, ";
   text += readable_bytes(stats.free) + " free";
   if (stats.free > stats.largest_free) text += " in pieces of at most " + readable_bytes(stats.largest_free);
@@ -165,7 +173,7 @@ void log_oom(const OomReport& report) {
       log_line("TDRV:print_lnc_hbm_details", "LNC size is " + std::to_string(node.logical_core_size) +
                                                  ". Neuron Cores using this HBM: " + cores_of_stack(report, node)) +
       log_line("TDRV:log_dev_mem", "Failed to allocate " + logged_bytes(report.bytes) + " (alignment: none, usage: " +
-                                       (report.use == HbmUse::models ? "model constants" : "tensors") + ") on " + place) +
+                                       logged_use(report.use) + ") on " + place) +
       log_line("TDRV:log_dev_mem_usage_table", "Displaying Current Memory Utilization:") + oom_table(report, node);
   // past Python and iostreams: they may be locked by the thread that is out of memory
   std::size_t written = 0;

@@ -25,6 +25,7 @@ struct OomReport {
     int core;
     std::size_t tensors;
     std::size_t models;
+    std::size_t code;
   };
   int core;
   std::size_t bytes;

@@ -171,6 +171,7 @@ std::string layout() {
   NEURONSPAN_FIELD(Page, models_loaded);
   NEURONSPAN_FIELD(Page, model_loads);
   NEURONSPAN_FIELD(Page, models_sequence);
+  NEURONSPAN_FIELD(Page, code_bytes);
   NEURONSPAN_FIELD(Page, reserved);
   NEURONSPAN_FIELD(Page, total_latency);
   NEURONSPAN_FIELD(Page, device_latency);

@@ -60,7 +60,8 @@ struct Page {
   Counter models_loaded;    // now
   Counter model_loads;      // ever
   Counter models_sequence;  // odd while the table below changes
-  Counter reserved[4];
+  Counter code_bytes;
+  Counter reserved[3];
   Histogram total_latency;   // waiting for the core included
   Histogram device_latency;  // from its turn on the core
   ModelSlot models[kModels];

@@ -17,6 +17,9 @@ SMALL = 512 * KIB
 STACK = 16 * GIB
 CARVE_OUT, SMALL_POOL = 16 * MIB, GIB
 MAIN = STACK - CARVE_OUT - SMALL_POOL
+MICROCODE = 96 * MIB
+LEFT = MAIN - MICROCODE
+"""Of the main pool, while a model is loaded."""
 
 ops: Any = torch.ops.neuron
 
@@ -192,41 +195,79 @@ def ten_thousand_loads_leave_nothing(directory: pathlib.Path) -> None:
     assert list(ops.core_usage()) == [0, 0]
 
 
+def weightless() -> Any:
+    """A model without weights, loaded on core 0."""
+    held = neuron_models.unloaded(torch.nn.ReLU(), torch.ones(1))
+    held.set_neuron_devices(0, 1)
+    return held
+
+
 def heavy() -> Any:
     """A model with 128 MiB of weights, which is two pieces; not loaded."""
     return neuron_models.unloaded(torch.nn.Linear(8192, 4096, bias=False), torch.ones(1, 8192))
 
 
 def failed_loads_leave_nothing() -> None:
-    held = heavy()
-    pieces = [block(MAIN // 4 - 20 * MIB) for _ in range(4)]  # leaves a gap of 80 MiB, for one piece
+    first, held = weightless(), heavy()
+    pieces = [block(LEFT // 4 - 20 * MIB) for _ in range(4)]  # leaves a gap of 80 MiB, for one piece
     full = block(SMALL_POOL)
     before = statistics()
     with pytest.raises(RuntimeError) as caught:
-        held.load()
+        held.set_neuron_devices(0, 1)
     assert "Could not load the model status=4 message=Allocation Failure: failed to allocate 128.00 MiB" in str(
         caught.value
     )
+    assert "0 B in loaded models, 96.00 MiB in the core's microcode, 80.00 MiB free" in str(caught.value)
     after = statistics()
     assert after["num_ooms"] == before["num_ooms"] + 1
     assert {**after, "num_ooms": 0} == {**before, "num_ooms": 0}
-    assert list(ops.core_usage()) == [0, 0]
+    assert list(ops.core_usage()) == [1, 0]
     pieces.pop(1)
-    held.load()
+    held.set_neuron_devices(0, 1)
     assert statistics()["model_bytes"] == 128 * MIB
-    assert full.nbytes == SMALL_POOL
+    assert (full.nbytes, first.is_loaded()) == (SMALL_POOL, True)
 
 
 def models_fit_into_gaps_that_a_tensor_of_their_size_does_not() -> None:
-    held = heavy()
-    low, gap, high = block(GIB), block(64 * MIB), block(MAIN - GIB - 128 * MIB)
+    first, held = weightless(), heavy()
+    low, gap, high = block(GIB), block(64 * MIB), block(LEFT - GIB - 128 * MIB)
     del gap
     rest = block(SMALL_POOL)
     with pytest.raises(torch.OutOfMemoryError):
         block(128 * MIB)
-    held.load()
+    held.set_neuron_devices(0, 1)
     assert statistics()["free_bytes"] == 0
-    assert low.nbytes + high.nbytes + rest.nbytes + 128 * MIB == STACK - CARVE_OUT
+    assert low.nbytes + high.nbytes + rest.nbytes + 128 * MIB == STACK - CARVE_OUT - MICROCODE
+    assert first.is_loaded()
+
+
+def microcode_comes_with_the_first_model_of_a_core_and_goes_with_the_last() -> None:
+    first, second = heavy(), heavy()
+    seen = []
+    for model_, start in ((first, 0), (second, 0), (first, 1), (second, 1)):
+        model_.set_neuron_devices(start, 1)
+        seen.append([(statistics(core)["code_bytes"], statistics(core)["model_bytes"] // MIB) for core in (0, 1)])
+    assert seen == [
+        [(MICROCODE, 128), (0, 0)],
+        [(MICROCODE, 256), (0, 0)],
+        [(MICROCODE, 128), (MICROCODE, 128)],
+        [(0, 0), (MICROCODE, 256)],
+    ]
+    assert device_module.memory_allocated(1) == MICROCODE + 256 * MIB
+    first.unload()
+    second.unload()
+    assert [device_module.memory_allocated(core) for core in (0, 1)] == [0, 0]
+
+
+def model_whose_microcode_does_not_fit_takes_nothing() -> None:
+    held = neuron_models.unloaded(torch.nn.ReLU(), torch.ones(1))
+    full = [block(MAIN - 64 * MIB), block(SMALL_POOL)]
+    with pytest.raises(torch.OutOfMemoryError, match=r"^Could not load the model status=4 .* allocate 96\.00 MiB"):
+        held.set_neuron_devices(0, 1)
+    assert (statistics()["code_bytes"], statistics()["free_bytes"], held.is_loaded()) == (0, 64 * MIB, False)
+    full.clear()
+    held.set_neuron_devices(0, 1)
+    assert statistics()["code_bytes"] == MICROCODE
 
 
 @pytest.mark.parametrize(
@@ -243,6 +284,8 @@ def models_fit_into_gaps_that_a_tensor_of_their_size_does_not() -> None:
         ten_thousand_tensors_leave_nothing,
         failed_loads_leave_nothing,
         models_fit_into_gaps_that_a_tensor_of_their_size_does_not,
+        microcode_comes_with_the_first_model_of_a_core_and_goes_with_the_last,
+        model_whose_microcode_does_not_fit_takes_nothing,
     ],
 )
 def test_pools(scenario: Callable[[], None], processes: neuron_processes.Parent, trn1: dict[str, str]) -> None:
@@ -257,3 +300,26 @@ def test_ten_thousand_loads_and_unloads_leave_nothing(
     processes: neuron_processes.Parent, trn1: dict[str, str], model_files: pathlib.Path
 ) -> None:
     processes.run(trn1, ten_thousand_loads_leave_nothing, model_files)
+
+
+def microcode() -> int:
+    held = weightless()
+    found: int = statistics()["code_bytes"]
+    del held
+    return found
+
+
+@pytest.mark.parametrize(
+    ("settings", "size"),
+    [
+        pytest.param({"NEURONSPAN_INSTANCE_TYPE": "inf1.xlarge"}, 0, id="inf1"),
+        pytest.param({"NEURONSPAN_INSTANCE_TYPE": "inf2.xlarge"}, MICROCODE, id="inf2"),
+        pytest.param({"NEURONSPAN_INSTANCE_TYPE": "trn2.3xlarge"}, 2 * MICROCODE, id="trn2, joined"),
+        pytest.param({"NEURONSPAN_INSTANCE_TYPE": "trn2.3xlarge", "NEURON_LOGICAL_NC_CONFIG": "1"}, MICROCODE,
+                     id="trn2, single"),
+    ],
+)  # fmt: skip
+def test_microcode_is_that_of_each_physical_core(
+    settings: dict[str, str], size: int, processes: neuron_processes.Parent, tmp_path: pathlib.Path
+) -> None:
+    assert processes.run(settings | {"NEURONSPAN_STATE_DIR": str(tmp_path)}, microcode) == size

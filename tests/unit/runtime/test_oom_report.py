@@ -50,10 +50,10 @@ def test_exhaustion_is_logged_with_the_lines_and_the_table_of_the_runtime(
         ("Model", "Constants"),
         ("", "Tensors"),
     ]
-    assert overall[:5] == ["ND 0 Overall", "20.004GB", "0.000B", "4.000MB", "20.000GB"]
+    assert overall[:5] == ["ND 0 Overall", "20.098GB", "96.000MB", "4.000MB", "20.000GB"]
     assert [row[:5] for row in cores] == [
         ["\\_NC 4", "20.000GB", "0.000B", "0.000B", "20.000GB"],
-        ["\\_NC 5", "4.000MB", "0.000B", "4.000MB", "0.000B"],
+        ["\\_NC 5", "100.000MB", "96.000MB", "4.000MB", "0.000B"],
     ]
     assert {cell for row in (overall, *cores) for cell in row[5:]} == {"0.000B"}
 

@@ -43,7 +43,7 @@ def test_bucket_holds_its_duration_and_is_no_wider_than_an_eighth(duration: int)
 
 
 def test_page_is_read_as_it_was_written() -> None:
-    counters = telemetry.Counters(*range(20))
+    counters = telemetry.Counters(*range(21))
     models = [pages.model(), pages.model(10002, subgraph=1, first_core=2)]
     found = pages.page(counters=counters, models=models, calls=[5_000, 5_000, 10**6])
     assert (found.header, found.counters, list(found.models)) == (pages.header(), counters, models)
