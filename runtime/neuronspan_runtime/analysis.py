@@ -12,6 +12,8 @@ import torch
 
 from neuronspan_runtime import operator_support, program, torchscript, tracing
 
+PACKAGE_VERSION = f"{torch.__version__.partition('+')[0]}+simulated"
+"""`__version__` of torch_neuron and torch_neuronx: AWS's packages begin theirs with torch's, too."""
 COMPILER_VERSION = "0.0.0.0+simulated"
 """There is no compiler; the key is part of AWS's answer."""
 
@@ -45,7 +47,7 @@ def analyze(
     counts = collections.Counter(operation.kind for _, operation, support in looked_at if support.supported)
     share = counts.total() / len(looked_at) if looked_at else 1.0
     return {
-        "torch_neuronx_version": f"{torch.__version__.partition('+')[0]}+simulated",
+        "torch_neuronx_version": PACKAGE_VERSION,
         "neuronx_cc_version": COMPILER_VERSION,
         "support_percentage": f"{share:.2%}",
         "supported_operators": dict(counts),

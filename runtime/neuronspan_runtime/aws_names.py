@@ -7,6 +7,8 @@ from neuronspan_runtime import analysis, core_placement, data_parallel, device_m
 
 NAMES = {
     "DataParallel": data_parallel.DataParallelForInferentia,
+    "Optimization": trace_api.Optimization,
+    "__version__": analysis.PACKAGE_VERSION,
     "analyze_model": analysis.analyze_model,
     "experimental": core_placement,
     "get_supported_operations": analysis.get_supported_operations,

@@ -45,7 +45,7 @@ class DataParallel(torch.nn.Module):
         self.module = model
         self.copies = torch.nn.ModuleList()
         self.device_ids = self._ordered(_chosen_cores(device_ids))
-        self.dim = dim
+        self.dim = int(dim)  # programs give `False` for the first one
         self.split_size: int | None = None
         self.num_workers = WORKERS_PER_MODULE * (1 if self._is_replicated() else len(self.device_ids))
         self._workers = _Workers()

@@ -49,6 +49,11 @@ def set_default_cores(start: int, count: int) -> None:
     torch.ops.neuron.set_default_cores(start, count)
 
 
+def set_loading(enabled: bool) -> bool:
+    """Set whether models that this thread reads or copies are loaded at once; return what it was."""
+    return bool(torch.ops.neuron.set_loading(enabled))
+
+
 def core_usage() -> tuple[int, ...]:
     """Return how many loaded models use each core."""
     return tuple(int(uses) for uses in torch.ops.neuron.core_usage())

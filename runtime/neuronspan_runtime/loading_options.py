@@ -3,16 +3,17 @@
 A lazy model takes NeuronCores and HBM at its first use. An asynchronous one is loaded in the background, in the order
 of the torch.jit.load calls: these return before the weights are read and the cores are chosen, and the first use waits,
 and raises what went wrong. The default placement is the one in force when torch.jit.load was called. A model that is
-both is lazy.
+both is lazy. What a file says does not matter inside `disable_nrt_load`.
 """
 
+import contextlib
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import TypeVar
 
 import torch
 
-from neuronspan_runtime import model
+from neuronspan_runtime import device_library, model
 
 M = TypeVar("M", bound=torch.nn.Module)
 
@@ -29,18 +30,17 @@ def async_load(trace: torch.nn.Module, enable_async_load: bool = True) -> None:
         held.set_async_load(enable_async_load)
 
 
+@contextlib.contextmanager
+def disable_nrt_load() -> Iterator[None]:
+    """Leave models that this thread reads or copies inside unloaded, until they are placed or used."""
+    before = device_library.set_loading(False)
+    try:
+        yield
+    finally:
+        device_library.set_loading(before)
+
+
 def unloaded_copy(trace: M) -> M:
     """Copy a trace without loading the copy, which would first take cores that it is not meant for."""
-    old = [held.lazy_load() for held in model.models_of(trace)]
-    lazy_load(trace)
-    try:
-        copied = copy.deepcopy(trace)
-    finally:
-        _set_lazy(trace, old)
-    _set_lazy(copied, old)
-    return copied
-
-
-def _set_lazy(trace: torch.nn.Module, flags: Sequence[bool]) -> None:
-    for held, lazy in zip(model.models_of(trace), flags, strict=True):
-        held.set_lazy_load(lazy)
+    with disable_nrt_load():
+        return copy.deepcopy(trace)

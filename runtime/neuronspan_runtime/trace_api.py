@@ -3,6 +3,8 @@
 Most of their options steer a compiler that does not exist here; they are accepted and change nothing.
 """
 
+import enum
+import os
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -21,14 +23,23 @@ from neuronspan_runtime import (
     partitioner_config as partitioner_configs,
 )
 
-MOST_IGNORED_POSITIONAL = 5
-"""torch_neuronx.trace once took that many more positional arguments."""
+_ONCE_POSITIONAL = ("states", "input_output_aliases", "compiler_workdir", "compiler_args", "options")
+"""What torch_neuronx.trace once took by position after the example inputs, in this order."""
+
+_DEPRECATED = frozenset({"states", "options"})
+"""Arguments of torch_neuronx.trace that do nothing any more, and say so."""
 
 _TORCH_NEURON_OPTIONS = frozenset({
     "compiler_timeout", "compiler_workdir", "optimizations", "skip_compiler", "verbose",
     # of torch.jit.trace
     "optimize", "check_trace", "check_inputs", "check_tolerance", "strict",
 })  # fmt: skip
+
+
+class Optimization(enum.Enum):
+    """`torch_neuron.Optimization`: passes that torch_neuron.trace is asked for. They change nothing here."""
+
+    FLOAT32_TO_FLOAT16 = "float32-to-float16"
 
 
 def trace_for_inferentia(
@@ -90,9 +101,9 @@ def trace_for_inferentia(
 def trace_for_trainium(  # the signature is that of the package it stands in for
     func: Callable[..., Any],
     example_inputs: Any,
-    *ignored: Any,
+    *positional: Any,
     input_output_aliases: Mapping[torch.Tensor, int] | None = None,
-    compiler_workdir: str | None = None,  # noqa: ARG001 - there is no compiler that could leave files
+    compiler_workdir: str | os.PathLike[str] | None = None,  # noqa: ARG001 - there is no compiler to leave files
     compiler_args: str | Sequence[str] | None = None,
     partitioner_config: partitioner_configs.PartitionerConfig | None = None,
     inline_weights_to_neff: bool = True,
@@ -105,25 +116,25 @@ def trace_for_trainium(  # the signature is that of the package it stands in for
     value: they become the trace's `states`, stay where they are between calls, and such outputs are not returned. A
     container that is left with one tensor is that tensor. `inline_weights_to_neff=False` keeps the weights outside the
     compiled code, as the trace's `weights`, for replace_weights. `partitioner_config` leaves operators on the CPU.
-    Options without an effect are accepted, unknown ones warn. Raises TraceRefused for a state that is not the model's
-    or changes its shape or type, for states of a partitioned model, for options of the Inf1 compiler, and as
-    tracing.trace does.
+    Options without an effect are accepted, unknown ones warn. Further positional arguments warn too, and are taken for
+    what older versions took in their place. Raises TraceRefused for more of them than there ever were, for a state that
+    is not the model's or changes its shape or type, for states of a partitioned model, for options of the Inf1
+    compiler, and as tracing.trace does.
     """
-    _warn_of_unknown("torch_neuronx.trace", options, frozenset())
-    if len(ignored) > MOST_IGNORED_POSITIONAL:
-        raise errors.TraceRefused(
-            f"torch_neuronx.trace takes 2 positional arguments, got {2 + len(ignored)}: name the others"
-        )
-    if ignored:
-        warnings.warn(
-            f"torch_neuronx.trace ignores {len(ignored)} positional arguments: name them",
-            DeprecationWarning,
-            stacklevel=2,
-        )
+    once = _taken_by_position(positional)
+    input_output_aliases = once.get("input_output_aliases") or input_output_aliases
+    compiler_args = once.get("compiler_args") or compiler_args
+    _warn_of_unknown("torch_neuronx.trace", options, _DEPRECATED)
+    for name in sorted(_DEPRECATED):
+        if options.get(name, once.get(name)) is not None:
+            warnings.warn(f"Argument `{name}` is deprecated", DeprecationWarning, stacklevel=2)
     if partitioner_config is not None:
         if input_output_aliases:
             raise errors.TraceRefused("input_output_aliases cannot be combined with partitioner_config")
-        inherited = {"compiler_args": compiler_args, "inline_weights_to_neff": inline_weights_to_neff}
+        inherited: dict[str, Any] = {
+            "compiler_args": compiler_args,
+            "inline_weights_to_neff": inline_weights_to_neff,
+        }
         for_parts = inherited | dict(partitioner_config.trace_kwargs or {})
         return partitioning.partitioned(
             func, example_inputs, partitioner_config.choose, lambda part, x: trace_for_trainium(part, x, **for_parts)
@@ -146,7 +157,18 @@ def trace_for_trainium(  # the signature is that of the package it stands in for
     )
 
 
+def _taken_by_position(positional: Sequence[Any]) -> dict[str, Any]:
+    """Name what was given by position; AWS's text for too many. Called by the function that the user called."""
+    if not positional:
+        return {}
+    received = f"Received {2 + len(positional)} positional arguments but expected 2"
+    if len(positional) > len(_ONCE_POSITIONAL):
+        raise errors.TraceRefused(received)
+    warnings.warn(f"{received}: name those after example_inputs", DeprecationWarning, stacklevel=3)
+    return dict(zip(_ONCE_POSITIONAL, positional, strict=False))
+
+
 def _warn_of_unknown(function: str, options: Mapping[str, Any], known: frozenset[str]) -> None:
     unknown = sorted(options.keys() - known)
     if unknown:
-        warnings.warn(f"{function} does not know {', '.join(unknown)}: ignored", UserWarning, stacklevel=3)
+        warnings.warn(f"Unexpected keyword arguments: {unknown}. {function} ignores them", UserWarning, stacklevel=3)

@@ -1,14 +1,17 @@
 """Stand-in for AWS's torch-neuron (Inf1): importing it registers the `neuron` device and fills `torch.neuron`."""
 
-from neuronspan_runtime import aws_names, backend
+from neuronspan_runtime import analysis, aws_names, backend
 from neuronspan_runtime.analysis import analyze_model, get_supported_operations
 from neuronspan_runtime.data_parallel import DataParallelForInferentia as DataParallel
 from neuronspan_runtime.device_module import is_available, synchronize
+from neuronspan_runtime.trace_api import Optimization
 from neuronspan_runtime.trace_api import trace_for_inferentia as trace
 from torch_neuron import experimental
 
 __all__ = [
     "DataParallel",
+    "Optimization",
+    "__version__",
     "analyze_model",
     "experimental",
     "get_supported_operations",
@@ -16,6 +19,8 @@ __all__ = [
     "synchronize",
     "trace",
 ]
+
+__version__ = analysis.PACKAGE_VERSION
 
 backend.register()
 aws_names.add(experimental=experimental)

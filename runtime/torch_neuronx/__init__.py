@@ -1,6 +1,6 @@
 """Stand-in for AWS's torch-neuronx (Inf2, Trn): importing it registers the `neuron` device and fills `torch.neuron`."""
 
-from neuronspan_runtime import aws_names, backend
+from neuronspan_runtime import analysis, aws_names, backend
 from neuronspan_runtime.analysis import analyze
 from neuronspan_runtime.bucketing import BucketModelConfig, bucket_model_trace
 from neuronspan_runtime.core_placement import (
@@ -35,15 +35,17 @@ from neuronspan_runtime.loading_options import async_load, lazy_load
 from neuronspan_runtime.partitioner_config import PartitionerConfig
 from neuronspan_runtime.trace_api import trace_for_trainium as trace
 from neuronspan_runtime.weights import replace_weights
-from torch_neuronx import experimental
+from torch_neuronx import contexts, experimental
 
 __all__ = [
     "BucketModelConfig",
     "DataParallel",
     "PartitionerConfig",
+    "__version__",
     "analyze",
     "async_load",
     "bucket_model_trace",
+    "contexts",
     "current_device",
     "device_count",
     "dynamic_batch",
@@ -70,6 +72,8 @@ __all__ = [
     "synchronize",
     "trace",
 ]
+
+__version__ = analysis.PACKAGE_VERSION
 
 backend.register()
 aws_names.add()

@@ -1,6 +1,8 @@
 """The placement API in detail: checks in AWS's order and words, defaults, nesting, and what is freed when."""
 
+import contextlib
 import gc
+import io
 import pathlib
 import warnings
 from collections.abc import Sequence
@@ -15,7 +17,7 @@ import torch_neuronx
 from kits import neuron_models, neuron_processes
 from neuronspan_runtime import device_library, device_module
 
-APIS = {"torch_neuronx": torch_neuronx, "torch_neuron": torch_neuron.experimental}
+APIS = {"torch_neuronx": torch_neuronx, "torch_neuron.experimental": torch_neuron.experimental}
 """The modules that offer the four placement functions."""
 
 
@@ -167,7 +169,8 @@ def test_cores_that_are_not_owned_are_noticed_when_the_model_is_loaded(
     machine: dict[str, str],
 ) -> None:
     variables = machine | ({"NEURON_RT_NUM_CORES": "3"} if start < 0 else {})
-    assert f"Could not find VNC id {missing}" in processes.run(variables, refused_at_load, model_files, start, cores)
+    text = processes.run(variables, refused_at_load, model_files, start, cores)
+    assert f"Could not load the model status=2 message=Could not find VNC id {missing}" in text
 
 
 def freed(directory: pathlib.Path) -> list[Any]:
@@ -253,3 +256,68 @@ def test_experimental_names_of_torch_neuronx_warn_that_they_moved(
         f"Call torch_neuronx.{function} instead."
     )
     assert processes.run(machine, deprecated, function) == [f"DeprecationWarning: {text} test_core_placement"]
+
+
+def four_functions(api: str) -> list[list[str]]:
+    """Place one loaded model with each of the functions; return where it was after each."""
+    functions: Any = APIS[api]
+    traced: Any = torch_neuron.trace(neuron_models.Small(), neuron_models.example())
+    content = traced.save_to_buffer()
+    seen = []
+
+    def check(model: torch.nn.Module) -> None:
+        neuron_models.check(model, 0)
+        seen.extend(neuron_models.spans_of(model))
+
+    with functions.neuron_cores_context(start_nc=3, nc_count=2):
+        model = neuron_models.jit_load(io.BytesIO(content))
+    check(model)
+    functions.set_neuron_cores(model, start_nc=5, nc_count=1)
+    check(model)
+    functions.set_multicore(model)
+    check(model)
+    with functions.multicore_context():
+        check(neuron_models.jit_load(io.BytesIO(content)))
+    return seen
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_four_functions_choose_the_cores_of_a_loaded_or_of_a_loading_model(
+    api: str, processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    everywhere = [str(core) for core in range(8)]
+    assert processes.run(machine, four_functions, api) == [["3", "4"], ["5"], everywhere, everywhere]
+
+
+def around_a_context(directory: pathlib.Path) -> list[list[str]]:
+    """Load before, inside and after a context; leave it by an error once."""
+    before = neuron_models.load(directory, 1)
+    with torch_neuron.experimental.neuron_cores_context(6, 2):
+        inside = neuron_models.load(directory, 1)
+        neuron_models.check(before, 1)
+    with contextlib.suppress(IndexError), torch_neuron.experimental.multicore_context():
+        [].pop()
+    after = [neuron_models.load(directory, cores) for cores in (1, 2)]
+    neuron_models.check(inside, 1)
+    return neuron_models.spans_of(before, inside, *after)
+
+
+def test_context_places_the_models_that_are_loaded_inside_and_no_others(
+    processes: neuron_processes.Parent, model_files: pathlib.Path, machine: dict[str, str]
+) -> None:
+    assert processes.run(machine, around_a_context, model_files) == [["0"], ["6", "7"], ["1"], ["2-3"]]
+
+
+def pinned_by_the_old_name(directory: pathlib.Path) -> list[list[str]]:
+    """As published programs pin replicas: by the module that the functions were in."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        with torch_neuronx.experimental.placement.neuron_cores_context(start_nc=3, nc_count=1):
+            model = neuron_models.load(directory, 1)
+    return neuron_models.spans_of(model)
+
+
+def test_placement_module_of_old_programs_still_places(
+    processes: neuron_processes.Parent, model_files: pathlib.Path, machine: dict[str, str]
+) -> None:
+    assert processes.run(machine, pinned_by_the_old_name, model_files) == [["3"]]

@@ -355,3 +355,15 @@ def no_tensor() -> str:
 
 def test_data_parallel_needs_something_to_split(processes: neuron_processes.Parent, machine: dict[str, str]) -> None:
     assert processes.run(machine, no_tensor) == "DataParallel has nothing to split: pass at least one tensor"
+
+
+def dimension_as_programs_give_it() -> tuple[bool, int]:
+    """Published programs give `False` in the third place, where the dimension is."""
+    parallel = torch_neuronx.DataParallel(compiled(), [0, 1], False)
+    images = neuron_networks.images(4)
+    wanted = neuron_networks.in_pieces(neuron_networks.Convolutions(), 2, images)
+    return neuron_networks.same(parallel(images), wanted), parallel.dim
+
+
+def test_false_is_the_first_dimension(processes: neuron_processes.Parent, machine: dict[str, str]) -> None:
+    assert processes.run(machine, dimension_as_programs_give_it) == (True, 0)

@@ -22,10 +22,12 @@ DEVICE = {
 """Of torch's device module, what torch_neuronx has under its own name too."""
 ANALYSIS = {"analyze_model", "get_supported_operations"}
 COMPILING = {"trace", "analyze", "bucket_model_trace", "BucketModelConfig", "PartitionerConfig"}
-INFERENTIA = {"DataParallel", "experimental", "is_available", "synchronize", "trace"} | ANALYSIS
+INFERENTIA = ANALYSIS | {
+    "DataParallel", "Optimization", "__version__", "experimental", "is_available", "synchronize", "trace",
+}  # fmt: skip
 TRAINIUM = PLACEMENT | DEVICE | COMPILING | {
-    "DataParallel", "async_load", "dynamic_batch", "experimental", "lazy_load", "move_trace_to_device",
-    "replace_weights",
+    "DataParallel", "__version__", "async_load", "contexts", "dynamic_batch", "experimental", "lazy_load",
+    "move_trace_to_device", "replace_weights",
 }  # fmt: skip
 TORCH = {
     "device", "get_device_name", "get_rng_state", "init", "initial_seed", "is_initialized", "manual_seed",
@@ -40,7 +42,9 @@ TORCH = {
         pytest.param(torch_neuron, INFERENTIA, id="torch_neuron"),
         pytest.param(torch_neuron.experimental, PLACEMENT, id="torch_neuron.experimental"),
         pytest.param(torch_neuronx, TRAINIUM, id="torch_neuronx"),
-        pytest.param(torch_neuronx.experimental, PLACEMENT, id="torch_neuronx.experimental"),
+        pytest.param(torch_neuronx.experimental, PLACEMENT | {"placement"}, id="torch_neuronx.experimental"),
+        pytest.param(torch_neuronx.experimental.placement, PLACEMENT, id="torch_neuronx.experimental.placement"),
+        pytest.param(torch_neuronx.contexts, {"disable_nrt_load"}, id="torch_neuronx.contexts"),
         pytest.param(neuronspan_runtime, {"ReplicaSpan", "close", "owned_cores", "placement"}, id="neuronspan_runtime"),
     ],
 )
@@ -98,6 +102,29 @@ def test_the_two_packages_have_their_own_trace_and_data_parallel() -> None:
     assert (names["trace"], names["DataParallel"]) == (torch_neuron.trace, torch_neuron.DataParallel)
     assert trainium.DataParallel is not torch_neuron.DataParallel
     assert trainium.trace is not torch_neuron.trace
+
+
+def test_versions_begin_with_torchs_own() -> None:
+    base = torch.__version__.partition("+")[0]
+    assert torch_neuron.__version__ == torch_neuronx.__version__ == f"{base}+simulated"
+
+
+SUBMODULE = """
+import sys, torch
+torch.__path__.append(sys.argv[1])
+import torch.neuron
+import torch_neuron
+print(torch.neuron is sys.modules["torch.neuron"] is torch.get_device_module("neuron"),
+      torch.neuron.trace is torch_neuron.trace, torch.neuron.is_initialized())
+"""
+
+
+def test_torch_neuron_can_be_imported_as_a_submodule_of_torch(tmp_path: pathlib.Path) -> None:
+    """Where the image puts the file: into torch's own directory."""
+    installed = pathlib.Path(torch_neuron.__file__).parent / "submodule.py"
+    (tmp_path / "neuron.py").symlink_to(installed)
+    done = python(SUBMODULE, str(tmp_path))
+    assert done.stdout == "True True False\n", done.stderr
 
 
 def test_neuronspan_runtime_is_imported_without_torch() -> None:

@@ -1,5 +1,7 @@
 """lazy_load and async_load: set before saving, carried in the file, and what they change when it is loaded."""
 
+import concurrent.futures
+import contextlib
 import pathlib
 from typing import Any
 
@@ -139,3 +141,33 @@ def test_switches_are_set_and_unset_and_copies_have_them_too(
     processes: neuron_processes.Parent, machine: dict[str, str]
 ) -> None:
     assert processes.run(machine, flags_of_a_copy) == (False, True, False)
+
+
+def read_without_loading(path: str) -> list[Any]:
+    """Read two inside the context, one in another thread, one after an error in it; return where they are."""
+    seen: list[Any] = []
+    with torch_neuronx.contexts.disable_nrt_load():
+        first, second = (neuron_models.jit_load(path) for _ in range(2))
+        seen.append((neuron_models.spans_of(first, second), list(ops.core_usage())))
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            elsewhere = pool.submit(neuron_models.jit_load, path).result()
+        seen.append(neuron_models.spans_of(elsewhere))
+    with contextlib.suppress(IndexError), torch_neuronx.contexts.disable_nrt_load():
+        [].pop()
+    torch_neuronx.set_neuron_cores(first, 5, 1)
+    images = neuron_networks.images()
+    wanted = neuron_networks.expected(neuron_networks.Convolutions(), images)
+    assert all(neuron_networks.same(model(images), wanted) for model in (first, second, elsewhere))
+    return [*seen, neuron_models.spans_of(first, second, neuron_models.jit_load(path))]
+
+
+def test_models_that_are_read_without_loading_are_loaded_when_they_are_placed_or_used(
+    tmp_path: pathlib.Path, processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    path = str(tmp_path / "model.pt")
+    processes.run(machine, save, path, "lazy_load", False)
+    assert processes.run(machine, read_without_loading, path) == [
+        ([[], []], []),
+        [["0"]],
+        [["5"], ["1"], ["2"]],
+    ]

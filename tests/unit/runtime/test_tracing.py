@@ -1,6 +1,7 @@
 """Tracing, saving and loading: the numbers of the CPU, to the bit, in the same structure, under the same names."""
 
 import contextlib
+import io
 import json
 import pathlib
 import threading
@@ -19,6 +20,8 @@ from neuronspan_runtime import device_module, tracing
 WRONG_COMPILER = (
     "RuntimeError: neuronx-cc failed with 2: --neuroncore-pipeline-cores belongs to Inf1, use torch_neuron.trace"
 )
+UNKNOWN_OPTIONS = "UserWarning: Unexpected keyword arguments: ['colour', 'speed']. torch_neuronx.trace ignores them"
+BY_POSITION = "DeprecationWarning: Received 6 positional arguments but expected 2: name those after example_inputs"
 NO_STATE = (
     "RuntimeError: input_output_aliases: key 0 is 'state', which is no parameter or buffer of the model: use the "
     "tensors that the module itself holds"
@@ -305,6 +308,29 @@ def test_compiled_model_carries_its_metadata_and_not_the_example_inputs(
     assert b"traced_inputs" not in saved
 
 
+def traced_from_a_file() -> list[list[str]]:
+    """Compile what torch.jit.load returned, as published programs do; return where it ran."""
+    record: Any = torch.jit.trace
+    content = record(neuron_models.Small(), neuron_models.example()).save_to_buffer()
+    traces: list[Any] = [
+        torch_neuron.trace(
+            neuron_models.jit_load(io.BytesIO(content)),
+            example_inputs=[neuron_models.example()],
+            op_whitelist=set(torch_neuron.get_supported_operations()),
+        ),
+        torch_neuronx.trace(neuron_models.jit_load(io.BytesIO(content)), neuron_models.example()),
+    ]
+    for traced in traces:
+        neuron_models.check(traced, 0)
+    return neuron_models.spans_of(*traces)
+
+
+def test_trace_takes_a_module_that_was_loaded_from_a_file(
+    processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    assert processes.run(machine, traced_from_a_file) == [["0"], ["1"]]
+
+
 def messages(package: str, positional: tuple[Any, ...], options: dict[str, Any]) -> list[str]:
     """Trace with these options; return the warnings, or the error."""
     trace: Any = torch_neuron.trace if package == "torch_neuron" else torch_neuronx.trace
@@ -327,20 +353,29 @@ def messages(package: str, positional: tuple[Any, ...], options: dict[str, Any])
         pytest.param("torch_neuron", (), {"fallback": False, "dynamic_batch_size": True, "compiler_timeout": 60}, [],
                      id="known options of torch_neuron"),
         pytest.param("torch_neuron", (), {"speed": 11},
-                     ["UserWarning: torch_neuron.trace does not know speed: ignored"], id="unknown option"),
+                     ["UserWarning: Unexpected keyword arguments: ['speed']. torch_neuron.trace ignores them"],
+                     id="unknown option"),
         pytest.param("torch_neuron", (), {"compiler_args": "--neuroncore-pipeline-cores 65"},
                      ["RuntimeError: --neuroncore-pipeline-cores 65 is not a number from 1 to 64"], id="too many"),
         pytest.param("torch_neuronx", (), {"compiler_workdir": "x", "compiler_args": ["-O1"], "cpu_backend": False,
                                            "partitioner_config": None, "inline_weights_to_neff": True}, [],
                      id="known options of torch_neuronx"),
         pytest.param("torch_neuronx", (), {"speed": 11, "colour": "red"},
-                     ["UserWarning: torch_neuronx.trace does not know colour, speed: ignored"], id="unknown options"),
-        pytest.param("torch_neuronx", (1,), {},
-                     ["DeprecationWarning: torch_neuronx.trace ignores 1 positional arguments: name them"],
-                     id="extra positional argument"),
+                     [UNKNOWN_OPTIONS], id="unknown options"),
+        pytest.param("torch_neuronx", (None, {}, "workdir", ["-O1"]), {}, [BY_POSITION],
+                     id="once positional arguments"),
+        pytest.param("torch_neuronx", (None, None, None, "--neuroncore-pipeline-cores 2"), {}, [WRONG_COMPILER],
+                     id="arguments by position are taken for what they once were"),
+        pytest.param("torch_neuronx", (None, {"state": 0}), {}, [NO_STATE], id="aliases by position"),
         pytest.param("torch_neuronx", (1,) * 6, {},
-                     ["RuntimeError: torch_neuronx.trace takes 2 positional arguments, got 8: name the others"],
+                     ["RuntimeError: Received 8 positional arguments but expected 2"],
                      id="too many positional arguments"),
+        pytest.param("torch_neuronx", (), {"options": 1, "states": ()},
+                     ["DeprecationWarning: Argument `options` is deprecated",
+                      "DeprecationWarning: Argument `states` is deprecated"], id="deprecated arguments"),
+        pytest.param("torch_neuron", (), {"optimizations": [torch_neuron.Optimization.FLOAT32_TO_FLOAT16],
+                                          "compiler_workdir": pathlib.Path("x"), "strict": False, "verbose": 1,
+                                          "skip_compiler": True}, [], id="what programs pass to torch_neuron"),
         pytest.param("torch_neuronx", (), {"compiler_args": "--neuroncore-pipeline-cores 2"},
                      [WRONG_COMPILER], id="pipeline on the wrong hardware"),
         pytest.param("torch_neuronx", (), {"input_output_aliases": {"state": 0}},
