@@ -7,6 +7,7 @@ page on device memory.
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 from neuronspan import instance_types, spans
 from neuronspan_runtime import errors, hardware
@@ -35,12 +36,31 @@ class Layout:
         return bool(self.span.first % self.cores_per_stack or self.span.end % self.cores_per_stack)
 
 
+def cores_per_stack(machine: instance_types.Hardware) -> int:
+    """Return how many cores fill one stack: two where physical cores that could be joined are not."""
+    return 2 if machine.can_join_cores and machine.logical_core_size == 1 else 1
+
+
+def stack_bytes(machine: instance_types.Hardware) -> int:
+    """Return the size of one stack, what the driver keeps of it included."""
+    return machine.hbm_bytes_per_core * cores_per_stack(machine)
+
+
+def stacks_of(machine: instance_types.Hardware, cores: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return these cores, node numbering and ascending, by the stack that they fill."""
+    stacks: dict[int, tuple[int, ...]] = {}
+    for core in cores:
+        stack = core // cores_per_stack(machine)
+        stacks[stack] = (*stacks.get(stack, ()), core)
+    return list(stacks.values())
+
+
 def layout_of(machine: instance_types.Hardware, span: spans.CoreSpan) -> Layout:
     """Return what the cores have; pure, without a place for ledgers."""
     return Layout(
         span=span,
         bytes_per_core=machine.hbm_bytes_per_core,
-        cores_per_stack=2 if machine.can_join_cores and machine.logical_core_size == 1 else 1,
+        cores_per_stack=cores_per_stack(machine),
         cores_per_device=machine.cores_per_device,
         logical_core_size=machine.logical_core_size,
     )

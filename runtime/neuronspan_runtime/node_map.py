@@ -1,7 +1,8 @@
 """Draw one look at a machine as SVG: which process owns which core, and what each core's HBM holds. Pure.
 
-A card for each device; on it a column for each core: a box in its owner's colour, and below it the core's memory,
-filled from the bottom by loaded models (dark) and tensors (light). The picture fetches nothing from elsewhere.
+A card for each device; on it a box for each core in its owner's colour, and below it the HBM that the core has, filled
+from the bottom by what models brought (dark) and tensors (light). Cores that share a stack of HBM share one bar. The
+picture fetches nothing from elsewhere.
 """
 
 import colorsys
@@ -9,7 +10,7 @@ import dataclasses
 import html
 from collections.abc import Iterator, Mapping, Sequence
 
-from neuronspan_runtime import device_facts, node_view, telemetry
+from neuronspan_runtime import device_facts, hbm, node_view
 
 _CARD, _GAP, _PER_ROW = 232, 14, 4
 _BOX, _BAR = 26, 74
@@ -65,8 +66,12 @@ def _card(
     size = device_facts.memory_bytes(view.hardware) // 2**30
     yield _text(left + _CARD - 10, top + 20, f"{size} GiB", colour=_QUIET, anchor="end")
     step = (_CARD - 20) / len(cores)
-    for position, core in enumerate(cores):
-        yield from _core(view, core, (left + 10 + position * step, top + 30, step - 4), shades)
+    place = {core: (left + 10 + position * step, top + 30, step - 4) for position, core in enumerate(cores)}
+    for core in cores:
+        yield from _core(view, core, place[core], shades)
+    for stack in hbm.stacks_of(view.hardware, cores):
+        first, last = place[stack[0]], place[stack[-1]]
+        yield from _memory(view, stack, (first[0], top + 30 + _BOX + 6, last[0] + last[2] - first[0]), shades)
 
 
 def _core(
@@ -74,29 +79,37 @@ def _core(
 ) -> Iterator[str]:
     left, top, width = place
     owner = view.owner_of(core)
-    colours = shades[owner.pid] if owner else None
-    yield _box(place, _BOX, colours.box if colours else _FREE)
-    centre = left + width / 2
-    ink = "#ffffff" if colours else _QUIET
-    yield _text(centre, top + 17, str(core), colour=ink, anchor="middle", weight="bold")
-    bar = top + _BOX + 6
-    yield _box((left, bar, width), _BAR, _FREE)
-    page = owner.pages.get(core) if owner else None
-    if colours is None or page is None:
-        return
-    capacity = page.counters.capacity_bytes or view.hardware.hbm_bytes_per_core
-    bottom = bar + _BAR
-    for bytes_, colour in ((page.counters.model_bytes, colours.models), (page.counters.tensor_bytes, colours.tensors)):
-        if bytes_ <= 0:
+    yield _box(place, _BOX, shades[owner.pid].box if owner else _FREE)
+    ink = "#ffffff" if owner else _QUIET
+    yield _text(left + width / 2, top + 17, str(core), colour=ink, anchor="middle", weight="bold")
+
+
+def _memory(
+    view: node_view.View, stack: Sequence[int], place: tuple[float, float, float], shades: Mapping[int, _Shades]
+) -> Iterator[str]:
+    """Draw one stack of HBM, the parts of its cores one above the other."""
+    left, top, width = place
+    yield _box(place, _BAR, _FREE)
+    capacity = hbm.stack_bytes(view.hardware)
+    bottom, used = top + _BAR, 0
+    for core in stack:
+        owner = view.owner_of(core)
+        page = owner.pages.get(core) if owner else None
+        if owner is None or page is None:
             continue
-        filled = max(min(bytes_ / capacity, 1.0) * _BAR, 1.0)
-        bottom -= filled
-        yield _box((left, bottom, width), filled, colour, rounded=0)
-    yield _text(centre, bar + _BAR + 15, _size(page.counters), colour=_QUIET, anchor="middle", size=10)
+        colours, counters = shades[owner.pid], page.counters
+        loaded = counters.model_bytes + counters.code_bytes
+        for size, colour in ((loaded, colours.models), (counters.tensor_bytes, colours.tensors)):
+            if size <= 0:
+                continue
+            filled = min(max(size / capacity * _BAR, 1.0), bottom - top)
+            bottom -= filled
+            used += size
+            yield _box((left, bottom, width), filled, colour, rounded=0)
+    yield _text(left + width / 2, top + _BAR + 15, _size(used), colour=_QUIET, anchor="middle", size=10)
 
 
-def _size(counters: telemetry.Counters) -> str:
-    used = counters.model_bytes + counters.tensor_bytes
+def _size(used: int) -> str:
     if used >= 2**30:
         return f"{used / 2**30:.1f} GiB"
     if used >= 2**20:

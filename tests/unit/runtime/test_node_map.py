@@ -1,14 +1,18 @@
 """The map as SVG: well formed, complete, and safe to look at."""
 
+import dataclasses
 import xml.etree.ElementTree as ET
 
 from kits import machine_samples, pages
+from neuronspan import instance_types
 from neuronspan_runtime import node_map, node_view, telemetry
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def texts(*owners: node_view.Owner, instance_type: str = "inf1.6xlarge") -> list[str]:
     picture = ET.fromstring(node_map.svg(machine_samples.sample(1, *owners, instance_type=instance_type).view))  # noqa: S314 - our own output
-    return [element.text or "" for element in picture.iter("{http://www.w3.org/2000/svg}text")]
+    return [element.text or "" for element in picture.iter(f"{SVG}text")]
 
 
 def test_map_has_every_device_core_and_process() -> None:
@@ -35,3 +39,37 @@ def test_command_of_a_process_cannot_break_the_picture() -> None:
 
 def test_process_without_pages_is_drawn() -> None:
     assert "5: process 5, cores 4" in texts(node_view.Owner(5, (4,), "python"))
+
+
+GIB = 2**30
+
+
+def bars(*owners: node_view.Owner, logical_core_size: int) -> tuple[list[str], list[tuple[float, float]]]:
+    """Draw a trn2.3xlarge; return its texts, and x and height of every box that shows memory in use."""
+    hardware = instance_types.hardware_of("trn2.3xlarge", logical_core_size)
+    sample = machine_samples.sample(1, *owners, instance_type="trn2.3xlarge", cores=range(hardware.cores))
+    picture = ET.fromstring(node_map.svg(dataclasses.replace(sample.view, hardware=hardware)))  # noqa: S314 - our own output
+    filled = [box for box in picture.iter(f"{SVG}rect") if box.get("rx") == "0"]
+    shown = [element.text or "" for element in picture.iter(f"{SVG}text")]
+    return shown, [(float(box.attrib["x"]), float(box.attrib["height"])) for box in filled]
+
+
+def test_map_of_single_cores_shows_one_memory_for_two_neighbours() -> None:
+    """Cores 2 and 3 of different processes fill the same 24 GiB: 18 GiB are three quarters of one bar."""
+    stack = {"capacity_bytes": 24 * GIB}
+    shown, filled = bars(
+        machine_samples.owner(7, {2: telemetry.Counters(model_bytes=6 * GIB, tensor_bytes=3 * GIB, **stack)}),
+        machine_samples.owner(8, {3: telemetry.Counters(tensor_bytes=9 * GIB, **stack)}),
+        logical_core_size=1,
+    )
+    assert "18.0 GiB" in shown
+    assert len({left for left, _ in filled}) == 1
+    assert [round(height / 74 * 24) for _, height in filled] == [6, 3, 9]
+
+
+def test_map_of_joined_cores_shows_a_memory_for_each() -> None:
+    counters = telemetry.Counters(tensor_bytes=12 * GIB, capacity_bytes=24 * GIB)
+    shown, filled = bars(machine_samples.owner(7, {1: counters, 2: counters}), logical_core_size=2)
+    assert shown.count("12.0 GiB") == 2
+    assert len({left for left, _ in filled}) == 2
+    assert [round(height / 74 * 24) for _, height in filled] == [12, 12]
