@@ -123,7 +123,7 @@ def test_torch_neuron_can_be_imported_as_a_submodule_of_torch(tmp_path: pathlib.
     """Where the image puts the file: into torch's own directory."""
     installed = pathlib.Path(torch_neuron.__file__).parent / "submodule.py"
     (tmp_path / "neuron.py").symlink_to(installed)
-    done = python(SUBMODULE, str(tmp_path))
+    done = neuron_programs.run({}, SUBMODULE, tmp_path)
     assert done.stdout == "True True False\n", done.stderr
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import torch_neuronx
-from kits import neuron_processes
-from neuronspan_runtime import device_module
+from kits import neuron_networks, neuron_processes
+from neuronspan_runtime import batches, device_module
 
 
 class Sum(torch.nn.Module):
@@ -109,6 +109,12 @@ def test_hbm_all_outputs_stay_or_all_go_to_the_cpu(
     assert processes.run(machine, two_inputs, number, first, second) == [outputs] * number
 
 
+def between_host_and_device(core: int) -> int:
+    """Return the bytes that were copied between the CPU and the core so far."""
+    stats = device_module.memory_stats(core)
+    return int(stats["device_to_host_bytes"] + stats["host_to_device_bytes"])
+
+
 def chain() -> tuple[list[str], bool, int]:
     torch.manual_seed(0)
     first, second = torch.nn.Linear(256, 64).eval(), torch.nn.Linear(64, 8).eval()
@@ -117,10 +123,10 @@ def chain() -> tuple[list[str], bool, int]:
     for traced in (traced_model1, traced_model2):
         torch_neuronx.move_trace_to_device(traced, 0)
     input_data = torch.rand([1, 256], device="neuron:0")
-    before = device_module.memory_stats(0)["device_to_host_bytes"]
+    before = between_host_and_device(0)
     intermediate = traced_model1(input_data)
     final_output = traced_model2(intermediate)
-    copied = device_module.memory_stats(0)["device_to_host_bytes"] - before
+    copied = between_host_and_device(0) - before
     with torch.no_grad():
         correct = torch.equal(final_output.cpu(), second(first(input_data.cpu())))
     return [str(intermediate.device), str(final_output.device)], correct, copied
@@ -230,3 +236,44 @@ def test_hbm_compatibility_outputs_stay_on_the_core_the_trace_was_moved_to(
     core: int, processes: neuron_processes.Parent, machine: dict[str, str]
 ) -> None:
     assert processes.run(machine, moved_trace, core) == (f"neuron:{core}", True)
+
+
+Case = tuple[Callable[..., Any], tuple[torch.Tensor, ...], dict[str, Any]]
+
+
+def kinds_of_traces() -> dict[str, Case]:
+    """Everything that torch_neuronx.trace takes: a function and a module, containers, and its options."""
+    linear = torch.nn.Linear(4, 4).eval()
+    row = (torch.rand(2, 4),)
+    generator = neuron_networks.Generator()
+    states = {generator.keys: 1, generator.position: 2}
+    return {
+        "function": (torch.tanh, row, {}),
+        "module": (linear, row, {}),
+        "tuple of outputs": (Pair(), (torch.rand(2, 2), torch.rand(2, 2)), {}),
+        "dict of outputs": (neuron_networks.Encoder(), neuron_networks.sentences(), {}),
+        "weights outside": (linear, row, {"inline_weights_to_neff": False}),
+        "states": (generator, (torch.tensor([3]),), {"input_output_aliases": states}),
+        "partitioner without anything to cut": (linear, row, {"partitioner_config": torch_neuronx.PartitionerConfig()}),
+    }
+
+
+def every_kind() -> dict[str, set[str]]:
+    """Trace each kind, move it, call it with tensors on the device and then with one on the CPU."""
+    found = {}
+    for name, (function, inputs, options) in kinds_of_traces().items():
+        traced: Any = torch_neuronx.trace(function, inputs, **options)
+        torch_neuronx.move_trace_to_device(traced, 0)
+        there = traced(*(one.to("neuron:0") for one in inputs))
+        mixed = traced(*(one.to("neuron:0") for one in inputs[:-1]), inputs[-1])
+        leaves = [list(batches.tensors_in(result)) for result in (there, mixed)]
+        found[name] = {" ".join(sorted({str(leaf.device) for leaf in result})) for result in leaves}
+    return found
+
+
+def test_hbm_compatibility_every_kind_of_trace_keeps_its_outputs_on_the_device_or_returns_all_of_them(
+    processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    found = processes.run(machine, every_kind)
+    assert len(found) == 7
+    assert {name for name, devices in found.items() if devices != {"neuron:0", "cpu"}} == set()

@@ -12,6 +12,7 @@ import torch
 
 from kits import neuron_models, neuron_processes, neuron_tools
 from neuronspan import instance_types
+from neuronspan_runtime import device_module, top_frame
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -202,3 +203,76 @@ def test_container_is_shown_its_own_cores_only(
         (device,) = shown["first"]
         assert (device["neuroncore_ids"], device["nc_count"]) == ([0, 1], 2)
         assert [process["pid"] for process in device["neuron_processes"]] == [one.pid]
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "connected", "cores", "memory"),
+    [
+        pytest.param("trn2.48xlarge", {0: [12, 3, 4, 1], 15: [11, 14, 3, 12]}, 4, 103079215104, id="torus"),
+        pytest.param("inf2.48xlarge", {0: [11, 1], 11: [10, 0]}, 2, 34359738368, id="ring"),
+        pytest.param("inf2.24xlarge", {0: [1], 5: [4]}, 2, 34359738368, id="line"),
+        pytest.param("inf2.xlarge", {0: None}, 2, 34359738368, id="one device"),
+    ],
+)
+def test_neuron_ls_tells_the_devices_of_a_real_instance(
+    instance_type: str,
+    connected: dict[int, list[int] | None],
+    cores: int,
+    memory: int,
+    machine: dict[str, str],
+) -> None:
+    node = {"NEURONSPAN_STATE_DIR": machine["NEURONSPAN_STATE_DIR"], "NEURONSPAN_INSTANCE_TYPE": instance_type}
+    devices = json.loads(neuron_tools.run(node, "neuron-ls", "-j").stdout)
+    assert {index: devices[index]["connected_to"] for index in connected} == connected
+    assert [device["neuron_device"] for device in devices] == list(range(max(connected) + 1))
+    for device in devices:
+        assert {key: type(value).__name__ for key, value in device.items() if key != "connected_to"} == {
+            "neuron_device": "int", "bdf": "str", "cpu_affinity": "str", "numa_node": "str", "nc_count": "int",
+            "logical_neuroncore_config": "int", "memory_size": "int", "neuroncore_ids": "list",
+            "neuron_processes": "list",
+        }  # fmt: skip
+        assert (device["nc_count"], device["memory_size"], device["neuron_processes"]) == (cores, memory, [])
+        first = device["neuron_device"] * cores
+        assert device["neuroncore_ids"] == list(range(first, first + cores))
+
+
+def with_memory(models: pathlib.Path) -> dict[int, tuple[int, int]]:
+    """Hold a two-core model and tensors; return what each core says is in use, and in models."""
+    keep.extend(
+        [neuron_models.load(models, 2), *(torch.zeros(5000 * core, device=f"neuron:{core}") for core in (1, 3))]
+    )
+    stats = {core: device_module.memory_stats(core) for core in range(4)}
+    return {core: (found["allocated_bytes"]["current"], found["model_bytes"]) for core, found in stats.items()}
+
+
+@pytest.mark.parametrize("instance_type", ["inf1.xlarge", "trn1.32xlarge"])
+def test_every_report_of_memory_says_the_same_and_nothing_after_the_end(
+    instance_type: str, processes: neuron_processes.Parent, model_files: pathlib.Path, machine: dict[str, str]
+) -> None:
+    node = {"NEURONSPAN_STATE_DIR": machine["NEURONSPAN_STATE_DIR"], "NEURONSPAN_INSTANCE_TYPE": instance_type}
+    with processes.start(node | {"NEURON_RT_NUM_CORES": "4"}, with_memory, model_files) as process:
+        told = process.outcome().value
+        used = _reported(node)["neuron_runtime_data"][0]["report"]["memory_used"]
+        shown = neuron_tools.run(node, "neuron-top", "--period", "0.01").stdout
+    cores = used["neuron_runtime_used_bytes"]["usage_breakdown"]["neuroncore_memory_usage"]
+    assert {int(core): sum(purposes.values()) for core, purposes in cores.items()} == {
+        core: allocated for core, (allocated, _) in told.items()
+    }
+    assert {int(core): purposes["constants"] for core, purposes in cores.items()} == {
+        core: models for core, (_, models) in told.items()
+    }
+    total = sum(allocated for allocated, _ in told.values())
+    assert used["neuron_runtime_used_bytes"]["neuron_device"] == total > 0
+    listed = [part["memory_used_bytes"]["neuron_device"] for part in used["loaded_models"][0]["subgraphs"].values()]
+    assert listed == [told[core][1] for core in (0, 1)]
+    (line,) = (line for line in shown.splitlines() if "Device Used Memory" in line)
+    assert line.split()[4] == top_frame.size(total)
+    assert _reported(node)["neuron_runtime_data"] == []
+
+
+def _reported(node: dict[str, str]) -> dict[str, typing.Any]:
+    """The first line of neuron-monitor."""
+    with neuron_tools.started(node, "neuron-monitor") as monitor:
+        assert monitor.stdout is not None
+        report: dict[str, typing.Any] = json.loads(monitor.stdout.readline())
+    return report
