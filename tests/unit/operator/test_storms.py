@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from kits import rehearsal
+from kits import domain, rehearsal
 from neuronspan_operator import errors, resources
 
 
@@ -93,6 +93,18 @@ async def test_refused_pod_counts_once_however_long_its_grant_stays(play: rehear
         await asyncio.sleep(5)
         await play.round()
         assert "second" in play.ungated()
+
+
+async def test_pod_whose_grant_is_stored_is_let_go_in_spite_of_the_delay(play: rehearsal.Rehearsal) -> None:
+    """An operator stopped between the ledger and the pod; what has cores is never held back."""
+    async with play.running():
+        await fail_one(play, "first")
+        stored = domain.grant("8-11", "second").to_dict()
+        play.edit(resources.NEURON_NODES, "w1", lambda node: node["spec"]["grants"].append(stored))
+        play.add_pod("second", owner="web")
+        await play.round()
+        assert "second" in play.ungated()
+        assert "BackOff" not in play.told("second")
 
 
 async def test_a_pod_that_holds_its_cores_ends_the_delays(play: rehearsal.Rehearsal) -> None:
