@@ -7,7 +7,6 @@
 #include <torch/csrc/jit/passes/constant_pooling.h>
 #include <torch/csrc/jit/passes/constant_propagation.h>
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
-#include <torch/csrc/jit/passes/inliner.h>
 #include <torch/csrc/jit/passes/peephole.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
@@ -15,6 +14,7 @@
 
 #include "check.h"
 #include "device.h"
+#include "inlining.h"
 
 // Of the libraries that torch itself computes with; either may be absent. MKL's lower-case name is the one for Fortran.
 extern "C" {
@@ -114,7 +114,7 @@ thread_local int Turn::t_depth = 0;
 // Only passes that leave every operator's arguments and order alone: the results must stay the module's own to the bit.
 std::shared_ptr<torch::jit::Graph> straightened(torch::jit::Graph& original) {
   std::shared_ptr<torch::jit::Graph> graph = original.copy();
-  torch::jit::Inline(*graph);
+  inline_calls(*graph);
   torch::jit::runRequiredPasses(graph);
   torch::jit::ConstantPropagationImmutableTypes(graph);
   torch::jit::PeepholeOptimize(graph);

@@ -1,7 +1,6 @@
 #include "program.h"
 
 #include <torch/csrc/jit/ir/constants.h>
-#include <torch/csrc/jit/passes/inliner.h>
 
 #include <algorithm>
 #include <optional>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "check.h"
+#include "inlining.h"
 
 namespace neuronspan {
 
@@ -68,7 +68,7 @@ void hold(torch::jit::Module& module, torch::jit::Graph& graph, std::size_t inpu
 }  // namespace
 
 Program::Program(const torch::jit::Module& module) : graph_(module.get_method("forward").graph()->copy()) {
-  torch::jit::Inline(*graph_);
+  inline_calls(*graph_);
   inputs_.assign(graph_->inputs().begin() + 1, graph_->inputs().end());
   lower(graph_->inputs()[0], module._ivalue());
   graph_->eraseInput(0);

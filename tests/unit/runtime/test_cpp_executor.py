@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+import torch_neuronx
 from kits import neuron_processes
 
 untyped: Any = torch
@@ -151,6 +152,22 @@ def the_first_call_computes_what_the_thousandth_does() -> None:
     assert not any(result.requires_grad for result in results)
 
 
+def a_model_from_a_file_runs_without_calls() -> None:
+    inner = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())
+    module = torch.nn.Sequential(inner, torch.nn.Sequential(torch.nn.Linear(2, 2)))
+    example = torch.ones(1, 2)
+    file = io.BytesIO()
+    untyped.jit.save(torch_neuronx.trace(module, example), file)
+    file.seek(0)
+    loaded = untyped.jit.load(file)
+    loaded(example)
+    with untyped.autograd.profiler.profile(use_kineto=False) as profile:
+        loaded(example)
+    names = [event.name for event in profile.function_events]
+    assert names.count("aten::linear") == 2
+    assert names.count("forward") == 2  # the file's own method, and the compiled model; none of its parts
+
+
 def results_are_tensors_like_any_other() -> None:
     """Not inference tensors, and their version counter counts: a training step may go on from them."""
     model = model_of("def forward(self, x: Tensor) -> Tensor:\n    return (x * 2).t()\n")
@@ -175,6 +192,7 @@ def results_are_tensors_like_any_other() -> None:
         models_on_overlapping_spans_wait_for_each_other,
         the_number_of_inputs_is_checked,
         the_first_call_computes_what_the_thousandth_does,
+        a_model_from_a_file_runs_without_calls,
         results_are_tensors_like_any_other,
     ],
     ids=lambda scenario: scenario.__name__,
