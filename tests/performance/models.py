@@ -28,6 +28,12 @@ def small() -> tuple[torch.nn.Module, torch.Tensor]:
     return layers(2, 16), torch.ones(1, 16)
 
 
+def trainable() -> tuple[torch.nn.Module, torch.Tensor]:
+    """The same with weights that require a gradient, as those of a model just made do."""
+    module, example = small()
+    return module.requires_grad_(requires_grad=True), example
+
+
 def large() -> tuple[torch.nn.Module, torch.Tensor]:
     """A few milliseconds."""
     return layers(12, 256), torch.ones(64, 256)

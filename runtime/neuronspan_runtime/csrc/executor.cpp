@@ -65,9 +65,32 @@ class OneThread {
   int mkl_threads_ = 0;  // 0 = MKL's own default
 };
 
-// A compiled model computes in the types it was compiled with. Autograd's keys stay visible: without them torch chooses
-// other kernels inside composite operators (attention), which round otherwise than the plain ScriptModule's.
-constexpr c10::DispatchKeySet kHiddenKeys(c10::DispatchKey::AutocastCPU);
+// A compiled model computes in the types it was compiled with, and has no gradient: without these keys every operator goes
+// straight to its CPU kernel.
+constexpr c10::DispatchKeySet kHidden = c10::autograd_dispatch_keyset | c10::DispatchKeySet(c10::DispatchKey::AutocastCPU);
+constexpr c10::DispatchKeySet kViews(c10::DispatchKey::ADInplaceOrView);
+
+bool writes(const torch::jit::Block& block) {
+  for (const torch::jit::Node* node : block.nodes()) {
+    const c10::FunctionSchema* const schema = node->maybeSchema();
+    if (schema != nullptr && schema->is_mutable()) return true;
+    for (const torch::jit::Block* inner : node->blocks())
+      if (writes(*inner)) return true;
+  }
+  return false;
+}
+
+// Views are followed where that can be seen: matmul multiplies in another way by the transpose of a weight that requires a
+// gradient, which only a followed view knows, and the results must be the plain ScriptModule's to the bit; and what is
+// written in place may be an input, whose versions autograd counts.
+c10::DispatchKeySet useless_keys(const c10::IValue& self, const torch::jit::Graph& graph) {
+  bool trainable = false;
+  self.visit([&](const c10::IValue& value) {
+    trainable = trainable || (value.isTensor() && value.toTensor().requires_grad());
+    return false;  // go on into containers and submodules
+  });
+  return trainable || writes(*graph.block()) ? kHidden : kHidden | kViews;
+}
 
 // The turn on every core of the span. Cores are taken in ascending order, so overlapping spans cannot wait in a ring; a
 // model called from inside another one runs in the outer one's turn.
@@ -127,27 +150,30 @@ std::shared_ptr<torch::jit::Graph> straightened(torch::jit::Graph& original) {
 }  // namespace
 
 Runnable::Runnable(const torch::jit::Module& module)
-    : self_(module._ivalue()), code_(straightened(*module.get_method("forward").graph()), "forward") {}
+    : Runnable(module._ivalue(), straightened(*module.get_method("forward").graph())) {}
 
-c10::IValue Runnable::run(std::vector<c10::IValue> inputs) const {
+Runnable::Runnable(c10::IValue self, std::shared_ptr<torch::jit::Graph> graph)
+    : self_(std::move(self)), hidden_keys_(useless_keys(self_, *graph)), code_(std::move(graph), "forward") {}
+
+c10::IValue Runnable::run(at::ArrayRef<c10::IValue> inputs) const {
   const std::size_t expected = code_.num_inputs() - 1;
   TORCH_CHECK(inputs.size() == expected, "the compiled model takes ", expected, " input tensors, got ", inputs.size());
   torch::jit::Stack stack;
   stack.reserve(inputs.size() + 16);  // the interpreter keeps its operands here too
   stack.push_back(self_);
-  for (c10::IValue& input : inputs) stack.push_back(std::move(input));
+  stack.insert(stack.end(), inputs.begin(), inputs.end());
   torch::jit::InterpreterState(code_).run(stack);
   return std::move(stack.front());
 }
 
-c10::IValue execute(const Runnable& runnable, const placement::CoreSpan& span, std::vector<c10::IValue> inputs,
+c10::IValue execute(const Runnable& runnable, const placement::CoreSpan& span, at::ArrayRef<c10::IValue> inputs,
                     telemetry::Call& call) {
   const at::NoGradGuard no_gradient;
-  const c10::impl::ExcludeDispatchKeyGuard hidden(kHiddenKeys);
+  const c10::impl::ExcludeDispatchKeyGuard hidden(runnable.hidden_keys());
   const WithoutTracer no_tracer;
   const OneThread one_thread;
   const Turn turn(span, call);
-  return runnable.run(std::move(inputs));
+  return runnable.run(inputs);
 }
 
 std::vector<at::Tensor> tensors_of(const c10::IValue& result) {

@@ -16,20 +16,22 @@ namespace {
 
 // One request through all stages. It holds only the core of the stage that it is in, so that the next request can be in
 // the stage before; what it carries between stages is its own.
-std::vector<at::Tensor> run(const Stages& stages, const placement::CoreSpan& span, std::vector<c10::IValue> values) {
+std::vector<at::Tensor> run(const Stages& stages, const placement::CoreSpan& span, at::ArrayRef<c10::IValue> values) {
   telemetry::Call call(core(static_cast<c10::DeviceIndex>(span.first)).page);
-  if (stages.size() == 1) return tensors_of(execute(stages.front()->runnable, span, std::move(values), call));
+  if (stages.size() == 1) return tensors_of(execute(stages.front()->runnable, span, values, call));
+  c10::IValue carried;
   for (std::size_t stage = 0; stage + 1 < stages.size(); ++stage) {
     const placement::CoreSpan own{span.first + static_cast<int>(stage), 1};
-    const c10::IValue carried = execute(stages[stage]->runnable, own, std::move(values), call);
-    values = carried.toTupleRef().elements().vec();
+    carried = execute(stages[stage]->runnable, own, values, call);
+    values = carried.toTupleRef().elements().asArrayRef();
   }
-  return tensors_of(execute(stages.back()->runnable, {span.first + span.count - 1, 1}, std::move(values), call));
+  return tensors_of(execute(stages.back()->runnable, {span.first + span.count - 1, 1}, values, call));
 }
 
-// Device memory and CPU memory alike: an output must never share bytes with an input or with the weights.
-at::Tensor unshared(at::Tensor output, const std::vector<c10::IValue>& inputs, const Stages& stages) {
+// Device memory and CPU memory alike: an output must never share bytes with an input, the weights or an earlier output.
+at::Tensor unshared(at::Tensor output, const std::vector<c10::IValue>& inputs, const Stages& stages, at::TensorList earlier) {
   bool shared = false;
+  for (const at::Tensor& other : earlier) shared = shared || other.is_alias_of(output);
   for (const auto& stage : stages)
     shared = shared || stage->weight_storages.count(output.storage().unsafeGetStorageImpl()) > 0;
   for (const c10::IValue& input : inputs) shared = shared || input.toTensor().is_alias_of(output);
@@ -70,16 +72,17 @@ std::vector<at::Tensor> infer(Loaded& model, const std::vector<at::Tensor>& inpu
   const HostInputs host = on_host(model, inputs, arguments, span.first);
   std::vector<at::Tensor> outputs;
   if (dynamic && inputs[0].size(0) != signature.batch()) {
-    const auto once = [&](std::vector<c10::IValue> rows) { return run(model.stages(), span, std::move(rows)); };
+    const auto once = [&](std::vector<c10::IValue> rows) { return run(model.stages(), span, rows); };
     outputs = in_batches(host.values, arguments, signature.batch(), once);
   } else {
     outputs = run(model.stages(), span, host.values);
   }
-  for (at::Tensor& output : outputs) {
+  for (std::size_t position = 0; position < outputs.size(); ++position) {
+    at::Tensor& output = outputs[position];
     if (host.outputs_stay) {
       output = adopt(std::move(output), index);
     } else {
-      output = unshared(output, host.values, model.stages());
+      output = unshared(output, host.values, model.stages(), at::TensorList(outputs.data(), position));
       core(index).device_to_host.add(output.nbytes());
     }
   }

@@ -10,6 +10,7 @@ from performance import models, sampling
 
 CASES: dict[str, Callable[[], tuple[torch.nn.Module, torch.Tensor]]] = {
     "small": models.small,
+    "trainable": models.trainable,
     "large": models.large,
     "convolutions": models.convolutions,
 }

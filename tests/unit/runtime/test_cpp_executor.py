@@ -168,6 +168,31 @@ def a_model_from_a_file_runs_without_calls() -> None:
     assert names.count("forward") == 2  # the file's own method, and the compiled model; none of its parts
 
 
+def a_weight_that_could_be_trained_multiplies_as_torchs_own_does() -> None:
+    """torch's matmul asks the transpose of the weight whether it requires a gradient, and rounds otherwise then."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    product = "torch.nn.functional.linear(x.transpose(0, 1), self.w, self.b)"
+    weight, bias, values = torch.randn(96, 32), torch.randn(96), torch.randn(2, 17, 32)
+    for trainable in (True, False):
+        weights: Any = {"w": torch.nn.Parameter(weight, trainable), "b": torch.nn.Parameter(bias, trainable)}
+        with torch.no_grad():
+            expected = torch.nn.functional.linear(values.transpose(0, 1), weights["w"], weights["b"])
+        model = model_of(f"def forward(self, x: Tensor) -> Tensor:\n    return {product}\n", **weights)
+        assert torch.equal(ops.forward_v2([values], model)[0], expected)
+
+
+def writing_to_an_input_counts_as_a_new_version_of_it() -> None:
+    """Else autograd would take the changed input for the one that it saved."""
+    model = model_of("def forward(self, x: Tensor) -> Tensor:\n    x.add_(1)\n    return x * 2\n")
+    values, weight = torch.ones(2), torch.ones(2, requires_grad=True)
+    loss: Any = (values * weight).sum()
+    assert ops.forward_v2([values], model)[0].tolist() == [4, 4]
+    assert values.tolist() == [2, 2]
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
 def results_are_tensors_like_any_other() -> None:
     """Not inference tensors, and their version counter counts: a training step may go on from them."""
     model = model_of("def forward(self, x: Tensor) -> Tensor:\n    return (x * 2).t()\n")
@@ -193,6 +218,8 @@ def results_are_tensors_like_any_other() -> None:
         the_number_of_inputs_is_checked,
         the_first_call_computes_what_the_thousandth_does,
         a_model_from_a_file_runs_without_calls,
+        a_weight_that_could_be_trained_multiplies_as_torchs_own_does,
+        writing_to_an_input_counts_as_a_new_version_of_it,
         results_are_tensors_like_any_other,
     ],
     ids=lambda scenario: scenario.__name__,

@@ -214,6 +214,24 @@ def outputs_share_no_memory_with_inputs_or_weights() -> None:
         assert ops.forward_v2([inputs], model)[1].sum().item() == 2
 
 
+class Twice(torch.nn.Module):
+    """Returns one tensor in two shapes, and two halves of another."""
+
+    def forward(self, values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        double = values * 2
+        return double, double.view(2, 2), *(values + 1).chunk(2)
+
+
+def outputs_share_no_memory_with_each_other() -> None:
+    model = model_of(Twice(), torch.zeros(4))
+    for inputs in (torch.zeros(4), torch.zeros(4, device="neuron:0")):
+        outputs = ops.forward_v2([inputs], model)
+        outputs[0].add_(5)
+        outputs[2].add_(5)
+        assert [output.flatten().tolist() for output in outputs] == [[5] * 4, [0] * 4, [6] * 2, [1] * 2]
+        assert len({output.untyped_storage().data_ptr() for output in outputs}) == len(outputs)
+
+
 def calls_inside_a_trace_stay_one_operator() -> None:
     model = model_of(linear(), torch.ones(1, WIDTH))
     traced = untyped.jit.trace(Held(model), (torch.ones(1, WIDTH),), check_trace=False)
@@ -335,6 +353,7 @@ def models_count_in_memory_statistics() -> None:
         moving_unloads_and_loads_again,
         outputs_stay_all_or_not_at_all,
         outputs_share_no_memory_with_inputs_or_weights,
+        outputs_share_no_memory_with_each_other,
         calls_inside_a_trace_stay_one_operator,
         threads_run_one_model,
         threads_may_use_a_new_model_first,
