@@ -36,7 +36,7 @@ help: ## this list
 # --- checks -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test test-unit test-device test-integration test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance lint format
-test: lint tools images cluster ## everything: lint, then all tests in one run (cold about 40 min, warm minutes)
+test: lint tools images cluster ## everything: lint, then all tests in one run (cold about an hour, warm 25 minutes)
 	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(DEVICE) $(INTEGRATION) $(CHART) $(IMAGE) $(STRESS) $(E2E)
 
 test-unit: venv ## unit and property tests: no cluster, no network
