@@ -5,10 +5,11 @@ import torch
 from neuronspan_runtime import hbm
 
 
-def configure(layout: hbm.Layout, group_sizes: tuple[int, ...], *, log_exhaustion: bool) -> None:
+def configure(layout: hbm.Layout, group_sizes: tuple[int, ...], *, log_errors: bool, log_exhaustion: bool) -> None:
     """Make one torch device per owned core, and place models by NeuronCore Groups of these sizes from core 0 on.
 
-    `log_exhaustion` is whether a lack of HBM is also logged. Raises RuntimeError, having configured nothing.
+    `log_errors` is whether a model or an input that is refused for its core is also logged, `log_exhaustion` whether a
+    lack of HBM is. Raises RuntimeError, having configured nothing.
     """
     torch.ops.neuron.configure(
         layout.span.count,
@@ -20,6 +21,7 @@ def configure(layout: hbm.Layout, group_sizes: tuple[int, ...], *, log_exhaustio
         log_exhaustion=log_exhaustion,
         ledgers="" if layout.ledgers is None else str(layout.ledgers),
         groups=list(group_sizes),
+        log_errors=log_errors,
     )
 
 

@@ -108,8 +108,10 @@ def _start() -> tuple[ownership.Claim, Started]:
             device_library.open_telemetry(core - claim.span.first, str(page))
         memory = hbm.with_ledgers(hbm.layout_of(machine.hardware, claim.span), machine)
         undo.callback(device_library.shutdown)
-        log_exhaustion = settings.oom_log and settings.log_level != "QUIET"
-        device_library.configure(memory, asked.group_sizes, log_exhaustion=log_exhaustion)
+        log_errors = settings.log_level != "QUIET"
+        device_library.configure(
+            memory, asked.group_sizes, log_errors=log_errors, log_exhaustion=log_errors and settings.oom_log
+        )
         undo.pop_all()
     return claim, Started(claim.span, machine.hardware, pages)
 

@@ -15,6 +15,7 @@
 #include "pickling.h"
 #include "placement.h"
 #include "profile.h"
+#include "runtime_log.h"
 
 // A ctypes callback; see Initializer in device.h.
 extern "C" __attribute__((visibility("default"))) void neuronspan_set_initializer(const char* (*initializer)()) {
@@ -81,9 +82,11 @@ void empty_cache() {
 
 void configure_with(std::int64_t cores, std::int64_t hbm_bytes_per_core, std::int64_t first_core, std::int64_t carve_out,
                     std::int64_t small_pool, std::int64_t cores_per_stack, std::int64_t cores_per_device,
-                    std::int64_t logical_core_size, bool log_exhaustion, std::string ledgers, std::vector<std::int64_t> groups) {
+                    std::int64_t logical_core_size, bool log_exhaustion, std::string ledgers, std::vector<std::int64_t> groups,
+                    bool log_errors) {
   const HbmLayout layout{hbm_bytes_per_core, first_core, carve_out, small_pool, cores_per_stack, cores_per_device,
                          logical_core_size, log_exhaustion, std::move(ledgers)};
+  set_error_log(log_errors);
   configure(cores, layout, std::move(groups));
 }
 
@@ -158,7 +161,7 @@ TORCH_LIBRARY(neuron, library) {
   library.def(
       "configure(int cores, int hbm_bytes_per_core, int first_core, int carve_out_bytes=-1, int small_pool_bytes=-1, "
       "int cores_per_stack=1, int cores_per_device=1, int logical_core_size=1, bool log_exhaustion=True, "
-      "str ledgers=\"\", int[] groups=[]) -> ()",
+      "str ledgers=\"\", int[] groups=[], bool log_errors=True) -> ()",
       &configure_with);
   library.def("shutdown() -> ()", &shutdown);
   library.def("initialize() -> ()", &initialize);

@@ -7,6 +7,7 @@
 #include "alias.h"
 #include "background.h"
 #include "device.h"
+#include "runtime_log.h"
 
 namespace neuronspan {
 
@@ -22,10 +23,22 @@ std::vector<std::size_t> bytes_per_core(const Stages& stages, std::size_t cores)
   return shares;
 }
 
+// The lines that the real runtime writes when a model does not find its cores, those whose whole text is known.
+placement::Claim claimed(const placement::Request& request, int cores_per_model, const std::string& metadata) {
+  try {
+    return placement::Claim(request, cores_per_model);
+  } catch (const placement::NoSuchCore& refused) {
+    log_errors({{"TDRV:db_vtpb_get_mla_and_tpb", "Could not find VNC id " + std::to_string(refused.core)},
+                {"NMGR:stage_kelf_models", "Failed to stage graph: kelf-a.json to NeuronCore"},
+                {"NMGR:kmgr_load_nn_post_metrics", "Failed to load NN: " + telemetry::json_text(metadata, "name") + ", err: 2"}});
+    throw;
+  }
+}
+
 }  // namespace
 
 Loaded::Loaded(Stages stages, const placement::Request& request, int cores_per_model, const std::string& metadata)
-    : stages_(std::move(stages)), claim_(request, cores_per_model) {
+    : stages_(std::move(stages)), claim_(claimed(request, cores_per_model, metadata)) {
   const std::vector<std::size_t> shares = bytes_per_core(stages_, static_cast<std::size_t>(cores_per_model));
   for (const placement::CoreSpan& span : replicas())
     for (int offset = 0; offset < span.count; ++offset)
@@ -64,8 +77,11 @@ const placement::CoreSpan& Loaded::replica_for(const std::vector<at::Tensor>& in
 
 void Loaded::refuse_core(std::size_t position, int index, int model) const {
   telemetry::add(telemetry::page(static_cast<std::size_t>(model)).incorrect_input, 1);
-  TORCH_CHECK(false, "Tensor input", position, " allocated on vnc ", index, " must be allocated on same vnc as model (", model,
-              "). Move the input to neuron:", model, ", or the model with torch_neuronx.set_neuron_cores(model, ", index, ")");
+  const std::string text = c10::str("Tensor input", position, " allocated on vnc ", index,
+                                    " must be allocated on same vnc as model (", model, ")");
+  log_errors({{"NMGR:dlr_check_tensor_set_on_same_vtpb_v2", text}});
+  TORCH_CHECK(false, text, ". Move the input to neuron:", model, ", or the model with torch_neuronx.set_neuron_cores(model, ",
+              index, ")");
 }
 
 void Loaded::count_incorrect_input() const noexcept {

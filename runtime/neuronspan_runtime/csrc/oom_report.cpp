@@ -1,15 +1,12 @@
 #include "oom_report.h"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdio>
-#include <ctime>
 #include <iterator>
 #include <mutex>
+
+#include "runtime_log.h"
 
 namespace neuronspan {
 
@@ -103,21 +100,6 @@ std::string oom_table(const OomReport& report, const OomLogging& node) {
   return oom_row("", upper) + oom_row("", lower) + oom_row(overall, sum) + cores;
 }
 
-std::string log_line(const std::string& source, const std::string& text) {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto seconds = static_cast<std::time_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
-  const auto milliseconds = static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count() % 1000);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char stamp[64];
-  const std::size_t length = std::strftime(stamp, sizeof stamp, "%Y-%b-%d %H:%M:%S", &utc);
-  std::snprintf(stamp + length, sizeof stamp - length, ".%04d %d:%ld ERROR   ", milliseconds, static_cast<int>(getpid()),
-                static_cast<long>(syscall(SYS_gettid)));
-  std::string padded = source;
-  padded.resize(std::max<std::size_t>(padded.size() + 1, 44), ' ');  // the width of libnrt's function column
-  return stamp + padded + text + "\n";
-}
-
 const char* logged_use(HbmUse use) {
   if (use == HbmUse::tensors) return "tensors";
   return use == HbmUse::models ? "model constants" : "model code";
@@ -170,18 +152,12 @@ void log_oom(const OomReport& report) {
   const std::string place = "ND " + std::to_string(report.core / node.cores_per_device) + ":NC " +
                             std::to_string(report.core % node.cores_per_device);
   const std::string text =
-      log_line("TDRV:print_lnc_hbm_details", "LNC size is " + std::to_string(node.logical_core_size) +
-                                                 ". Neuron Cores using this HBM: " + cores_of_stack(report, node)) +
-      log_line("TDRV:log_dev_mem", "Failed to allocate " + logged_bytes(report.bytes) + " (alignment: none, usage: " +
-                                       logged_use(report.use) + ") on " + place) +
-      log_line("TDRV:log_dev_mem_usage_table", "Displaying Current Memory Utilization:") + oom_table(report, node);
-  // past Python and iostreams: they may be locked by the thread that is out of memory
-  std::size_t written = 0;
-  while (written < text.size()) {
-    const ssize_t result = write(STDERR_FILENO, text.data() + written, text.size() - written);
-    if (result <= 0) return;
-    written += static_cast<std::size_t>(result);
-  }
+      log_text({"TDRV:print_lnc_hbm_details", "LNC size is " + std::to_string(node.logical_core_size) +
+                                                 ". Neuron Cores using this HBM: " + cores_of_stack(report, node)}) +
+      log_text({"TDRV:log_dev_mem", "Failed to allocate " + logged_bytes(report.bytes) + " (alignment: none, usage: " +
+                                       logged_use(report.use) + ") on " + place}) +
+      log_text({"TDRV:log_dev_mem_usage_table", "Displaying Current Memory Utilization:"}) + oom_table(report, node);
+  write_log(text);
 }
 
 }  // namespace neuronspan

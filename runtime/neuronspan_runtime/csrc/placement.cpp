@@ -29,12 +29,15 @@ State& state() {
 }
 
 void check_owned(std::int64_t first, std::int64_t count, std::int64_t cores) {
+  if (first >= 0 && first + count <= cores) return;
   // The first core that does not exist is the one the real runtime names.
   const std::int64_t missing = first >= cores ? first : cores;
-  TORCH_CHECK(first >= 0 && first + count <= cores, "Could not load the model status=2 message=Could not find VNC id ",
-              missing, ": the model was to be loaded on ", count, " NeuronCores from index ", first,
-              ", but this process owns ", cores, " (0 to ", cores - 1,
-              "). Give the process more cores (NEURON_RT_NUM_CORES, NEURON_RT_VISIBLE_CORES) or place it elsewhere");
+  throw NoSuchCore({__func__, __FILE__, static_cast<std::uint32_t>(__LINE__)},
+                   c10::str("Could not load the model status=2 message=Could not find VNC id ", missing,
+                            ": the model was to be loaded on ", count, " NeuronCores from index ", first, ", but this process owns ",
+                            cores, " (0 to ", cores - 1,
+                            "). Give the process more cores (NEURON_RT_NUM_CORES, NEURON_RT_VISIBLE_CORES) or place it elsewhere"),
+                   missing);
 }
 
 // First core of the span whose busiest core is least used; then the least used in sum; then the lowest.

@@ -2,8 +2,11 @@
 // Law: choosing and counting are one step, and a claim gives its counts back when it goes.
 #pragma once
 
+#include <c10/util/Exception.h>
+
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace neuronspan::placement {
@@ -22,8 +25,15 @@ struct Request {
   bool is_default() const { return start < 0 && count < 0; }
 };
 
+// A needed core is not owned by this process; the text is the real runtime's.
+class NoSuchCore final : public c10::Error {
+ public:
+  NoSuchCore(c10::SourceLocation where, std::string text, std::int64_t core) : c10::Error(where, std::move(text)), core(core) {}
+  const std::int64_t core;  // the first one that is missing
+};
+
 // Pure: the spans of the replicas of a model that needs `per_model` cores, given each core's usage and the group sizes.
-// Throws with the text of the real runtime when a needed core is not owned.
+// Throws NoSuchCore.
 std::vector<CoreSpan> choose(const std::vector<std::int64_t>& usage, const std::vector<std::int64_t>& groups,
                              const Request& request, int per_model);
 

@@ -64,6 +64,7 @@ def test_cpp_placement_takes_the_least_used_cores(
             (2, 2), (2, 2, 1, 1, 1), [[[0, 2]], [[2, 2]], [[0, 1]], [[2, 1]], [[0, 1]]], id="starts-of-groups"
         ),
         pytest.param((2, 2), (2, 2, 3), [[[0, 2]], [[2, 2]], [[0, 3]]], id="spills-over-groups"),
+        pytest.param((2, 2, 2, 2), (2, 2, 4), [[[0, 2]], [[2, 2]], [[4, 4]]], id="spills-up-to-the-last-core"),
         pytest.param((2, 2, 2, 2), (2,) * 4, [[[0, 2]], [[2, 2]], [[4, 2]], [[6, 2]]], id="copies"),
         pytest.param((1, 4), (4, 1), [[[1, 4]], [[0, 1]]], id="the-group-it-fits-in"),
         pytest.param((7, 1), (8,), [[[0, 8]]], id="more-than-any-group"),
@@ -105,6 +106,13 @@ def test_cpp_placement_obeys_the_process_default(
             processes.run(machine, placements, groups, (needed,), default)
     else:
         assert processes.run(machine, placements, groups, (needed,), default) == [expected]
+
+
+def test_cpp_placement_looks_for_room_for_whole_replicas_only(
+    processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    found = processes.run(machine, placements, (), (3, 3, 2), (-1, 3))
+    assert found == [[[0, 3]], [[3, 3]], [[6, 2]]]  # two free cores at the end are enough: the third would be unused
 
 
 @pytest.mark.parametrize("sizes", [(3, 6), (0, 2), (-1,)], ids=str)

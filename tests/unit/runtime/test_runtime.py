@@ -89,9 +89,9 @@ def interrupted_start(last_step: bool) -> tuple[bool, bool, list[bool], str]:
     """
     configure = device_library.configure
 
-    def interrupted(layout: hbm.Layout, group_sizes: tuple[int, ...], *, log_exhaustion: bool) -> None:
+    def interrupted(layout: hbm.Layout, group_sizes: tuple[int, ...], **logs: bool) -> None:
         if last_step:
-            configure(layout, group_sizes, log_exhaustion=log_exhaustion)
+            configure(layout, group_sizes, **logs)
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
