@@ -45,6 +45,8 @@ class PodProcesses:
             groups = _groups_of(self._trees, {_spelling(each): each for each in pod_uids})
         except OSError:
             return dict.fromkeys(pod_uids)
+        if not all(tree.is_dir() for tree in self._trees):  # gone while we walked: what was not found proves nothing
+            return dict.fromkeys(pod_uids)
         return {each: _any_process(groups.get(each, ())) for each in pod_uids}
 
 
@@ -114,13 +116,30 @@ def _has_process(group: pathlib.Path) -> bool:
     """Whether the kernel counts a process in the group or below it; raises OSError when it does not say."""
     events = _read(group / _EVENTS)
     if events is not None:
-        return b"populated 1" in events.splitlines()
+        return _populated(group / _EVENTS, events)
     count = _read(group / _COUNT)
     if count is not None:
-        return int(count) > 0
+        return _counted(group / _COUNT, count)
     if group.is_dir():
         raise FileNotFoundError(errno.ENOENT, f"neither {_EVENTS} nor {_COUNT}", str(group))
     return False  # the group ended while we looked
+
+
+def _populated(path: pathlib.Path, events: bytes) -> bool:
+    """Read cgroup.events: only an explicit 0 is proof."""
+    lines = events.splitlines()
+    if b"populated 0" in lines:
+        return False
+    if b"populated 1" in lines:
+        return True
+    raise OSError(errno.EIO, "says neither populated 0 nor 1", str(path))
+
+
+def _counted(path: pathlib.Path, count: bytes) -> bool:
+    """Read pids.current: only a number is proof."""
+    if not count.strip().isdigit():
+        raise OSError(errno.EIO, "holds no number", str(path))
+    return int(count) > 0
 
 
 def _read(path: pathlib.Path) -> bytes | None:

@@ -154,7 +154,9 @@ class ControlGroups:
 
     def _count(self, group: pathlib.Path, processes: int) -> None:
         text = f"{processes}\n" if self._v1 else _POPULATED_EVENTS if processes else _EMPTY_EVENTS
-        (group / self._counter).write_text(text)
+        written = group / ".written"
+        written.write_text(text)
+        written.replace(group / self._counter)  # the kernel shows a whole count or none
 
     def _count_pod(self, uid: str) -> None:
         (self.folder(uid) / "cgroup.procs").touch()

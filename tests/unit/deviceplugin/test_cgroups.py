@@ -2,7 +2,7 @@
 
 import errno
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 
@@ -70,6 +70,33 @@ def test_list_of_processes_is_no_evidence(groups: pods.ControlGroups) -> None:
 def test_group_without_a_count_is_not_seeing(groups: pods.ControlGroups) -> None:
     groups.folder(UID).mkdir()
     assert cgroups.PodProcesses(groups.root).look([UID]) == {UID: None}
+
+
+@pytest.mark.parametrize("content", [b"", b"frozen 0\n"], ids=["empty", "of something else"])
+def test_count_that_says_nothing_is_not_seeing(groups: pods.ControlGroups, content: bytes) -> None:
+    groups.start(UID, "app")
+    for name in ("cgroup.events", "pids.current"):
+        for path in groups.root.rglob(name):
+            path.write_bytes(content)
+    assert cgroups.PodProcesses(groups.root).look([UID]) == {UID: None}
+
+
+def test_tree_that_goes_away_while_it_is_walked_is_not_seeing(
+    monkeypatch: pytest.MonkeyPatch, groups: pods.ControlGroups
+) -> None:
+    groups.start(UID, "app")
+    processes = cgroups.PodProcesses(groups.root)
+    assert processes.look([UID]) == {UID: True}
+    walk = cgroups._groups_of
+
+    def moved_before_the_walk(
+        trees: Iterable[pathlib.Path], wanted: Mapping[str, str]
+    ) -> dict[str, list[pathlib.Path]]:
+        groups.root.rename(groups.root.with_name("elsewhere"))
+        return walk(trees, wanted)
+
+    monkeypatch.setattr(cgroups, "_groups_of", moved_before_the_walk)
+    assert processes.look([UID]) == {UID: None}
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EIO], ids=["not allowed", "broken"])
