@@ -35,7 +35,7 @@ at::Tensor unshared(at::Tensor output, const std::vector<c10::IValue>& inputs, c
   for (const auto& stage : stages)
     shared = shared || stage->weight_storages.count(output.storage().unsafeGetStorageImpl()) > 0;
   for (const c10::IValue& input : inputs) shared = shared || input.toTensor().is_alias_of(output);
-  return shared ? output.clone() : output;
+  return shared ? output.detach().clone() : output;  // a weight that requires a gradient must not lend it
 }
 
 // The inputs as the CPU graph takes them, and whether the outputs go to the device.

@@ -128,6 +128,18 @@ def models_on_overlapping_spans_wait_for_each_other() -> None:
     assert [ops.memory_stats(core)[10] for core in range(4)] == [180, 360, 360, 180]
 
 
+def a_model_inside_another_one_runs_in_its_turn() -> None:
+    """Waiting for its own caller would be for ever, and so would be a turn that was left twice."""
+    ops.set_default_cores(0, 1)
+    inner = model_of("def forward(self, x: Tensor) -> Tensor:\n    return x * 2\n")
+    source = "def forward(self, x: Tensor) -> Tensor:\n    return torch.ops.neuron.forward_v2([x], self.inner)[0] + 1\n"
+    outer = model_of(source, inner=inner)
+    for _ in range(3):
+        assert ops.forward_v2([torch.ones(2)], outer)[0].tolist() == [3, 3]
+    assert outer.placement() == [[0, 1]]
+    assert ops.memory_stats(0)[10] == 6
+
+
 def the_number_of_inputs_is_checked() -> None:
     model = large_model()
     for inputs in ([], [torch.zeros(1)] * 2):
@@ -215,6 +227,7 @@ def results_are_tensors_like_any_other() -> None:
         threads_that_begin_meanwhile_have_the_programs_setting,
         a_core_runs_one_model_at_a_time,
         models_on_overlapping_spans_wait_for_each_other,
+        a_model_inside_another_one_runs_in_its_turn,
         the_number_of_inputs_is_checked,
         the_first_call_computes_what_the_thousandth_does,
         a_model_from_a_file_runs_without_calls,

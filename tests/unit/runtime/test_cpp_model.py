@@ -214,6 +214,13 @@ def outputs_share_no_memory_with_inputs_or_weights() -> None:
         assert ops.forward_v2([inputs], model)[1].sum().item() == 2
 
 
+def outputs_have_no_gradient_whatever_the_inputs_have() -> None:
+    model = model_of(Same(), torch.zeros(2))
+    for place in ("cpu", "neuron:0"):
+        inputs = torch.zeros(2, device=place, requires_grad=True)
+        assert [output.requires_grad for output in ops.forward_v2([inputs], model)] == [False, False]
+
+
 class Twice(torch.nn.Module):
     """Returns one tensor in two shapes, and two halves of another."""
 
@@ -354,6 +361,7 @@ def models_count_in_memory_statistics() -> None:
         outputs_stay_all_or_not_at_all,
         outputs_share_no_memory_with_inputs_or_weights,
         outputs_share_no_memory_with_each_other,
+        outputs_have_no_gradient_whatever_the_inputs_have,
         calls_inside_a_trace_stay_one_operator,
         threads_run_one_model,
         threads_may_use_a_new_model_first,
