@@ -192,6 +192,9 @@ def outputs_stay_all_or_not_at_all() -> None:
         RuntimeError, match=r"Tensor input1 allocated on vnc 0 must be allocated on same vnc as model \(1\)"
     ):
         ops.forward_v2([there[0], second.to("neuron:0")], model)
+    model.set_neuron_devices(0, 2)  # one replica on each: the inputs of a call are still for one of them
+    with pytest.raises(RuntimeError, match=r"Tensor input1 allocated on vnc 1 must be .* model \(0\)"):
+        ops.forward_v2([first.to("neuron:0"), second.to("neuron:1")], model)
 
 
 class Same(torch.nn.Module):
