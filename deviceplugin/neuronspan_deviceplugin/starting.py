@@ -1,6 +1,10 @@
-"""Lets a container start as soon as everything agrees, waiting a little for it.
+"""Lets a container start as soon as its witnesses agree, waiting a little for it.
 
-Law: never lets one start on doubt; what does not settle in time is left to kubelet, which asks again by itself.
+Law: kubelet's record, the ledger and PodResources say who has the cores. The first two must name the same pod, and no
+process of a former holder may be left. Our own record stands in for kubelet's while that cannot be read, and for the
+ledger while that is unknown and the pod started on these cores before; the pod is then not looked up in PodResources.
+PodResources can only contradict: while it is silent, two witnesses of three suffice.
+What does not settle in time is left to kubelet, which asks again by itself.
 """
 
 import logging
@@ -42,7 +46,8 @@ async def _confirm(
 ) -> None:
     """Compare with what PodResources says of this pod; raises NotYet.
 
-    It does not list plain init containers, so only a listed container can contradict.
+    It does not list plain init containers, so only a listed container can contradict. When it does not answer, the
+    other two have agreed already and suffice: what it adds is only that the pod was not replaced meanwhile.
     """
     try:
         pod = await shared.pods.get(namespace, name)

@@ -1,7 +1,8 @@
 """Whether a container may start on the cores that kubelet gave it.
 
-Law: pure; a start is allowed only when kubelet's record, the ledger and our own record name the same pod and nobody
-else's processes are on its cores. Everything else is NotYet: kubelet asks again, so nothing is lost by refusing.
+Law: pure; a start is allowed only when kubelet's record and the ledger name the same pod and no other pod's processes
+are on its cores; our own record speaks only in place of one that cannot be read. Everything else is NotYet: kubelet
+asks again, so nothing is lost by refusing.
 """
 
 import dataclasses

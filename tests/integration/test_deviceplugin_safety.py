@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 
+import grpc
 import pytest
 
 from kits import builders, domain, model_kubelet, plugin_rig
@@ -260,5 +261,39 @@ async def test_start_is_judged_by_pod_resources_when_kubelets_checkpoint_is_unre
     async with plugin_rig.running(domain.grant("4-7")) as rig:
         await rig.kubelet.admit(builders.make_pod(cores=4, node="w1"))
         (rig.kubelet.directory / "kubelet_internal_checkpoint").write_text("{")
+
+        assert await _refusal(rig.kubelet.start_pod("uid-web")) == ""
+
+
+async def _start_of_a_container_whose_pod_changed(rig: plugin_rig.Rig) -> str:
+    """Give why PreStartContainer is refused for cores that kubelet's record gives to uid-web; "" when it is not."""
+    client = rig.kubelet.registration.clients[names.CORE_RESOURCE]
+    return await _refusal(client.pre_start(["nc-4", "nc-5", "nc-6", "nc-7"]))
+
+
+async def test_container_of_a_pod_that_kubelet_forgot_meanwhile_does_not_start() -> None:
+    """Its record names the pod until the next allocation: PodResources alone knows that it is gone."""
+    async with plugin_rig.running(domain.grant("4-7")) as rig:
+        await rig.kubelet.admit(builders.make_pod(cores=4, node="w1"))
+        del rig.kubelet.pods["uid-web"]
+
+        assert "does not know pod default/web" in await _start_of_a_container_whose_pod_changed(rig)
+        assert rig.metric("starts_total", resource=names.CORE_RESOURCE, outcome="PodUnknown") == 1
+
+
+async def test_container_of_a_pod_that_was_replaced_under_its_name_does_not_start() -> None:
+    async with plugin_rig.running(domain.grant("4-7")) as rig:
+        await rig.kubelet.admit(builders.make_pod(cores=4, node="w1"))
+        del rig.kubelet.pods["uid-web"]
+        rig.kubelet.pods["uid-next"] = pods.read(builders.make_pod(cores=4, node="w1", uid="uid-next"))
+
+        assert "a pod of the same name took its place" in await _start_of_a_container_whose_pod_changed(rig)
+        assert rig.metric("starts_total", resource=names.CORE_RESOURCE, outcome="PodResourcesDiffers") == 1
+
+
+async def test_container_starts_on_kubelets_record_and_the_ledger_when_pod_resources_is_silent() -> None:
+    async with plugin_rig.running(domain.grant("4-7")) as rig:
+        await rig.kubelet.admit(builders.make_pod(cores=4, node="w1"))
+        rig.kubelet.resources.failing = grpc.StatusCode.UNAVAILABLE
 
         assert await _refusal(rig.kubelet.start_pod("uid-web")) == ""

@@ -1,6 +1,7 @@
 """Whether a pod has processes left: what is proof, and what is only not seeing."""
 
 import errno
+import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping
 
@@ -107,6 +108,28 @@ def test_count_that_cannot_be_read_is_not_seeing(
     groups.end(UID, "app")
     monkeypatch.setattr(pathlib.Path, "read_bytes", _failing(code))
     assert cgroups.PodProcesses(groups.root).look([UID]) == {UID: None}
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO], ids=["not allowed", "broken"])
+def test_level_above_the_pods_that_cannot_be_listed_is_not_seeing(
+    monkeypatch: pytest.MonkeyPatch, groups: pods.ControlGroups, code: int
+) -> None:
+    """The pod's group may be in it: that it was not found proves nothing."""
+    groups.start(UID, "app")
+    processes = cgroups.PodProcesses(groups.root)
+    assert processes.look([UID]) == {UID: True}
+    monkeypatch.setattr(os, "scandir", _failing(code))
+    assert processes.look([UID]) == {UID: None}
+
+
+def test_level_above_the_pods_that_ended_meanwhile_is_proof(
+    monkeypatch: pytest.MonkeyPatch, groups: pods.ControlGroups
+) -> None:
+    groups.start(UID, "app")
+    processes = cgroups.PodProcesses(groups.root)
+    assert processes.look([UID]) == {UID: True}
+    monkeypatch.setattr(os, "scandir", _failing(errno.ENOENT))
+    assert processes.look([UID]) == {UID: False}
 
 
 def test_group_that_ends_while_its_count_is_read_is_proof(

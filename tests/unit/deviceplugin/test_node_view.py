@@ -1,10 +1,10 @@
 """What the agent believes of its node, gathered in an order that proves what it says."""
 
 import pathlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import cast
 
-from kits import domain
+from kits import builders, domain, neuron_node_store
 from neuronspan import grants, instance_types, ledger, names
 from neuronspan_deviceplugin import (
     cdi,
@@ -13,6 +13,7 @@ from neuronspan_deviceplugin import (
     kube,
     kubelet_checkpoint,
     metrics,
+    neuron_node,
     node_status,
     node_view,
     podresources,
@@ -73,3 +74,26 @@ async def test_pod_that_was_over_before_the_look_is_released(tmp_path: pathlib.P
 async def test_pod_that_ended_during_the_look_is_not_released_by_it(tmp_path: pathlib.Path) -> None:
     """It may have started a process after we looked at its control group and before it was over."""
     assert await _released(_view(tmp_path, RUNNING, OVER)) == []
+
+
+def _node(entries: Iterable[grants.Grant], instance_type: str) -> neuron_node.NeuronNode:
+    manifest = neuron_node_store.neuron_node(entries, instance_type=instance_type)
+    manifest["spec"]["faults"] = [{"first": 3, "count": 1, "reason": "hot"}]
+    return neuron_node.read(manifest)
+
+
+def test_ledger_of_other_hardware_that_does_not_fit_is_not_taken_over_but_its_faults_are(
+    tmp_path: pathlib.Path,
+) -> None:
+    view = _view(tmp_path, RUNNING, RUNNING)
+    view.learn(_node([domain.grant("20-23")], builders.LARGE))
+    assert view._manager.book == RUNNING
+    assert view._manager.unhealthy == {3: "hot"}
+
+
+def test_ledger_of_other_hardware_that_fits_is_taken_over_with_the_cores_that_are_served(
+    tmp_path: pathlib.Path,
+) -> None:
+    view = _view(tmp_path, RUNNING, RUNNING)
+    view.learn(_node([domain.grant("8-11")], builders.LARGE))
+    assert view._manager.book == domain.book(12, [domain.grant("8-11")])

@@ -44,11 +44,26 @@ async def test_list_is_refused_during_and_right_after_an_allocation(
 ) -> None:
     async with client.allocation():
         assert await client.list_when_quiet() is None
+    since = client._quiet_since
+    client._clock = lambda: since + podresources.QUIET_SECONDS / 2
+    assert await client.list_when_quiet() is None
+    client._clock = lambda: since + podresources.QUIET_SECONDS
     assert await client.list_when_quiet() == ()
-    client._clock = lambda: client._quiet_since + podresources.QUIET_SECONDS / 2
+    assert kubelet.resources.lists == 1
+
+
+async def test_list_is_refused_right_after_kubelet_got_a_preference(
+    kubelet: model_kubelet.ModelKubelet, client: podresources.PodResources
+) -> None:
+    """kubelet reserves the cores then and calls Allocate next: a List in between would make it forget them."""
+    now = 500.0
+    client._clock = lambda: now
+    assert await client.list_when_quiet() == ()
     client.steered()
     assert await client.list_when_quiet() is None
-    assert kubelet.resources.lists == 1
+    now += podresources.QUIET_SECONDS
+    assert await client.list_when_quiet() == ()
+    assert kubelet.resources.lists == 2
 
 
 async def test_allocation_waits_for_a_list_under_way(client: podresources.PodResources) -> None:

@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from kits import domain
-from neuronspan import instance_types, names
+from neuronspan import grants, instance_types, names
 from neuronspan_deviceplugin import (
     cdi,
     errors,
@@ -95,6 +95,25 @@ def test_allocation_is_recorded_for_the_container_it_was_steered_to(node: _Node)
     node.manager.allocate(CORES, NC[4:8])
     (held,) = node.manager.holdings
     assert (held.pod_uid, held.container, held.certain) == ("uid-web", "app", False)
+
+
+def test_allocation_is_that_of_the_grant_it_was_steered_to_although_the_ledger_changed_meanwhile(node: _Node) -> None:
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7", env=grants.EnvMode.COUNT)]), ())
+    node.manager.prefer(CORES, NC, [], 4, None)
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7", "other")]), ())
+    told = node.manager.allocate(CORES, NC[4:8]).environment
+    (held,) = node.manager.holdings
+    assert (held.pod_uid, told[names.NUM_CORES_ENV]) == ("uid-web", "4")
+
+
+def test_allocation_is_of_nobody_known_when_a_later_preference_was_for_no_grant(node: _Node) -> None:
+    node.manager.learn_ledger(domain.book(12, [domain.grant("0-3")]), ())
+    node.manager.prefer(CORES, NC, [], 4, None)
+    node.manager.learn_ledger(domain.book(12), ())
+    node.manager.prefer(CORES, NC, [], 4, None)
+    node.manager.allocate(CORES, NC[:4])
+    (held,) = node.manager.holdings
+    assert held.pod_uid == ""
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""When the hardware may change, and what the agent says when it stops."""
+
+import pathlib
+from collections.abc import Iterable
+from typing import cast
+
+import pytest
+
+from kits import builders, domain, neuron_node_store
+from neuronspan import grants, instance_types, names
+from neuronspan_deviceplugin import (
+    cdi,
+    config,
+    holdings,
+    metrics,
+    neuron_node,
+    outside,
+    resource_manager,
+    serving,
+    signals,
+    supervisor,
+)
+
+HELD = holdings.Holding(names.CORE_RESOURCE, domain.span("4-7"), 0.0, "uid-web")
+
+
+def _agent(store: neuron_node_store.NeuronNodeStore) -> supervisor.Supervisor:
+    settings = config.Settings(node_name="w1", probe_port=0, checkpoint=pathlib.Path("/nowhere/checkpoint.json"))
+    return supervisor.Supervisor(settings, store, outside.Outside(new_token=lambda: "mine"))
+
+
+def _serving(record: holdings.Holdings) -> serving.Serving:
+    """Make a profile that is served, as far as idleness is concerned: its manager and the record of holders."""
+    hardware = instance_types.hardware_of(builders.LARGE)
+    manager = resource_manager.ResourceManager(
+        hardware,
+        names.NODE_NUMBERING,
+        catalogue=cdi.NoCatalogue(pathlib.Path("/run/neuronspan")),
+        look=lambda uids: dict.fromkeys(uids, True),
+        clock=lambda: 0.0,
+        changed=signals.Signal(),
+        meters=metrics.Metrics(),
+    )
+    manager.restore(record)
+    view = cast("serving.node_view.NodeView", None)
+    return serving.Serving(serving.Profile(hardware, names.NODE_NUMBERING), manager, view, (), "")
+
+
+IDLE = {
+    "nothing is granted or held": ([], (), True),
+    "a grant is left": ([domain.grant("4-7")], (), False),
+    "a grant is being released": ([domain.grant("4-7", state=grants.GrantState.RELEASING)], (), False),
+    "a pod that the ledger forgot holds cores": ([], (HELD,), False),
+}
+
+
+@pytest.mark.parametrize(("entries", "record", "idle"), IDLE.values(), ids=IDLE.keys())
+def test_hardware_may_change_only_when_nothing_is_granted_or_held(
+    entries: Iterable[grants.Grant], record: holdings.Holdings, idle: bool
+) -> None:
+    manifest = neuron_node_store.neuron_node(entries)
+    agent = _agent(neuron_node_store.NeuronNodeStore(manifest))
+    agent._seen(manifest)
+    assert agent._is_idle(_serving(record)) is idle
+
+
+def test_hardware_may_not_change_while_the_ledger_cannot_be_read() -> None:
+    manifest = neuron_node_store.neuron_node()
+    manifest["metadata"]["resourceVersion"] = "1"
+    manifest["spec"]["grants"] = [domain.grant("4-7").to_dict() | {"count": 0}]
+    agent = _agent(neuron_node_store.NeuronNodeStore())
+    agent._seen(manifest)
+    assert not agent._is_idle(_serving(()))
+
+
+async def _stopped_after(store: neuron_node_store.NeuronNodeStore, epoch: str) -> neuron_node.Manifest:
+    """Let an agent report, another epoch be written or not, and the agent stop; gives the condition it leaves."""
+    agent = _agent(store)
+    agent._seen(await store.fresh())
+    await agent._report_once()
+    if epoch:
+        await store.patch_status({"epoch": epoch, "conditions": []})
+    agent._seen(await store.fresh())
+    await agent._say_goodbye()
+    return store.condition("Registered")
+
+
+async def test_agent_that_stops_says_so() -> None:
+    store = neuron_node_store.NeuronNodeStore(neuron_node_store.neuron_node())
+    assert (await _stopped_after(store, ""))["reason"] == "Stopped"
+
+
+async def test_agent_that_stops_beside_its_successor_says_nothing() -> None:
+    store = neuron_node_store.NeuronNodeStore(neuron_node_store.neuron_node())
+    assert await _stopped_after(store, "the successor's") == {}
+    assert store.status["epoch"] == "the successor's"
