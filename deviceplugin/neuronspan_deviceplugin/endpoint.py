@@ -9,13 +9,12 @@ import logging
 import pathlib
 from collections.abc import Awaitable, Callable
 
-from neuronspan_deviceplugin import errors, plugin, registration, services, signals
+from neuronspan_deviceplugin import errors, plugin, reasons, registration, services, signals
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
 _GRACE_SECONDS = 1.0
 """For calls under way: Allocate takes milliseconds, a container start that waits is asked for again."""
-_START = "start"
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ class Endpoint:
 
     async def run(self) -> None:
         """Serve and stay registered until cancelled."""
-        cause, pause = _START, _FIRST_PAUSE
+        cause, pause = reasons.RegistrationCause.START, _FIRST_PAUSE
         while True:
             try:
                 lost = await self._one_life(cause)
@@ -65,7 +64,7 @@ class Endpoint:
                 cause, pause = lost, _FIRST_PAUSE
                 _log.warning("registering again", extra={"resource": self.resource, "cause": lost})
 
-    async def _one_life(self, cause: str) -> registration.Trouble:
+    async def _one_life(self, cause: reasons.RegistrationCause) -> reasons.RegistrationCause:
         """Serve and register once; gives why that ended. Raises RegistrationFailed."""
         directory = self._kubelet_socket.parent
         registration.sweep(directory)
@@ -79,14 +78,16 @@ class Endpoint:
             await registration.unless_changed(watched, attempt, self._shared.poll_seconds)
             self._set(Status(registered=True, socket=socket, message=f"registered at {socket.name}"))
             _log.info("registered", extra={"resource": self.resource, "socket": socket.name, "cause": cause})
-            lost = await registration.wait_for_trouble(watched, servicer.stream_lost, self._shared.poll_seconds)
+            lost = await registration.until_lost(watched, servicer.stream_lost, self._shared.poll_seconds)
             self._set(Status(message=f"registering again: {lost}"))
             return lost
         finally:
             servicer.close()
             await asyncio.shield(server.stop(grace=_GRACE_SECONDS))
 
-    async def _register(self, servicer: plugin.DevicePlugin, socket_name: str, cause: str) -> None:
+    async def _register(
+        self, servicer: plugin.DevicePlugin, socket_name: str, cause: reasons.RegistrationCause
+    ) -> None:
         """Register and wait until kubelet listens; raises RegistrationFailed."""
         await registration.register(self._kubelet_socket, socket_name, self.resource)
         self._shared.meters.registrations.labels(self.resource, cause).inc()

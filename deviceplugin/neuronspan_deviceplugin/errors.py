@@ -20,6 +20,8 @@ Each message names the thing, the value and the way out.
 
 from collections.abc import Sequence
 
+from neuronspan_deviceplugin import reasons
+
 
 class DevicePluginError(Exception):
     """The node agent cannot do what it was asked."""
@@ -70,16 +72,16 @@ class RegistrationFailed(DevicePluginError):
 
 
 class AllocationRefused(DevicePluginError):
-    """These devices cannot be given to the container; kubelet marks the pod Failed. ``reason`` is a CamelCase code."""
+    """These devices cannot be given to the container; kubelet marks the pod Failed."""
 
-    def __init__(self, message: str, *, reason: str) -> None:
+    def __init__(self, message: str, *, reason: reasons.AllocationRefusal) -> None:
         super().__init__(message)
         self.reason = reason
 
 
 class NotYet(DevicePluginError):
-    """The container may not start now; kubelet asks again by itself. ``reason`` is a CamelCase code."""
+    """The container may not start now; kubelet asks again by itself."""
 
-    def __init__(self, message: str, *, reason: str) -> None:
+    def __init__(self, message: str, *, reason: reasons.StartRefusal) -> None:
         super().__init__(message)
         self.reason = reason

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from neuronspan import errors as domain_errors
 from neuronspan import instance_types, ledger, names, spans
-from neuronspan_deviceplugin import health
+from neuronspan_deviceplugin import health, reasons
 
 Manifest = dict[str, Any]
 _Read = TypeVar("_Read")
@@ -28,6 +28,21 @@ class NeuronNode:
     faults: tuple[health.Fault, ...]
     status: Mapping[str, Any]
     problems: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class HardwareProfile:
+    """What is served, or asked to be: the hardware, and the numbering that containers see."""
+
+    hardware: instance_types.Hardware
+    numbering: str
+
+
+def wanted(node: NeuronNode | None, numbering: str) -> HardwareProfile | None:
+    """Return what the object asks to be served, None when it does not say; ``numbering`` is the default."""
+    if node is None or node.hardware is None:
+        return None
+    return HardwareProfile(node.hardware, node.numbering or numbering)
 
 
 def read(manifest: Mapping[str, Any]) -> NeuronNode:
@@ -69,5 +84,5 @@ def _numbering(raw: str) -> str:
 
 
 def _fault(raw: Mapping[str, Any]) -> health.Fault:
-    reason = raw.get("reason") or "Fault"
+    reason = raw.get("reason") or reasons.CoreReason.FAULT
     return health.Fault(spans.CoreSpan(raw["first"], raw["count"]), str(reason))

@@ -9,27 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from neuronspan import grants, instance_types, ledger
-from neuronspan_deviceplugin import errors, health, holdings, kube, metrics, neuron_node
+from neuronspan_deviceplugin import conditions, errors, health, holdings, kube, metrics, neuron_node, reasons
 
-REGISTERED = "Registered"
-HARDWARE_ACCEPTED = "HardwareAccepted"
-LEDGER_READABLE = "LedgerReadable"
-PROCESSES_VISIBLE = "ProcessesVisible"
-RECORD_INTACT = "RecordIntact"
 _LONGEST_MESSAGE = 1024
 
 Document = dict[str, Any]
 _log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """One condition; ``holds`` is the good state."""
-
-    type: str
-    holds: bool
-    reason: str
-    message: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,7 +27,7 @@ class Facts:
     holdings: holdings.Holdings
     book: ledger.Ledger | None
     alive: Mapping[str, bool | None]
-    conditions: Sequence[Condition]
+    conditions: Sequence[conditions.Condition]
 
 
 def document(facts: Facts, before: Mapping[str, Any], now: str) -> Document:
@@ -54,7 +39,7 @@ def document(facts: Facts, before: Mapping[str, Any], now: str) -> Document:
         "cores": health.status(hardware, facts.unhealthy) if hardware else [],
         "held": held(facts.holdings, facts.book, facts.alive),
         "released": released(facts.book, facts.alive),
-        "conditions": conditions(facts.conditions, before.get("conditions") or (), now),
+        "conditions": condition_entries(facts.conditions, before.get("conditions") or (), now),
     }
 
 
@@ -86,14 +71,16 @@ def released(book: ledger.Ledger | None, alive: Mapping[str, bool | None]) -> li
     return sorted(uid for uid in releasing if alive.get(uid) is False)
 
 
-def conditions(current: Iterable[Condition], before: Sequence[Mapping[str, Any]], now: str) -> list[Document]:
+def condition_entries(
+    current: Iterable[conditions.Condition], before: Sequence[Mapping[str, Any]], now: str
+) -> list[Document]:
     """Give the conditions; the time of one that did not change its status stays."""
     times = {(each.get("type"), each.get("status")): each.get("lastTransitionTime") for each in before}
     return [
         {
-            "type": each.type,
+            "type": each.type.value,
             "status": str(each.holds),
-            "reason": each.reason,
+            "reason": each.reason.value,
             "message": each.message[:_LONGEST_MESSAGE],
             "lastTransitionTime": times.get((each.type, str(each.holds))) or now,
         }
@@ -127,10 +114,10 @@ class Reporter:
         try:
             await self._door.patch_status(wanted)
         except errors.ApiError as error:
-            self._meters.status_writes.labels("failed").inc()
+            self._meters.status_writes.labels(reasons.Outcome.FAILED).inc()
             _log.warning("status not written", extra={"error": str(error)})
         else:
-            self._meters.status_writes.labels("ok").inc()
+            self._meters.status_writes.labels(reasons.Outcome.OK).inc()
             self._written = wanted
 
 

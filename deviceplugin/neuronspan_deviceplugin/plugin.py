@@ -16,6 +16,7 @@ from neuronspan_deviceplugin import (
     container_edits,
     errors,
     pod_devices,
+    reasons,
     services,
     signals,
     starting,
@@ -26,7 +27,6 @@ from neuronspan_deviceplugin.api import deviceplugin_pb2_grpc as api_grpc
 
 _log = logging.getLogger(__name__)
 _Context = grpc.aio.ServicerContext[Any, Any]
-_DRIFT = frozenset({"Swapped", "Drift", "GrantedToAnother", "GivenTwice"})
 
 
 class DevicePlugin(api_grpc.DevicePluginServicer):
@@ -118,11 +118,11 @@ class DevicePlugin(api_grpc.DevicePluginServicer):
                 await starting.let_start(self._shared, self.resource, frozenset(request.devices_ids))
             except errors.NotYet as error:
                 self._meters.starts.labels(self.resource, error.reason).inc()
-                if error.reason in _DRIFT:
+                if error.reason.is_drift:
                     self._meters.drift.labels(error.reason).inc()
                 _log.warning("start refused for now", extra={"ids": sorted(request.devices_ids), "why": str(error)})
                 await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
-        self._meters.starts.labels(self.resource, "ok").inc()
+        self._meters.starts.labels(self.resource, reasons.Outcome.OK).inc()
         return api.PreStartContainerResponse()
 
     # --- inside --------------------------------------------------------------------------------------------------
@@ -130,13 +130,15 @@ class DevicePlugin(api_grpc.DevicePluginServicer):
     async def _preferred(self, request: api.ContainerPreferredAllocationRequest, context: _Context) -> list[str]:
         pods = await self._active_pods()
         choice = await self._choose(request, pods, context)
-        if choice.outcome is not steering.Outcome.GRANT:  # our view may be a moment old: look again before giving up
+        if (
+            choice.outcome is not reasons.SteeringOutcome.GRANT
+        ):  # our view may be a moment old: look again before giving up
             await self._shared.node.refresh_ledger()
             await self._shared.node.refresh_record()
             choice = await self._choose(request, pods, context)
         self._meters.steering.labels(self.resource, choice.outcome).inc()
-        if choice.outcome is steering.Outcome.DRIFT:
-            self._meters.drift.labels("Steering").inc()
+        if choice.outcome is reasons.SteeringOutcome.DRIFT:
+            self._meters.drift.labels(reasons.OtherDrift.STEERING).inc()
         facts = {"outcome": choice.outcome, "span": choice.span, "grant": choice.grant, "candidates": choice.candidates}
         _log.info("steered", extra={"resource": self.resource, **{key: str(value) for key, value in facts.items()}})
         if choice.span is None:
@@ -180,7 +182,7 @@ class DevicePlugin(api_grpc.DevicePluginServicer):
             self._meters.allocations.labels(self.resource, error.reason).inc()
             _log.error("allocation refused", extra={"ids": sorted(ids), "why": str(error)})
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
-        self._meters.allocations.labels(self.resource, "ok").inc()
+        self._meters.allocations.labels(self.resource, reasons.Outcome.OK).inc()
         _log.info("allocated", extra={"resource": self.resource, "cores": edits.environment.get("NEURONSPAN_GRANT")})
         return _response(edits)
 

@@ -6,7 +6,6 @@ used before, because kubelets tell two instances of a resource apart by nothing 
 
 import asyncio
 import dataclasses
-import enum
 import os
 import pathlib
 import socket as sockets
@@ -18,7 +17,7 @@ import grpc
 import grpc.aio
 
 from neuronspan import names
-from neuronspan_deviceplugin import errors
+from neuronspan_deviceplugin import errors, reasons
 from neuronspan_deviceplugin.api import deviceplugin_pb2 as api
 from neuronspan_deviceplugin.api import deviceplugin_pb2_grpc as api_grpc
 
@@ -32,14 +31,6 @@ LONGEST_PATH = 107
 _SOCKET_PREFIX = "neuronspan-"
 _SHORT = {names.CORE_RESOURCE: "cores", names.DEVICE_RESOURCE: "devices"}
 _OPTIONS = (("grpc.default_authority", "localhost"),)  # no keepalive: kubelet answers eager pings by hanging up
-
-
-class Trouble(enum.StrEnum):
-    """Why the plugin has to register again."""
-
-    KUBELET_RESTARTED = "kubelet-restarted"  # another kubelet.sock than the one registered with
-    SOCKET_GONE = "socket-gone"  # our own socket was removed or replaced
-    STREAM_LOST = "stream-lost"  # kubelet closed ListAndWatch, or never opened it
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,13 +98,13 @@ class Watched:
         """Remember both sockets as they are."""
         return cls(kubelet_socket, own_socket, fingerprint(kubelet_socket), fingerprint(own_socket))
 
-    def trouble(self) -> Trouble | None:
-        """Compare with now. A kubelet that is merely away is no trouble yet: there is nobody to register with."""
+    def lost(self) -> reasons.RegistrationCause | None:
+        """Compare with now. A kubelet that is merely away is no loss yet: there is none to register with."""
         kubelet = fingerprint(self.kubelet_socket)
         if kubelet is not None and kubelet != self.kubelet:
-            return Trouble.KUBELET_RESTARTED
+            return reasons.RegistrationCause.KUBELET_RESTARTED
         if fingerprint(self.own_socket) != self.own:
-            return Trouble.SOCKET_GONE
+            return reasons.RegistrationCause.SOCKET_GONE
         return None
 
 
@@ -125,7 +116,7 @@ async def unless_changed(watched: Watched, attempt: Coroutine[Any, Any, None], p
     task = asyncio.ensure_future(attempt)
     try:
         while not (await asyncio.wait({task}, timeout=poll_seconds))[0]:
-            found = watched.trouble()
+            found = watched.lost()
             if found is not None:
                 raise errors.RegistrationFailed(f"given up while registering: {found}")
         task.result()
@@ -133,17 +124,19 @@ async def unless_changed(watched: Watched, attempt: Coroutine[Any, Any, None], p
         task.cancel()
 
 
-async def wait_for_trouble(watched: Watched, lost: Callable[[], Awaitable[None]], poll_seconds: float) -> Trouble:
-    """Wait until the plugin has to register again; ``lost`` ends when kubelet's stream did."""
-    stream = asyncio.ensure_future(_until(lost))
+async def until_lost(
+    watched: Watched, stream_lost: Callable[[], Awaitable[None]], poll_seconds: float
+) -> reasons.RegistrationCause:
+    """Wait until the plugin has to register again; ``stream_lost`` ends when kubelet's stream did."""
+    stream = asyncio.ensure_future(_until(stream_lost))
     try:
         while True:
             done, _ = await asyncio.wait({stream}, timeout=poll_seconds)
-            found = watched.trouble()
+            found = watched.lost()
             if found is not None:
                 return found
             if done:
-                return Trouble.STREAM_LOST
+                return reasons.RegistrationCause.STREAM_LOST
     finally:
         stream.cancel()
 

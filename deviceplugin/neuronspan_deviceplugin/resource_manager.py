@@ -17,6 +17,7 @@ from neuronspan_deviceplugin import (
     holdings,
     metrics,
     pod_devices,
+    reasons,
     signals,
     steering,
     verification,
@@ -129,7 +130,7 @@ class ResourceManager:
             allocated={(each.pod_uid, each.container) for each in self.holdings},
             avoid=[each.span for each in self.holdings],
         )
-        if choice.outcome is steering.Outcome.GRANT and choice.span and choice.grant:
+        if choice.outcome is reasons.SteeringOutcome.GRANT and choice.span and choice.grant:
             self._expected[resource, choice.span] = choice.grant
         elif choice.span:
             self._expected.pop((resource, choice.span), None)
@@ -193,12 +194,12 @@ class ResourceManager:
         except domain_errors.NotContiguous as error:
             raise errors.AllocationRefused(
                 f"kubelet chose devices that are not one run: {error}; delete the pod, its successor asks again",
-                reason="NotContiguous",
+                reason=reasons.AllocationRefusal.NOT_CONTIGUOUS,
             ) from error
         except domain_errors.InvalidDeviceId as error:
             raise errors.AllocationRefused(
                 f"kubelet chose wrong devices: {error}; delete the pod, its successor asks again",
-                reason="UnknownDevice",
+                reason=reasons.AllocationRefusal.UNKNOWN_DEVICE,
             ) from error
 
     def _refuse_taken(self, resource: str, span: spans.CoreSpan) -> None:
@@ -212,7 +213,7 @@ class ResourceManager:
                 raise errors.AllocationRefused(
                     f"cores {span} are not free: {each} holds them as {each.resource}; delete the pod, its successor "
                     "asks again",
-                    reason="HeldUnderOtherResource",
+                    reason=reasons.AllocationRefusal.HELD_UNDER_OTHER_RESOURCE,
                 )
 
     def _is_live(self, holding: holdings.Holding) -> bool:
@@ -227,7 +228,7 @@ class ResourceManager:
         except domain_errors.NeuronspanError as error:
             raise errors.NotYet(
                 f"kubelet wants to start a container on devices that are no run of this node: {error}; delete the pod",
-                reason="UnknownDevices",
+                reason=reasons.StartRefusal.UNKNOWN_DEVICES,
             ) from error
 
     def _cores(self, ids: Iterable[str]) -> frozenset[int]:

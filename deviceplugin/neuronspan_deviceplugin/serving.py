@@ -7,21 +7,22 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 
-from neuronspan import instance_types, names
+from neuronspan import names
 from neuronspan_deviceplugin import (
     cdi,
     cgroups,
     checkpoint,
+    conditions,
     config,
     endpoint,
     errors,
     kube,
     kubelet_checkpoint,
     metrics,
+    neuron_node,
     node_directory,
-    node_status,
     node_view,
     outside,
     podresources,
@@ -31,14 +32,6 @@ from neuronspan_deviceplugin import (
 )
 
 _log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Profile:
-    """What is served."""
-
-    hardware: instance_types.Hardware
-    numbering: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,7 +50,7 @@ class Parts:
 class Serving:
     """The objects of one profile."""
 
-    profile: Profile
+    profile: neuron_node.HardwareProfile
     manager: resource_manager.ResourceManager
     view: node_view.NodeView
     endpoints: tuple[endpoint.Endpoint, ...]
@@ -70,17 +63,20 @@ class Serving:
             for each in self.endpoints:
                 group.create_task(each.run())
 
-    def conditions(self) -> tuple[node_status.Condition, ...]:
-        """Say what of this profile works."""
-        return (
-            _registered(self.endpoints),
-            _processes_visible(self.view.processes_visible),
-            _record_intact(self.view.record_problem or self.set_aside),
+    def state(self) -> conditions.Served:
+        """Return what of this profile works."""
+        return conditions.Served(
+            profile=self.profile,
+            unregistered=[
+                f"{each.resource}: {each.status.message}" for each in self.endpoints if not each.status.registered
+            ],
+            processes_visible=self.view.processes_visible,
+            record_problem=self.view.record_problem or self.set_aside,
         )
 
 
 @contextlib.asynccontextmanager
-async def prepared(profile: Profile, parts: Parts) -> AsyncIterator[Serving]:
+async def prepared(profile: neuron_node.HardwareProfile, parts: Parts) -> AsyncIterator[Serving]:
     """Write the node's files and build what serves the profile; nothing is registered yet. Raises CannotServe."""
     settings = parts.settings
     catalogue = _catalogue(settings)
@@ -115,7 +111,9 @@ async def prepared(profile: Profile, parts: Parts) -> AsyncIterator[Serving]:
         await pods.close()
 
 
-def _write_files(profile: Profile, settings: config.Settings, catalogue: cdi.Catalogue | cdi.NoCatalogue) -> None:
+def _write_files(
+    profile: neuron_node.HardwareProfile, settings: config.Settings, catalogue: cdi.Catalogue | cdi.NoCatalogue
+) -> None:
     try:
         node_directory.NodeDirectory(settings.run_directory).write(profile.hardware)
         written = catalogue.write(profile.hardware, profile.numbering)
@@ -157,36 +155,4 @@ def _endpoints(
             new_token=parts.outside.new_token,
         )
         for resource in names.RESOURCES
-    )
-
-
-def _registered(endpoints: Iterable[endpoint.Endpoint]) -> node_status.Condition:
-    missing = "; ".join(f"{each.resource}: {each.status.message}" for each in endpoints if not each.status.registered)
-    return node_status.Condition(
-        type=node_status.REGISTERED,
-        holds=not missing,
-        reason="NotRegistered" if missing else "Registered",
-        message=missing or "kubelet knows both resources",
-    )
-
-
-def _processes_visible(visible: bool) -> node_status.Condition:
-    hidden = (
-        "the pods' control groups were not found: mount the host's cgroup file system read-only; until then no core "
-        "is released"
-    )
-    return node_status.Condition(
-        type=node_status.PROCESSES_VISIBLE,
-        holds=visible,
-        reason="Visible" if visible else "NoControlGroups",
-        message="" if visible else hidden,
-    )
-
-
-def _record_intact(problem: str) -> node_status.Condition:
-    return node_status.Condition(
-        type=node_status.RECORD_INTACT,
-        holds=not problem,
-        reason="SetAside" if problem else "Intact",
-        message=problem,
     )

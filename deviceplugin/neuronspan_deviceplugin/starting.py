@@ -10,7 +10,7 @@ What does not settle in time is left to kubelet, which asks again by itself.
 import logging
 from collections.abc import Collection
 
-from neuronspan_deviceplugin import errors, services
+from neuronspan_deviceplugin import errors, reasons, services
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ async def _confirm(
     try:
         pod = await shared.pods.get(namespace, name)
     except errors.PodUnknown as error:
-        raise errors.NotYet(f"{error}: it is being deleted", reason="PodUnknown") from error
+        raise errors.NotYet(f"{error}: it is being deleted", reason=reasons.StartRefusal.POD_UNKNOWN) from error
     except errors.PodResourcesError as error:
         _log.warning("start not confirmed by PodResources", extra={"error": str(error)})
         return
@@ -61,5 +61,5 @@ async def _confirm(
         raise errors.NotYet(
             f"PodResources says that {namespace}/{name} has other devices than {', '.join(sorted(ids))}: a pod of the "
             "same name took its place; kubelet asks again",
-            reason="PodResourcesDiffers",
+            reason=reasons.StartRefusal.POD_RESOURCES_DIFFERS,
         )

@@ -6,22 +6,12 @@ being admitted is the only one with a grant and without devices.
 """
 
 import dataclasses
-import enum
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from neuronspan import grants, instance_types, ledger, names, placement, spans
-from neuronspan_deviceplugin import pod_devices
+from neuronspan_deviceplugin import pod_devices, reasons
 
 _ACTIVE = frozenset({grants.GrantState.GRANTED, grants.GrantState.CONFIRMED})
-
-
-class Outcome(enum.StrEnum):
-    """How an answer came about."""
-
-    GRANT = "grant"  # the granted cores
-    UNMANAGED = "unmanaged"  # no grant waits for devices: best fit beside all grants
-    DRIFT = "drift"  # a grant waits, but kubelet does not offer its cores: best fit beside all grants
-    NONE = "none"  # no such run
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,7 +28,7 @@ class Call:
 class Choice:
     """The answer; ``candidates`` is how many grants it could be (more than one: a race), ``why`` explains NONE."""
 
-    outcome: Outcome
+    outcome: reasons.SteeringOutcome
     span: spans.CoreSpan | None
     grant: grants.Grant | None = None
     candidates: int = 0
@@ -65,13 +55,13 @@ def choose(
     waiting = sorted(_waiting(call, book, pods, allocated))
     for candidate in waiting:
         if call.available | call.must_include >= set(candidate.span):
-            return Choice(Outcome.GRANT, candidate.span, candidate.grant, len(waiting))
+            return Choice(reasons.SteeringOutcome.GRANT, candidate.span, candidate.grant, len(waiting))
     found = _beside(call, hardware, (*book.taken(), *avoid))
     if isinstance(found, placement.Unplaceable):
-        return Choice(Outcome.NONE, None, candidates=len(waiting), why=found.message)
+        return Choice(reasons.SteeringOutcome.NONE, None, candidates=len(waiting), why=found.message)
     if waiting:
-        return Choice(Outcome.DRIFT, found, waiting[0].grant, len(waiting))
-    return Choice(Outcome.UNMANAGED, found)
+        return Choice(reasons.SteeringOutcome.DRIFT, found, waiting[0].grant, len(waiting))
+    return Choice(reasons.SteeringOutcome.UNMANAGED, found)
 
 
 def grant_behind(book: ledger.Ledger, resource: str, span: spans.CoreSpan) -> grants.Grant | None:

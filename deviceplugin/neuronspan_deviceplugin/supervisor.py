@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from neuronspan import names
 from neuronspan_deviceplugin import (
     checkpoint,
+    conditions,
     config,
     kube,
     metrics,
@@ -97,10 +98,8 @@ class Supervisor:
                 self.serving.view.learn(self._node)
         self.changed.raised()
 
-    def _wanted(self) -> serving.Profile | None:
-        if self._node is None or self._node.hardware is None:
-            return None
-        return serving.Profile(self._node.hardware, self._node.numbering or self._settings.core_numbering)
+    def _wanted(self) -> neuron_node.HardwareProfile | None:
+        return neuron_node.wanted(self._node, self._settings.core_numbering)
 
     # --- serving -------------------------------------------------------------------------------------------------
 
@@ -121,7 +120,7 @@ class Supervisor:
                     await _cancelled(work)
                     self.serving = None
 
-    async def _profile(self) -> serving.Profile:
+    async def _profile(self) -> neuron_node.HardwareProfile:
         """Wait for the hardware; while the API server is out of reach, what the node had before is good enough."""
         since = self._outside.clock()
         while True:
@@ -133,12 +132,12 @@ class Supervisor:
                 return profile
             await self.changed.beyond_within(version, self._settings.poll_seconds)
 
-    def _described(self) -> serving.Profile | None:
+    def _described(self) -> neuron_node.HardwareProfile | None:
         hardware = node_directory.NodeDirectory(self._settings.run_directory).hardware()
         if hardware is None:
             return None
         _log.warning("the API server is out of reach, serving the hardware the node had before")
-        return serving.Profile(hardware, self._settings.core_numbering)
+        return neuron_node.HardwareProfile(hardware, self._settings.core_numbering)
 
     async def _until_replaced(self, current: serving.Serving) -> None:
         """Wait until the NeuronNode asks for another profile and nobody has cores of this one."""
@@ -175,7 +174,6 @@ class Supervisor:
             await self._reporter.report(self._facts, self._node)
 
     def _facts_of(self, current: serving.Serving | None) -> node_status.Facts:
-        conditions = (*self._hardware_conditions(current), *(current.conditions() if current else (_NOT_REGISTERED,)))
         return node_status.Facts(
             epoch=self._epoch,
             hardware=current.profile.hardware if current else None,
@@ -183,25 +181,8 @@ class Supervisor:
             holdings=current.manager.holdings if current else (),
             book=current.view.book if current else None,
             alive=current.view.alive if current else {},
-            conditions=conditions,
-        )
-
-    def _hardware_conditions(self, current: serving.Serving | None) -> tuple[node_status.Condition, ...]:
-        node, wanted = self._node, self._wanted()
-        problems = "; ".join(node.problems) if node else ""
-        if current and wanted not in {None, current.profile}:
-            holds, reason = False, "ChangeRefused"
-            message = f"serving {current.profile} until nobody has cores of it, asked for {wanted}: drain the node"
-        elif wanted is None:
-            holds, reason = False, "Missing"
-            message = f"spec.hardware is missing or wrong: make a NeuronPool select this node; {problems}".rstrip("; ")
-        else:
-            holds, reason, message = True, "Accepted", ""
-        readable = "Unreadable" if problems else "Readable"
-        return (
-            node_status.Condition(type=node_status.HARDWARE_ACCEPTED, holds=holds, reason=reason, message=message),
-            node_status.Condition(
-                type=node_status.LEDGER_READABLE, holds=not problems, reason=readable, message=problems
+            conditions=conditions.of_node(
+                self._node.problems if self._node else (), self._wanted(), current.state() if current else None
             ),
         )
 
@@ -209,13 +190,9 @@ class Supervisor:
         """Tell the operator to grant nothing more here, unless a successor speaks for the node already."""
         if self._facts is None or self._node is None or self._node.status.get("epoch", self._epoch) != self._epoch:
             return
-        stopped = node_status.Condition(
-            type=node_status.REGISTERED, holds=False, reason="Stopped", message="the device plugin was stopped"
-        )
-        others = (each for each in self._facts.conditions if each.type != node_status.REGISTERED)
         try:
             async with asyncio.timeout(_GOODBYE_SECONDS):
-                facts = dataclasses.replace(self._facts, conditions=(stopped, *others))
+                facts = dataclasses.replace(self._facts, conditions=conditions.stopped(self._facts.conditions))
                 await self._reporter.report(facts, self._node)
         except TimeoutError:
             _log.warning("the API server does not hear the goodbye")
@@ -224,11 +201,6 @@ class Supervisor:
         if self.serving is None:
             return [(resource, None) for resource in names.RESOURCES]
         return [(each.resource, each.status.socket) for each in self.serving.endpoints]
-
-
-_NOT_REGISTERED = node_status.Condition(
-    type=node_status.REGISTERED, holds=False, reason="NoHardware", message="there is nothing to register yet"
-)
 
 
 async def _cancelled(tasks: Sequence[asyncio.Task[object]]) -> list[object]:

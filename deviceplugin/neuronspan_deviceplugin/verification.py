@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Collection, Sequence
 
 from neuronspan import grants, ledger, spans
-from neuronspan_deviceplugin import errors, holdings, steering
+from neuronspan_deviceplugin import errors, holdings, reasons, steering
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,12 +40,12 @@ def holder_to_start(start: Start, placed: Sequence[holdings.Placed] | None, curr
         raise errors.NotYet(
             f"nobody is known to hold cores {start.span}: kubelet's record does not name a pod yet; "
             "kubelet asks again by itself",
-            reason="HolderUnknown",
+            reason=reasons.StartRefusal.HOLDER_UNKNOWN,
         )
     if len(pods) > 1:
         raise errors.NotYet(
             f"kubelet gave cores {start.span} to pods {' and '.join(pods)}: none of them starts until one is deleted",
-            reason="GivenTwice",
+            reason=reasons.StartRefusal.GIVEN_TWICE,
         )
     return Holder(pods[0], frozenset(each.container for each in fitting if each.container))
 
@@ -64,14 +64,15 @@ def grant_to_start(
         raise errors.NotYet(
             f"the ledger is not known yet, and pod {holder.pod_uid} has not started on cores {start.span} before: "
             "check that the plugin reaches the API server",
-            reason="LedgerUnknown",
+            reason=reasons.StartRefusal.LEDGER_UNKNOWN,
         )
     grant = next((each for each in book.of_pod(holder.pod_uid) if _allows(each, start, holder)), None)
     if grant is None:
         raise _not_granted(start, holder, book)
     if grant.state is grants.GrantState.RELEASING:
         raise errors.NotYet(
-            f"grant {grant} is being released because its pod is over: nothing of it starts again", reason="Releasing"
+            f"grant {grant} is being released because its pod is over: nothing of it starts again",
+            reason=reasons.StartRefusal.RELEASING,
         )
     return grant
 
@@ -98,7 +99,7 @@ def refuse_former_holders(
         raise errors.NotYet(
             f"cores {start.span}: their former holder {who} (pod {uid}) {state}; the start is retried until they are "
             "gone",
-            reason="FormerHolderAlive",
+            reason=reasons.StartRefusal.FORMER_HOLDER_ALIVE,
         )
 
 
@@ -125,21 +126,22 @@ def _not_granted(start: Start, holder: Holder, book: ledger.Ledger) -> errors.No
         return errors.NotYet(
             f"{who} got cores {start.span} of {twin} (granted to the pod: {own}): "
             "waiting for the operator to swap the two grants",
-            reason="Swapped",
+            reason=reasons.StartRefusal.SWAPPED,
         )
     if others:
         return errors.NotYet(
             f"cores {start.span} are granted to {', '.join(map(str, others))}, not to {who} (granted to the pod: "
             f"{own}): delete the pod, its successor gets cores of its own",
-            reason="GrantedToAnother",
+            reason=reasons.StartRefusal.GRANTED_TO_ANOTHER,
         )
     if of_pod:
         return errors.NotYet(
             f"{who} has cores {start.span}, granted to the pod: {own}; waiting for the operator to correct the ledger",
-            reason="Drift",
+            reason=reasons.StartRefusal.DRIFT,
         )
     return errors.NotYet(
-        f"no grant for cores {start.span} of {who} yet: waiting for the operator to adopt the pod", reason="NotGranted"
+        f"no grant for cores {start.span} of {who} yet: waiting for the operator to adopt the pod",
+        reason=reasons.StartRefusal.NOT_GRANTED,
     )
 
 

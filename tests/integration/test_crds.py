@@ -13,7 +13,7 @@ from kits import admission as admission_kit
 from kits import api_client
 from kits import control_plane as control_plane_kit
 from neuronspan import errors, grants, instance_types, ledger, names, spans
-from neuronspan_deviceplugin import holdings, node_status
+from neuronspan_deviceplugin import conditions, holdings, node_status
 from neuronspan_operator import neuron_nodes, nodes
 
 pytestmark = pytest.mark.integration
@@ -259,7 +259,7 @@ def test_plugin_writes_only_fields_the_schema_knows(admin: api_client.Client) ->
         holdings=holdings.Holdings((holding,)),
         book=ledger.Ledger(32, (releasing,)),
         alive={"u": True, releasing.pod_uid: False},
-        conditions=(node_status.Condition(type=node_status.REGISTERED, holds=True, reason="R", message="m"),),
+        conditions=conditions.of_node((), None, None),
     )
     status = node_status.document(facts, {}, "2026-01-31T09:00:00Z")
     assert all(status.values())

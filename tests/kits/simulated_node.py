@@ -21,9 +21,9 @@ from neuronspan_deviceplugin import (
     holdings,
     metrics,
     pod_devices,
+    reasons,
     resource_manager,
     signals,
-    steering,
 )
 
 HARDWARE = instance_types.Hardware("test.small", 6, 2, 1, 1 << 30, instance_types.Topology.NONE)
@@ -260,7 +260,7 @@ class DirectPlugin:
             return []
         listed = [_listed(each, self._node.kubelet) for each in self._node.pods.values() if each.active]
         choice = manager.prefer(self._resource, available, must_include, size, listed)
-        if choice.outcome is not steering.Outcome.GRANT:
+        if choice.outcome is not reasons.SteeringOutcome.GRANT:
             self._node.refresh()
             choice = manager.prefer(self._resource, available, must_include, size, listed)
         if choice.span is None:

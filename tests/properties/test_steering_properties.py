@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kits import domain, simulated_node
 from neuronspan import device_ids, grants, ledger, names, spans
-from neuronspan_deviceplugin import pod_devices, steering
+from neuronspan_deviceplugin import pod_devices, reasons, steering
 
 HARDWARE = simulated_node.HARDWARE
 CORES = range(HARDWARE.cores)
@@ -63,7 +63,7 @@ def test_answer_is_exact_and_avoids_everything_that_is_not_its_own(
     choice = steering.choose(call, HARDWARE, book, pods, allocated=(), avoid=avoid)
 
     if choice.span is None:
-        assert choice.outcome is steering.Outcome.NONE
+        assert choice.outcome is reasons.SteeringOutcome.NONE
         assert choice.why
         return
     assert len(choice.span) == call.count
@@ -71,7 +71,7 @@ def test_answer_is_exact_and_avoids_everything_that_is_not_its_own(
     others = [each.span for each in book.grants if each != choice.grant]
     fair = set(choice.span) - call.must_include
     assert not fair & {core for span in others for core in span}
-    if choice.outcome is steering.Outcome.GRANT:
+    if choice.outcome is reasons.SteeringOutcome.GRANT:
         assert choice.grant is not None
         assert steering.covers(choice.grant, choice.span)
         assert choice.grant.state is not grants.GrantState.RELEASING
@@ -90,7 +90,7 @@ def test_pod_that_waits_alone_gets_its_grant_whenever_kubelet_offers_it(
         )
         choice = steering.choose(asked, HARDWARE, book, [waiting], allocated=(), avoid=())
         offered = grant.state is not grants.GrantState.RELEASING and asked.available >= set(grant.span)
-        assert (choice.outcome is steering.Outcome.GRANT and choice.span == grant.span) is offered
+        assert (choice.outcome is reasons.SteeringOutcome.GRANT and choice.span == grant.span) is offered
 
 
 sizes = st.integers(1, 4)

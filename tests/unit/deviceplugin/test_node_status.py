@@ -6,7 +6,7 @@ import pytest
 
 from kits import builders, domain, neuron_node_store
 from neuronspan import grants, instance_types, names
-from neuronspan_deviceplugin import errors, health, holdings, metrics, neuron_node, node_status
+from neuronspan_deviceplugin import conditions, errors, health, holdings, metrics, neuron_node, node_status, reasons
 
 NOW = "2026-01-31T10:00:00Z"
 HARDWARE = instance_types.hardware_of("inf2.24xlarge")
@@ -68,19 +68,25 @@ def test_only_a_pod_that_is_over_and_was_looked_at_is_released() -> None:
 
 
 def test_condition_time_changes_with_its_status_only() -> None:
-    def condition(*, holds: bool, reason: str) -> node_status.Condition:
-        return node_status.Condition(type="T", holds=holds, reason=reason)
+    def condition(*, holds: bool, reason: reasons.ConditionReason) -> conditions.Condition:
+        return conditions.Condition(type=reasons.ConditionType.REGISTERED, holds=holds, reason=reason)
 
-    first = node_status.conditions([condition(holds=True, reason="A")], (), "t1")
-    second = node_status.conditions([condition(holds=True, reason="B")], first, "t2")
-    third = node_status.conditions([condition(holds=False, reason="B")], second, "t3")
+    one, other = reasons.ConditionReason.NOT_REGISTERED, reasons.ConditionReason.STOPPED
+    first = node_status.condition_entries([condition(holds=True, reason=one)], (), "t1")
+    second = node_status.condition_entries([condition(holds=True, reason=other)], first, "t2")
+    third = node_status.condition_entries([condition(holds=False, reason=other)], second, "t3")
     assert [each[0]["lastTransitionTime"] for each in (first, second, third)] == ["t1", "t1", "t3"]
-    assert second[0]["reason"] == "B"
+    assert second[0]["reason"] == "Stopped"
 
 
 def test_long_message_fits_the_schema() -> None:
-    long = node_status.Condition(type="T", holds=False, reason="R", message="x" * 9000)
-    assert len(node_status.conditions([long], (), NOW)[0]["message"]) <= 4096
+    long = conditions.Condition(
+        type=reasons.ConditionType.RECORD_INTACT,
+        holds=False,
+        reason=reasons.ConditionReason.SET_ASIDE,
+        message="x" * 9000,
+    )
+    assert len(node_status.condition_entries([long], (), NOW)[0]["message"]) <= 4096
 
 
 def test_document_without_hardware_says_nothing_about_cores() -> None:

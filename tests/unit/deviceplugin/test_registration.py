@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from neuronspan import names
-from neuronspan_deviceplugin import errors, registration
+from neuronspan_deviceplugin import errors, reasons, registration
 
 
 @pytest.fixture
@@ -55,19 +55,19 @@ def test_fingerprint_is_only_of_sockets(folder: pathlib.Path) -> None:
 
 TROUBLES = {
     "nothing": ("", None),
-    "kubelet restarted": ("kubelet.sock", registration.Trouble.KUBELET_RESTARTED),
-    "own socket replaced": ("own.sock", registration.Trouble.SOCKET_GONE),
+    "kubelet restarted": ("kubelet.sock", reasons.RegistrationCause.KUBELET_RESTARTED),
+    "own socket replaced": ("own.sock", reasons.RegistrationCause.SOCKET_GONE),
 }
 
 
 @pytest.mark.parametrize(("replaced", "trouble"), TROUBLES.values(), ids=TROUBLES.keys())
-def test_trouble(folder: pathlib.Path, replaced: str, trouble: registration.Trouble | None) -> None:
+def test_trouble(folder: pathlib.Path, replaced: str, trouble: reasons.RegistrationCause | None) -> None:
     servers = [_socket(folder / name) for name in ("kubelet.sock", "own.sock")]
     watched = registration.Watched.now(folder / "kubelet.sock", folder / "own.sock")
     if replaced:
         (folder / replaced).unlink()
         servers.append(_socket(folder / replaced))
-    assert watched.trouble() is trouble
+    assert watched.lost() is trouble
     for server in servers:
         server.close()
 
@@ -76,9 +76,9 @@ def test_kubelet_that_is_away_is_no_trouble_but_a_missing_own_socket_is(folder: 
     servers = [_socket(folder / name) for name in ("kubelet.sock", "own.sock")]
     watched = registration.Watched.now(folder / "kubelet.sock", folder / "own.sock")
     (folder / "kubelet.sock").unlink()
-    assert watched.trouble() is None
+    assert watched.lost() is None
     (folder / "own.sock").unlink()
-    assert watched.trouble() is registration.Trouble.SOCKET_GONE
+    assert watched.lost() is reasons.RegistrationCause.SOCKET_GONE
     for server in servers:
         server.close()
 
@@ -90,10 +90,10 @@ async def test_lost_stream_ends_the_wait(folder: pathlib.Path) -> None:
     async def stream() -> None:
         await lost.wait()
 
-    wait = asyncio.create_task(registration.wait_for_trouble(watched, stream, 0.01))
+    wait = asyncio.create_task(registration.until_lost(watched, stream, 0.01))
     lost.set()
     async with asyncio.timeout(5):
-        assert await wait is registration.Trouble.STREAM_LOST
+        assert await wait is reasons.RegistrationCause.STREAM_LOST
 
 
 async def test_pause_ends_early_when_a_new_kubelet_is_there(folder: pathlib.Path) -> None:

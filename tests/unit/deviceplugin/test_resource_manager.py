@@ -12,9 +12,9 @@ from neuronspan_deviceplugin import (
     holdings,
     metrics,
     pod_devices,
+    reasons,
     resource_manager,
     signals,
-    steering,
 )
 
 HARDWARE = instance_types.hardware_of("inf2.24xlarge")  # 12 cores on 6 devices
@@ -76,7 +76,7 @@ def test_last_ledger_stays_when_the_new_one_cannot_be_read(node: _Node) -> None:
 def test_without_a_ledger_a_run_is_chosen_beside_what_is_held(node: _Node) -> None:
     node.manager.allocate(CORES, ["nc-0", "nc-1"])
     choice = node.manager.prefer(CORES, NC, [], 2, None)
-    assert (choice.outcome, str(choice.span)) == (steering.Outcome.UNMANAGED, "2-3")
+    assert (choice.outcome, str(choice.span)) == (reasons.SteeringOutcome.UNMANAGED, "2-3")
 
 
 def test_granted_cores_that_somebody_holds_as_devices_are_not_answered(node: _Node) -> None:
@@ -84,7 +84,7 @@ def test_granted_cores_that_somebody_holds_as_devices_are_not_answered(node: _No
     node.manager.allocate(DEVICES, ["nd-2"])
     node.manager.learn_ledger(domain.book(12, [domain.grant("4-7")]), ())
     choice = node.manager.prefer(CORES, NC, [], 4, None)
-    assert choice.outcome is steering.Outcome.DRIFT
+    assert choice.outcome is reasons.SteeringOutcome.DRIFT
     assert choice.span is not None
     assert not {4, 5} & set(choice.span)
 

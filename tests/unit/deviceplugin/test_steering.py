@@ -4,7 +4,7 @@ import pytest
 
 from kits import domain
 from neuronspan import grants, instance_types, ledger, names
-from neuronspan_deviceplugin import pod_devices, steering
+from neuronspan_deviceplugin import pod_devices, reasons, steering
 
 HARDWARE = instance_types.hardware_of("trn1.32xlarge")
 CORES = names.CORE_RESOURCE
@@ -43,7 +43,7 @@ WAITING = {
 @pytest.mark.parametrize(("pods", "found"), WAITING.values(), ids=WAITING.keys())
 def test_grant_waits_for(pods: list[pod_devices.PodDevices] | None, found: bool) -> None:
     choice = _choose(domain.book(32, [domain.grant("20-23")]), pods)
-    assert (choice.outcome is steering.Outcome.GRANT) is found
+    assert (choice.outcome is reasons.SteeringOutcome.GRANT) is found
     assert (str(choice.span) == "20-23") is found
 
 
@@ -57,12 +57,12 @@ NOT_THIS = {
 
 @pytest.mark.parametrize("grant", NOT_THIS.values(), ids=NOT_THIS.keys())
 def test_grant_is_not_this_calls(grant: grants.Grant) -> None:
-    assert _choose(domain.book(32, [grant]), [_pod()]).outcome is steering.Outcome.UNMANAGED
+    assert _choose(domain.book(32, [grant]), [_pod()]).outcome is reasons.SteeringOutcome.UNMANAGED
 
 
 def test_confirmed_grant_serves_a_container_that_lost_its_devices() -> None:
     book = domain.book(32, [domain.grant("20-23", state=grants.GrantState.CONFIRMED)])
-    assert _choose(book, [_pod()]).outcome is steering.Outcome.GRANT
+    assert _choose(book, [_pod()]).outcome is reasons.SteeringOutcome.GRANT
 
 
 RACES = {
@@ -98,7 +98,7 @@ def test_second_choice_serves_when_kubelet_does_not_offer_the_first() -> None:
     book = domain.book(32, [domain.grant("0-3", "a"), domain.grant("8-11", "b", since=domain.LATER)])
     call = steering.Call(CORES, frozenset(range(8, 32)), frozenset(), 4)
     choice = steering.choose(call, HARDWARE, book, [_pod("a"), _pod("b")], allocated=(), avoid=())
-    assert (choice.outcome, str(choice.span)) == (steering.Outcome.GRANT, "8-11")
+    assert (choice.outcome, str(choice.span)) == (reasons.SteeringOutcome.GRANT, "8-11")
 
 
 CHAIN = domain.grant("8-12", init_containers=("init",))
@@ -111,12 +111,12 @@ CHAIN = domain.grant("8-12", init_containers=("init",))
 )
 def test_chain_is_used_from_its_beginning(count: int, included: str, cores: str) -> None:
     choice = _choose(domain.book(32, [CHAIN]), [_pod()], count, must_include=included)
-    assert (choice.outcome, str(choice.span)) == (steering.Outcome.GRANT, cores)
+    assert (choice.outcome, str(choice.span)) == (reasons.SteeringOutcome.GRANT, cores)
 
 
 def test_must_include_outside_the_chain_is_not_steered_into_it() -> None:
     choice = _choose(domain.book(32, [CHAIN]), [_pod()], 5, must_include="20-21")
-    assert (choice.outcome, str(choice.span)) == (steering.Outcome.UNMANAGED, "20-24")
+    assert (choice.outcome, str(choice.span)) == (reasons.SteeringOutcome.UNMANAGED, "20-24")
 
 
 def test_run_for_a_stray_pod_goes_down_when_there_is_no_room_upwards() -> None:
@@ -132,7 +132,7 @@ def test_stray_devices_start_on_a_device() -> None:
 
 def test_no_run_is_explained() -> None:
     choice = _choose(domain.book(32, [domain.grant("0-14"), domain.grant("16-31", "b")]), [], 2)
-    assert choice.outcome is steering.Outcome.NONE
+    assert choice.outcome is reasons.SteeringOutcome.NONE
     assert "the largest free run is 1 (15)" in choice.why
 
 

@@ -14,6 +14,7 @@ from neuronspan_deviceplugin import (
     holdings,
     metrics,
     neuron_node,
+    node_view,
     outside,
     resource_manager,
     serving,
@@ -42,8 +43,8 @@ def _serving(record: holdings.Holdings) -> serving.Serving:
         meters=metrics.Metrics(),
     )
     manager.restore(record)
-    view = cast("serving.node_view.NodeView", None)
-    return serving.Serving(serving.Profile(hardware, names.NODE_NUMBERING), manager, view, (), "")
+    view = cast("node_view.NodeView", None)
+    return serving.Serving(neuron_node.HardwareProfile(hardware, names.NODE_NUMBERING), manager, view, (), "")
 
 
 IDLE = {
