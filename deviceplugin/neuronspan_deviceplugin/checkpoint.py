@@ -26,7 +26,7 @@ class Loaded:
     problem: str = ""
 
 
-class Checkpoint:
+class RecordFile:
     """One file; its folder is made when the first record is saved."""
 
     def __init__(self, path: pathlib.Path) -> None:

@@ -18,7 +18,7 @@ class Fault:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Device:
+class DeviceHealth:
     """One unit that kubelet counts."""
 
     device_id: str
@@ -35,10 +35,10 @@ def unhealthy_cores(faults: Iterable[Fault], hardware: instance_types.Hardware) 
     return found
 
 
-def devices(resource: str, hardware: instance_types.Hardware, unhealthy: Mapping[int, str]) -> tuple[Device, ...]:
+def devices(resource: str, hardware: instance_types.Hardware, unhealthy: Mapping[int, str]) -> tuple[DeviceHealth, ...]:
     """Give the full list for kubelet: a Neuron device is as healthy as the worst of its cores."""
     return tuple(
-        Device(each, unhealthy.keys().isdisjoint(device_ids.span_of((each,), hardware)))
+        DeviceHealth(each, unhealthy.keys().isdisjoint(device_ids.span_of((each,), hardware)))
         for each in device_ids.all_ids(resource, hardware)
     )
 

@@ -26,7 +26,7 @@ LEDGER_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
-class NodeView:
+class NodeObserver:
     """The sources of one node.
 
     ``alive`` is the last look at the pods' processes, ``book`` the ledger as it was known before that look: only of a
@@ -41,7 +41,7 @@ class NodeView:
         pods: podresources.PodResources,
         kubelet: kubelet_checkpoint.KubeletCheckpoint,
         processes: cgroups.PodProcesses,
-        record: checkpoint.Checkpoint,
+        record: checkpoint.RecordFile,
     ) -> None:
         self.alive: Mapping[str, bool | None] = {}
         self.book: ledger.Ledger | None = None

@@ -12,6 +12,7 @@ import grpc
 import grpc.aio
 
 from neuronspan import errors as domain_errors
+from neuronspan import names
 from neuronspan_deviceplugin import (
     container_edits,
     errors,
@@ -145,7 +146,7 @@ class DevicePlugin(api_grpc.DevicePluginServicer):
             await context.abort(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 f"no free run of cores beside the granted ones: {choice.why}; ask for cores with the annotation "
-                "neuronspan.dev/cores, then the pod waits until there is room",
+                f"{names.CORES_ANNOTATION}, then the pod waits until there is room",
             )
         return list(self._manager.ids(self.resource, choice.span))
 
@@ -163,7 +164,7 @@ class DevicePlugin(api_grpc.DevicePluginServicer):
         request: api.ContainerPreferredAllocationRequest,
         pods: Sequence[pod_devices.PodDevices] | None,
         context: _Context,
-    ) -> steering.Choice:
+    ) -> steering.Answer:
         try:
             return self._manager.prefer(
                 self.resource,
@@ -183,7 +184,7 @@ class DevicePlugin(api_grpc.DevicePluginServicer):
             _log.error("allocation refused", extra={"ids": sorted(ids), "why": str(error)})
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         self._meters.allocations.labels(self.resource, reasons.Outcome.OK).inc()
-        _log.info("allocated", extra={"resource": self.resource, "cores": edits.environment.get("NEURONSPAN_GRANT")})
+        _log.info("allocated", extra={"resource": self.resource, "cores": edits.environment.get(names.GRANT_ENV)})
         return _response(edits)
 
 

@@ -101,7 +101,7 @@ class ResourceManager:
 
     # --- what kubelet asks ---------------------------------------------------------------------------------------
 
-    def devices(self, resource: str) -> tuple[health.Device, ...]:
+    def devices(self, resource: str) -> tuple[health.DeviceHealth, ...]:
         """Give the full list of this resource's devices."""
         return health.devices(resource, self.hardware, self.unhealthy)
 
@@ -116,7 +116,7 @@ class ResourceManager:
         must_include: Iterable[str],
         size: int,
         pods: Sequence[pod_devices.PodDevices] | None,
-    ) -> steering.Choice:
+    ) -> steering.Answer:
         """Choose the cores for a preferred allocation; raises InvalidDeviceId (domain) for IDs that are not ours."""
         unit = self.hardware.cores_per_device if resource == names.DEVICE_RESOURCE else 1
         elsewhere = {core for each in self.holdings if each.resource != resource for core in each.span}

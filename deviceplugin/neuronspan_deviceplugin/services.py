@@ -10,7 +10,7 @@ from typing import Protocol
 from neuronspan_deviceplugin import metrics, podresources, resource_manager
 
 
-class Node(Protocol):
+class FreshNode(Protocol):
     """Fresh knowledge of the node."""
 
     async def refresh_ledger(self) -> None:
@@ -26,7 +26,7 @@ class Services:
 
     manager: resource_manager.ResourceManager
     pods: podresources.PodResources
-    node: Node
+    node: FreshNode
     meters: metrics.Metrics
     clock: Callable[[], float]
     poll_seconds: float

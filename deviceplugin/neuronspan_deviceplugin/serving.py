@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Parts:
+class AgentParts:
     """What outlives a profile."""
 
     settings: config.Settings
@@ -43,7 +43,7 @@ class Parts:
     outside: outside.Outside
     meters: metrics.Metrics
     changed: signals.Signal
-    record: checkpoint.Checkpoint
+    record: checkpoint.RecordFile
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Serving:
 
     profile: neuron_node.HardwareProfile
     manager: resource_manager.ResourceManager
-    view: node_view.NodeView
+    observer: node_view.NodeObserver
     endpoints: tuple[endpoint.Endpoint, ...]
     set_aside: str
     """Why the record of the process before could not be read; "" when it could."""
@@ -70,13 +70,13 @@ class Serving:
             unregistered=[
                 f"{each.resource}: {each.status.message}" for each in self.endpoints if not each.status.registered
             ],
-            processes_visible=self.view.processes_visible,
-            record_problem=self.view.record_problem or self.set_aside,
+            processes_visible=self.observer.processes_visible,
+            record_problem=self.observer.record_problem or self.set_aside,
         )
 
 
 @contextlib.asynccontextmanager
-async def prepared(profile: neuron_node.HardwareProfile, parts: Parts) -> AsyncIterator[Serving]:
+async def prepared(profile: neuron_node.HardwareProfile, parts: AgentParts) -> AsyncIterator[Serving]:
     """Write the node's files and build what serves the profile; nothing is registered yet. Raises CannotServe."""
     settings = parts.settings
     catalogue = _catalogue(settings)
@@ -96,7 +96,7 @@ async def prepared(profile: neuron_node.HardwareProfile, parts: Parts) -> AsyncI
         _log.error("record set aside", extra={"problem": loaded.problem})
     manager.restore(loaded.holdings)
     pods = podresources.PodResources(settings.pod_resources_socket, parts.outside.clock)
-    view = node_view.NodeView(
+    observer = node_view.NodeObserver(
         manager,
         door=parts.door,
         pods=pods,
@@ -105,9 +105,9 @@ async def prepared(profile: neuron_node.HardwareProfile, parts: Parts) -> AsyncI
         record=parts.record,
     )
     try:
-        yield Serving(profile, manager, view, _endpoints(manager, pods, view, parts), loaded.problem)
+        yield Serving(profile, manager, observer, _endpoints(manager, pods, observer, parts), loaded.problem)
     finally:
-        await view.save()
+        await observer.save()
         await pods.close()
 
 
@@ -134,13 +134,13 @@ def _catalogue(settings: config.Settings) -> cdi.Catalogue | cdi.NoCatalogue:
 def _endpoints(
     manager: resource_manager.ResourceManager,
     pods: podresources.PodResources,
-    view: node_view.NodeView,
-    parts: Parts,
+    observer: node_view.NodeObserver,
+    parts: AgentParts,
 ) -> tuple[endpoint.Endpoint, ...]:
     shared = services.Services(
         manager=manager,
         pods=pods,
-        node=view,
+        node=observer,
         meters=parts.meters,
         clock=parts.outside.clock,
         poll_seconds=parts.settings.poll_seconds,

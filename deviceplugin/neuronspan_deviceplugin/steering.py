@@ -25,7 +25,7 @@ class Call:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Choice:
+class Answer:
     """The answer; ``candidates`` is how many grants it could be (more than one: a race), ``why`` explains NONE."""
 
     outcome: reasons.SteeringOutcome
@@ -46,7 +46,7 @@ def choose(
     *,
     allocated: Collection[grants.Key],
     avoid: Iterable[spans.CoreSpan],
-) -> Choice:
+) -> Answer:
     """Answer one call.
 
     ``pods`` is what PodResources lists now, None when it does not answer; ``allocated`` are the containers whose
@@ -55,13 +55,13 @@ def choose(
     waiting = sorted(_waiting(call, book, pods, allocated))
     for candidate in waiting:
         if call.available | call.must_include >= set(candidate.span):
-            return Choice(reasons.SteeringOutcome.GRANT, candidate.span, candidate.grant, len(waiting))
+            return Answer(reasons.SteeringOutcome.GRANT, candidate.span, candidate.grant, len(waiting))
     found = _beside(call, hardware, (*book.taken(), *avoid))
     if isinstance(found, placement.Unplaceable):
-        return Choice(reasons.SteeringOutcome.NONE, None, candidates=len(waiting), why=found.message)
+        return Answer(reasons.SteeringOutcome.NONE, None, candidates=len(waiting), why=found.message)
     if waiting:
-        return Choice(reasons.SteeringOutcome.DRIFT, found, waiting[0].grant, len(waiting))
-    return Choice(reasons.SteeringOutcome.UNMANAGED, found)
+        return Answer(reasons.SteeringOutcome.DRIFT, found, waiting[0].grant, len(waiting))
+    return Answer(reasons.SteeringOutcome.UNMANAGED, found)
 
 
 def grant_behind(book: ledger.Ledger, resource: str, span: spans.CoreSpan) -> grants.Grant | None:

@@ -62,8 +62,8 @@ class Supervisor:
         self._reporter = node_status.Reporter(door, out.now, self.meters)
         self._facts: node_status.Facts | None = None
         self._stopping = asyncio.Event()
-        record = checkpoint.Checkpoint(settings.checkpoint)
-        self._parts = serving.Parts(settings, door, out, self.meters, self.changed, record)
+        record = checkpoint.RecordFile(settings.checkpoint)
+        self._parts = serving.AgentParts(settings, door, out, self.meters, self.changed, record)
 
     def stop(self) -> None:
         """End ``run`` soon."""
@@ -95,7 +95,7 @@ class Supervisor:
             for problem in self._node.problems:
                 _log.error("the NeuronNode is not right", extra={"problem": problem})
             if self.serving:
-                self.serving.view.learn(self._node)
+                self.serving.observer.learn(self._node)
         self.changed.raised()
 
     def _wanted(self) -> neuron_node.HardwareProfile | None:
@@ -108,8 +108,8 @@ class Supervisor:
             profile = await self._profile()
             async with serving.prepared(profile, self._parts) as current:
                 if self._node is not None:
-                    current.view.learn(self._node)
-                await current.view.refresh_record()
+                    current.observer.learn(self._node)
+                await current.observer.refresh_record()
                 self.serving = current
                 work = [asyncio.create_task(each) for each in (current.run(), self._until_replaced(current))]
                 try:
@@ -166,9 +166,9 @@ class Supervisor:
     async def _report_once(self) -> None:
         current = self.serving
         if current is not None:
-            await current.view.refresh_record()
-            await current.view.learn_names()
-            await current.view.save()
+            await current.observer.refresh_record()
+            await current.observer.learn_names()
+            await current.observer.save()
         if self._node is not None:
             self._facts = self._facts_of(current)
             await self._reporter.report(self._facts, self._node)
@@ -179,8 +179,8 @@ class Supervisor:
             hardware=current.profile.hardware if current else None,
             unhealthy=current.manager.unhealthy if current else {},
             holdings=current.manager.holdings if current else (),
-            book=current.view.book if current else None,
-            alive=current.view.alive if current else {},
+            book=current.observer.book if current else None,
+            alive=current.observer.alive if current else {},
             conditions=conditions.of_node(
                 self._node.problems if self._node else (), self._wanted(), current.state() if current else None
             ),

@@ -114,7 +114,7 @@ async def test_killed_plugin_remembers_the_former_holder_of_a_force_deleted_pod(
     async with plugin_rig.running(domain.grant("4-7")) as rig:
         await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
         await rig.store.until(rig.held)
-        await rig.serving.view.save()
+        await rig.serving.observer.save()
         await rig.crash_agent()
         rig.kubelet.force_delete("uid-web")
         rig.store.write_ledger([domain.grant("4-7", "next")])
@@ -220,7 +220,7 @@ async def test_corrupt_checkpoint_is_set_aside_and_the_record_rebuilt() -> None:
         assert [each.read_bytes() for each in aside] == [whole[:-20]]
         assert aside[0].name in rig.store.condition("RecordIntact")["message"]
         await rig.store.until(lambda: [each["podUID"] for each in rig.held()] == ["uid-web"])
-        await rig.serving.view.save()
+        await rig.serving.observer.save()
         assert [each.pod_uid for each in checkpoint.decode(rig.settings.checkpoint.read_bytes())] == ["uid-web"]
 
 
@@ -307,7 +307,7 @@ async def test_other_hardware_is_refused_while_cores_are_granted_and_taken_when_
 async def test_started_container_starts_again_without_the_api_server() -> None:
     async with plugin_rig.running(domain.grant("4-7")) as rig:
         await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
-        await rig.serving.view.save()
+        await rig.serving.observer.save()
         await rig.crash_agent()
         rig.store.go_down()
         await rig.start_agent()

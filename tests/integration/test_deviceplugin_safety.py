@@ -83,11 +83,11 @@ async def test_unreadable_control_groups_never_release_and_never_start_on_used_c
         rig.kubelet.pods["uid-old"].phase = pods.Phase.TERMINATED
         rig.release("uid-old")
         await rig.seen()
-        view = rig.serving.view
-        await view.refresh_record()
+        observer = rig.serving.observer
+        await observer.refresh_record()
 
-        assert view.alive == {"uid-old": None}
-        assert node_status.released(view.book, view.alive) == []
+        assert observer.alive == {"uid-old": None}
+        assert node_status.released(observer.book, observer.alive) == []
         rig.store.write_ledger([domain.grant("4-7", "new")])
         await rig.seen()
         await rig.kubelet.admit(builders.make_pod("new", cores=4, node="w1"))
@@ -104,7 +104,7 @@ async def test_release_is_proved_by_every_kind_of_control_group_tree(layout: pod
         await rig.store.until(lambda: [each["processes"] for each in rig.held()] == [True])
         assert rig.store.status["released"] == []
         rig.kubelet.groups.end("uid-web", "app")
-        assert await rig.serving.view.refresh_record() == {"uid-web": True}
+        assert await rig.serving.observer.refresh_record() == {"uid-web": True}
         rig.kubelet.groups.end("uid-web", model_kubelet.SANDBOX)
 
         await rig.store.until(lambda: rig.store.status["released"] == ["uid-web"])

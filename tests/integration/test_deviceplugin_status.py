@@ -148,7 +148,7 @@ async def test_unexpected_error_ends_the_process() -> None:
         def broken() -> None:
             raise ZeroDivisionError
 
-        rig.serving.view.learn_names = broken  # type: ignore[assignment, method-assign]
+        rig.serving.observer.learn_names = broken  # type: ignore[assignment, method-assign]
         task, rig.agent = rig._task, None
         assert task is not None
         with pytest.raises(ZeroDivisionError):

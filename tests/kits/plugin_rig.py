@@ -73,7 +73,7 @@ class Rig:
         agent = self.running
         self.store.down, down = True, self.store.down
         if agent.serving:
-            agent.serving.view.save = _nothing  # type: ignore[method-assign] # a killed process saves nothing
+            agent.serving.observer.save = _nothing  # type: ignore[method-assign] # a killed process saves nothing
         agent.stop()
         await self._ended()
         self.store.down = down

@@ -36,13 +36,13 @@ def test_every_field_is_stored() -> None:
 
 
 def test_missing_file_is_an_empty_record(tmp_path: pathlib.Path) -> None:
-    assert checkpoint.Checkpoint(tmp_path / "deep" / "record.json").load(STAMP) == checkpoint.Loaded(())
+    assert checkpoint.RecordFile(tmp_path / "deep" / "record.json").load(STAMP) == checkpoint.Loaded(())
 
 
 def test_saved_record_is_loaded_and_private(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "deep" / "record.json"
-    checkpoint.Checkpoint(path).save((HOLDING,))
-    assert checkpoint.Checkpoint(path).load(STAMP).holdings == (HOLDING,)
+    checkpoint.RecordFile(path).save((HOLDING,))
+    assert checkpoint.RecordFile(path).load(STAMP).holdings == (HOLDING,)
     assert path.stat().st_mode & 0o777 == 0o600
     assert [each.name for each in path.parent.iterdir()] == ["record.json"]
 
@@ -74,7 +74,7 @@ BAD = {
 def test_bad_file_is_set_aside_whole_and_never_overwritten(tmp_path: pathlib.Path, content: bytes, why: str) -> None:
     path = tmp_path / "record.json"
     path.write_bytes(content)
-    record = checkpoint.Checkpoint(path)
+    record = checkpoint.RecordFile(path)
     loaded = record.load(STAMP)
     assert loaded.holdings == ()
     named, reason, way_out = loaded.problem.partition(" (")[0], loaded.problem, loaded.problem.rpartition("); ")[2]
@@ -85,7 +85,7 @@ def test_bad_file_is_set_aside_whole_and_never_overwritten(tmp_path: pathlib.Pat
     )
     record.save((HOLDING,))
     assert (tmp_path / f"record.json.corrupt-{STAMP}").read_bytes() == content
-    assert checkpoint.Checkpoint(path).load(STAMP).holdings == (HOLDING,)
+    assert checkpoint.RecordFile(path).load(STAMP).holdings == (HOLDING,)
 
 
 def test_bad_file_that_cannot_be_moved_stops_all_saving(
@@ -93,7 +93,7 @@ def test_bad_file_that_cannot_be_moved_stops_all_saving(
 ) -> None:
     path = tmp_path / "record.json"
     path.write_bytes(b"{")
-    record = checkpoint.Checkpoint(path)
+    record = checkpoint.RecordFile(path)
 
     def stuck(_: pathlib.Path, __: pathlib.Path) -> None:
         raise PermissionError("read-only")
@@ -108,4 +108,4 @@ def test_bad_file_that_cannot_be_moved_stops_all_saving(
 def test_folder_that_cannot_be_written_is_named(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(errors.CheckpointUnwritable, match="writable folder"):
-        checkpoint.Checkpoint(tmp_path / "file" / "record.json").save(())
+        checkpoint.RecordFile(tmp_path / "file" / "record.json").save(())

@@ -41,7 +41,7 @@ class _Processes(cgroups.PodProcesses):
         return dict.fromkeys({*pod_uids, "uid-web"}, False)
 
 
-def _view(directory: pathlib.Path, before: ledger.Ledger, meanwhile: ledger.Ledger) -> node_view.NodeView:
+def _observer(directory: pathlib.Path, before: ledger.Ledger, meanwhile: ledger.Ledger) -> node_view.NodeObserver:
     manager = resource_manager.ResourceManager(
         HARDWARE,
         names.NODE_NUMBERING,
@@ -52,28 +52,28 @@ def _view(directory: pathlib.Path, before: ledger.Ledger, meanwhile: ledger.Ledg
         meters=metrics.Metrics(),
     )
     manager.learn_ledger(before, ())
-    return node_view.NodeView(
+    return node_view.NodeObserver(
         manager,
         door=cast("kube.Door", None),  # neither the API server
         pods=cast("podresources.PodResources", None),  # nor kubelet is asked here
         kubelet=kubelet_checkpoint.KubeletCheckpoint(directory),
         processes=_Processes(manager, meanwhile),
-        record=checkpoint.Checkpoint(directory / "record.json"),
+        record=checkpoint.RecordFile(directory / "record.json"),
     )
 
 
-async def _released(view: node_view.NodeView) -> Collection[str]:
-    alive: Mapping[str, bool | None] = await view.refresh_record()
-    return node_status.released(view.book, alive)
+async def _released(observer: node_view.NodeObserver) -> Collection[str]:
+    alive: Mapping[str, bool | None] = await observer.refresh_record()
+    return node_status.released(observer.book, alive)
 
 
 async def test_pod_that_was_over_before_the_look_is_released(tmp_path: pathlib.Path) -> None:
-    assert await _released(_view(tmp_path, OVER, OVER)) == ["uid-web"]
+    assert await _released(_observer(tmp_path, OVER, OVER)) == ["uid-web"]
 
 
 async def test_pod_that_ended_during_the_look_is_not_released_by_it(tmp_path: pathlib.Path) -> None:
     """It may have started a process after we looked at its control group and before it was over."""
-    assert await _released(_view(tmp_path, RUNNING, OVER)) == []
+    assert await _released(_observer(tmp_path, RUNNING, OVER)) == []
 
 
 def _node(entries: Iterable[grants.Grant], instance_type: str) -> neuron_node.NeuronNode:
@@ -85,15 +85,15 @@ def _node(entries: Iterable[grants.Grant], instance_type: str) -> neuron_node.Ne
 def test_ledger_of_other_hardware_that_does_not_fit_is_not_taken_over_but_its_faults_are(
     tmp_path: pathlib.Path,
 ) -> None:
-    view = _view(tmp_path, RUNNING, RUNNING)
-    view.learn(_node([domain.grant("20-23")], builders.LARGE))
-    assert view._manager.book == RUNNING
-    assert view._manager.unhealthy == {3: "hot"}
+    observer = _observer(tmp_path, RUNNING, RUNNING)
+    observer.learn(_node([domain.grant("20-23")], builders.LARGE))
+    assert observer._manager.book == RUNNING
+    assert observer._manager.unhealthy == {3: "hot"}
 
 
 def test_ledger_of_other_hardware_that_fits_is_taken_over_with_the_cores_that_are_served(
     tmp_path: pathlib.Path,
 ) -> None:
-    view = _view(tmp_path, RUNNING, RUNNING)
-    view.learn(_node([domain.grant("8-11")], builders.LARGE))
-    assert view._manager.book == domain.book(12, [domain.grant("8-11")])
+    observer = _observer(tmp_path, RUNNING, RUNNING)
+    observer.learn(_node([domain.grant("8-11")], builders.LARGE))
+    assert observer._manager.book == domain.book(12, [domain.grant("8-11")])

@@ -25,7 +25,7 @@ def _choose(
     allocated: tuple[grants.Key, ...] = (),
     must_include: str = "",
     resource: str = CORES,
-) -> steering.Choice:
+) -> steering.Answer:
     included = frozenset(domain.span(must_include)) if must_include else frozenset[int]()
     call = steering.Call(resource, frozenset(range(32)), included, count)
     return steering.choose(call, HARDWARE, book, pods, allocated=allocated, avoid=())

@@ -43,8 +43,8 @@ def _serving(record: holdings.Holdings) -> serving.Serving:
         meters=metrics.Metrics(),
     )
     manager.restore(record)
-    view = cast("node_view.NodeView", None)
-    return serving.Serving(neuron_node.HardwareProfile(hardware, names.NODE_NUMBERING), manager, view, (), "")
+    observer = cast("node_view.NodeObserver", None)
+    return serving.Serving(neuron_node.HardwareProfile(hardware, names.NODE_NUMBERING), manager, observer, (), "")
 
 
 IDLE = {
