@@ -6,6 +6,7 @@ Law: pure; one place decides it, whether it travels as CDI or as plain fields of
 import dataclasses
 import pathlib
 from collections.abc import Mapping
+from typing import Protocol
 
 from neuronspan import grants, instance_types, names, spans, visible_cores
 
@@ -54,17 +55,17 @@ def cdi_devices(span: spans.CoreSpan, mode: grants.EnvMode, hardware: instance_t
     )
 
 
-def hardware_mount(node_directory: pathlib.Path) -> Mount:
+def hardware_mount(node_directory: pathlib.PurePath) -> Mount:
     """Give the mount of the file that describes the node's hardware."""
     return _mount(node_directory, names.HARDWARE_FILE)
 
 
-def lock_mount(node_directory: pathlib.Path, core: int) -> Mount:
+def lock_mount(node_directory: pathlib.PurePath, core: int) -> Mount:
     """Give the mount of one core's lock file."""
     return _mount(node_directory, f"{names.CORE_LOCKS_DIRECTORY}/{core}{names.CORE_LOCK_SUFFIX}")
 
 
-def page_mount(node_directory: pathlib.Path, core: int) -> Mount:
+def page_mount(node_directory: pathlib.PurePath, core: int) -> Mount:
     """Give the mount of the page on which the container counts what one core does."""
     name = f"{names.TELEMETRY_DIRECTORY}/{core}{names.TELEMETRY_SUFFIX}"
     return dataclasses.replace(_mount(node_directory, name), read_only=False)
@@ -85,8 +86,21 @@ class Edits:
     devices: tuple[str, ...] = ()
 
 
+class EditsMaker(Protocol):
+    """How edits travel: as names of CDI devices, or in full."""
+
+    def edits(
+        self,
+        span: spans.CoreSpan,
+        mode: grants.EnvMode,
+        told: Mapping[str, str],
+        hardware: instance_types.Hardware,
+    ) -> Edits:
+        """Return what a container with this span gets; ``told`` is its environment."""
+
+
 def plain(
-    span: spans.CoreSpan, told: Mapping[str, str], hardware: instance_types.Hardware, node_directory: pathlib.Path
+    span: spans.CoreSpan, told: Mapping[str, str], hardware: instance_types.Hardware, node_directory: pathlib.PurePath
 ) -> Edits:
     """Give everything without CDI, for container runtimes that do not know it."""
     files = (mount(node_directory, core) for core in span for mount in (lock_mount, page_mount))
@@ -94,5 +108,5 @@ def plain(
     return Edits(told, mounts=(hardware_mount(node_directory), *files), devices=devices)
 
 
-def _mount(node_directory: pathlib.Path, name: str) -> Mount:
+def _mount(node_directory: pathlib.PurePath, name: str) -> Mount:
     return Mount(str(node_directory / name), f"{names.NODE_DIRECTORY}/{name}")

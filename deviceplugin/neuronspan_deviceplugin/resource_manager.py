@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from neuronspan import device_ids, grants, instance_types, ledger, names, spans
 from neuronspan import errors as domain_errors
 from neuronspan_deviceplugin import (
-    cdi,
     container_edits,
     errors,
     health,
@@ -37,7 +36,7 @@ class ResourceManager:
         hardware: instance_types.Hardware,
         numbering: str,
         *,
-        catalogue: cdi.Catalogue | cdi.NoCatalogue,
+        catalogue: container_edits.EditsMaker,
         look: Look,
         clock: Callable[[], float],
         changed: signals.Signal,
