@@ -1,7 +1,7 @@
 """The static CDI catalogue: every contiguous run of the node's cores as a device that a container runtime can add.
 
 Law: written once per hardware, whole or not at all, so Allocate only names entries. An environment variable from CDI
-wins over the pod's own manifest, which is why cores are told this way.
+wins over the pod's own manifest, which is why a container learns of its cores in this way.
 """
 
 import json
@@ -49,11 +49,11 @@ class Catalogue:
         self,
         span: spans.CoreSpan,
         mode: grants.EnvMode,
-        told: Mapping[str, str],
+        variables: Mapping[str, str],
         hardware: instance_types.Hardware,
     ) -> container_edits.Edits:
-        """Name the entries of the catalogue for a span; ``told`` is its environment once more, as plain variables."""
-        return container_edits.Edits(told, cdi_devices=container_edits.cdi_devices(span, mode, hardware))
+        """Name the entries of the catalogue for a span; ``variables`` are its environment once more."""
+        return container_edits.Edits(variables, cdi_devices=container_edits.cdi_devices(span, mode, hardware))
 
 
 class NoCatalogue:
@@ -69,12 +69,12 @@ class NoCatalogue:
     def edits(
         self,
         span: spans.CoreSpan,
-        mode: grants.EnvMode,  # noqa: ARG002 - told says it already
-        told: Mapping[str, str],
+        mode: grants.EnvMode,  # noqa: ARG002 - the variables say it already
+        variables: Mapping[str, str],
         hardware: instance_types.Hardware,
     ) -> container_edits.Edits:
         """Give environment, mounts and device nodes of a span."""
-        return container_edits.plain(span, told, hardware, self._node_directory)
+        return container_edits.plain(span, variables, hardware, self._node_directory)
 
 
 def _runs(
@@ -84,8 +84,8 @@ def _runs(
     for first in range(hardware.cores):
         for count in range(1, hardware.cores - first + 1):
             span = spans.CoreSpan(first, count)
-            told = container_edits.environment(span, mode, numbering)
-            yield _device(str(span), env=[f"{name}={value}" for name, value in told.items()], mounts=[mount])
+            variables = container_edits.environment(span, mode, numbering)
+            yield _device(str(span), env=[f"{name}={value}" for name, value in variables.items()], mounts=[mount])
 
 
 def _cores(hardware: instance_types.Hardware, node_directory: pathlib.Path) -> Iterator[Document]:

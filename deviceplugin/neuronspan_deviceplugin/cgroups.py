@@ -104,7 +104,7 @@ def _any_process(groups: Iterable[pathlib.Path]) -> bool | None:
 
 
 def _strict_folders(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Like ``_folders``, but only a group that ended meanwhile counts as empty; other trouble is the caller's."""
+    """Like ``_folders``, but only a group that ended meanwhile counts as empty; any other error is the caller's."""
     try:
         with os.scandir(folder) as entries:
             return [folder / each.name for each in entries if each.is_dir(follow_symlinks=False)]

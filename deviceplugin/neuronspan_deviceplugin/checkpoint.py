@@ -35,7 +35,7 @@ class RecordFile:
         self._saving = threading.Lock()  # a save whose waiter was cancelled goes on in its thread
 
     def load(self, stamp: str) -> Loaded:
-        """Read the record. An unreadable file is renamed to ``<name>.corrupt-<stamp>`` and its problem told.
+        """Read the record. An unreadable file is renamed to ``<name>.corrupt-<stamp>``, and ``problem`` says so.
 
         When even that fails, nothing is saved any more: the bad file must not be lost.
         """
@@ -64,8 +64,8 @@ class RecordFile:
         problem = f"checkpoint {self._path} cannot be read ({error!r})"
         try:
             self._path.rename(aside)
-        except OSError as trouble:
-            self._blocked = f"{problem} and cannot be set aside ({trouble}): move it away by hand"
+        except OSError as refused:
+            self._blocked = f"{problem} and cannot be set aside ({refused}): move it away by hand"
             return self._blocked
         return f"{problem}; it was set aside as {aside.name}, the record is rebuilt from kubelet and the ledger"
 

@@ -31,11 +31,11 @@ def environment(span: spans.CoreSpan, mode: grants.EnvMode, numbering: str) -> d
     counts as unset, so that a value from the pod's own manifest cannot win.
     """
     if mode is grants.EnvMode.COUNT:
-        told = {names.NUM_CORES_ENV: visible_cores.print_num_cores(span.count), names.VISIBLE_CORES_ENV: ""}
+        variables = {names.NUM_CORES_ENV: visible_cores.print_num_cores(span.count), names.VISIBLE_CORES_ENV: ""}
     else:
         shown = span if numbering == names.NODE_NUMBERING else spans.CoreSpan(0, span.count)
-        told = {names.VISIBLE_CORES_ENV: visible_cores.print_visible_cores(shown)}
-    return told | {names.GRANT_ENV: str(span), names.CORE_NUMBERING_ENV: numbering}
+        variables = {names.VISIBLE_CORES_ENV: visible_cores.print_visible_cores(shown)}
+    return variables | {names.GRANT_ENV: str(span), names.CORE_NUMBERING_ENV: numbering}
 
 
 def group_environment(grant: grants.Grant | None, span: spans.CoreSpan) -> dict[str, str]:
@@ -47,9 +47,9 @@ def group_environment(grant: grants.Grant | None, span: spans.CoreSpan) -> dict[
 
 def cdi_devices(span: spans.CoreSpan, mode: grants.EnvMode, hardware: instance_types.Hardware) -> tuple[str, ...]:
     """Give the CDI device names for a span: its environment, its cores' lock files, the devices it touches."""
-    told = names.CDI_COUNT_KIND if mode is grants.EnvMode.COUNT else names.CDI_CORES_KIND
+    kind = names.CDI_COUNT_KIND if mode is grants.EnvMode.COUNT else names.CDI_CORES_KIND
     return (
-        f"{told}={span}",
+        f"{kind}={span}",
         *(f"{names.CDI_CORE_KIND}={core}" for core in span),
         *(f"{names.CDI_DEVICE_KIND}={device}" for device in hardware.devices_of(span)),
     )
@@ -93,19 +93,22 @@ class EditsMaker(Protocol):
         self,
         span: spans.CoreSpan,
         mode: grants.EnvMode,
-        told: Mapping[str, str],
+        variables: Mapping[str, str],
         hardware: instance_types.Hardware,
     ) -> Edits:
-        """Return what a container with this span gets; ``told`` is its environment."""
+        """Return what a container with this span gets; ``variables`` is its environment."""
 
 
 def plain(
-    span: spans.CoreSpan, told: Mapping[str, str], hardware: instance_types.Hardware, node_directory: pathlib.PurePath
+    span: spans.CoreSpan,
+    variables: Mapping[str, str],
+    hardware: instance_types.Hardware,
+    node_directory: pathlib.PurePath,
 ) -> Edits:
     """Give everything without CDI, for container runtimes that do not know it."""
     files = (mount(node_directory, core) for core in span for mount in (lock_mount, page_mount))
     devices = tuple(map(device_path, hardware.devices_of(span)))
-    return Edits(told, mounts=(hardware_mount(node_directory), *files), devices=devices)
+    return Edits(variables, mounts=(hardware_mount(node_directory), *files), devices=devices)
 
 
 def _mount(node_directory: pathlib.PurePath, name: str) -> Mount:

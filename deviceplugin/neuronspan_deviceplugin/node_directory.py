@@ -1,7 +1,7 @@
 """The node's directory that containers see parts of: what the hardware is, and a lock file and a page for each core.
 
 Law: a lock file is made once and never replaced: its inode is the lock, a new file would let two processes own a core.
-A page is where the owner of a core counts what it does, for the tools; nobody decides anything by it.
+A page is where the owner of a core counts what it does, for the tools; nothing is decided by it.
 """
 
 import json
@@ -13,7 +13,7 @@ from neuronspan import instance_types, names
 from neuronspan_deviceplugin import files
 
 _READABLE = 0o644
-_LOCK_MODE = 0o444  # flock needs no write access; nobody may write into a lock file
+_LOCK_MODE = 0o444  # flock needs no write access, and a lock file is never written
 _TRAVERSABLE = 0o755
 _PAGE_MODE = 0o666  # a container writes to its cores' pages under whatever user it runs as,
 _PRIVATE = 0o700  # and users of the host do not get there: cutting a page off would end the process that counts on it

@@ -83,7 +83,7 @@ class NodeObserver:
         return alive
 
     async def learn_names(self) -> None:
-        """Learn the names of pods that nobody told us, when no allocation is under way."""
+        """Learn the names of pods that neither a grant nor a call has named, when no allocation is under way."""
         if all(each.pod for each in self._manager.holdings if each.certain):
             return
         try:

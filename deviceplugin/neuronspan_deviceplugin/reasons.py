@@ -16,7 +16,7 @@ class StartRefusal(enum.StrEnum):
     NOT_GRANTED = "NotGranted"  # no grant for the pod yet: the operator has to adopt it
     RELEASING = "Releasing"  # the pod is over, its grant is being released
     SWAPPED = "Swapped"  # its cores are the equal grant of another container: the operator has to swap the two
-    DRIFT = "Drift"  # the pod is granted other cores, and nobody these: the operator has to correct the ledger
+    DRIFT = "Drift"  # the pod is granted other cores, and these to no pod: the operator has to correct the ledger
     GRANTED_TO_ANOTHER = "GrantedToAnother"  # its cores, or some of them, are granted to another container
     FORMER_HOLDER_ALIVE = "FormerHolderAlive"  # processes of a former holder are left, or cannot be ruled out
     POD_UNKNOWN = "PodUnknown"  # PodResources does not know the pod: it is being deleted

@@ -1,7 +1,7 @@
-"""Tells kubelet that the plugin serves, and notices when kubelet no longer knows.
+"""Registers the plugin with kubelet, and notices when kubelet no longer knows it.
 
 Law: serve first, register then: kubelet dials back before it answers. Every server has a socket name that was never
-used before, because kubelets tell two instances of a resource apart by nothing else (kubernetes#121994).
+used before, because kubelet tells two instances of a resource apart by nothing else (kubernetes#121994).
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from neuronspan_deviceplugin.api import deviceplugin_pb2_grpc as api_grpc
 
 API_VERSION = "v1beta1"
 CALL_SECONDS = 15.0
-"""kubelet itself gives its dial back to us 10 s."""
+"""kubelet itself gives up dialling us after 10 s."""
 STREAM_SECONDS = 10.0
 """kubelet opens ListAndWatch right after Register."""
 LONGEST_PATH = 107
@@ -59,7 +59,7 @@ def socket_name(resource: str, token: str) -> str:
 
 
 def sweep(directory: pathlib.Path) -> list[str]:
-    """Remove sockets of ours on which nobody listens any more; gives their names."""
+    """Remove our sockets on which no process listens any more; gives their names."""
     stale = [each for each in directory.glob(f"{_SOCKET_PREFIX}*.sock") if not _is_served(each)]
     for each in stale:
         each.unlink(missing_ok=True)

@@ -141,10 +141,10 @@ class ResourceManager:
         self._refuse_taken(resource, span)
         grant = self._expected.pop((resource, span), None) or self._granted(resource, span)
         mode = grant.env if grant else grants.EnvMode.VISIBLE
-        told = container_edits.environment(span, mode, self.numbering)
-        told |= container_edits.group_environment(grant, span)
+        variables = container_edits.environment(span, mode, self.numbering)
+        variables |= container_edits.group_environment(grant, span)
         self._hold(holdings.allocated(self.holdings, self._holding(resource, span, grant)))
-        return self._catalogue.edits(span, mode, told, self.hardware)
+        return self._catalogue.edits(span, mode, variables, self.hardware)
 
     def check_start(
         self, resource: str, ids: Collection[str], alive: Mapping[str, bool | None]

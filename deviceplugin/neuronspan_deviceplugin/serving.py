@@ -58,7 +58,7 @@ class Serving:
     """Why the record of the process before could not be read; "" when it could."""
 
     async def run(self) -> None:
-        """Keep both resources registered until cancelled; raises what nobody expected."""
+        """Keep both resources registered until cancelled; raises any unexpected error."""
         async with asyncio.TaskGroup() as group:
             for each in self.endpoints:
                 group.create_task(each.run())

@@ -1,4 +1,4 @@
-"""Which cores to answer when kubelet asks for a preference: the grant this call belongs to, or a run that harms nobody.
+"""Which cores to answer when kubelet asks for a preference: the grant this call belongs to, or a run that is free.
 
 Law: pure; an answer is exactly as long as asked, contains what must be included, and avoids every other grant.
 kubelet does not say for which pod it asks. It admits pods one after another, so at the moment of the call the pod
@@ -50,7 +50,7 @@ def choose(
     """Answer one call.
 
     ``pods`` is what PodResources lists now, None when it does not answer; ``allocated`` are the containers whose
-    Allocate was already served; ``avoid`` are cores that somebody holds whatever kubelet thinks.
+    Allocate was already served; ``avoid`` are cores that are held, whatever kubelet thinks.
     """
     waiting = sorted(_waiting(call, book, pods, allocated))
     for candidate in waiting:

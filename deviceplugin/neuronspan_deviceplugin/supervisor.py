@@ -70,7 +70,7 @@ class Supervisor:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Serve until stopped; raises what nobody expected."""
+        """Serve until stopped; raises any unexpected error."""
         await self.probe.start()
         work = [asyncio.create_task(each) for each in (self._watch.run(), self._serve(), self._report())]
         stop = asyncio.create_task(self._stopping.wait())
@@ -121,7 +121,7 @@ class Supervisor:
                     self.serving = None
 
     async def _profile(self) -> neuron_node.HardwareProfile:
-        """Wait for the hardware; while the API server is out of reach, what the node had before is good enough."""
+        """Wait for the hardware; while the API server is out of reach, what the node had before will do."""
         since = self._outside.clock()
         while True:
             version = self.changed.version
@@ -140,7 +140,7 @@ class Supervisor:
         return neuron_node.HardwareProfile(hardware, self._settings.core_numbering)
 
     async def _until_replaced(self, current: serving.Serving) -> None:
-        """Wait until the NeuronNode asks for another profile and nobody has cores of this one."""
+        """Wait until the NeuronNode asks for another profile and no pod has cores of this one."""
         while True:
             version = self.changed.version
             wanted = self._wanted()

@@ -31,14 +31,14 @@ class Holder:
 def holder_to_start(start: Start, placed: Sequence[holdings.Placed] | None, current: holdings.Holdings) -> Holder:
     """Give the pod and containers that kubelet recorded for these cores, else (None: unreadable) our own record.
 
-    Raises NotYet when nobody is known, or several pods are: kubelet would then have given one core away twice.
+    Raises NotYet when no pod is known, or several are: kubelet would then have given one core away twice.
     """
     recorded: Collection[holdings.Placed | holdings.Holding] = current if placed is None else placed
     fitting = [each for each in recorded if _is_for(start, each) and each.pod_uid]
     pods = sorted({each.pod_uid for each in fitting})
     if not pods:
         raise errors.NotYet(
-            f"nobody is known to hold cores {start.span}: kubelet's record does not name a pod yet; "
+            f"no pod is known to hold cores {start.span}: kubelet's record does not name one yet; "
             "kubelet asks again by itself",
             reason=reasons.StartRefusal.HOLDER_UNKNOWN,
         )

@@ -246,7 +246,7 @@ async def test_pod_that_drifted_from_its_grant_does_not_start() -> None:
         assert "waiting for the operator to correct the ledger" in await _refusal(rig.kubelet.start_pod("uid-web"))
 
 
-async def test_pod_on_somebody_elses_cores_does_not_start() -> None:
+async def test_pod_on_another_pods_cores_does_not_start() -> None:
     async with plugin_rig.running(domain.grant("4-7")) as rig:
         await rig.kubelet.admit(builders.make_pod(cores=4, node="w1"))
         rig.store.write_ledger([domain.grant("6-9", "other")])

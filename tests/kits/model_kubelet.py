@@ -67,7 +67,7 @@ class ModelKubelet:
             await server.start()
 
     async def stop(self) -> None:
-        """End the process: containers go on. Its own sockets close first, so nobody registers with a dying kubelet."""
+        """End the process: containers go on. Its sockets close first, so that no plugin registers with it any more."""
         for server in self._servers:
             await server.stop(grace=None)
         self._servers = []

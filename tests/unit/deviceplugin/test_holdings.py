@@ -84,7 +84,7 @@ ENDS = {
     "a record from before a reboot is not young": (_holding(since=NOW + 5000), LISTED, EMPTY, False, False),
     "unseen processes keep what kubelet lists": (_holding(started=True), LISTED, EMPTY, None, True),
     "unseen processes keep what the ledger lists": (_holding(started=True), [], GONE, None, True),
-    "unseen processes do not keep what nobody lists": (_holding(started=True), [], EMPTY, None, False),
+    "unseen processes do not keep what neither lists": (_holding(started=True), [], EMPTY, None, False),
     "an unknown ledger keeps what kubelet lists": (_holding(started=True), LISTED, None, False, True),
 }
 

@@ -137,7 +137,7 @@ async def test_report_is_written_once_and_again_after_a_failure() -> None:
     for _ in range(3):
         await reporter.report(FACTS, _node("e1"))
     assert len(door.written) == 1
-    await reporter.report(FACTS, _node("somebody else's"))
+    await reporter.report(FACTS, _node("another instance's"))
     assert len(door.written) == 2
 
 

@@ -28,7 +28,7 @@ def _socket(path: pathlib.Path) -> socket.socket:
     return server
 
 
-def test_sweep_removes_what_nobody_serves_and_nothing_else(folder: pathlib.Path) -> None:
+def test_sweep_removes_sockets_that_are_not_served_and_nothing_else(folder: pathlib.Path) -> None:
     _socket(folder / "neuronspan-cores-dead.sock").close()
     _socket(folder / "other-dead.sock").close()
     living = _socket(folder / "neuronspan-cores-living.sock")
@@ -53,26 +53,26 @@ def test_fingerprint_is_only_of_sockets(folder: pathlib.Path) -> None:
     assert registration.fingerprint(folder / "nothing") is None
 
 
-TROUBLES = {
+LOSSES = {
     "nothing": ("", None),
     "kubelet restarted": ("kubelet.sock", reasons.RegistrationCause.KUBELET_RESTARTED),
     "own socket replaced": ("own.sock", reasons.RegistrationCause.SOCKET_GONE),
 }
 
 
-@pytest.mark.parametrize(("replaced", "trouble"), TROUBLES.values(), ids=TROUBLES.keys())
-def test_trouble(folder: pathlib.Path, replaced: str, trouble: reasons.RegistrationCause | None) -> None:
+@pytest.mark.parametrize(("replaced", "lost"), LOSSES.values(), ids=LOSSES.keys())
+def test_loss_is_seen_when(folder: pathlib.Path, replaced: str, lost: reasons.RegistrationCause | None) -> None:
     servers = [_socket(folder / name) for name in ("kubelet.sock", "own.sock")]
     watched = registration.Watched.now(folder / "kubelet.sock", folder / "own.sock")
     if replaced:
         (folder / replaced).unlink()
         servers.append(_socket(folder / replaced))
-    assert watched.lost() is trouble
+    assert watched.lost() is lost
     for server in servers:
         server.close()
 
 
-def test_kubelet_that_is_away_is_no_trouble_but_a_missing_own_socket_is(folder: pathlib.Path) -> None:
+def test_kubelet_that_is_away_is_no_loss_but_a_missing_own_socket_is(folder: pathlib.Path) -> None:
     servers = [_socket(folder / name) for name in ("kubelet.sock", "own.sock")]
     watched = registration.Watched.now(folder / "kubelet.sock", folder / "own.sock")
     (folder / "kubelet.sock").unlink()

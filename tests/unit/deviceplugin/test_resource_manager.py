@@ -79,7 +79,7 @@ def test_without_a_ledger_a_run_is_chosen_beside_what_is_held(node: _Node) -> No
     assert (choice.outcome, str(choice.span)) == (reasons.SteeringOutcome.UNMANAGED, "2-3")
 
 
-def test_granted_cores_that_somebody_holds_as_devices_are_not_answered(node: _Node) -> None:
+def test_granted_cores_that_a_pod_holds_as_devices_are_not_answered(node: _Node) -> None:
     """Kubelet counts the two resources apart and offers the cores of a device that it has given away."""
     node.manager.allocate(DEVICES, ["nd-2"])
     node.manager.learn_ledger(domain.book(12, [domain.grant("4-7")]), ())
@@ -106,7 +106,7 @@ def test_allocation_is_that_of_the_grant_it_was_steered_to_although_the_ledger_c
     assert (held.pod_uid, told[names.NUM_CORES_ENV]) == ("uid-web", "4")
 
 
-def test_allocation_is_of_nobody_known_when_a_later_preference_was_for_no_grant(node: _Node) -> None:
+def test_allocation_is_of_no_known_pod_when_a_later_preference_was_for_no_grant(node: _Node) -> None:
     node.manager.learn_ledger(domain.book(12, [domain.grant("0-3")]), ())
     node.manager.prefer(CORES, NC, [], 4, None)
     node.manager.learn_ledger(domain.book(12), ())

@@ -41,7 +41,7 @@ class _PodResources:
 
 
 class _Node:
-    """Control groups with one answer per look; ``alive`` is what an earlier report saw, before anybody was there."""
+    """Control groups with one answer per look; ``alive`` is what an earlier report saw."""
 
     def __init__(self, manager: resource_manager.ResourceManager, looks: Looks) -> None:
         self.alive: Mapping[str, bool | None] = {"uid-old": False}

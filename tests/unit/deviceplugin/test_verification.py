@@ -39,7 +39,7 @@ def test_our_own_record_speaks_only_when_kubelets_cannot_be_read() -> None:
     assert refusal.value.reason == "HolderUnknown"
 
 
-def test_cores_given_twice_are_nobodys() -> None:
+def test_cores_given_twice_start_no_pod() -> None:
     with pytest.raises(errors.NotYet) as refusal:
         verification.holder_to_start(START, [_placed(), _placed("uid-other")], ())
     assert refusal.value.reason == "GivenTwice"
@@ -51,7 +51,7 @@ ALLOWED = {
     "the chain of an init container": (
         domain.grant("4-9", init_containers=("init",)), verification.Holder("uid-web", frozenset({"init"})),
     ),
-    "a container nobody could name": (domain.grant("4-7"), verification.Holder("uid-web", frozenset())),
+    "a container without a name yet": (domain.grant("4-7"), verification.Holder("uid-web", frozenset())),
 }  # fmt: skip
 
 
