@@ -12,12 +12,12 @@ import grpc
 import grpc.aio
 
 from neuronspan import errors as domain_errors
+from neuronspan_agent import signals
 from neuronspan_deviceplugin import (
     container_edits,
     errors,
     pod_devices,
     services,
-    signals,
     starting,
     steering,
 )
@@ -120,7 +120,7 @@ class DevicePlugin(api_grpc.DevicePluginServicer):
                 self._meters.starts.labels(self.resource, error.reason).inc()
                 if error.reason in _DRIFT:
                     self._meters.drift.labels(error.reason).inc()
-                _log.warning("start refused for now", extra={"ids": sorted(request.devices_ids), "why": str(error)})
+                _log.warning("start refused for now", extra={"ids": sorted(request.devices_ids), "error": str(error)})
                 await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         self._meters.starts.labels(self.resource, "ok").inc()
         return api.PreStartContainerResponse()
@@ -178,7 +178,7 @@ class DevicePlugin(api_grpc.DevicePluginServicer):
             edits = self._manager.allocate(self.resource, ids)
         except errors.AllocationRefused as error:
             self._meters.allocations.labels(self.resource, error.reason).inc()
-            _log.error("allocation refused", extra={"ids": sorted(ids), "why": str(error)})
+            _log.error("allocation refused", extra={"ids": sorted(ids), "error": str(error)})
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         self._meters.allocations.labels(self.resource, "ok").inc()
         _log.info("allocated", extra={"resource": self.resource, "cores": edits.environment.get("NEURONSPAN_GRANT")})

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from neuronspan import device_ids, grants, instance_types, ledger, names, spans
 from neuronspan import errors as domain_errors
+from neuronspan_agent import signals
 from neuronspan_deviceplugin import (
     cdi,
     container_edits,
@@ -17,7 +18,6 @@ from neuronspan_deviceplugin import (
     holdings,
     metrics,
     pod_devices,
-    signals,
     steering,
     verification,
 )

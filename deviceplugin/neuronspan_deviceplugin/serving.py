@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable
 
 from neuronspan import instance_types, names
+from neuronspan_agent import signals
 from neuronspan_deviceplugin import (
     cdi,
     cgroups,
@@ -17,17 +18,16 @@ from neuronspan_deviceplugin import (
     config,
     endpoint,
     errors,
-    kube,
     kubelet_checkpoint,
     metrics,
     node_directory,
     node_status,
     node_view,
     outside,
+    own_node,
     podresources,
     resource_manager,
     services,
-    signals,
 )
 
 _log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Parts:
     """What outlives a profile."""
 
     settings: config.Settings
-    door: kube.Door
+    own: own_node.OwnNode
     outside: outside.Outside
     meters: metrics.Metrics
     changed: signals.Signal
@@ -97,12 +97,12 @@ async def prepared(profile: Profile, parts: Parts) -> AsyncIterator[Serving]:
     )
     loaded = parts.record.load(parts.outside.stamp())
     if loaded.problem:
-        _log.error("record set aside", extra={"problem": loaded.problem})
+        _log.error("record set aside", extra={"error": loaded.problem})
     manager.restore(loaded.holdings)
     pods = podresources.PodResources(settings.pod_resources_socket, parts.outside.clock)
     view = node_view.NodeView(
         manager,
-        door=parts.door,
+        own=parts.own,
         pods=pods,
         kubelet=kubelet_checkpoint.KubeletCheckpoint(settings.kubelet_directory),
         processes=processes,

@@ -12,17 +12,8 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from neuronspan_operator import (
-    backoff,
-    errors,
-    metrics,
-    neuron_nodes,
-    plans,
-    pods,
-    resources,
-    stages,
-    world,
-)
+from neuronspan_agent import backoff, errors, resources
+from neuronspan_operator import metrics, neuron_nodes, plans, pods, stages, world
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from neuronspan_operator import backoff, errors, membership, pool_status, pools, resources, wakeup, world
+from neuronspan_agent import backoff, errors, resources, signals
+from neuronspan_operator import membership, pool_status, pools, world
 
 logger = logging.getLogger(__name__)
 
@@ -57,13 +58,14 @@ class PoolKeeper:
         self._room = asyncio.Semaphore(writers)
         self._one_at_a_time = asyncio.Lock()
         self._wake_at: dt.datetime | None = None
-        self._wakeup = wakeup.Wakeup(_DEBOUNCE_SECONDS)
-        known.subscribe(self._wakeup.set, resources.NODES, resources.NEURON_NODES, resources.NEURON_POOLS)
+        self._changed = signals.Signal()
+        known.subscribe(self._changed.raised, resources.NODES, resources.NEURON_NODES, resources.NEURON_POOLS)
 
     async def run(self) -> None:
         """Settle for ever, once the caches are complete."""
         failures = 0
         while True:
+            seen = self._changed.version
             try:
                 await self.settle()
                 failures = 0
@@ -72,7 +74,7 @@ class PoolKeeper:
                 failures += 1
                 pause = _RETRY.after(failures)
                 logger.warning("pools not settled, next try in %.1f s: %s", pause, error)
-            await self._wakeup.wait(pause)
+            await self._changed.beyond_within(seen, pause, collect_seconds=_DEBOUNCE_SECONDS)
 
     async def settle(self) -> Mapping[str, dict[str, Any]]:
         """Do what is to be done now; gives each pool's status. Tries all, then raises the first KubernetesError."""

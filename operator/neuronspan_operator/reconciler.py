@@ -12,18 +12,8 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from neuronspan_operator import (
-    backoff,
-    execution,
-    metrics,
-    planning,
-    plans,
-    recorder,
-    resources,
-    storms,
-    wakeup,
-    world,
-)
+from neuronspan_agent import backoff, resources, signals
+from neuronspan_operator import execution, metrics, planning, plans, recorder, storms, world
 
 logger = logging.getLogger(__name__)
 
@@ -60,15 +50,17 @@ class Reconciler:
         self._troubles = backoff.Backoff(asyncio.get_running_loop().time)
         self._storms = storms.StormGuard(self._troubles)
         self._executor = execution.Executor(client, known, self._troubles, measures, now=now, writers=tempo.writers)
-        self._wakeup = wakeup.Wakeup(tempo.debounce_seconds)
+        self._changed = signals.Signal()
+        self._debounce_seconds = tempo.debounce_seconds
         self._drift: frozenset[plans.Drift] = frozenset()
         kinds = resources.PODS, resources.NODES, resources.NEURON_NODES, resources.NEURON_POOLS
-        known.subscribe(self._wakeup.set, *kinds)
+        known.subscribe(self._changed.raised, *kinds)
 
     async def run(self) -> None:
         """Reconcile for ever, once the caches are complete."""
         await self._known.synced()
         while True:
+            seen = self._changed.version
             try:
                 pause = await self.reconcile()
                 outcome = "done"
@@ -77,7 +69,7 @@ class Reconciler:
                 pause = _BROKEN_ROUND_SECONDS
                 outcome = "failed"
             self._measures.rounds.labels(outcome).inc()
-            await self._wakeup.wait(pause)
+            await self._changed.beyond_within(seen, pause, collect_seconds=self._debounce_seconds)
 
     async def reconcile(self) -> float | None:
         """Do one round; gives the seconds after which the next one is due even if nothing changes."""
@@ -93,7 +85,7 @@ class Reconciler:
         self._events.tell([*explained, *plan.notices, *report.notices], snapshot.pods.keys())
         self._forget(snapshot)
         if report.stale:
-            self._wakeup.set()
+            self._changed.raised()
         return self._pause(plan)
 
     def _pause(self, plan: plans.Plan) -> float | None:

@@ -12,7 +12,8 @@ import logging
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, Protocol
 
-from neuronspan_operator import backoff, errors, metrics, plans, resources, wakeup
+from neuronspan_agent import backoff, errors, resources, signals
+from neuronspan_operator import metrics, plans
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class Recorder:
         self._clock = asyncio.get_running_loop().time
         self._wanted: dict[Key, plans.Notice] = {}
         self._posted: dict[Key, _Posted] = {}
-        self._wakeup = wakeup.Wakeup(0)
+        self._told = signals.Signal()
         self._room = asyncio.Semaphore(_PARALLEL)
 
     def tell(self, notices: Iterable[plans.Notice], alive: Container[str]) -> None:
@@ -82,13 +83,14 @@ class Recorder:
         told = {(notice.uid, notice.reason): notice for notice in notices}
         self._wanted = {key: notice for key, notice in (first | told).items() if self._is_news(key, notice)}
         if self._wanted:
-            self._wakeup.set()
+            self._told.raised()
 
     async def run(self) -> None:
         """Post for ever."""
         while True:
+            seen = self._told.version
             await self.flush()
-            await self._wakeup.wait(self._next_due())
+            await self._told.beyond_within(seen, self._next_due())
 
     async def flush(self) -> None:
         """Post everything that is due now."""

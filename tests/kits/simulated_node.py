@@ -14,6 +14,7 @@ from kits import builders, domain
 from kits import model_kubelet_devices as device_manager
 from kits import model_kubelet_pods as pods
 from neuronspan import grants, instance_types, ledger, names, placement, spans
+from neuronspan_agent import signals
 from neuronspan_deviceplugin import (
     cdi,
     container_edits,
@@ -22,7 +23,6 @@ from neuronspan_deviceplugin import (
     metrics,
     pod_devices,
     resource_manager,
-    signals,
     steering,
 )
 

@@ -6,18 +6,18 @@ from typing import cast
 
 from kits import domain
 from neuronspan import grants, instance_types, ledger, names
+from neuronspan_agent import signals
 from neuronspan_deviceplugin import (
     cdi,
     cgroups,
     checkpoint,
-    kube,
     kubelet_checkpoint,
     metrics,
     node_status,
     node_view,
+    own_node,
     podresources,
     resource_manager,
-    signals,
 )
 
 HARDWARE = instance_types.hardware_of("inf2.24xlarge")
@@ -53,7 +53,7 @@ def _view(directory: pathlib.Path, before: ledger.Ledger, meanwhile: ledger.Ledg
     manager.learn_ledger(before, ())
     return node_view.NodeView(
         manager,
-        door=cast("kube.Door", None),  # neither the API server
+        own=cast("own_node.OwnNode", None),  # neither the API server
         pods=cast("podresources.PodResources", None),  # nor kubelet is asked here
         kubelet=kubelet_checkpoint.KubeletCheckpoint(directory),
         processes=_Processes(manager, meanwhile),

@@ -8,7 +8,8 @@ import kopf
 import pytest
 
 from kits import rehearsal
-from neuronspan_operator import errors, handlers, kube, resources
+from neuronspan_agent import errors, kube, resources
+from neuronspan_operator import handlers
 
 CREDENTIALS = kube.Credentials("https://api", "/ca", "secret", None, None, insecure=False)
 

@@ -1,4 +1,4 @@
-"""The kinds of objects the operator reads or writes, and where the API server serves them. Pure."""
+"""The kinds of objects the agents read or write, where the API server serves them, and which version is older. Pure."""
 
 import dataclasses
 import urllib.parse
@@ -47,3 +47,14 @@ class Selector:
 
 
 EVERYTHING = Selector()
+
+
+def is_older(seen: str, written: str, before: str = "") -> bool:
+    """Whether ``seen`` precedes ``written``. Versions are numbers; of any others only ``before`` is known to be older.
+
+    Kubernetes declares resourceVersions of one resource comparable as integers:
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+    """
+    if seen.isdecimal() and written.isdecimal():
+        return int(seen) < int(written)
+    return seen == before
