@@ -1,7 +1,7 @@
 """The form of the log: one line per event, as JSON or as text, on standard error.
 
 Law: an event's words are constant, its facts are fields (``extra``), so that lines can be searched: ``pod`` is
-"namespace/name", ``node``, ``grant`` and ``pool`` are names, ``error`` says what went wrong.
+"namespace/name", ``grant`` is "container:cores", ``node`` and ``pool`` are names, ``error`` says what went wrong.
 """
 
 import datetime as dt
@@ -14,6 +14,8 @@ from typing import Any
 
 from pythonjsonlogger import core
 from pythonjsonlogger import json as json_lines
+
+from neuronspan import grants
 
 LEVELS = ("debug", "info", "warning", "error")
 JSON = "json"
@@ -35,6 +37,15 @@ def configure(level: str, form: str, *, hidden: Collection[str] = (), renamed: M
     formatter = JsonFormatter if form == JSON else TextFormatter
     handler.setFormatter(formatter(hidden=hidden, renamed=renamed))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def of_grant(grant: grants.Grant) -> dict[str, str]:
+    """Return the fields that say which grant an event is about."""
+    return {
+        "pod": f"{grant.namespace}/{grant.pod}",
+        "grant": f"{grant.container}:{grant.span}",
+        "state": str(grant.state),
+    }
 
 
 class JsonFormatter(json_lines.JsonFormatter):

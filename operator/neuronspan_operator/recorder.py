@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from neuronspan_agent import backoff, errors, resources, signals
 from neuronspan_operator import metrics, plans
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 COMPONENT = "neuronspan-operator"
 
@@ -60,10 +60,10 @@ class Recorder:
     """Takes notices with ``tell``; run ``run`` as a task. ``instance`` names this process, ``now`` the time of day."""
 
     def __init__(
-        self, client: EventClient, measures: metrics.Metrics, *, instance: str, now: Callable[[], dt.datetime]
+        self, client: EventClient, meters: metrics.Metrics, *, instance: str, now: Callable[[], dt.datetime]
     ) -> None:
         self._client = client
-        self._measures = measures
+        self._meters = meters
         self._instance = instance
         self._now = now
         self._clock = asyncio.get_running_loop().time
@@ -121,8 +121,9 @@ class Recorder:
             posted.message = notice.message
         except errors.KubernetesError as error:
             outcome = "failed"
-            logger.warning("event %s for pod %s/%s: %s", notice.reason, notice.namespace, notice.name, error)
-        self._measures.events.labels(outcome).inc()
+            pod = f"{notice.namespace}/{notice.name}"
+            _log.warning("event not posted", extra={"pod": pod, "reason": notice.reason, "error": str(error)})
+        self._meters.events.labels(outcome).inc()
 
     async def _write(self, notice: plans.Notice) -> str:
         """Create the Event, or bring the one that exists up to date; gives what was done."""

@@ -378,10 +378,13 @@ async def test_mirror_lists_at_once_again_after_events_came() -> None:
 
 async def test_mirror_is_in_touch_while_the_server_answers() -> None:
     rig = Rig(OWN)
-    assert not rig.cache.in_touch
+    heard = [rig.cache.in_touch]
     async with rig.running():
-        assert rig.cache.in_touch
+        heard.append(rig.cache.in_touch)
         rig.server.fail("list nodes", errors.Unavailable("down"), errors.Unavailable("down"))
         rig.server.end_streams(errors.Unavailable("down"))
-        await rig.until(lambda: not rig.cache.in_touch)
-        await rig.until(lambda: rig.cache.in_touch)
+        await rig.until(lambda: rig.server.watchers == 0)
+        heard.append(rig.cache.in_touch)
+        await rig.until(lambda: rig.server.watchers == 1)
+        heard.append(rig.cache.in_touch)
+    assert heard == [False, True, False, True]
