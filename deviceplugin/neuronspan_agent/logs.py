@@ -22,20 +22,28 @@ JSON = "json"
 TEXT = "text"
 FORMATS = (TEXT, JSON)
 
-_ALWAYS = ("asctime", "levelname", "name", "message")
+_FIRST = ("asctime", "levelname", "name", "message")
 _NAMES = {"asctime": "time", "levelname": "level", "name": "logger", "exc_info": "exception"}
 _PLAIN = re.compile(r'[^\s"=]+')
 """Values that a reader, or a program, cannot mistake for two fields."""
 
 
-def configure(level: str, form: str, *, hidden: Collection[str] = (), renamed: Mapping[str, str] | None = None) -> None:
+def configure(
+    level: str,
+    form: str,
+    *,
+    always: Mapping[str, str] | None = None,
+    hidden: Collection[str] = (),
+    renamed: Mapping[str, str] | None = None,
+) -> None:
     """Send the log of the whole process to standard error; level and form are checked by the settings.
 
-    Other libraries put attributes of their own on records: these are ``hidden`` or ``renamed``.
+    ``always`` are fields of every line. Other libraries put attributes of their own on records: these are ``hidden``
+    or ``renamed``.
     """
     handler = logging.StreamHandler(sys.stderr)
     formatter = JsonFormatter if form == JSON else TextFormatter
-    handler.setFormatter(formatter(hidden=hidden, renamed=renamed))
+    handler.setFormatter(formatter(always=always, hidden=hidden, renamed=renamed))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
@@ -51,9 +59,16 @@ def of_grant(grant: grants.Grant) -> dict[str, str]:
 class JsonFormatter(json_lines.JsonFormatter):
     """One JSON object per event: time, level, logger, message, then the fields."""
 
-    def __init__(self, *, hidden: Collection[str] = (), renamed: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        always: Mapping[str, str] | None = None,
+        hidden: Collection[str] = (),
+        renamed: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(
-            _ALWAYS,
+            _FIRST,
+            static_fields=dict(always or {}),
             rename_fields={**_NAMES, **(renamed or {})},
             reserved_attrs=[*core.RESERVED_ATTRS, *hidden],
             json_default=str,

@@ -18,7 +18,7 @@ def main() -> None:
     except errors.InvalidSettings as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    logs.configure(chosen.log_level, chosen.log_format)
+    logs.configure(chosen.log_level, chosen.log_format, always={"node": chosen.node_name})
     _log.info("settings", extra=settings.effective(chosen))
     try:
         asyncio.run(_run(chosen))

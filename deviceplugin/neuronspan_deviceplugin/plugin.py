@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 
 from neuronspan import errors as domain_errors
-from neuronspan_agent import signals
+from neuronspan_agent import logs, signals
 from neuronspan_deviceplugin import (
     container_edits,
     errors,
@@ -137,8 +137,9 @@ class DevicePlugin(api_grpc.DevicePluginServicer):
         self._meters.steering.labels(self.resource, choice.outcome).inc()
         if choice.outcome is steering.Outcome.DRIFT:
             self._meters.drift.labels("Steering").inc()
-        facts = {"outcome": choice.outcome, "span": choice.span, "grant": choice.grant, "candidates": choice.candidates}
-        _log.info("steered", extra={"resource": self.resource, **{key: str(value) for key, value in facts.items()}})
+        facts = {"resource": self.resource, "outcome": choice.outcome, "candidates": choice.candidates}
+        whose = logs.of_grant(choice.grant) if choice.grant else {}
+        _log.info("steered", extra={**facts, "cores": str(choice.span or ""), **whose})
         if choice.span is None:
             await context.abort(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -181,7 +182,6 @@ class DevicePlugin(api_grpc.DevicePluginServicer):
             _log.error("allocation refused", extra={"ids": sorted(ids), "error": str(error)})
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         self._meters.allocations.labels(self.resource, "ok").inc()
-        _log.info("allocated", extra={"resource": self.resource, "cores": edits.environment.get("NEURONSPAN_GRANT")})
         return _response(edits)
 
 

@@ -90,10 +90,10 @@ class Supervisor:
     def _seen(self, node: neuron_node.NeuronNode | None) -> None:
         self._node = node
         if node is None:
-            _log.warning("the node has no NeuronNode", extra={"node": self._settings.node_name})
+            _log.warning("the node has no NeuronNode")
         else:
             for problem in node.problems:
-                _log.error("the NeuronNode is not right", extra={"node": self._settings.node_name, "error": problem})
+                _log.error("the NeuronNode is not right", extra={"error": problem})
             if self.serving:
                 self.serving.view.learn(node)
         self.changed.raised()

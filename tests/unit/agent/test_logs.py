@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from kits import domain
 from neuronspan_agent import logs
 
 
@@ -28,6 +29,18 @@ def test_json_line_has_the_words_and_the_facts() -> None:
     assert (line["message"], line["pod"], line["grant"]) == ("steered", "default/web", "app 4-7")
     assert line["cores"] == "<class 'set'>"
     assert len(line) == 7
+
+
+def test_lines_carry_what_is_always_so() -> None:
+    line = json.loads(logs.JsonFormatter(always={"node": "w1"}).format(record(pod="default/web")))
+    assert (line["node"], line["pod"]) == ("w1", "default/web")
+    text = logs.TextFormatter(always={"node": "w1"}).format(record(pod="default/web"))
+    assert text.endswith("agent: steered node=w1 pod=default/web")
+
+
+def test_grant_is_found_by_pod_container_and_cores() -> None:
+    fields = logs.of_grant(domain.grant("4-7"))
+    assert fields == {"pod": "default/web", "grant": "app:4-7", "state": "Granted"}
 
 
 def test_json_line_carries_the_traceback_in_one_field() -> None:
