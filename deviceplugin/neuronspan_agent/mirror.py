@@ -1,9 +1,9 @@
 """A mirror of one kind of objects, kept by list and watch.
 
 Law: ``items`` is what ``read`` made of a listed state plus the events after it, and never goes back to an older state
-of the same history. A watch goes on from the last resourceVersion seen, also after the server ended it without a word;
-when that version is too old, or belongs to another history, everything is listed again and what is no longer there is
-dropped (kopf.index keeps such ghosts, and ghosts leak cores). However fast the server refuses, lists are paced.
+of the same history. A watch goes on from the last version seen, also after the server ended it without a word; when
+that version is too old, or of another history, everything is listed again and what is gone is dropped (kopf.index keeps
+such ghosts, and ghosts leak cores). However fast the server refuses, lists are paced.
 """
 
 import asyncio
@@ -64,16 +64,6 @@ class Pace:
     instead: that costs next to nothing, and shows a server restored from a backup, which keeps quiet about it."""
 
 
-def uid_of(manifest: Mapping[str, Any]) -> str:
-    """Key of objects whose name may be used again by another one at once."""
-    return str(manifest["metadata"]["uid"])
-
-
-def name_of(manifest: Mapping[str, Any]) -> str:
-    """Key of cluster-scoped objects."""
-    return str(manifest["metadata"]["name"])
-
-
 class Mirror(Generic[T]):
     """The objects of one resource as ``read`` makes them, by key; run ``run`` as a task.
 
@@ -95,8 +85,7 @@ class Mirror(Generic[T]):
         pace: Pace | None = None,
     ) -> None:
         self.synced = asyncio.Event()
-        self.in_touch = False
-        """Whether the last thing heard was an answer: a list, or an event."""
+        self.in_touch = False  # whether the last thing heard was an answer: a list, or an event
         self._client = client
         self._resource = resource
         self._facts = {"resource": str(resource)}
@@ -242,7 +231,8 @@ class Mirror(Generic[T]):
         except (domain_errors.NeuronspanError, LookupError, TypeError, ValueError, AttributeError):
             # whatever an object says, it must not keep us from seeing all the others
             _log.exception(
-                "an object cannot be read", extra={"resource": str(self._resource), "object": _named(manifest)}
+                "an object cannot be read",
+                extra={"resource": str(self._resource), "object": resources.full_name(manifest)},
             )
             self._meters.unreadable()
             value = None
@@ -259,8 +249,3 @@ class Mirror(Generic[T]):
     def _changed(self, key: str) -> None:
         self._meters.sized(len(self._items))
         self._on_change(key)
-
-
-def _named(manifest: Mapping[str, Any]) -> str:
-    metadata = manifest["metadata"]
-    return "/".join(metadata[each] for each in ("namespace", "name") if metadata.get(each))

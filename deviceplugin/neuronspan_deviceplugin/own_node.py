@@ -41,7 +41,7 @@ class OwnNode:
             client,
             resources.NEURON_NODES,
             neuron_node.read,
-            key_of=mirror.name_of,
+            key_of=resources.name_of,
             on_change=self._changed,
             on_listed=self._listed,
             meters=meters,

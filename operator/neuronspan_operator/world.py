@@ -24,10 +24,10 @@ class World:
         self._pace = pace or mirror.Pace()
         self._listeners: dict[resources.Resource, list[Listener]] = {}
         clock = asyncio.get_running_loop().time
-        self._pods = self._cache(resources.PODS, pods.read, mirror.uid_of)
-        self._nodes = self._cache(resources.NODES, nodes.read, mirror.name_of)
-        self._members = self._cache(resources.NEURON_NODES, pools.read_member, mirror.name_of)
-        self._pools = self._cache(resources.NEURON_POOLS, pools.read, mirror.name_of)
+        self._pods = self._cache(resources.PODS, pods.read, resources.uid_of)
+        self._nodes = self._cache(resources.NODES, nodes.read, resources.name_of)
+        self._members = self._cache(resources.NEURON_NODES, pools.read_member, resources.name_of)
+        self._pools = self._cache(resources.NEURON_POOLS, pools.read, resources.name_of)
         self._own_pods = expectations.Expectations[pods.PodView](lambda pod: pod.resource_version, clock)
         self._own_members = expectations.Expectations[pools.Member](lambda each: each.view.resource_version, clock)
         self._own_pools = expectations.Expectations[pools.PoolView](lambda pool: pool.resource_version, clock)

@@ -82,10 +82,12 @@ def test_client_turns_a_status_into_an_error(
 
 def test_client_sends_paths_queries_types_and_the_token(tmp_path: pathlib.Path) -> None:
     seen: list[tuple[str, str, str, str, Any]] = []
+    programs: set[str] = set()
 
     async def handler(request: web.Request) -> web.StreamResponse:
         body = await request.json() if request.can_read_body else None
         kind = request.headers["Content-Type"]
+        programs.add(request.headers["User-Agent"])
         seen.append((request.method, str(request.rel_url), kind, request.headers["Authorization"], body))
         return web.json_response({})
 
@@ -99,6 +101,7 @@ def test_client_sends_paths_queries_types_and_the_token(tmp_path: pathlib.Path) 
 
     asyncio.run(ask())
     assert {each[3] for each in seen} == {"Bearer secret"}
+    assert programs == {"test"}
     sent = [(method, url, kind) for method, url, kind, _, _ in seen]
     assert sent == [
         ("GET", "/api/v1/pods?labelSelector=a%3Db&limit=5&continue=c/d", "application/json"),

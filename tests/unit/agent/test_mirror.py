@@ -42,7 +42,7 @@ class Rig:
             self.server,
             resources.NODES,
             colour_of,
-            key_of=mirror.name_of,
+            key_of=resources.name_of,
             on_change=self.changes.append,
             on_listed=self._listed,
             meters=self.meters,
@@ -388,3 +388,18 @@ async def test_mirror_is_in_touch_while_the_server_answers() -> None:
         await rig.until(lambda: rig.server.watchers == 1)
         heard.append(rig.cache.in_touch)
     assert heard == [False, True, False, True]
+
+
+async def test_mirror_is_out_of_touch_from_the_moment_its_stream_broke() -> None:
+    rig = Rig()
+    async with rig.running():
+        answer = asyncio.Event()
+        rig.server.fail("watch nodes", answer)
+        rig.server.end_streams(errors.Unavailable("connection reset"))
+        await rig.until(lambda: rig.server.calls.count("watch nodes") == 2)
+        heard = [rig.cache.in_touch]
+        answer.set()
+        rig.server.put(resources.NODES, a_node("w0"))
+        await rig.shows(w0="red")
+        heard.append(rig.cache.in_touch)
+    assert heard == [False, True]

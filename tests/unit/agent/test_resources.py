@@ -17,6 +17,11 @@ def test_resource_paths(path: str, expected: str) -> None:
     assert path == expected
 
 
+def test_object_is_named_as_kubectl_users_name_it() -> None:
+    assert resources.full_name({"metadata": {"namespace": "default", "name": "web"}}) == "default/web"
+    assert resources.full_name({"metadata": {"name": "w1"}}) == "w1"
+
+
 @pytest.mark.parametrize(
     ("seen", "written", "older"), [("9", "10", True), ("10", "10", False), ("11", "10", False), ("", "10", True)]
 )
