@@ -10,11 +10,11 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from neuronspan import errors as domain_errors
-from neuronspan_agent import backoff, errors, resources
+from neuronspan_agent import backoff, calls, errors, resources
 from neuronspan_agent import meters as agent_meters
 
 _log = logging.getLogger(__name__)
@@ -25,26 +25,11 @@ _FRUITLESS_STREAMS = 3
 """Streams in a row without one event before everything is listed again: the version itself may be what is wrong."""
 _RETRY = backoff.Delays(first=0.2, longest=30.0)
 _PERIODIC = "periodic"
+_RESTORED = "restored"
 
 
-class Reader(Protocol):
-    """The two calls a mirror needs; ``kube.Client`` has them."""
-
-    async def list_page(
-        self, resource: resources.Resource, selector: resources.Selector, *, limit: int, continuation: str
-    ) -> dict[str, Any]:
-        """Read one page."""
-
-    def watch(
-        self,
-        resource: resources.Resource,
-        selector: resources.Selector,
-        *,
-        resource_version: str,
-        silence_seconds: float,
-        stream_seconds: int,
-    ) -> AsyncGenerator[dict[str, Any], None]:
-        """Yield events until the stream ends."""
+class Reader(calls.Lists, calls.Watches, Protocol):
+    """The calls that a mirror needs."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,8 +45,8 @@ class Pace:
     relist_seconds: float = 600.0
     """Everything is listed again this often, as a second net below the watch."""
     resumes: bool = True
-    """Whether a stream goes on where the one before it ended. A mirror of few objects lists before every stream
-    instead: that costs next to nothing, and shows a server restored from a backup, which keeps quiet about it."""
+    """Whether a stream goes on where the one before it ended, if the server has not gone back behind that. A mirror of
+    few objects lists before every stream instead: that costs as little, and leaves no question."""
 
 
 class Mirror(Generic[T]):
@@ -172,8 +157,10 @@ class Mirror(Generic[T]):
         fruitless = 0
         while (left := due - clock()) > 0:
             outcome, events = await self._stream(left)
-            if outcome == "restored" or not self._pace.resumes:
+            if not self._pace.resumes:
                 return outcome
+            if outcome == _RESTORED or await self._is_restored():
+                return _RESTORED
             fruitless = 0 if events else fruitless + 1
             if fruitless >= _FRUITLESS_STREAMS:
                 return "silent"
@@ -196,7 +183,7 @@ class Mirror(Generic[T]):
             async with contextlib.aclosing(events):
                 async for event in events:
                     if resources.is_older(event["object"]["metadata"]["resourceVersion"], self._version):
-                        outcome = "restored"  # versions only grow: this server tells another history
+                        outcome = _RESTORED  # versions only grow: this server tells another history
                         break
                     self._apply(event)
                     count += 1
@@ -206,6 +193,11 @@ class Mirror(Generic[T]):
             _log.info("the watch broke", extra=self._facts | {"version": self._version, "error": str(error)})
         self._meters.stream_ended(outcome)
         return outcome, count
+
+    async def _is_restored(self) -> bool:
+        """Whether the server's version is older than ours; it would keep silent until its own has grown past ours."""
+        page = await self._client.list_page(self._resource, self._selector, limit=1, continuation="")
+        return resources.is_older(page["metadata"]["resourceVersion"], self._version)
 
     def _apply(self, event: Mapping[str, Any]) -> None:
         manifest = event["object"]

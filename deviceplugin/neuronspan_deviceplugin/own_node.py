@@ -7,7 +7,7 @@ history, restored from a backup. Needs get, list and watch on neuronnodes and pa
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from neuronspan_agent import mirror, resources
+from neuronspan_agent import calls, mirror, resources
 from neuronspan_deviceplugin import metrics, neuron_node
 
 _PACE = mirror.Pace(page=1, resumes=False)
@@ -16,16 +16,8 @@ Seen = Callable[[neuron_node.NeuronNode | None], None]
 """Called with every state of the object; None when there is no such object."""
 
 
-class Client(mirror.Reader, Protocol):
-    """The calls this module needs; ``kube.Client`` has them."""
-
-    async def get(self, resource: resources.Resource, name: str, namespace: str = "") -> dict[str, Any]:
-        """Read one object."""
-
-    async def merge_patch(
-        self, resource: resources.Resource, name: str, patch: dict[str, Any], namespace: str = "", subresource: str = ""
-    ) -> dict[str, Any]:
-        """Merge fields into one object."""
+class Client(mirror.Reader, calls.Gets, calls.MergePatches, Protocol):
+    """The calls that this module needs."""
 
 
 class OwnNode:

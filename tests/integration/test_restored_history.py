@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 NODE = "/apis/neuronspan.dev/v1alpha1/neuronnodes/w1"
 PACES = {
     "few-objects": mirror.Pace(resumes=False),
-    "many-objects": mirror.Pace(silence_seconds=1.0),  # of a minute: how long a dead stream goes unnoticed
+    "many-objects": mirror.Pace(),
 }
 
 
