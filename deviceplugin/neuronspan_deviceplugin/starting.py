@@ -52,8 +52,8 @@ async def _confirm(
     except errors.PodUnknown as error:
         raise errors.NotYet(f"{error}: it is being deleted", reason="PodUnknown") from error
     except errors.PodResourcesError as error:
-        pod = f"{namespace}/{name}"
-        _log.warning("start not confirmed by PodResources", extra={"pod": pod, "error": str(error)})
+        facts = {"pod": f"{namespace}/{name}", "error": str(error)}
+        _log.warning("start not confirmed by PodResources", extra=facts)
         return
     listed = [each for each in pod.containers if each.name in containers]
     if listed and all(each.devices.get(resource) != ids for each in listed):
