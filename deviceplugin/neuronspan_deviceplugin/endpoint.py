@@ -9,7 +9,8 @@ import logging
 import pathlib
 from collections.abc import Awaitable, Callable
 
-from neuronspan_deviceplugin import errors, plugin, reasons, registration, services, signals
+from neuronspan_agent import signals
+from neuronspan_deviceplugin import errors, plugin, reasons, registration, services
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
@@ -57,7 +58,7 @@ class Endpoint:
                 lost = await self._one_life(cause)
             except errors.RegistrationFailed as error:
                 self._set(Status(message=str(error)))
-                _log.warning("not registered", extra={"resource": self.resource, "why": str(error), "pause": pause})
+                _log.warning("not registered", extra={"resource": self.resource, "error": str(error), "pause": pause})
                 await registration.pause(self._kubelet_socket, pause, self._shared.poll_seconds, self._sleep)
                 pause = min(pause * 2, _LONGEST_PAUSE)
             else:

@@ -12,7 +12,6 @@ from neuronspan import errors as domain_errors
 from neuronspan import instance_types, ledger, names, spans
 from neuronspan_deviceplugin import health, reasons
 
-Manifest = dict[str, Any]
 _Read = TypeVar("_Read")
 
 

@@ -6,10 +6,11 @@ Law: written on change only, never periodically; ``released`` names a pod only w
 import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from neuronspan import grants, instance_types, ledger
-from neuronspan_deviceplugin import conditions, errors, health, holdings, kube, metrics, neuron_node, reasons
+from neuronspan_agent import errors
+from neuronspan_deviceplugin import conditions, health, holdings, metrics, neuron_node, reasons
 
 _LONGEST_MESSAGE = 1024
 
@@ -88,11 +89,18 @@ def condition_entries(
     ]
 
 
-class Reporter:
-    """Writes the status through the door when it differs from what was written last."""
+class Writer(Protocol):
+    """The one call the reporter needs; ``own_node.OwnNode`` has it."""
 
-    def __init__(self, door: kube.Door, now: Callable[[], str], meters: metrics.Metrics) -> None:
-        self._door = door
+    async def patch_status(self, status: Mapping[str, Any]) -> None:
+        """Merge into the object's status; raises KubernetesError."""
+
+
+class Reporter:
+    """Writes the status when it differs from what was written last."""
+
+    def __init__(self, own: Writer, now: Callable[[], str], meters: metrics.Metrics) -> None:
+        self._own = own
         self._now = now
         self._meters = meters
         self._written: Document = {}
@@ -112,8 +120,8 @@ class Reporter:
         if wanted == self._written and not overwritten:
             return
         try:
-            await self._door.patch_status(wanted)
-        except errors.ApiError as error:
+            await self._own.patch_status(wanted)
+        except errors.KubernetesError as error:
             self._meters.status_writes.labels(reasons.Outcome.FAILED).inc()
             _log.warning("status not written", extra={"error": str(error)})
         else:

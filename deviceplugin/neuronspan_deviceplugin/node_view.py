@@ -8,13 +8,14 @@ import logging
 from collections.abc import Mapping
 
 from neuronspan import ledger
+from neuronspan_agent import errors as agent_errors
 from neuronspan_deviceplugin import (
     cgroups,
     checkpoint,
     errors,
-    kube,
     kubelet_checkpoint,
     neuron_node,
+    own_node,
     pod_devices,
     podresources,
     resource_manager,
@@ -37,7 +38,7 @@ class NodeObserver:
         self,
         manager: resource_manager.ResourceManager,
         *,
-        door: kube.Door,
+        own: own_node.OwnNode,
         pods: podresources.PodResources,
         kubelet: kubelet_checkpoint.KubeletCheckpoint,
         processes: cgroups.PodProcesses,
@@ -48,7 +49,7 @@ class NodeObserver:
         self.record_problem = ""
         self.processes_visible = True
         self._manager = manager
-        self._door = door
+        self._own = own
         self._pods = pods
         self._kubelet = kubelet
         self._processes = processes
@@ -67,8 +68,8 @@ class NodeObserver:
         """Read the NeuronNode now, if the API server answers."""
         try:
             async with asyncio.timeout(LEDGER_SECONDS):
-                self.learn(neuron_node.read(await self._door.fresh()))
-        except (errors.ApiError, TimeoutError) as error:
+                self.learn(await self._own.fresh())
+        except (agent_errors.KubernetesError, TimeoutError) as error:
             _log.warning("steering by the ledger as last seen", extra={"error": str(error) or "no answer"})
 
     async def refresh_record(self) -> Mapping[str, bool | None]:

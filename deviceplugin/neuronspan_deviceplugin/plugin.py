@@ -13,13 +13,13 @@ import grpc.aio
 
 from neuronspan import errors as domain_errors
 from neuronspan import names
+from neuronspan_agent import logs, signals
 from neuronspan_deviceplugin import (
     container_edits,
     errors,
     pod_devices,
     reasons,
     services,
-    signals,
     starting,
     steering,
 )
@@ -121,7 +121,7 @@ class DevicePlugin(api_grpc.DevicePluginServicer):
                 self._meters.starts.labels(self.resource, error.reason).inc()
                 if error.reason.is_drift:
                     self._meters.drift.labels(error.reason).inc()
-                _log.warning("start refused for now", extra={"ids": sorted(request.devices_ids), "why": str(error)})
+                _log.warning("start refused for now", extra={"ids": sorted(request.devices_ids), "error": str(error)})
                 await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         self._meters.starts.labels(self.resource, reasons.Outcome.OK).inc()
         return api.PreStartContainerResponse()
@@ -140,8 +140,9 @@ class DevicePlugin(api_grpc.DevicePluginServicer):
         self._meters.steering.labels(self.resource, choice.outcome).inc()
         if choice.outcome is reasons.SteeringOutcome.DRIFT:
             self._meters.drift.labels(reasons.OtherDrift.STEERING).inc()
-        facts = {"outcome": choice.outcome, "span": choice.span, "grant": choice.grant, "candidates": choice.candidates}
-        _log.info("steered", extra={"resource": self.resource, **{key: str(value) for key, value in facts.items()}})
+        facts = {"resource": self.resource, "outcome": choice.outcome, "candidates": choice.candidates}
+        whose = logs.of_grant(choice.grant) if choice.grant else {}
+        _log.info("steered", extra={**facts, "cores": str(choice.span or ""), **whose})
         if choice.span is None:
             await context.abort(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -181,10 +182,9 @@ class DevicePlugin(api_grpc.DevicePluginServicer):
             edits = self._manager.allocate(self.resource, ids)
         except errors.AllocationRefused as error:
             self._meters.allocations.labels(self.resource, error.reason).inc()
-            _log.error("allocation refused", extra={"ids": sorted(ids), "why": str(error)})
+            _log.error("allocation refused", extra={"ids": sorted(ids), "error": str(error)})
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         self._meters.allocations.labels(self.resource, reasons.Outcome.OK).inc()
-        _log.info("allocated", extra={"resource": self.resource, "cores": edits.environment.get(names.GRANT_ENV)})
         return _response(edits)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from neuronspan import device_ids, grants, instance_types, ledger, names, spans
 from neuronspan import errors as domain_errors
+from neuronspan_agent import logs, signals
 from neuronspan_deviceplugin import (
     container_edits,
     errors,
@@ -17,7 +18,6 @@ from neuronspan_deviceplugin import (
     metrics,
     pod_devices,
     reasons,
-    signals,
     steering,
     verification,
 )
@@ -144,6 +144,8 @@ class ResourceManager:
         variables = container_edits.environment(span, mode, self.numbering)
         variables |= container_edits.group_environment(grant, span)
         self._hold(holdings.allocated(self.holdings, self._holding(resource, span, grant)))
+        whose = logs.of_grant(grant) if grant else {}
+        _log.info("allocated", extra={"resource": resource, "cores": str(span), **whose})
         return self._catalogue.edits(span, mode, variables, self.hardware)
 
     def check_start(

@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from neuronspan import names
+from neuronspan_agent import signals
 from neuronspan_deviceplugin import (
     cdi,
     cgroups,
@@ -18,17 +19,16 @@ from neuronspan_deviceplugin import (
     config,
     endpoint,
     errors,
-    kube,
     kubelet_checkpoint,
     metrics,
     neuron_node,
     node_directory,
     node_view,
     outside,
+    own_node,
     podresources,
     resource_manager,
     services,
-    signals,
 )
 
 _log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class AgentParts:
     """What outlives a profile."""
 
     settings: config.Settings
-    door: kube.Door
+    own: own_node.OwnNode
     outside: outside.Outside
     meters: metrics.Metrics
     changed: signals.Signal
@@ -93,12 +93,12 @@ async def prepared(profile: neuron_node.HardwareProfile, parts: AgentParts) -> A
     )
     loaded = parts.record.load(parts.outside.stamp())
     if loaded.problem:
-        _log.error("record set aside", extra={"problem": loaded.problem})
+        _log.error("record set aside", extra={"error": loaded.problem})
     manager.restore(loaded.holdings)
     pods = podresources.PodResources(settings.pod_resources_socket, parts.outside.clock)
     observer = node_view.NodeObserver(
         manager,
-        door=parts.door,
+        own=parts.own,
         pods=pods,
         kubelet=kubelet_checkpoint.KubeletCheckpoint(settings.kubelet_directory),
         processes=processes,

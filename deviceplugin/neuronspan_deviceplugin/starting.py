@@ -10,6 +10,7 @@ What does not settle in time is left to kubelet, which asks again by itself.
 import logging
 from collections.abc import Collection
 
+from neuronspan_agent import logs
 from neuronspan_deviceplugin import errors, reasons, services
 
 _log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ async def let_start(shared: services.Services, resource: str, ids: frozenset[str
             await manager.changed.beyond_within(version, min(left, shared.poll_seconds))
         else:
             manager.started(resource, ids, holder.pod_uid)
+            whose = logs.of_grant(grant) if grant else {"pod_uid": holder.pod_uid}
+            _log.info("start approved", extra={"resource": resource, **whose})
             return
 
 
@@ -54,7 +57,8 @@ async def _confirm(
     except errors.PodUnknown as error:
         raise errors.NotYet(f"{error}: it is being deleted", reason=reasons.StartRefusal.POD_UNKNOWN) from error
     except errors.PodResourcesError as error:
-        _log.warning("start not confirmed by PodResources", extra={"error": str(error)})
+        facts = {"pod": f"{namespace}/{name}", "error": str(error)}
+        _log.warning("start not confirmed by PodResources", extra=facts)
         return
     listed = [each for each in pod.containers if each.name in containers]
     if listed and all(each.devices.get(resource) != ids for each in listed):

@@ -9,24 +9,22 @@ Law: hardware never changes under running grants; an unexpected error ends the p
 import asyncio
 import dataclasses
 import logging
-import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from neuronspan import names
+from neuronspan_agent import pages, signals
 from neuronspan_deviceplugin import (
     checkpoint,
     conditions,
     config,
-    kube,
     metrics,
     neuron_node,
     node_directory,
     node_status,
-    node_watch,
     outside,
+    own_node,
     probe,
     serving,
-    signals,
 )
 
 SILENCE_SECONDS = 10.0
@@ -44,7 +42,7 @@ class Supervisor:
     def __init__(
         self,
         settings: config.Settings,
-        door: kube.Door,
+        client: own_node.Client,
         out: outside.Outside,
         *,
         silence_seconds: float = SILENCE_SECONDS,
@@ -52,50 +50,53 @@ class Supervisor:
         self.meters = metrics.Metrics()
         self.changed = signals.Signal()
         self.serving: serving.Serving | None = None
-        self.probe = probe.Probe(settings.probe_port, self._sockets, self.meters)
+        self.port = 0
+        """Of the pages; known while ``run`` runs."""
         self._settings = settings
         self._outside = out
         self._silence_seconds = silence_seconds
         self._epoch = out.new_token()
         self._node: neuron_node.NeuronNode | None = None
-        self._watch = node_watch.NodeWatch(door, self._seen)
-        self._reporter = node_status.Reporter(door, out.now, self.meters)
+        self._own = own_node.OwnNode(client, settings.node_name, self._seen, self.meters)
+        self._reporter = node_status.Reporter(self._own, out.now, self.meters)
         self._facts: node_status.Facts | None = None
         self._stopping = asyncio.Event()
         record = checkpoint.RecordFile(settings.checkpoint)
-        self._parts = serving.AgentParts(settings, door, out, self.meters, self.changed, record)
+        self._parts = serving.AgentParts(settings, self._own, out, self.meters, self.changed, record)
 
     def stop(self) -> None:
         """End ``run`` soon."""
         self._stopping.set()
 
     async def run(self) -> None:
-        """Serve until stopped; raises any unexpected error."""
-        await self.probe.start()
-        work = [asyncio.create_task(each) for each in (self._watch.run(), self._serve(), self._report())]
+        """Serve until stopped; raises CannotListen, and every unexpected error."""
+        app = pages.application(self._readiness, self.meters.text)
+        async with pages.serving(app, self._settings.probe_port) as self.port:
+            await self._work()
+
+    async def _work(self) -> None:
+        work = [asyncio.create_task(each) for each in (self._own.run(), self._serve(), self._report())]
         stop = asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait({*work, stop}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             outcomes = await _cancelled([*work, stop])
             await self._say_goodbye()
-            await self.probe.stop()
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
 
     # --- the NeuronNode ------------------------------------------------------------------------------------------
 
-    def _seen(self, manifest: neuron_node.Manifest | None) -> None:
-        if manifest is None:
-            self._node = None
-            _log.warning("the node has no NeuronNode", extra={"node": self._settings.node_name})
+    def _seen(self, node: neuron_node.NeuronNode | None) -> None:
+        self._node = node
+        if node is None:
+            _log.warning("the node has no NeuronNode")
         else:
-            self._node = neuron_node.read(manifest)
-            for problem in self._node.problems:
-                _log.error("the NeuronNode is not right", extra={"problem": problem})
+            for problem in node.problems:
+                _log.error("the NeuronNode is not right", extra={"error": problem})
             if self.serving:
-                self.serving.observer.learn(self._node)
+                self.serving.observer.learn(node)
         self.changed.raised()
 
     def _wanted(self) -> neuron_node.HardwareProfile | None:
@@ -126,7 +127,7 @@ class Supervisor:
         while True:
             version = self.changed.version
             profile = self._wanted()
-            if profile is None and not self._watch.reached and self._outside.clock() - since >= self._silence_seconds:
+            if profile is None and not self._own.in_touch and self._outside.clock() - since >= self._silence_seconds:
                 profile = self._described()
             if profile is not None:
                 return profile
@@ -197,10 +198,10 @@ class Supervisor:
         except TimeoutError:
             _log.warning("the API server does not hear the goodbye")
 
-    def _sockets(self) -> Sequence[tuple[str, pathlib.Path | None]]:
+    async def _readiness(self) -> Mapping[str, str]:
         if self.serving is None:
-            return [(resource, None) for resource in names.RESOURCES]
-        return [(each.resource, each.status.socket) for each in self.serving.endpoints]
+            return {resource: await probe.problem(None) for resource in names.RESOURCES}
+        return {each.resource: await probe.problem(each.status.socket) for each in self.serving.endpoints}
 
 
 async def _cancelled(tasks: Sequence[asyncio.Task[object]]) -> list[object]:

@@ -1,24 +1,32 @@
-"""Reads and shows the settings, then runs the operator."""
+"""Starts the operator: read the settings, log them, run. No decision."""
 
 import asyncio
+import logging
 import sys
 
-from neuronspan_operator import application, config, errors, logs
+from neuronspan_agent import errors, logs, settings
+from neuronspan_operator import application, config, handlers
+
+_log = logging.getLogger(__name__)
 
 
-async def _run(settings: config.Settings) -> None:
-    await application.Application(settings).run()
+async def _run(chosen: config.Settings) -> None:
+    await application.Application(chosen).run()
 
 
 def main() -> None:
-    """Run the operator until SIGTERM; a trouble of the settings or of a part is told in words, with exit status 1."""
+    """Run the operator until SIGTERM; exit status 1, with a reason in words, when it cannot start or go on."""
     try:
-        settings = config.from_process(sys.argv[1:])
-        print(config.describe(settings), flush=True)
-        logs.configure(settings.log_level, settings.log_format)
-        asyncio.run(_run(settings))
-    except errors.OperatorError as error:
-        sys.exit(f"neuronspan-operator: {error}")
+        chosen = config.load(sys.argv[1:], settings.from_process())
+    except errors.InvalidSettings as error:
+        sys.exit(f"{config.PROGRAM}: {error}")
+    logs.configure(chosen.log_level, chosen.log_format, hidden=handlers.HIDDEN_FIELDS, renamed=handlers.RENAMED_FIELDS)
+    _log.info("settings", extra=settings.effective(chosen))
+    try:
+        asyncio.run(_run(chosen))
+    except errors.AgentError as error:
+        _log.error("stopped", extra={"error": str(error)})
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -12,22 +12,20 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+from neuronspan_agent import kube, mirror, pages
 from neuronspan_operator import (
     config,
     elector,
     handlers,
-    kube,
     metrics,
     parts,
     pool_keeper,
-    probe,
     reconciler,
     recorder,
-    watch_cache,
     world,
 )
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _SIGNALS = signal.SIGTERM, signal.SIGINT
 _LOST_LEADERSHIP = 1
@@ -43,20 +41,22 @@ class Application:
 
     def __init__(self, settings: config.Settings, *, end_process: Callable[[int], Any] = os._exit) -> None:
         self.stop = asyncio.Event()
-        self.measures = metrics.Metrics()
+        self.meters = metrics.Metrics()
         self.port = 0
         self._settings = settings
         self._end_process = end_process
 
     async def run(self) -> None:
-        """Run until ``stop`` or a signal; raises OperatorError when a part ends by itself."""
+        """Run until ``stop`` or a signal; raises PartEnded when a part ends by itself."""
         settings = self._settings
         self._listen_to_signals()
-        async with await kube.connect(settings.kubeconfig, call_seconds=settings.call_seconds) as client:
-            known = world.World(client, self.measures, watch_cache.Pace(relist_seconds=settings.relist_seconds))
-            pages = probe.application(known.readiness, self.measures.text)
-            async with probe.serving(pages, settings.port) as self.port:
-                logger.info("serving /livez, /readyz and /metrics on port %d", self.port)
+        async with await kube.connect(
+            config.PROGRAM, settings.kubeconfig, call_seconds=settings.call_seconds
+        ) as client:
+            known = world.World(client, self.meters, mirror.Pace(relist_seconds=settings.relist_seconds))
+            app = pages.application(known.readiness, self.meters.text)
+            async with pages.serving(app, settings.port) as self.port:
+                _log.info("serving /livez, /readyz and /metrics", extra={"port": self.port})
                 candidate = self._candidate(client) if settings.leader_election else None
                 try:
                     async with parts.Parts(self.stop) as running:
@@ -89,7 +89,7 @@ class Application:
             if not await running.finish(candidate.acquire()):
                 return False
             running.start("election", candidate.keep())
-        self.measures.leader.set(1)
+        self.meters.leader.set(1)
         return True
 
     async def _lead(self, client: kube.Client, known: world.World, running: parts.Parts) -> None:
@@ -98,9 +98,9 @@ class Application:
         keeper = pool_keeper.PoolKeeper(
             client, known, core_numbering=settings.core_numbering, writers=settings.writers, now=now
         )
-        events = recorder.Recorder(client, self.measures, instance=settings.identity, now=now)
+        events = recorder.Recorder(client, self.meters, instance=settings.identity, now=now)
         tempo = reconciler.Tempo(settings.debounce_seconds, settings.writers)
-        granting = reconciler.Reconciler(client, known, events, self.measures, now=now, tempo=tempo)
+        granting = reconciler.Reconciler(client, known, events, self.meters, now=now, tempo=tempo)
         running.start("kopf", handlers.operate(client, keeper, known, settings.identity))
         running.start("pools", keeper.run())
         running.start("events", events.run())

@@ -13,9 +13,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from neuronspan_operator import errors, resources
+from neuronspan_agent import errors, resources
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class LeaseClient(Protocol):
@@ -75,10 +75,10 @@ class Elector:
     async def acquire(self) -> None:
         """Wait until this process leads."""
         me = self._candidacy
-        logger.info("%s waits for the lease %s/%s", me.identity, me.namespace, me.lease_name)
+        _log.info("waiting for the lease", extra=self._facts())
         while True:
             if await self._attempt(me.retry_seconds):
-                logger.info("%s leads", me.identity)
+                _log.info("leading", extra=self._facts())
                 return
             await asyncio.sleep(me.retry_seconds)
 
@@ -91,10 +91,9 @@ class Elector:
             await self._attempt(min(me.retry_seconds, deadline - self._clock()))
             late = self._clock() >= self._renewed_at + me.renew_seconds
             if late or self._holder != me.identity:
-                why = (
-                    f"could not renew it for {me.renew_seconds:g} s" if late else f"{self._holder or 'nobody'} holds it"
-                )
-                logger.critical("%s loses the lease %s: %s", me.identity, me.lease_name, why)
+                held = f"{self._holder or 'no candidate'} holds it"
+                why = f"could not renew it for {me.renew_seconds:g} s" if late else held
+                _log.critical("the lease is lost", extra={**self._facts(), "reason": why})
                 self._on_lost()
                 return
 
@@ -107,7 +106,7 @@ class Elector:
                 if lease["spec"].get("holderIdentity") == me.identity:
                     await self._write(lease, holder="")
         except (errors.KubernetesError, TimeoutError) as error:
-            logger.info("the lease stays until it ends by itself: %s", error)
+            _log.info("the lease stays until it ends by itself", extra={**self._facts(), "error": repr(error)})
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -118,7 +117,7 @@ class Elector:
             async with asyncio.timeout(max(seconds, 0.0)):
                 holds = await self._get_or_renew()
         except (errors.KubernetesError, TimeoutError) as error:
-            logger.warning("no luck with the lease: %r", error)
+            _log.warning("the lease was not had", extra={**self._facts(), "error": repr(error)})
             return False
         if holds:
             self._renewed_at = started
@@ -136,6 +135,10 @@ class Elector:
             return False
         self._saw(await self._write(lease, holder=me.identity))
         return True
+
+    def _facts(self) -> dict[str, str]:
+        me = self._candidacy
+        return {"identity": me.identity, "lease": f"{me.namespace}/{me.lease_name}"}
 
     def _saw(self, lease: Mapping[str, Any]) -> None:
         self._holder = lease["spec"].get("holderIdentity") or ""

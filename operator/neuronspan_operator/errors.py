@@ -1,88 +1,17 @@
-# ruff: noqa: N818 - the names say what happened (Conflict), the base class says that it is an error
-"""Everything the operator raises, as one tree; errors of other libraries are converted where they enter.
+# ruff: noqa: N818 - the name says what happened (PartEnded), the base class says that it is an error
+"""Everything the operator itself raises, as one tree.
 
-OperatorError
-├── InvalidSettings    flags or environment; names every problem at once
-├── LoginFailed        no usable kubeconfig or service account
-├── PartEnded          a part of the process ended that should run for ever
-└── KubernetesError    the API server's answer to one call
-    ├── Invalid        400, 422: the object or the patch is refused; also a JSON patch whose test fails
-    ├── Forbidden      401, 403
-    ├── NotFound       404
-    ├── Conflict       409: somebody else wrote first (or created first)
-    ├── Gone           410: this resourceVersion is too old to watch from
-    └── Unavailable    everything that may pass: no connection, no answer in time, 429, 5xx
+AgentError            neuronspan_agent.errors: settings, pages, API server
+└── OperatorError
+    └── PartEnded     a part of the process ended that should run for ever
 """
 
-from collections.abc import Mapping
-from typing import Any
+from neuronspan_agent import errors as agent_errors
 
 
-class OperatorError(Exception):
-    """The operator cannot do what it was told to."""
-
-
-class InvalidSettings(OperatorError):
-    """One or more settings are wrong; the message lists all of them."""
-
-
-class LoginFailed(OperatorError):
-    """There are no credentials for an API server."""
+class OperatorError(agent_errors.AgentError):
+    """The operator cannot do what it was asked."""
 
 
 class PartEnded(OperatorError):
     """A part of the process that should run for ever has ended; its own error is the cause."""
-
-
-class KubernetesError(OperatorError):
-    """The API server refused a call, or did not answer it.
-
-    ``status`` is the HTTP status (0 without an answer), ``reason`` the server's code like AlreadyExists.
-    """
-
-    def __init__(self, message: str, *, status: int = 0, reason: str = "") -> None:
-        super().__init__(message)
-        self.status = status
-        self.reason = reason
-
-
-class Invalid(KubernetesError):
-    """The API server will never accept this request as it is."""
-
-
-class Forbidden(KubernetesError):
-    """The operator's service account may not do this."""
-
-
-class NotFound(KubernetesError):
-    """There is no such object."""
-
-
-class Conflict(KubernetesError):
-    """The object changed since it was read, or exists already."""
-
-
-class Gone(KubernetesError):
-    """The server no longer knows this resourceVersion: list again."""
-
-
-class Unavailable(KubernetesError):
-    """The same call may succeed later."""
-
-
-_BY_STATUS: Mapping[int, type[KubernetesError]] = {
-    400: Invalid,
-    401: Forbidden,
-    403: Forbidden,
-    404: NotFound,
-    409: Conflict,
-    410: Gone,
-    422: Invalid,
-}
-
-
-def of_status(call: str, status: Mapping[str, Any]) -> KubernetesError:
-    """Give the error for a ``Status`` object of the API server, as an answer or as an ERROR event of a watch."""
-    code = int(status.get("code") or 0)
-    kind = _BY_STATUS.get(code, Unavailable)
-    return kind(f"{call}: {code} {status.get('message', '')}".rstrip(), status=code, reason=status.get("reason") or "")

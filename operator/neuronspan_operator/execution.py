@@ -12,19 +12,10 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from neuronspan_operator import (
-    backoff,
-    errors,
-    metrics,
-    neuron_nodes,
-    plans,
-    pods,
-    resources,
-    stages,
-    world,
-)
+from neuronspan_agent import backoff, errors, resources
+from neuronspan_operator import grant_log, metrics, neuron_nodes, plans, pods, stages, world
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Writer(Protocol):
@@ -63,7 +54,7 @@ class Executor:
         client: Writer,
         known: world.World,
         troubles: backoff.Backoff,
-        measures: metrics.Metrics,
+        meters: metrics.Metrics,
         *,
         now: Callable[[], dt.datetime],
         writers: int,
@@ -71,7 +62,7 @@ class Executor:
         self._client = client
         self._known = known
         self._troubles = troubles
-        self._measures = measures
+        self._meters = meters
         self._now = now
         self._room = asyncio.Semaphore(writers)
 
@@ -120,20 +111,20 @@ class Executor:
                 stored = await self._client.merge_patch(resources.NEURON_NODES, write.node, patch)
         except errors.Conflict:
             outcome = "conflict"
-            logger.info("somebody else wrote the ledger of %s first: planning again", write.node)
+            _log.info("another writer was first, planning again", extra={"node": write.node})
             await self._read_again(view, report)
         except errors.KubernetesError as error:
             refused = isinstance(error, errors.Invalid)
             outcome = "refused" if refused else "failed"
             delay = self._troubles.failed(key)
             level = logging.ERROR if refused else logging.WARNING
-            logger.log(level, "ledger of %s not written, next try in %.1f s: %s", write.node, delay, error)
+            _log.log(level, "ledger not written", extra={"node": write.node, "pause": delay, "error": str(error)})
         else:
             outcome = "written"
             self._troubles.succeeded(key)
             self._known.saw_neuron_node(view.resource_version, stored)
             self._measure(view, write, snapshot)
-        self._measures.ledger_writes.labels(outcome).inc()
+        self._meters.ledger_writes.labels(outcome).inc()
         return outcome == "written"
 
     async def _read_again(self, view: neuron_nodes.NeuronNodeView, report: Report) -> None:
@@ -143,34 +134,35 @@ class Executor:
                 fresh = await self._client.get(resources.NEURON_NODES, view.name)
         except errors.KubernetesError as error:
             self._troubles.failed(node_key(view.name))
-            logger.warning("ledger of %s not read again: %s", view.name, error)
+            _log.warning("ledger not read again", extra={"node": view.name, "error": str(error)})
         else:
             self._known.saw_neuron_node(view.resource_version, fresh)
             report.stale = True
 
     def _measure(self, view: neuron_nodes.NeuronNodeView, write: plans.LedgerWrite, snapshot: plans.Snapshot) -> None:
         for why in write.why:
-            logger.info("%s: %s", write.node, why)
+            _log.info("ledger changed", extra={"node": write.node, "reason": why})
+        grant_log.stored(write.node, view.ledger, write.ledger)
         if view.ledger is not None:
             for stage, seconds in stages.passed(view.ledger, write.ledger, snapshot.pods, self._now()):
-                self._measures.stages.labels(stage).observe(seconds)
+                self._meters.stages.labels(stage).observe(seconds)
 
     # --- pods ----------------------------------------------------------------------------------------------------
 
     async def _correct(self, patch: plans.PodPatch, report: Report) -> None:
         outcome = await self._patch(patch.pod, patch.patch, report)
-        self._measures.pod_patches.labels(outcome).inc()
-        logger.info("%s: %s (%s)", patch.pod.key, patch.why, outcome)
+        self._meters.pod_patches.labels(outcome).inc()
+        _log.info("grant of a pod corrected", extra={"pod": patch.pod.key, "reason": patch.why, "outcome": outcome})
 
     async def _ungate(self, ungate: plans.Ungate, report: Report) -> None:
         outcome = await self._patch(ungate.pod, ungate.patch, report)
-        self._measures.ungates.labels(outcome).inc()
+        self._meters.ungates.labels(outcome).inc()
         if outcome != "done":
             return
         member = self._known.members().get(ungate.node)
         book = None if member is None else member.view.ledger
         since = min((grant.since for grant in book.of_pod(ungate.pod.uid)), default="") if book is not None else ""
-        self._measures.stages.labels(stages.UNGATED).observe(stages.seconds_since(since, self._now()))
+        self._meters.stages.labels(stages.UNGATED).observe(stages.seconds_since(since, self._now()))
         given = ", ".join(f"{container} {span}" for container, span in sorted(ungate.spans.items()))
         report.notices.append(_notice(ungate.pod, "Granted", f"NeuronCores on {ungate.node}: {given}.", warning=False))
 
@@ -215,7 +207,7 @@ class Executor:
 
     def _hold_pod(self, pod: pods.PodView, error: errors.KubernetesError) -> None:
         delay = self._troubles.failed(pod.uid)
-        logger.warning("%s not patched, next try in %.1f s: %s", pod.key, delay, error)
+        _log.warning("pod not patched", extra={"pod": pod.key, "pause": delay, "error": str(error)})
 
     async def _evict(self, eviction: plans.Evict, report: Report) -> None:
         pod, key = eviction.pod, eviction_key(eviction.pod)
@@ -230,11 +222,11 @@ class Executor:
             outcome = "gone"
         except errors.KubernetesError as error:
             outcome = "failed"
-            logger.warning("%s not evicted: %s", pod.key, error)
+            _log.warning("pod not evicted", extra={"pod": pod.key, "error": str(error)})
         else:
             outcome = "evicted"
-            logger.info("%s evicted: %s", pod.key, eviction.reason)
-        self._measures.evictions.labels(outcome).inc()
+            _log.info("pod evicted", extra={"pod": pod.key, "reason": eviction.reason})
+        self._meters.evictions.labels(outcome).inc()
 
 
 def node_key(node: str) -> str:

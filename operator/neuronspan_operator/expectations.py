@@ -8,6 +8,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
+from neuronspan_agent import resources
+
 T = TypeVar("T")
 
 _LIFETIME_SECONDS = 300.0
@@ -47,19 +49,8 @@ class Expectations(Generic[T]):
         for key, written in list(self._written.items()):
             if key not in items or written.expires <= self._clock():
                 del self._written[key]
-            elif is_older(self._version_of(items[key]), written.version, written.before):
+            elif resources.is_older(self._version_of(items[key]), written.version, written.before):
                 result[key] = written.value
             else:
                 del self._written[key]
         return result
-
-
-def is_older(seen: str, written: str, before: str) -> bool:
-    """Whether ``seen`` precedes ``written``. Versions are numbers; of any others only ``before`` is known to be older.
-
-    Kubernetes declares resourceVersions of one resource comparable as integers:
-    https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
-    """
-    if seen.isdecimal() and written.isdecimal():
-        return int(seen) < int(written)
-    return seen == before

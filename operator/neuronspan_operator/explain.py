@@ -14,7 +14,8 @@ from typing import Any
 import click
 from rich import console
 
-from neuronspan_operator import core_map, errors, kube, nodes, planning, plans, pods, pools, resources
+from neuronspan_agent import errors, kube, resources
+from neuronspan_operator import core_map, nodes, planning, plans, pods, pools
 
 _PAGE = 500
 """Objects per list call, as the API server's own clients ask for."""
@@ -98,12 +99,12 @@ def read(kubeconfig: str) -> Cluster:
         return asyncio.run(_connect_and_read(kubeconfig))
     except errors.NotFound as error:
         raise click.ClickException("the cluster knows no NeuronNodes: install the chart first") from error
-    except errors.OperatorError as error:
+    except errors.AgentError as error:
         raise click.ClickException(str(error)) from error
 
 
 async def _connect_and_read(kubeconfig: str) -> Cluster:
-    async with await kube.connect(kubeconfig) as client:
+    async with await kube.connect("kubectl-neuron", kubeconfig) as client:
         return await read_cluster(client)
 
 

@@ -17,10 +17,14 @@ from typing import Any, Protocol, TypeVar
 import kopf
 
 from neuronspan import names
-from neuronspan_operator import errors, kube, pool_keeper, pool_status, world
+from neuronspan_agent import errors, kube
+from neuronspan_operator import pool_keeper, pool_status, world
 
+HIDDEN_FIELDS = ("k8s_skip", "settings")
+RENAMED_FIELDS = {"k8s_ref": "object"}
+"""What kopf puts on its log records."""
 _RETRY_SECONDS = 5.0
-"""A pool's troubles are with nodes that people change by hand: soon enough to be seen, seldom enough to be quiet."""
+"""What a pool waits for is done to nodes by hand: this is soon enough, and makes little noise."""
 _CATCH_UP_SECONDS = 30.0
 """kopf may see a change before our own cache does, by milliseconds; more than this is a trouble of the cache."""
 _SHOWN = 5
@@ -39,6 +43,9 @@ class Credentialed(Protocol):
 
 async def operate(client: Credentialed, keeper: pool_keeper.PoolKeeper, known: world.World, identity: str) -> None:
     """Run kopf until cancelled; raises what it ends with."""
+    # kopf warns at every start that it does not get the signals; it has a thread of its own so that it does not
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+    logging.getLogger("kopf.objects").setLevel(logging.INFO)  # its debug level repeats every object
     home = asyncio.get_running_loop()
     stop = threading.Event()
     ended: asyncio.Future[None] = home.create_future()

@@ -1,6 +1,6 @@
 """The long-running parts of a process: they run together and end together.
 
-Law: parts never end by themselves; if one does, the others are ended too and the trouble is raised.
+Law: parts never end by themselves; if one does, the others are ended too and its error is raised.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from neuronspan_operator import errors
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Parts:
@@ -32,12 +32,12 @@ class Parts:
         self._tasks.append(asyncio.create_task(part, name=name))
 
     async def finish(self, step: Coroutine[Any, Any, Any]) -> bool:
-        """Do this step while the parts run; tells whether it was done before ``stop``. Raises PartEnded."""
+        """Do this step while the parts run; returns whether it was done before ``stop``. Raises PartEnded."""
         task = asyncio.create_task(step)
         try:
             await self._first_end(task)
             if task.done():
-                task.result()  # its own trouble, if it had any
+                task.result()  # raises the step's own error, if there is one
             return task.done()
         finally:
             await _cancel(task)
@@ -60,8 +60,8 @@ class Parts:
 
 
 async def _cancel(task: "asyncio.Task[Any]") -> None:
-    """End a task; a trouble that nobody has seen yet is logged."""
+    """End a task; an error that nothing else has seen is logged."""
     task.cancel()
     await asyncio.wait({task})
-    if not task.cancelled() and (trouble := task.exception()) is not None:
-        logger.debug("%s ended with %r", task.get_name(), trouble)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.debug("a part ended", extra={"part": task.get_name(), "error": repr(error)})

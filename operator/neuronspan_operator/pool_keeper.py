@@ -10,9 +10,10 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from neuronspan_operator import backoff, errors, membership, pool_status, pools, resources, wakeup, world
+from neuronspan_agent import backoff, errors, resources, signals
+from neuronspan_operator import membership, pool_status, pools, world
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _DEBOUNCE_SECONDS = 0.2
 """Nodes come in crowds and the whole cluster is looked at each time; nobody needs a NeuronNode sooner."""
@@ -57,13 +58,14 @@ class PoolKeeper:
         self._room = asyncio.Semaphore(writers)
         self._one_at_a_time = asyncio.Lock()
         self._wake_at: dt.datetime | None = None
-        self._wakeup = wakeup.Wakeup(_DEBOUNCE_SECONDS)
-        known.subscribe(self._wakeup.set, resources.NODES, resources.NEURON_NODES, resources.NEURON_POOLS)
+        self._changed = signals.Signal()
+        known.subscribe(self._changed.raised, resources.NODES, resources.NEURON_NODES, resources.NEURON_POOLS)
 
     async def run(self) -> None:
         """Settle for ever, once the caches are complete."""
         failures = 0
         while True:
+            seen = self._changed.version
             try:
                 await self.settle()
                 failures = 0
@@ -71,8 +73,8 @@ class PoolKeeper:
             except errors.KubernetesError as error:
                 failures += 1
                 pause = _RETRY.after(failures)
-                logger.warning("pools not settled, next try in %.1f s: %s", pause, error)
-            await self._wakeup.wait(pause)
+                _log.warning("pools not settled", extra={"pause": pause, "error": str(error)})
+            await self._changed.beyond_within(seen, pause, collect_seconds=_DEBOUNCE_SECONDS)
 
     async def settle(self) -> Mapping[str, dict[str, Any]]:
         """Do what is to be done now; gives each pool's status. Tries all, then raises the first KubernetesError."""
@@ -114,7 +116,7 @@ class PoolKeeper:
             async with self._room:
                 await write
         except (errors.Conflict, errors.NotFound) as error:
-            logger.info("somebody else was faster, the cache will tell: %s", error)
+            _log.info("another writer was faster, the cache will show it", extra={"error": str(error)})
         except errors.KubernetesError as error:
             return error
         return None
@@ -122,17 +124,19 @@ class PoolKeeper:
     async def _create(self, creation: membership.Creation) -> None:
         manifest = creation.manifest(self._core_numbering)
         await self._client.create(resources.NEURON_NODES, manifest)
-        logger.info("node %s joins pool %s as %s", creation.node.name, creation.pool, creation.hardware.instance_type)
+        facts = {"pool": creation.pool, "instance_type": creation.hardware.instance_type}
+        _log.info("a node joins a pool", extra={"node": creation.node.name, **facts})
 
     async def _change(self, change: membership.Change) -> None:
         changed = await self._client.merge_patch(resources.NEURON_NODES, change.name, change.patch)
         self._known.saw_neuron_node(change.resource_version, changed)
-        logger.info("node %s is now in pool %s as %s", change.name, change.pool, change.hardware or "it was")
+        facts = {"pool": change.pool, "hardware": str(change.hardware or "as it was")}
+        _log.info("a node's place in its pool changed", extra={"node": change.name, **facts})
 
     async def _remove(self, removal: membership.Removal) -> None:
         version = removal.resource_version
         await self._client.delete(resources.NEURON_NODES, removal.name, resource_version=version)
-        logger.info("node %s is in no pool any more", removal.name)
+        _log.info("a node is in no pool any more", extra={"node": removal.name})
 
     async def _tell(self, pool: pools.PoolView, status: dict[str, Any]) -> None:
         if pool_status.differs(pool.status, status):

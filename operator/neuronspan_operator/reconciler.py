@@ -12,20 +12,10 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from neuronspan_operator import (
-    backoff,
-    execution,
-    metrics,
-    planning,
-    plans,
-    recorder,
-    resources,
-    storms,
-    wakeup,
-    world,
-)
+from neuronspan_agent import backoff, resources, signals
+from neuronspan_operator import execution, metrics, planning, plans, recorder, storms, world
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _BROKEN_ROUND_SECONDS = 5.0
 """After a round that ended in an exception: a bug must not turn the operator into a load generator."""
@@ -47,7 +37,7 @@ class Reconciler:
         client: execution.Writer,
         known: world.World,
         events: recorder.Recorder,
-        measures: metrics.Metrics,
+        meters: metrics.Metrics,
         *,
         now: Callable[[], dt.datetime],
         tempo: Tempo | None = None,
@@ -55,29 +45,31 @@ class Reconciler:
         tempo = tempo or Tempo()
         self._known = known
         self._events = events
-        self._measures = measures
+        self._meters = meters
         self._now = now
         self._troubles = backoff.Backoff(asyncio.get_running_loop().time)
         self._storms = storms.StormGuard(self._troubles)
-        self._executor = execution.Executor(client, known, self._troubles, measures, now=now, writers=tempo.writers)
-        self._wakeup = wakeup.Wakeup(tempo.debounce_seconds)
+        self._executor = execution.Executor(client, known, self._troubles, meters, now=now, writers=tempo.writers)
+        self._changed = signals.Signal()
+        self._debounce_seconds = tempo.debounce_seconds
         self._drift: frozenset[plans.Drift] = frozenset()
         kinds = resources.PODS, resources.NODES, resources.NEURON_NODES, resources.NEURON_POOLS
-        known.subscribe(self._wakeup.set, *kinds)
+        known.subscribe(self._changed.raised, *kinds)
 
     async def run(self) -> None:
         """Reconcile for ever, once the caches are complete."""
         await self._known.synced()
         while True:
+            seen = self._changed.version
             try:
                 pause = await self.reconcile()
                 outcome = "done"
-            except Exception:  # the main loop: a pod that planning cannot digest must not stop all the others for good
-                logger.exception("a round failed; the next one starts in %g s", _BROKEN_ROUND_SECONDS)
+            except Exception:  # noqa: BLE001 - a pod that planning cannot digest must not stop all the others for good
+                _log.exception("a round failed", extra={"pause": _BROKEN_ROUND_SECONDS})
                 pause = _BROKEN_ROUND_SECONDS
                 outcome = "failed"
-            self._measures.rounds.labels(outcome).inc()
-            await self._wakeup.wait(pause)
+            self._meters.rounds.labels(outcome).inc()
+            await self._changed.beyond_within(seen, pause, collect_seconds=self._debounce_seconds)
 
     async def reconcile(self) -> float | None:
         """Do one round; gives the seconds after which the next one is due even if nothing changes."""
@@ -85,7 +77,7 @@ class Reconciler:
         calm, held_back = self._storms.calm(snapshot)
         started = time.perf_counter()
         plan = planning.plan(calm, self._now())
-        self._measures.planning.observe(time.perf_counter() - started)
+        self._meters.planning.observe(time.perf_counter() - started)
         waiting = {**plan.waiting, **held_back}
         self._show(snapshot, plan, waiting)
         report = await self._executor.carry_out(plan, calm)
@@ -93,7 +85,7 @@ class Reconciler:
         self._events.tell([*explained, *plan.notices, *report.notices], snapshot.pods.keys())
         self._forget(snapshot)
         if report.stale:
-            self._wakeup.set()
+            self._changed.raised()
         return self._pause(plan)
 
     def _pause(self, plan: plans.Plan) -> float | None:
@@ -102,14 +94,14 @@ class Reconciler:
 
     def _show(self, snapshot: plans.Snapshot, plan: plans.Plan, waiting: Mapping[str, plans.Waiting]) -> None:
         views = snapshot.neuron_nodes.values()
-        self._measures.nodes.show({view.name: view.ledger for view in views if view.ledger is not None})
-        self._measures.waiting.clear()
+        self._meters.nodes.show({view.name: view.ledger for view in views if view.ledger is not None})
+        self._meters.waiting.clear()
         for reason, count in collections.Counter(why.reason for why in waiting.values()).items():
-            self._measures.waiting.labels(reason).set(count)
+            self._meters.waiting.labels(reason).set(count)
         drift = frozenset(plan.drift)
         for each in sorted(drift - self._drift, key=lambda each: (each.node, each.kind, each.message)):
-            logger.warning("drift on %s: %s: %s", each.node, each.kind, each.message)
-            self._measures.drift.labels(each.kind).inc()
+            _log.warning("drift", extra={"node": each.node, "kind": each.kind, "reason": each.message})
+            self._meters.drift.labels(each.kind).inc()
         self._drift = drift
 
     def _forget(self, snapshot: plans.Snapshot) -> None:

@@ -12,9 +12,10 @@ import logging
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, Protocol
 
-from neuronspan_operator import backoff, errors, metrics, plans, resources, wakeup
+from neuronspan_agent import backoff, errors, resources, signals
+from neuronspan_operator import metrics, plans
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 COMPONENT = "neuronspan-operator"
 
@@ -59,16 +60,16 @@ class Recorder:
     """Takes notices with ``tell``; run ``run`` as a task. ``instance`` names this process, ``now`` the time of day."""
 
     def __init__(
-        self, client: EventClient, measures: metrics.Metrics, *, instance: str, now: Callable[[], dt.datetime]
+        self, client: EventClient, meters: metrics.Metrics, *, instance: str, now: Callable[[], dt.datetime]
     ) -> None:
         self._client = client
-        self._measures = measures
+        self._meters = meters
         self._instance = instance
         self._now = now
         self._clock = asyncio.get_running_loop().time
         self._wanted: dict[Key, plans.Notice] = {}
         self._posted: dict[Key, _Posted] = {}
-        self._wakeup = wakeup.Wakeup(0)
+        self._told = signals.Signal()
         self._room = asyncio.Semaphore(_PARALLEL)
 
     def tell(self, notices: Iterable[plans.Notice], alive: Container[str]) -> None:
@@ -82,13 +83,14 @@ class Recorder:
         told = {(notice.uid, notice.reason): notice for notice in notices}
         self._wanted = {key: notice for key, notice in (first | told).items() if self._is_news(key, notice)}
         if self._wanted:
-            self._wakeup.set()
+            self._told.raised()
 
     async def run(self) -> None:
         """Post for ever."""
         while True:
+            seen = self._told.version
             await self.flush()
-            await self._wakeup.wait(self._next_due())
+            await self._told.beyond_within(seen, self._next_due())
 
     async def flush(self) -> None:
         """Post everything that is due now."""
@@ -119,8 +121,9 @@ class Recorder:
             posted.message = notice.message
         except errors.KubernetesError as error:
             outcome = "failed"
-            logger.warning("event %s for pod %s/%s: %s", notice.reason, notice.namespace, notice.name, error)
-        self._measures.events.labels(outcome).inc()
+            pod = f"{notice.namespace}/{notice.name}"
+            _log.warning("event not posted", extra={"pod": pod, "reason": notice.reason, "error": str(error)})
+        self._meters.events.labels(outcome).inc()
 
     async def _write(self, notice: plans.Notice) -> str:
         """Create the Event, or bring the one that exists up to date; gives what was done."""

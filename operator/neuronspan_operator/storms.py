@@ -7,7 +7,8 @@ cores ends the delays of its owner.
 import dataclasses
 
 from neuronspan import grants
-from neuronspan_operator import backoff, plans, pods
+from neuronspan_agent import backoff
+from neuronspan_operator import plans, pods
 
 REASON = "BackOff"
 

@@ -8,16 +8,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from neuronspan_operator import (
-    expectations,
-    metrics,
-    nodes,
-    plans,
-    pods,
-    pools,
-    resources,
-    watch_cache,
-)
+from neuronspan_agent import mirror, resources
+from neuronspan_operator import expectations, metrics, nodes, plans, pods, pools
 
 Listener = Callable[[], None]
 T = TypeVar("T")
@@ -26,18 +18,16 @@ T = TypeVar("T")
 class World:
     """Pods, Nodes, NeuronNodes and NeuronPools; run ``run`` as a task."""
 
-    def __init__(
-        self, client: watch_cache.Reader, measures: metrics.Metrics, pace: watch_cache.Pace | None = None
-    ) -> None:
+    def __init__(self, client: mirror.Reader, meters: metrics.Metrics, pace: mirror.Pace | None = None) -> None:
         self._client = client
-        self._measures = measures
-        self._pace = pace or watch_cache.Pace()
+        self._meters = meters
+        self._pace = pace or mirror.Pace()
         self._listeners: dict[resources.Resource, list[Listener]] = {}
         clock = asyncio.get_running_loop().time
-        self._pods = self._cache(resources.PODS, pods.read, watch_cache.uid_of)
-        self._nodes = self._cache(resources.NODES, nodes.read, watch_cache.name_of)
-        self._members = self._cache(resources.NEURON_NODES, pools.read_member, watch_cache.name_of)
-        self._pools = self._cache(resources.NEURON_POOLS, pools.read, watch_cache.name_of)
+        self._pods = self._cache(resources.PODS, pods.read, resources.uid_of)
+        self._nodes = self._cache(resources.NODES, nodes.read, resources.name_of)
+        self._members = self._cache(resources.NEURON_NODES, pools.read_member, resources.name_of)
+        self._pools = self._cache(resources.NEURON_POOLS, pools.read, resources.name_of)
         self._own_pods = expectations.Expectations[pods.PodView](lambda pod: pod.resource_version, clock)
         self._own_members = expectations.Expectations[pools.Member](lambda each: each.view.resource_version, clock)
         self._own_pools = expectations.Expectations[pools.PoolView](lambda pool: pool.resource_version, clock)
@@ -53,9 +43,9 @@ class World:
         for cache in self._caches.values():
             await cache.synced.wait()
 
-    def readiness(self) -> dict[str, bool]:
-        """Tell for each resource whether its cache holds a complete list."""
-        return {str(resource): cache.is_synced for resource, cache in self._caches.items()}
+    async def readiness(self) -> dict[str, str]:
+        """Return for each resource what its cache lacks: a complete list, or nothing."""
+        return {str(each): "" if cache.is_synced else "not listed yet" for each, cache in self._caches.items()}
 
     async def pools_reached(self, version: str) -> None:
         """Wait until the NeuronPools known here are not older than this resourceVersion of one of them."""
@@ -113,7 +103,7 @@ class World:
     # --- inside --------------------------------------------------------------------------------------------------
 
     @property
-    def _caches(self) -> "Mapping[resources.Resource, watch_cache.WatchCache[Any]]":
+    def _caches(self) -> "Mapping[resources.Resource, mirror.Mirror[Any]]":
         return {
             resources.PODS: self._pods,
             resources.NODES: self._nodes,
@@ -126,13 +116,13 @@ class World:
         resource: resources.Resource,
         read: Callable[[Mapping[str, Any]], T | None],
         key_of: Callable[[Mapping[str, Any]], str],
-    ) -> watch_cache.WatchCache[T]:
+    ) -> mirror.Mirror[T]:
         listeners = self._listeners.setdefault(resource, [])
 
         def tell(_key: str) -> None:
             for listener in listeners:
                 listener()
 
-        return watch_cache.WatchCache(
-            self._client, resource, read, key_of=key_of, on_change=tell, measures=self._measures, pace=self._pace
+        return mirror.Mirror(
+            self._client, resource, read, key_of=key_of, on_change=tell, meters=self._meters, pace=self._pace
         )

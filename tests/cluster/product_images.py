@@ -31,6 +31,8 @@ BYTES_NEEDED = 3_000_000_000
 BUILD_SECONDS = 1800.0
 CERTIFICATES = "ca-certificates.crt"
 """Where Dockerfiles find the CA bundle of this machine, when it was told to trust one of its own."""
+AGENTS = ("deviceplugin/neuronspan", "deviceplugin/neuronspan_agent")
+"""What operator and device plugin both run."""
 SHARED = ("pyproject.toml", "constraints.txt", "LICENSE")
 PASSED_ON = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST")
 
@@ -67,8 +69,8 @@ class ProductImage:
 
 
 IMAGES = (
-    ProductImage("operator", ("deviceplugin/neuronspan", "operator/neuronspan_operator")),
-    ProductImage("deviceplugin", ("deviceplugin/neuronspan", "deviceplugin/neuronspan_deviceplugin")),
+    ProductImage("operator", (*AGENTS, "operator/neuronspan_operator")),
+    ProductImage("deviceplugin", (*AGENTS, "deviceplugin/neuronspan_deviceplugin")),
     ProductImage("runtime", ("deviceplugin/neuronspan", "runtime")),
 )
 

@@ -14,6 +14,7 @@ import pytest
 
 from kits import builders, domain, model_kubelet, plugin_rig
 from neuronspan import grants, instance_types, names
+from neuronspan_agent import errors as agent_errors
 from neuronspan_deviceplugin import checkpoint, errors, outside, supervisor
 
 EVERYTHING = {names.CORE_RESOURCE: 32, names.DEVICE_RESOURCE: 16}
@@ -201,9 +202,9 @@ async def test_folder_that_cannot_be_written_ends_the_process_in_clear_words() -
 
 async def test_taken_probe_port_ends_the_process_in_clear_words() -> None:
     async with plugin_rig.running() as rig:
-        settings = dataclasses.replace(rig.settings, probe_port=rig.running.probe.port)
+        settings = dataclasses.replace(rig.settings, probe_port=rig.running.port)
         second = supervisor.Supervisor(settings, rig.store, outside.Outside())
-        with pytest.raises(errors.CannotServe, match="choose another"):
+        with pytest.raises(agent_errors.CannotListen, match="choose another"):
             await second.run()
 
 
@@ -338,7 +339,7 @@ async def test_unreadable_ledger_is_named_and_the_last_good_one_kept() -> None:
 
 
 async def test_probe_says_ready_only_while_the_sockets_answer() -> None:
-    async with plugin_rig.running() as rig, aiohttp.ClientSession(f"http://127.0.0.1:{rig.running.probe.port}") as web:
+    async with plugin_rig.running() as rig, aiohttp.ClientSession(f"http://127.0.0.1:{rig.running.port}") as web:
         async with web.get("/readyz") as ready, web.get("/livez") as alive, web.get("/metrics") as metrics:
             assert (ready.status, alive.status, metrics.status) == (200, 200, 200)
             assert "neuronspan_plugin_registrations_total" in await metrics.text()

@@ -101,7 +101,7 @@ async def test_kubelet_gets_one_list_when_health_does_not_change() -> None:
 async def test_status_of_another_instance_is_written_over() -> None:
     async with plugin_rig.running() as rig:
         await rig.store.until(lambda: rig.store.condition("Registered").get("status") == "True")
-        await rig.store.patch_status({"epoch": "an older one", "conditions": []})
+        rig.store.write_status({"epoch": "an older one", "conditions": []})
 
         await rig.store.until(lambda: rig.store.condition("Registered").get("status") == "True")
 
@@ -121,7 +121,7 @@ async def test_status_is_written_again_when_the_neuron_node_is_made_anew() -> No
 async def test_condition_keeps_its_time_until_it_changes() -> None:
     async with plugin_rig.running(start=False) as rig:
         old = {"type": "HardwareAccepted", "status": "True", "reason": "Accepted", "message": ""}
-        await rig.store.patch_status({"conditions": [old | {"lastTransitionTime": "2020-01-01T00:00:00Z"}]})
+        rig.store.write_status({"conditions": [old | {"lastTransitionTime": "2020-01-01T00:00:00Z"}]})
         await rig.start_agent()
         await rig.store.until(lambda: rig.store.condition("Registered").get("status") == "True")
 

@@ -35,4 +35,4 @@ async def test_operator_takes_a_pod_from_the_gate_to_its_release(
         spec = cluster.neuron_node("w1")["spec"]
         assert (spec["granted"], spec["free"], spec["largestFreeRun"]) == (0, 32, 32)
         assert "NeuronCores on w1: app 0-3." in cluster.events_of("train")["Granted"]
-        assert operator.measures.registry.get_sample_value("neuronspan_leader") == 1
+        assert operator.meters.registry.get_sample_value("neuronspan_leader") == 1

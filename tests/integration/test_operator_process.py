@@ -35,7 +35,7 @@ class Process:
     @property
     def port(self) -> int:
         """The port of its probes, 0 while it does not serve yet."""
-        _, found, rest = self.output.partition("/metrics on port ")
+        _, found, rest = self.output.partition("/readyz and /metrics port=")
         return int(rest.split()[0]) if found else 0
 
     def fetch(self, page: str) -> tuple[int, str]:
@@ -95,7 +95,7 @@ async def test_process_serves_probes_leads_and_ends_cleanly_on_sigterm(
         process.process.send_signal(signal.SIGTERM)
         assert await ended(process) == 0
         assert "Traceback" not in process.output
-        assert "--identity=me" in process.output
+        assert "identity=me" in process.output
     assert cluster.client.get(_LEASE)["spec"]["holderIdentity"] == ""
 
 

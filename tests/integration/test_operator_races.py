@@ -11,7 +11,7 @@ import pytest
 
 from kits import control_plane as control_plane_kit
 from kits import operators, stand_in, tcp_proxy
-from neuronspan_operator import errors, kube, resources
+from neuronspan_agent import errors, kube, resources
 
 pytestmark = pytest.mark.integration
 

@@ -7,14 +7,13 @@ import asyncio
 import collections
 import copy
 import dataclasses
-import itertools
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jsonpatch
 
-from neuronspan_operator import errors, resources
+from neuronspan_agent import errors, resources
 
 Manifest = dict[str, Any]
 Fault = errors.KubernetesError | Callable[[], None] | asyncio.Event
@@ -23,6 +22,7 @@ Fault = errors.KubernetesError | Callable[[], None] | asyncio.Event
 @dataclasses.dataclass
 class _Watcher:
     path: str
+    after: int
     events: "asyncio.Queue[Manifest | errors.KubernetesError | None]"
 
 
@@ -36,9 +36,9 @@ class FakeKube:
         self._objects: dict[str, dict[str, Manifest]] = collections.defaultdict(dict)
         self._history: list[tuple[int, str, Manifest]] = []
         self._oldest = 0
-        self._version = itertools.count(1)
         self._latest = 0
         self._watchers: list[_Watcher] = []
+        self._late: list[tuple[_Watcher, Manifest]] = []
 
     # --- what a test does ----------------------------------------------------------------------------------------
 
@@ -62,7 +62,7 @@ class FakeKube:
     def remove(self, resource: resources.Resource, name: str, namespace: str = "", *, silently: bool = False) -> None:
         """Take an object away; silently = no watch ever tells."""
         gone = self._objects[_collection(resource, namespace)].pop(name)
-        self._latest = next(self._version)
+        self._latest = self._latest + 1
         gone["metadata"]["resourceVersion"] = str(self._latest)
         if silently:
             self._oldest = self._latest
@@ -82,6 +82,13 @@ class FakeKube:
         """Let watches get what happens from now on."""
         self._muted = frozenset()
 
+    def catch_up(self) -> None:
+        """Let watches get late what was kept from them, and then what happens."""
+        self.unmute()
+        for watcher, event in self._late:
+            watcher.events.put_nowait(event)
+        self._late.clear()
+
     def end_streams(self, error: errors.KubernetesError | None = None) -> None:
         """End all watch streams, silently or with an error."""
         for watcher in self._watchers:
@@ -90,6 +97,23 @@ class FakeKube:
     def compact(self) -> None:
         """Forget the history: watches from an older version get 410."""
         self._oldest = self._latest
+
+    def backup(self) -> Callable[[], None]:
+        """Return what restores the server as it is now: versions go back, and nothing says so."""
+        objects, latest = copy.deepcopy(self._objects), self._latest
+
+        def restore() -> None:
+            self._objects, self._latest = copy.deepcopy(objects), latest
+            self._history = [each for each in self._history if each[0] <= latest]
+
+        return restore
+
+    def bookmark(self, resource: resources.Resource) -> None:
+        """Tell all watches of a resource how far they are."""
+        event = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": str(self._latest)}}}
+        for watcher in self._watchers:
+            if watcher.path == str(resource):
+                watcher.events.put_nowait(event)
 
     @property
     def watchers(self) -> int:
@@ -130,7 +154,7 @@ class FakeKube:
         await self._enter("watch", resource)
         if int(resource_version) < self._oldest:
             raise errors.Gone(f"too old resource version: {resource_version}", status=410)
-        watcher = _Watcher(str(resource), asyncio.Queue())
+        watcher = _Watcher(str(resource), int(resource_version), asyncio.Queue())
         for version, kind, event in self._history:
             if kind == str(resource) and version > int(resource_version):
                 watcher.events.put_nowait(event)
@@ -213,7 +237,7 @@ class FakeKube:
             raise errors.NotFound(f"{resource} {name} not found", status=404) from None
 
     def _store(self, resource: resources.Resource, manifest: Manifest, event: str) -> Manifest:
-        self._latest = next(self._version)
+        self._latest = self._latest + 1
         metadata = manifest["metadata"]
         metadata["resourceVersion"] = str(self._latest)
         self._objects[_collection(resource, metadata.get("namespace", ""))][metadata["name"]] = manifest
@@ -224,7 +248,10 @@ class FakeKube:
         event = {"type": kind, "object": copy.deepcopy(manifest)}
         self._history.append((self._latest, str(resource), event))
         for watcher in self._watchers:
-            if watcher.path == str(resource) and str(resource) not in self._muted:
+            awaited = watcher.path == str(resource) and self._latest > watcher.after  # older ones are never sent
+            if awaited and str(resource) in self._muted:
+                self._late.append((watcher, event))
+            elif awaited:
                 watcher.events.put_nowait(event)
 
     def _paths(self, resource: resources.Resource) -> Iterable[str]:

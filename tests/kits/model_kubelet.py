@@ -19,7 +19,7 @@ from kits import model_kubelet_plugins as plugins
 from kits import model_kubelet_pods as pods
 from kits import model_kubelet_resources as resources
 from kits import model_kubelet_runtime as runtime
-from neuronspan_deviceplugin import signals
+from neuronspan_agent import signals
 from neuronspan_deviceplugin.api import deviceplugin_pb2_grpc, podresources_pb2_grpc
 
 PATIENCE = 30.0

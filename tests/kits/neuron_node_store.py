@@ -1,4 +1,4 @@
-"""The node's NeuronNode in memory, behind the same door as the API server: resourceVersions, watches, faults."""
+"""The node's NeuronNode in memory, with the calls of the API server's client: versions, watches, faults."""
 
 import asyncio
 import copy
@@ -7,14 +7,14 @@ from typing import Any
 
 from kits import builders
 from neuronspan import grants, ledger
-from neuronspan_deviceplugin import errors, signals
+from neuronspan_agent import errors, resources, signals
 
 Manifest = dict[str, Any]
 PATIENCE = 30.0
 
 
 class NeuronNodeStore:
-    """One object; a test is the operator, the plugin comes through the door."""
+    """One object; a test is the operator, the plugin makes the calls."""
 
     def __init__(self, manifest: Manifest | None = None) -> None:
         self.changed = signals.Signal()
@@ -73,14 +73,30 @@ class NeuronNodeStore:
             while not condition():
                 await self.changed.beyond(self.changed.version)
 
-    # --- the plugin's side: kube.Door ----------------------------------------------------------------------------
+    # --- the plugin's side: own_node.Client ----------------------------------------------------------------------
 
-    async def listed(self) -> tuple[Manifest | None, str]:
-        self._fail_if_down("list")
-        return copy.deepcopy(self._manifest), str(self._version)
+    async def list_page(
+        self,
+        resource: resources.Resource,
+        selector: resources.Selector,  # noqa: ARG002 - there is one object only
+        *,
+        limit: int,  # noqa: ARG002
+        continuation: str,  # noqa: ARG002
+    ) -> Manifest:
+        self._fail_if_down(f"list {resource}")
+        items = [] if self._manifest is None else [copy.deepcopy(self._manifest)]
+        return {"items": items, "metadata": {"resourceVersion": str(self._version)}}
 
-    async def watch(self, resource_version: str) -> AsyncGenerator[dict[str, Any], None]:
-        self._fail_if_down("watch")
+    async def watch(
+        self,
+        resource: resources.Resource,
+        selector: resources.Selector,  # noqa: ARG002
+        *,
+        resource_version: str,
+        silence_seconds: float,  # noqa: ARG002 - no test lasts that long
+        stream_seconds: int,  # noqa: ARG002
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        self._fail_if_down(f"watch {resource}")
         at = int(resource_version)
         while True:
             seen = self.changed.version
@@ -89,20 +105,32 @@ class NeuronNodeStore:
                     at = version
                     yield {"type": kind, "object": copy.deepcopy(manifest)}
             await self.changed.beyond(seen)
-            self._fail_if_down("watch")
+            self._fail_if_down(f"watch {resource}")
 
-    async def fresh(self) -> Manifest:
-        self._fail_if_down("get")
+    async def get(self, resource: resources.Resource, name: str, namespace: str = "") -> Manifest:  # noqa: ARG002
+        self._fail_if_down(f"get {resource} {name}")
         if self._manifest is None:
-            raise errors.NotFound("get of the NeuronNode: 404")
+            raise errors.NotFound(f"get {resource} {name}: 404", status=404)
         return copy.deepcopy(self._manifest)
 
-    async def patch_status(self, status: dict[str, Any]) -> Manifest:
-        self._fail_if_down("patch status")
+    async def merge_patch(
+        self,
+        resource: resources.Resource,
+        name: str,
+        patch: Manifest,
+        namespace: str = "",  # noqa: ARG002
+        subresource: str = "",
+    ) -> Manifest:
+        self._fail_if_down(f"patch {resource} {name}")
+        assert subresource == "status"
+        return self.write_status(patch["status"])
+
+    def write_status(self, status: Manifest) -> Manifest:
+        """Merge into the status, as the plugin does; another one may be writing too."""
         if self._manifest is None:
-            raise errors.NotFound("patch of the NeuronNode: 404")
+            raise errors.NotFound("patch of the NeuronNode: 404", status=404)
         self.writes += 1
-        self._manifest["status"] = (self._manifest.get("status") or {}) | copy.deepcopy(status)
+        self._manifest["status"] = (self._manifest.get("status") or {}) | copy.deepcopy(dict(status))
         self._stored("MODIFIED")
         return copy.deepcopy(self._manifest)
 
@@ -118,7 +146,7 @@ class NeuronNodeStore:
 
     def _fail_if_down(self, call: str) -> None:
         if self.down:
-            raise errors.ApiError(f"{call} of the NeuronNode: connection refused")
+            raise errors.Unavailable(f"{call}: connection refused")
 
     def _stored(self, kind: str) -> None:
         assert self._manifest is not None

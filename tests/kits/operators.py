@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import AsyncIterator, Callable
 
 from kits import control_plane
-from neuronspan_operator import application, config, kube, metrics, parts, pool_keeper, reconciler, recorder, world
+from neuronspan_agent import kube
+from neuronspan_operator import application, config, metrics, parts, pool_keeper, reconciler, recorder, world
 
 
 async def until(condition: Callable[[], object], *, seconds: float = 45.0, what: str = "") -> None:
@@ -43,23 +44,23 @@ class Core:
 
     client: kube.Client
     known: world.World
-    measures: metrics.Metrics
+    meters: metrics.Metrics
     loop: reconciler.Reconciler
     keeper: pool_keeper.PoolKeeper
 
     def count(self, metric: str, **labels: str) -> float:
         """Give the value of a metric, 0 when it has none."""
-        return self.measures.registry.get_sample_value(metric, labels) or 0.0
+        return self.meters.registry.get_sample_value(metric, labels) or 0.0
 
 
 @contextlib.asynccontextmanager
 async def core(kubeconfig: str, *, running: bool = True, call_seconds: float = 10.0) -> AsyncIterator[Core]:
     """Caches, reconciler and recorder; without ``running`` the test calls ``loop.reconcile`` itself."""
-    measures = metrics.Metrics()
-    async with await kube.connect(kubeconfig, call_seconds=call_seconds) as client:
-        known = world.World(client, measures)
-        events = recorder.Recorder(client, measures, instance="test", now=application.now)
-        loop = reconciler.Reconciler(client, known, events, measures, now=application.now)
+    meters = metrics.Metrics()
+    async with await kube.connect("test", kubeconfig, call_seconds=call_seconds) as client:
+        known = world.World(client, meters)
+        events = recorder.Recorder(client, meters, instance="test", now=application.now)
+        loop = reconciler.Reconciler(client, known, events, meters, now=application.now)
         keeper = pool_keeper.PoolKeeper(client, known, core_numbering="node", writers=8, now=application.now)
         async with parts.Parts(asyncio.Event()) as started:
             started.start("caches", known.run())
@@ -67,4 +68,4 @@ async def core(kubeconfig: str, *, running: bool = True, call_seconds: float = 1
             if running:
                 started.start("grants", loop.run())
                 started.start("events", events.run())
-            yield Core(client, known, measures, loop, keeper)
+            yield Core(client, known, meters, loop, keeper)

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from kits import builders, fake_kube
-from neuronspan_operator import metrics, parts, pool_keeper, reconciler, recorder, resources, world
+from neuronspan_agent import resources
+from neuronspan_operator import metrics, parts, pool_keeper, reconciler, recorder, world
 
 START = dt.datetime(2026, 1, 31, 9, 0, 1, tzinfo=dt.UTC)
 
@@ -22,10 +23,10 @@ class Rehearsal:
 
     def __init__(self, server: fake_kube.FakeKube | None = None) -> None:
         self.server = server or fake_kube.FakeKube()
-        self.measures = metrics.Metrics()
-        self.known = world.World(self.server, self.measures)
-        self.events = recorder.Recorder(self.server, self.measures, instance="me", now=now)
-        self.loop = reconciler.Reconciler(self.server, self.known, self.events, self.measures, now=now)
+        self.meters = metrics.Metrics()
+        self.known = world.World(self.server, self.meters)
+        self.events = recorder.Recorder(self.server, self.meters, instance="me", now=now)
+        self.loop = reconciler.Reconciler(self.server, self.known, self.events, self.meters, now=now)
         self.keeper = pool_keeper.PoolKeeper(self.server, self.known, core_numbering="node", writers=8, now=now)
 
     @contextlib.asynccontextmanager
@@ -87,4 +88,4 @@ class Rehearsal:
 
     def count(self, metric: str, labels: Mapping[str, str] | None = None) -> float:
         """Give the value of a metric, 0 when it has none."""
-        return self.measures.registry.get_sample_value(metric, dict(labels or {})) or 0.0
+        return self.meters.registry.get_sample_value(metric, dict(labels or {})) or 0.0

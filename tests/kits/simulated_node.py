@@ -14,6 +14,7 @@ from kits import builders, domain
 from kits import model_kubelet_devices as device_manager
 from kits import model_kubelet_pods as pods
 from neuronspan import grants, instance_types, ledger, names, placement, spans
+from neuronspan_agent import signals
 from neuronspan_deviceplugin import (
     cdi,
     container_edits,
@@ -23,7 +24,6 @@ from neuronspan_deviceplugin import (
     pod_devices,
     reasons,
     resource_manager,
-    signals,
 )
 
 HARDWARE = instance_types.Hardware("test.small", 6, 2, 1, 1 << 30, instance_types.Topology.NONE)

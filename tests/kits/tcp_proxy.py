@@ -23,6 +23,12 @@ class TcpProxy:
         for writer in self._writers:
             writer.transport.abort()
 
+    def turn_to(self, target: str) -> None:
+        """Break every connection; new ones reach another server."""
+        address = urllib.parse.urlsplit(target)
+        self._target = str(address.hostname), address.port
+        self.cut()
+
     def freeze(self) -> None:
         """Keep every connection open and let nothing through."""
         self._flowing.clear()

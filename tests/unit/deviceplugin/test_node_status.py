@@ -1,12 +1,15 @@
 """The status document: holders, released pods, conditions."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from kits import builders, domain, neuron_node_store
 from neuronspan import grants, instance_types, names
-from neuronspan_deviceplugin import conditions, errors, health, holdings, metrics, neuron_node, node_status, reasons
+from neuronspan_agent import errors
+from neuronspan_deviceplugin import conditions, health, holdings, metrics, neuron_node, node_status, reasons
 
 NOW = "2026-01-31T10:00:00Z"
 HARDWARE = instance_types.hardware_of("inf2.24xlarge")
@@ -108,18 +111,17 @@ def test_unhealthy_core_makes_its_device_unhealthy() -> None:
     assert bad == {"nc-5", "nd-2"}
 
 
-class _Door:
-    """Notes what is written; fails while told to."""
+class _OwnNode:
+    """Notes what is written; fails while it has to."""
 
     def __init__(self) -> None:
-        self.written: list[dict[str, object]] = []
+        self.written: list[Mapping[str, Any]] = []
         self.fails = False
 
-    async def patch_status(self, status: dict[str, object]) -> dict[str, object]:
+    async def patch_status(self, status: Mapping[str, Any]) -> None:
         if self.fails:
-            raise errors.ApiError("down")
+            raise errors.Unavailable("down")
         self.written.append(status)
-        return {}
 
 
 def _node(epoch: str = "", uid: str = "uid-nn-w1") -> neuron_node.NeuronNode:
@@ -129,23 +131,23 @@ def _node(epoch: str = "", uid: str = "uid-nn-w1") -> neuron_node.NeuronNode:
 
 
 async def test_report_is_written_once_and_again_after_a_failure() -> None:
-    door = _Door()
-    reporter = node_status.Reporter(door, lambda: NOW, metrics.Metrics())  # type: ignore[arg-type]
-    door.fails = True
+    own = _OwnNode()
+    reporter = node_status.Reporter(own, lambda: NOW, metrics.Metrics())
+    own.fails = True
     await reporter.report(FACTS, _node())
-    door.fails = False
+    own.fails = False
     for _ in range(3):
         await reporter.report(FACTS, _node("e1"))
-    assert len(door.written) == 1
+    assert len(own.written) == 1
     await reporter.report(FACTS, _node("another instance's"))
-    assert len(door.written) == 2
+    assert len(own.written) == 2
 
 
 async def test_report_is_written_again_to_an_object_that_was_made_anew() -> None:
-    door = _Door()
-    reporter = node_status.Reporter(door, lambda: NOW, metrics.Metrics())  # type: ignore[arg-type]
+    own = _OwnNode()
+    reporter = node_status.Reporter(own, lambda: NOW, metrics.Metrics())
     await reporter.report(FACTS, _node())
     for _ in range(2):
         await reporter.report(FACTS, _node(uid="uid-made-anew"))
-    assert len(door.written) == 2
-    assert door.written[0] == door.written[1]
+    assert len(own.written) == 2
+    assert own.written[0] == own.written[1]

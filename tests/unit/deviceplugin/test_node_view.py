@@ -6,19 +6,19 @@ from typing import cast
 
 from kits import builders, domain, neuron_node_store
 from neuronspan import grants, instance_types, ledger, names
+from neuronspan_agent import signals
 from neuronspan_deviceplugin import (
     cdi,
     cgroups,
     checkpoint,
-    kube,
     kubelet_checkpoint,
     metrics,
     neuron_node,
     node_status,
     node_view,
+    own_node,
     podresources,
     resource_manager,
-    signals,
 )
 
 HARDWARE = instance_types.hardware_of("inf2.24xlarge")
@@ -54,7 +54,7 @@ def _observer(directory: pathlib.Path, before: ledger.Ledger, meanwhile: ledger.
     manager.learn_ledger(before, ())
     return node_view.NodeObserver(
         manager,
-        door=cast("kube.Door", None),  # neither the API server
+        own=cast("own_node.OwnNode", None),  # neither the API server
         pods=cast("podresources.PodResources", None),  # nor kubelet is asked here
         kubelet=kubelet_checkpoint.KubeletCheckpoint(directory),
         processes=_Processes(manager, meanwhile),

@@ -6,16 +6,8 @@ import pytest
 
 from kits import domain
 from neuronspan import grants, instance_types, names
-from neuronspan_deviceplugin import (
-    cdi,
-    errors,
-    holdings,
-    metrics,
-    pod_devices,
-    reasons,
-    resource_manager,
-    signals,
-)
+from neuronspan_agent import signals
+from neuronspan_deviceplugin import cdi, errors, holdings, metrics, pod_devices, reasons, resource_manager
 
 HARDWARE = instance_types.hardware_of("inf2.24xlarge")  # 12 cores on 6 devices
 CORES, DEVICES = names.RESOURCES

@@ -8,6 +8,7 @@ import pytest
 
 from kits import domain
 from neuronspan import instance_types, names
+from neuronspan_agent import signals
 from neuronspan_deviceplugin import (
     cdi,
     errors,
@@ -16,7 +17,6 @@ from neuronspan_deviceplugin import (
     podresources,
     resource_manager,
     services,
-    signals,
     starting,
 )
 

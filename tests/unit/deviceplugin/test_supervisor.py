@@ -8,6 +8,7 @@ import pytest
 
 from kits import builders, domain, neuron_node_store
 from neuronspan import grants, instance_types, names
+from neuronspan_agent import resources, signals
 from neuronspan_deviceplugin import (
     cdi,
     config,
@@ -18,7 +19,6 @@ from neuronspan_deviceplugin import (
     outside,
     resource_manager,
     serving,
-    signals,
     supervisor,
 )
 
@@ -61,7 +61,7 @@ def test_hardware_may_change_only_when_nothing_is_granted_or_held(
 ) -> None:
     manifest = neuron_node_store.neuron_node(entries)
     agent = _agent(neuron_node_store.NeuronNodeStore(manifest))
-    agent._seen(manifest)
+    agent._seen(neuron_node.read(manifest))
     assert agent._is_idle(_serving(record)) is idle
 
 
@@ -70,18 +70,22 @@ def test_hardware_may_not_change_while_the_ledger_cannot_be_read() -> None:
     manifest["metadata"]["resourceVersion"] = "1"
     manifest["spec"]["grants"] = [domain.grant("4-7").to_dict() | {"count": 0}]
     agent = _agent(neuron_node_store.NeuronNodeStore())
-    agent._seen(manifest)
+    agent._seen(neuron_node.read(manifest))
     assert not agent._is_idle(_serving(()))
 
 
-async def _stopped_after(store: neuron_node_store.NeuronNodeStore, epoch: str) -> neuron_node.Manifest:
+async def _stored(store: neuron_node_store.NeuronNodeStore) -> neuron_node.NeuronNode:
+    return neuron_node.read(await store.get(resources.NEURON_NODES, "w1"))
+
+
+async def _stopped_after(store: neuron_node_store.NeuronNodeStore, epoch: str) -> neuron_node_store.Manifest:
     """Let an agent report, another epoch be written or not, and the agent stop; gives the condition it leaves."""
     agent = _agent(store)
-    agent._seen(await store.fresh())
+    agent._seen(await _stored(store))
     await agent._report_once()
     if epoch:
-        await store.patch_status({"epoch": epoch, "conditions": []})
-    agent._seen(await store.fresh())
+        store.write_status({"epoch": epoch, "conditions": []})
+    agent._seen(await _stored(store))
     await agent._say_goodbye()
     return store.condition("Registered")
 

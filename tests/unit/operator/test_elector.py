@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from kits import fake_kube
-from neuronspan_operator import elector, errors, resources
+from neuronspan_agent import errors, resources
+from neuronspan_operator import elector
 
 CANDIDACY = elector.Candidacy("ns", "lease", "me")
 OTHER = elector.Candidacy("ns", "lease", "other")

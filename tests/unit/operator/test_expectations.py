@@ -67,10 +67,3 @@ def test_overlay_gives_up_on_a_cache_that_never_catches_up(
     written.expect("w1", "4", Thing("7", "mine"))
     clock.now = 301.0
     assert written.overlay({"w1": Thing("4")})["w1"] == Thing("4")
-
-
-@pytest.mark.parametrize(
-    ("seen", "older"), [("before", True), ("after", False), ("other", False)], ids=["before", "after", "other"]
-)
-def test_versions_that_are_no_numbers_are_older_only_when_known_so(seen: str, older: bool) -> None:
-    assert expectations.is_older(seen, "after", "before") is older

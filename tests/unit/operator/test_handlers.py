@@ -1,14 +1,18 @@
 """What kopf is told, and how it is kept apart. That its handlers do their work is shown against a real API server."""
 
 import asyncio
+import json
+import logging
 import threading
 from typing import Any
 
 import kopf
 import pytest
+from kopf._core.actions import loggers
 
 from kits import rehearsal
-from neuronspan_operator import errors, handlers, kube, resources
+from neuronspan_agent import errors, kube, logs, resources
+from neuronspan_operator import handlers
 
 CREDENTIALS = kube.Credentials("https://api", "/ca", "secret", None, None, insecure=False)
 
@@ -44,6 +48,17 @@ def test_settings_leave_no_annotation_of_kopfs_own_name() -> None:
     storage = handlers.settings("me").persistence
     assert getattr(storage.progress_storage, "prefix", "") == "kopf.neuronspan.dev"
     assert getattr(storage.diffbase_storage, "prefix", "") == "kopf.neuronspan.dev"
+
+
+def test_log_lines_of_kopf_name_the_object_and_leave_its_settings_out(caplog: pytest.LogCaptureFixture) -> None:
+    pool = kopf.Body({"apiVersion": "neuronspan.dev/v1alpha1", "kind": "NeuronPool", "metadata": {"name": "trn1"}})
+    with caplog.at_level(logging.INFO):
+        loggers.ObjectLogger(body=pool, settings=handlers.settings("me")).info("Handler 'settle' succeeded.")
+    (record,) = caplog.records
+    formatter = logs.JsonFormatter(hidden=handlers.HIDDEN_FIELDS, renamed=handlers.RENAMED_FIELDS)
+    line = json.loads(formatter.format(record))
+    assert line.pop("object")["name"] == "trn1"
+    assert line.keys() == {"time", "level", "logger", "message"}
 
 
 class Client:

@@ -1,12 +1,10 @@
-"""Parts of a process run together and end together; a loop sleeps until it is woken."""
+"""Parts of a process run together and end together."""
 
 import asyncio
-import json
-import logging
 
 import pytest
 
-from neuronspan_operator import errors, logs, parts, wakeup
+from neuronspan_operator import errors, parts
 
 
 class Part:
@@ -71,37 +69,3 @@ async def test_finish_raises_the_trouble_of_the_step_or_of_a_part() -> None:
         running.start("broken", failing(after=1))
         with pytest.raises(errors.PartEnded):
             await running.finish(asyncio.sleep(100))
-
-
-async def test_wakeup_collects_changes_for_a_moment() -> None:
-    sleeper = wakeup.Wakeup(0.5)
-    started = asyncio.get_running_loop().time()
-    asyncio.get_running_loop().call_later(10, sleeper.set)
-    asyncio.get_running_loop().call_later(10.3, sleeper.set)
-    await sleeper.wait()
-    assert asyncio.get_running_loop().time() - started == pytest.approx(10.5)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(60):
-            await sleeper.wait()
-
-
-async def test_wakeup_ends_at_its_time_and_keeps_no_change_from_anybody() -> None:
-    sleeper = wakeup.Wakeup(0.5)
-    started = asyncio.get_running_loop().time()
-    await sleeper.wait(3)
-    assert asyncio.get_running_loop().time() - started == pytest.approx(3)
-    sleeper.set()
-    await sleeper.wait(60)
-    assert asyncio.get_running_loop().time() - started == pytest.approx(3.5)
-
-
-def test_json_log_lines_carry_the_object_and_the_exception() -> None:
-    record = logging.LogRecord("kopf", logging.WARNING, __file__, 1, "pool %s", ("a",), None)
-    record.__dict__["k8s_ref"] = {"name": "a"}
-    line = json.loads(logs.JsonFormatter().format(record))
-    assert (line["level"], line["logger"], line["message"]) == ("warning", "kopf", "pool a")
-    assert line["object"] == {"name": "a"}
-    assert line["time"].endswith("Z")
-    bug = ZeroDivisionError("a bug")
-    failed = logging.LogRecord("a", logging.ERROR, __file__, 1, "failed", (), (type(bug), bug, None))
-    assert "a bug" in json.loads(logs.JsonFormatter().format(failed))["exception"]

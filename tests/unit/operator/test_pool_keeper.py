@@ -7,7 +7,8 @@ import pytest
 
 from kits import builders, domain, rehearsal
 from neuronspan import grants
-from neuronspan_operator import errors, pools, resources
+from neuronspan_agent import errors, resources
+from neuronspan_operator import pools
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 
 from kits import builders, domain, rehearsal
 from neuronspan import grants
-from neuronspan_operator import errors, parts, planning, resources
+from neuronspan_agent import errors, resources
+from neuronspan_operator import parts, planning
 
 CONFIRMED = grants.GrantState.CONFIRMED
 WRITES = "neuronspan_ledger_writes_total"

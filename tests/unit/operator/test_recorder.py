@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kits import fake_kube
-from neuronspan_operator import errors, metrics, plans, recorder, resources
+from neuronspan_agent import errors, resources
+from neuronspan_operator import metrics, plans, recorder
 
 
 def notice(message: str = "no room", *, reason: str = "NoRoom", pod: str = "web") -> plans.Notice:
@@ -20,9 +21,9 @@ class Desk:
 
     def __init__(self, server: fake_kube.FakeKube | None = None) -> None:
         self.server = server or fake_kube.FakeKube()
-        self.measures = metrics.Metrics()
+        self.meters = metrics.Metrics()
         self.recorder = recorder.Recorder(
-            self.server, self.measures, instance="me", now=lambda: dt.datetime(2026, 1, 31, 9, tzinfo=dt.UTC)
+            self.server, self.meters, instance="me", now=lambda: dt.datetime(2026, 1, 31, 9, tzinfo=dt.UTC)
         )
         self.alive = {"uid-web", "uid-db"}
 
@@ -135,7 +136,7 @@ async def test_failed_post_is_tried_again_later_and_delays_nothing(desk: Desk) -
     await asyncio.sleep(10)
     await desk.tell(notice(), notice(pod="db"))
     assert len(desk.posted()) == 2
-    assert desk.measures.registry.get_sample_value("neuronspan_events_total", {"outcome": "failed"}) == 1
+    assert desk.meters.registry.get_sample_value("neuronspan_events_total", {"outcome": "failed"}) == 1
 
 
 async def test_pods_that_are_gone_are_forgotten(desk: Desk) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kits import domain, rehearsal
-from neuronspan_operator import errors, resources
+from neuronspan_agent import errors, resources
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import aiohttp
 from kubernetes.aio import config
 from kubernetes.aio.client import api_client, configuration
 
-from neuronspan_operator import errors, resources
+from neuronspan_agent import errors, resources
 
 Manifest = dict[str, Any]
 """A Kubernetes object as decoded from JSON."""
@@ -46,10 +46,10 @@ class Credentials:
 class Client:
     """Calls to one API server, on one connection pool; create it inside the running loop with ``connect``."""
 
-    def __init__(self, settings: "configuration.Configuration", call_seconds: float = _CALL_SECONDS) -> None:
+    def __init__(self, settings: "configuration.Configuration", program: str, call_seconds: float) -> None:
         self._settings = settings
         self._client = api_client.ApiClient(settings)
-        self._client.user_agent = "neuronspan-operator"
+        self._client.user_agent = program
         self._call_seconds = call_seconds
 
     async def __aenter__(self) -> Self:
@@ -161,7 +161,7 @@ class Client:
     # --- identity ------------------------------------------------------------------------------------------------
 
     async def credentials(self) -> Credentials:
-        """Give the credentials in use now; service account tokens rotate, so ask again after a refusal."""
+        """Return the credentials in use now; service account tokens rotate, so ask again after a refusal."""
         settings = self._settings
         header = (await settings.auth_settings()).get("BearerToken", {}).get("value") or ""
         return Credentials(
@@ -216,8 +216,11 @@ class Client:
         return response
 
 
-async def connect(kubeconfig: str = "", *, call_seconds: float = _CALL_SECONDS) -> Client:
-    """Log in with this kubeconfig file, or with the pod's service account when there is none; raises LoginFailed."""
+async def connect(program: str, kubeconfig: str = "", *, call_seconds: float = _CALL_SECONDS) -> Client:
+    """Log in with this kubeconfig file, or with the pod's service account when there is none; raises LoginFailed.
+
+    ``program`` is what the API server's audit log names as the client.
+    """
     settings = configuration.Configuration()
     settings.connection_pool_maxsize = _CONNECTIONS
     try:
@@ -229,7 +232,7 @@ async def connect(kubeconfig: str = "", *, call_seconds: float = _CALL_SECONDS) 
         source = f"the kubeconfig {kubeconfig}" if kubeconfig else "the service account of this pod"
         way_out = "give a kubeconfig file outside a cluster, and mount a service account token inside one"
         raise errors.LoginFailed(f"cannot log in with {source}: {error}; {way_out}") from error
-    return Client(settings, call_seconds)
+    return Client(settings, program, call_seconds)
 
 
 @contextlib.contextmanager
@@ -237,9 +240,9 @@ def _converted(call: str) -> Iterator[None]:
     try:
         yield
     except TimeoutError as error:
-        raise errors.Unavailable(f"{call}: no answer in time") from error
+        raise errors.Unavailable(f"{call}: no answer in time; is the API server overloaded?") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise errors.Unavailable(f"{call}: {error!r}") from error
+        raise errors.Unavailable(f"{call}: {error!r}; is the API server reachable?") from error
     except json.JSONDecodeError as error:
         raise errors.Unavailable(f"{call}: the answer is not JSON, is a proxy in the way? {error}") from error
 

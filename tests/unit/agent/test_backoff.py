@@ -2,7 +2,7 @@
 
 import pytest
 
-from neuronspan_operator import backoff
+from neuronspan_agent import backoff
 
 
 class Clock:

@@ -1,52 +1,40 @@
 """A mirror of one kind of objects, kept by list and watch.
 
-Law: ``items`` is what ``read`` made of a listed state plus the events after it. A watch goes on from the last
-resourceVersion seen, also after the server ended it without a word; when that version is too old, everything is listed
-again and what is no longer there is dropped (kopf.index keeps such ghosts, and ghosts leak cores).
+Law: ``items`` is what ``read`` made of a listed state plus the events after it, and never goes back to an older state
+of the same history. A watch goes on from the last version seen, also after the server ended it without a word; when
+that version is too old, or of another history, everything is listed again and what is gone is dropped (kopf.index keeps
+such ghosts, and ghosts leak cores). However fast the server refuses, lists are paced.
 """
 
 import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from neuronspan import errors as domain_errors
-from neuronspan_operator import backoff, errors, expectations, metrics, resources
+from neuronspan_agent import backoff, calls, errors, resources
+from neuronspan_agent import meters as agent_meters
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _FRUITLESS_STREAMS = 3
-"""Streams in a row without one event before everything is listed again: the version itself may be the trouble."""
+"""Streams in a row without one event before everything is listed again: the version itself may be what is wrong."""
 _RETRY = backoff.Delays(first=0.2, longest=30.0)
+_PERIODIC = "periodic"
+_RESTORED = "restored"
 
 
-class Reader(Protocol):
-    """The two calls the cache needs; ``kube.Client`` has them."""
-
-    async def list_page(
-        self, resource: resources.Resource, selector: resources.Selector, *, limit: int, continuation: str
-    ) -> dict[str, Any]:
-        """Read one page."""
-
-    def watch(
-        self,
-        resource: resources.Resource,
-        selector: resources.Selector,
-        *,
-        resource_version: str,
-        silence_seconds: float,
-        stream_seconds: int,
-    ) -> AsyncGenerator[dict[str, Any], None]:
-        """Yield events until the stream ends."""
+class Reader(calls.Lists, calls.Watches, Protocol):
+    """The calls that a mirror needs."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Pace:
-    """How often the cache talks to the server."""
+    """How often the mirror talks to the server."""
 
     page: int = 500
     """Objects per list call: kubectl's own chunk size, about 2 MB of pods."""
@@ -56,23 +44,16 @@ class Pace:
     """The server ends a stream after this time; below the five minutes that proxies like to cut at."""
     relist_seconds: float = 600.0
     """Everything is listed again this often, as a second net below the watch."""
+    resumes: bool = True
+    """Whether a stream goes on where the one before it ended, if the server has not gone back behind that. A mirror of
+    few objects lists before every stream instead: that costs as little, and leaves no question."""
 
 
-def uid_of(manifest: Mapping[str, Any]) -> str:
-    """Key of objects whose name may be used again by another one at once."""
-    return str(manifest["metadata"]["uid"])
-
-
-def name_of(manifest: Mapping[str, Any]) -> str:
-    """Key of cluster-scoped objects."""
-    return str(manifest["metadata"]["name"])
-
-
-class WatchCache(Generic[T]):
+class Mirror(Generic[T]):
     """The objects of one resource as ``read`` makes them, by key; run ``run`` as a task.
 
-    ``read`` gives None for objects that are of no interest. ``on_change`` gets the key of each object whose value
-    changed, came or went; it must return at once.
+    ``read`` returns None for objects that are of no interest. ``on_change`` gets the key of each object whose value
+    changed, came or went; ``on_listed`` is called after every complete list. Both must return at once.
     """
 
     def __init__(
@@ -83,22 +64,27 @@ class WatchCache(Generic[T]):
         *,
         key_of: Callable[[Mapping[str, Any]], str],
         on_change: Callable[[str], None],
-        measures: metrics.Metrics,
+        meters: agent_meters.Meters,
+        on_listed: Callable[[], None] = lambda: None,
         selector: resources.Selector = resources.EVERYTHING,
         pace: Pace | None = None,
     ) -> None:
         self.synced = asyncio.Event()
+        self.in_touch = False  # whether the last thing heard was an answer: a list, or an event
         self._client = client
         self._resource = resource
+        self._facts = {"resource": str(resource)}
         self._read = read
         self._key_of = key_of
         self._on_change = on_change
-        self._measures = measures.cache(str(resource))
+        self._on_listed = on_listed
+        self._meters = meters.cache(str(resource))
         self._selector = selector
         self._pace = pace or Pace()
         self._items: dict[str, T] = {}
         self._version = ""
         self._advanced = asyncio.Event()
+        self._fruitful = False
 
     @property
     def items(self) -> Mapping[str, T]:
@@ -111,26 +97,33 @@ class WatchCache(Generic[T]):
         return self.synced.is_set()
 
     async def reached(self, version: str) -> None:
-        """Wait until the cache is not older than this resourceVersion of one of its objects."""
-        while expectations.is_older(self._version, version, ""):
+        """Wait until the mirror is not older than this resourceVersion of one of its objects."""
+        while resources.is_older(self._version, version):
             await self._advanced.wait()
 
     async def run(self) -> None:
-        """Mirror for ever; troubles are logged and tried again."""
+        """Mirror for ever; refusals are logged and tried again, less and less often until an event comes."""
         failures = 0
         while True:
-            try:
-                await self._list()
-                failures = 0
-                reason = await self._follow()
-            except errors.Gone:
-                reason = "gone"
-            except errors.KubernetesError as error:
-                reason = "error"
+            self._fruitful = False
+            reason = await self._list_and_follow()
+            failures = 0 if self._fruitful else failures
+            if reason != _PERIODIC:
                 failures += 1
-                logger.warning("listing %s again in %.1f s: %s", self._resource, _RETRY.after(failures), error)
                 await asyncio.sleep(_RETRY.after(failures))
-            self._measures.relisted(reason)
+            self._meters.relisted(reason)
+
+    async def _list_and_follow(self) -> str:
+        """Mirror until everything is to be listed again; returns the reason."""
+        try:
+            await self._list()
+            return await self._follow()
+        except errors.Gone:
+            return "gone"
+        except errors.KubernetesError as error:
+            self.in_touch = False
+            _log.warning("not mirrored, trying again", extra=self._facts | {"error": str(error)})
+            return "error"
 
     # --- list ----------------------------------------------------------------------------------------------------
 
@@ -141,6 +134,7 @@ class WatchCache(Generic[T]):
             page = await self._client.list_page(
                 self._resource, self._selector, limit=self._pace.page, continuation=continuation
             )
+            self.in_touch = True
             for manifest in page.get("items") or ():
                 seen.add(self._key_of(manifest))
                 self._put(manifest)
@@ -152,25 +146,31 @@ class WatchCache(Generic[T]):
             self._drop(ghost)
         self._advance(version)
         self.synced.set()
+        self._on_listed()
 
     # --- watch ---------------------------------------------------------------------------------------------------
 
     async def _follow(self) -> str:
-        """Watch stream after stream until everything is to be listed again; gives the reason. Raises Gone."""
+        """Watch stream after stream until everything is to be listed again; returns the reason. Raises Gone."""
         clock = asyncio.get_running_loop().time
         due = clock() + self._pace.relist_seconds
         fruitless = 0
         while (left := due - clock()) > 0:
-            fruitless = 0 if await self._stream(left) else fruitless + 1
+            outcome, events = await self._stream(left)
+            if not self._pace.resumes:
+                return outcome
+            if outcome == _RESTORED or await self._is_restored():
+                return _RESTORED
+            fruitless = 0 if events else fruitless + 1
             if fruitless >= _FRUITLESS_STREAMS:
                 return "silent"
             if fruitless:
                 await asyncio.sleep(_RETRY.after(fruitless))
-        return "periodic"
+        return _PERIODIC
 
-    async def _stream(self, seconds: float) -> bool:
-        """Apply the events of one stream; tells whether there was any."""
-        fruitful = False
+    async def _stream(self, seconds: float) -> tuple[str, int]:
+        """Apply the events of one stream; returns how it ended and how many there were."""
+        count = 0
         outcome = "ended"
         events = self._client.watch(
             self._resource,
@@ -182,17 +182,27 @@ class WatchCache(Generic[T]):
         try:
             async with contextlib.aclosing(events):
                 async for event in events:
+                    if resources.is_older(event["object"]["metadata"]["resourceVersion"], self._version):
+                        outcome = _RESTORED  # versions only grow: this server tells another history
+                        break
                     self._apply(event)
-                    fruitful = True
+                    count += 1
         except errors.Unavailable as error:
             outcome = "broken"
-            logger.info("watching %s again from version %s: %s", self._resource, self._version, error)
-        self._measures.stream_ended(outcome)
-        return fruitful
+            self.in_touch = False
+            _log.info("the watch broke", extra=self._facts | {"version": self._version, "error": str(error)})
+        self._meters.stream_ended(outcome)
+        return outcome, count
+
+    async def _is_restored(self) -> bool:
+        """Whether the server's version is older than ours; it would keep silent until its own has grown past ours."""
+        page = await self._client.list_page(self._resource, self._selector, limit=1, continuation="")
+        return resources.is_older(page["metadata"]["resourceVersion"], self._version)
 
     def _apply(self, event: Mapping[str, Any]) -> None:
         manifest = event["object"]
-        self._measures.event()
+        self.in_touch = self._fruitful = True
+        self._meters.event()
         if event["type"] in {"ADDED", "MODIFIED"}:
             self._put(manifest)
         elif event["type"] == "DELETED":
@@ -212,8 +222,11 @@ class WatchCache(Generic[T]):
             value = self._read(manifest)
         except (domain_errors.NeuronspanError, LookupError, TypeError, ValueError, AttributeError):
             # whatever an object says, it must not keep us from seeing all the others
-            logger.exception("ignoring %s %s: it cannot be read", self._resource, key)
-            self._measures.unreadable()
+            _log.exception(
+                "an object cannot be read",
+                extra={"resource": str(self._resource), "object": resources.full_name(manifest)},
+            )
+            self._meters.unreadable()
             value = None
         if value is None:
             self._drop(key)
@@ -226,5 +239,5 @@ class WatchCache(Generic[T]):
             self._changed(key)
 
     def _changed(self, key: str) -> None:
-        self._measures.sized(len(self._items))
+        self._meters.sized(len(self._items))
         self._on_change(key)

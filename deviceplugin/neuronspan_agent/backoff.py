@@ -12,7 +12,7 @@ class Delays:
     """Seconds: the first delay, and the longest."""
 
     first: float = 1.0
-    """Passing troubles (a leader change of etcd, an API server restart) are over within seconds."""
+    """What passes by itself (a leader change of etcd, an API server restart) is over within seconds."""
     longest: float = 60.0
     """What cannot succeed costs one call a minute, and a repair shows within one."""
 
@@ -22,44 +22,44 @@ class Delays:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Trouble:
+class _Failing:
     failures: int
     until: float
 
 
 class Backoff:
-    """Failures per key; ``clock`` gives seconds that never go back."""
+    """Failures per key; ``clock`` returns seconds that never go back."""
 
     def __init__(self, clock: Callable[[], float], delays: Delays | None = None) -> None:
         self._clock = clock
         self._delays = delays or Delays()
-        self._troubles: dict[str, _Trouble] = {}
+        self._failing: dict[str, _Failing] = {}
 
     def failed(self, key: str) -> float:
-        """Note one more failure; gives the delay in seconds."""
-        failures = self._troubles[key].failures + 1 if key in self._troubles else 1
+        """Note one more failure; returns the delay in seconds."""
+        failures = self._failing[key].failures + 1 if key in self._failing else 1
         delay = self._delays.after(failures)
-        self._troubles[key] = _Trouble(failures, self._clock() + delay)
+        self._failing[key] = _Failing(failures, self._clock() + delay)
         return delay
 
     def succeeded(self, key: str) -> None:
         """Note a success."""
-        self._troubles.pop(key, None)
+        self._failing.pop(key, None)
 
     def holds(self, key: str) -> bool:
         """Whether the key is to be left alone now."""
-        return key in self._troubles and self._troubles[key].until > self._clock()
+        return key in self._failing and self._failing[key].until > self._clock()
 
     def remaining(self, key: str) -> float:
         """Seconds until the key may be tried again, 0 when it may be now."""
-        return max(0.0, self._troubles[key].until - self._clock()) if key in self._troubles else 0.0
+        return max(0.0, self._failing[key].until - self._clock()) if key in self._failing else 0.0
 
     def next_release(self) -> float | None:
         """Seconds until the first held key may be tried again; None when none is held."""
-        waits = [trouble.until - self._clock() for trouble in self._troubles.values()]
+        waits = [each.until - self._clock() for each in self._failing.values()]
         return min((wait for wait in waits if wait > 0), default=None)
 
     def keep_only(self, keys: Collection[str]) -> None:
         """Forget keys that are not among these: their objects are gone."""
-        for key in self._troubles.keys() - set(keys):
-            del self._troubles[key]
+        for key in self._failing.keys() - set(keys):
+            del self._failing[key]

@@ -1,7 +1,9 @@
-"""The kinds of objects the operator reads or writes, and where the API server serves them. Pure."""
+"""The kinds of objects the agents read or write: where they are served, what their keys are, which is older. Pure."""
 
 import dataclasses
 import urllib.parse
+from collections.abc import Mapping
+from typing import Any
 
 from neuronspan import names
 
@@ -47,3 +49,30 @@ class Selector:
 
 
 EVERYTHING = Selector()
+
+
+def uid_of(manifest: Mapping[str, Any]) -> str:
+    """Key of objects whose name may be used again by another one at once."""
+    return str(manifest["metadata"]["uid"])
+
+
+def name_of(manifest: Mapping[str, Any]) -> str:
+    """Key of cluster-scoped objects."""
+    return str(manifest["metadata"]["name"])
+
+
+def full_name(manifest: Mapping[str, Any]) -> str:
+    """Return name, and namespace before it, as kubectl users write them."""
+    metadata = manifest["metadata"]
+    return "/".join(metadata[each] for each in ("namespace", "name") if metadata.get(each))
+
+
+def is_older(seen: str, written: str, before: str = "") -> bool:
+    """Whether ``seen`` precedes ``written``. Versions are numbers; of any others only ``before`` is known to be older.
+
+    Kubernetes declares resourceVersions of one resource comparable as integers:
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+    """
+    if seen.isdecimal() and written.isdecimal():
+        return int(seen) < int(written)
+    return seen == before

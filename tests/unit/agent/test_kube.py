@@ -11,7 +11,7 @@ import certifi
 import pytest
 from aiohttp import web
 
-from neuronspan_operator import errors, kube, resources
+from neuronspan_agent import errors, kube, resources
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 EVENT = {"type": "ADDED", "object": {"metadata": {"name": "w1", "resourceVersion": "7"}}}
@@ -36,7 +36,7 @@ async def served(handler: Handler, folder: pathlib.Path, call_seconds: float = 1
     path = folder / "kubeconfig"
     path.write_text(json.dumps(config))
     try:
-        async with await kube.connect(str(path), call_seconds=call_seconds) as client:
+        async with await kube.connect("test", str(path), call_seconds=call_seconds) as client:
             yield client
     finally:
         await runner.cleanup()
@@ -82,10 +82,12 @@ def test_client_turns_a_status_into_an_error(
 
 def test_client_sends_paths_queries_types_and_the_token(tmp_path: pathlib.Path) -> None:
     seen: list[tuple[str, str, str, str, Any]] = []
+    programs: set[str] = set()
 
     async def handler(request: web.Request) -> web.StreamResponse:
         body = await request.json() if request.can_read_body else None
         kind = request.headers["Content-Type"]
+        programs.add(request.headers["User-Agent"])
         seen.append((request.method, str(request.rel_url), kind, request.headers["Authorization"], body))
         return web.json_response({})
 
@@ -99,6 +101,7 @@ def test_client_sends_paths_queries_types_and_the_token(tmp_path: pathlib.Path) 
 
     asyncio.run(ask())
     assert {each[3] for each in seen} == {"Bearer secret"}
+    assert programs == {"test"}
     sent = [(method, url, kind) for method, url, kind, _, _ in seen]
     assert sent == [
         ("GET", "/api/v1/pods?labelSelector=a%3Db&limit=5&continue=c/d", "application/json"),
@@ -199,9 +202,9 @@ def test_watch_turns_a_refusal_into_an_error(tmp_path: pathlib.Path) -> None:
 
 def test_connect_says_how_to_log_in_when_it_cannot(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.LoginFailed, match="service account of this pod"):
-        asyncio.run(kube.connect())
+        asyncio.run(kube.connect("test"))
     with pytest.raises(errors.LoginFailed, match=f"kubeconfig {tmp_path}/absent"):
-        asyncio.run(kube.connect(str(tmp_path / "absent")))
+        asyncio.run(kube.connect("test", str(tmp_path / "absent")))
 
 
 def test_credentials_are_those_of_the_client(tmp_path: pathlib.Path) -> None:
@@ -212,15 +215,3 @@ def test_credentials_are_those_of_the_client(tmp_path: pathlib.Path) -> None:
     credentials = asyncio.run(ask())
     assert credentials.token == "secret"
     assert credentials.server.startswith("http://127.0.0.1:")
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        (resources.PODS.path(), "/api/v1/pods"),
-        (resources.PODS.path(namespace="a b", name="c/d"), "/api/v1/namespaces/a%20b/pods/c%2Fd"),
-        (resources.LEASES.path(namespace="ns", name="l"), "/apis/coordination.k8s.io/v1/namespaces/ns/leases/l"),
-    ],
-)
-def test_resource_paths(path: str, expected: str) -> None:
-    assert path == expected

@@ -1,0 +1,11 @@
+"""The device plugin's unit tests run on virtual time."""
+
+import asyncio
+from collections.abc import Mapping
+
+from kits import virtual_time
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, type[asyncio.AbstractEventLoop]]:
+    """Give every async test here a loop whose clock jumps."""
+    return virtual_time.LOOP_FACTORIES
