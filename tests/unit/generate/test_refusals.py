@@ -89,7 +89,7 @@ def test_pool_refuses_the_logical_core_sizes_that_the_domain_refuses(name: str) 
         allowed = _cel(rule, self=types.SimpleNamespace(logicalCoreSize=size, instanceType=_Text(name))) and all(
             size is None or size in enum for enum in enums
         )
-        assert allowed == _takes(lambda word, size=size: instance_types.hardware_of(word, size), name), size
+        assert allowed == _takes(functools.partial(instance_types.hardware_of, logical_core_size=size), name), size
 
 
 ASKING = {names.CORES_ANNOTATION: "4"}

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from neuronspan import annotations, instance_types, names
+from neuronspan import annotations, instance_types, names, placement
 
 CHECKOUT = pathlib.Path(__file__).parents[3]
 FILES = sorted(
@@ -40,3 +40,9 @@ def test_names_in_the_file_exist(path: pathlib.Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=IDS)
 def test_instance_types_in_the_file_exist(path: pathlib.Path) -> None:
     assert set(re.findall(r"\b(?:inf|trn)\d\w*\.\d*xlarge\b", path.read_text())) <= set(instance_types.INSTANCE_TYPES)
+
+
+@pytest.mark.parametrize("name", ["docs/concepts/placement.md", "charts/neuronspan/values.yaml"])
+def test_page_explains_every_packing(name: str) -> None:
+    text = (CHECKOUT / name).read_text()
+    assert [each for each in placement.Packing if each not in text] == []
