@@ -6,7 +6,7 @@ import json
 import pathlib
 import re
 import types
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import pytest
@@ -64,7 +64,11 @@ LISTS: dict[str, tuple[list[str], Accepts]] = {
     "values packing": (_values("packing"), placement.Packing),
     "values alignment": (_values("alignment"), placement.Alignment),
 }
-KNOWN = sorted({word for words, _ in LISTS.values() for word in words} | {*instance_types.INSTANCE_TYPES})
+OF_DOMAIN: list[Iterable[str]] = [
+    *(instance_types.INSTANCE_TYPES, instance_types.Topology, placement.Packing, placement.Alignment),
+    *(names.CORE_NUMBERINGS, names.RESOURCES, grants.EnvMode, grants.GrantState),
+]
+KNOWN = sorted({word for words in [*OF_DOMAIN, *(listed for listed, _ in LISTS.values())] for word in words})
 WORDS = [*KNOWN, *(word.upper() for word in KNOWN), *(f"{word} " for word in KNOWN), "", "any"]
 
 
