@@ -123,8 +123,9 @@ demo-down: ## remove the demo's cluster
 # --- the checkout -----------------------------------------------------------------------------------------------------
 
 .PHONY: generate verify clean
-generate: venv ## files that are made from others: the gRPC stubs of kubelet's APIs
+generate: venv ## what is made from other files: gRPC stubs, and the lists of the domain in chart and documentation
 	$(RUN) -m neuronspan_deviceplugin.api.generate
+	$(RUN) -m generate
 
 verify: generate lint ## generated files are up to date and nothing is left to format
 	git diff --exit-code

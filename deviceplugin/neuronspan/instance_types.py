@@ -204,6 +204,7 @@ def _trn3(family: str, size: str, devices: int, topology: Topology) -> InstanceT
     return InstanceType(f"{family}.{size}", family, "v4", devices, 8, 144 * _GIB, topology, (1, 2), 2)
 
 
+# the chart's checks, enums and table are written from this: after a change run `make generate`
 INSTANCE_TYPES: Mapping[str, InstanceType] = types.MappingProxyType(
     {
         entry.name: entry

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from neuronspan import errors, grants, instance_types, names, placement, spans, visible_cores
+from neuronspan import annotations, errors, grants, instance_types, names, placement, spans, visible_cores
 from neuronspan_operator import init_chains, quantities
 
 _TYPES = instance_types.INSTANCE_TYPES.values()
@@ -19,11 +19,9 @@ MOST_DEVICES: Final = max(each.devices for each in _TYPES)
 _MOST: Final = {names.CORE_RESOURCE: MOST_CORES, names.DEVICE_RESOURCE: MOST_DEVICES}
 
 _COUNT = re.compile(r"[1-9][0-9]{0,8}")
-_POD_WIDE: Final = {names.CORES_ANNOTATION: names.CORE_RESOURCE, names.DEVICES_ANNOTATION: names.DEVICE_RESOURCE}
-_PER_CONTAINER: Final = {
-    names.CONTAINER_CORES_PREFIX: names.CORE_RESOURCE,
-    names.CONTAINER_DEVICES_PREFIX: names.DEVICE_RESOURCE,
-}
+_COUNTS: Final = tuple(each for each in annotations.OF_USERS if each.per_container)
+_POD_WIDE: Final = {each.name: each.asks for each in _COUNTS}
+_PER_CONTAINER: Final = {each.per_container: each.asks for each in _COUNTS}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,12 +82,12 @@ def amount(resource: str, count: int) -> str:
     return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
-def read(annotations: Mapping[str, str], spec: Mapping[str, Any]) -> Reading:
+def read(written: Mapping[str, str], spec: Mapping[str, Any]) -> Reading:
     """Read a pod's annotations and spec; a pod that asks for no Neuron resource gives an empty Reading."""
     containers = init_chains.containers(spec)
-    if not containers or not (any(map(_is_ours, annotations)) or any(each.limits for each in containers)):
+    if not containers or not (any(map(_is_ours, written)) or any(each.limits for each in containers)):
         return Reading()
-    return _Reader(annotations, containers).read()
+    return _Reader(written, containers).read()
 
 
 def _is_ours(annotation: str) -> bool:
@@ -100,8 +98,8 @@ def _is_ours(annotation: str) -> bool:
 class _Reader:
     """One pod's reading in progress: every step adds its problems and goes on, so that all are reported at once."""
 
-    def __init__(self, annotations: Mapping[str, str], containers: Sequence[init_chains.Container]) -> None:
-        self.annotations = annotations
+    def __init__(self, written: Mapping[str, str], containers: Sequence[init_chains.Container]) -> None:
+        self.annotations = written
         self.containers = containers
         self.main = next((each.name for each in containers if each.kind is init_chains.Kind.APP), "")
         self.problems: list[str] = []

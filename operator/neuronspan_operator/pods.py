@@ -11,7 +11,6 @@ from typing import Any, Final
 from neuronspan import names, spans
 from neuronspan_operator import pod_requests, pod_totals
 
-REVOKED_ANNOTATION: Final = f"{names.GROUP}/revoked"  # grants of this pod that nobody may carry out any more
 _TERMINAL: Final = frozenset({"Succeeded", "Failed"})
 _GATE_GONE: Final = -1
 
@@ -127,7 +126,7 @@ def read(manifest: Mapping[str, Any]) -> PodView:
         pod_group=reading.pod_group,
         pod_group_size=reading.pod_group_size,
         grant_annotation=annotations.get(names.GRANT_ANNOTATION),
-        revoked=tuple(filter(None, annotations.get(REVOKED_ANNOTATION, "").split(","))),
+        revoked=tuple(filter(None, annotations.get(names.REVOKED_ANNOTATION, "").split(","))),
         has_annotations=metadata.get("annotations") is not None,
         unscheduled_message=_unscheduled_message(status),
     )
@@ -197,7 +196,7 @@ def fence_patch(pod: PodView, fences: Sequence[str]) -> list[dict[str, Any]]:
     """
     fenced = ",".join([*pod.revoked, *fences])
     gate = {"op": "test", "path": f"/spec/schedulingGates/{pod.gate_index}/name", "value": names.SCHEDULING_GATE}
-    return [*_unchanged(pod), gate, *_annotate(pod, REVOKED_ANNOTATION, fenced)]
+    return [*_unchanged(pod), gate, *_annotate(pod, names.REVOKED_ANNOTATION, fenced)]
 
 
 def _unchanged(pod: PodView) -> list[dict[str, Any]]:

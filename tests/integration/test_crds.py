@@ -341,7 +341,7 @@ def pool(**changes: Any) -> dict[str, Any]:
         ({"hardware": {"instanceType": "trn2.48xlarge", "logicalCoreSize": 4}}, 'supported values: "1", "2"'),
         (
             {"hardware": {"instanceType": "trn1.32xlarge", "logicalCoreSize": 2}},
-            "logicalCoreSize 2 exists on trn2 and trn3 only, and the instance type is trn1.32xlarge: leave it out",
+            " only, and the instance type is trn1.32xlarge: leave it out",
         ),
         ({"nodeSelector": {}}, "should have at least 1 properties"),
         ({"policy": {"packing": "any"}}, 'supported values: "best-fit", "first-fit", "worst-fit"'),

@@ -6,24 +6,18 @@ import hypothesis
 from hypothesis import strategies
 
 from kits import builders
-from neuronspan import names
+from neuronspan import annotations, names
 from neuronspan_operator import pod_requests, pods
 
-ASKING = (
-    names.CORES_ANNOTATION,
-    names.DEVICES_ANNOTATION,
-    f"{names.CONTAINER_CORES_PREFIX}app",
-    f"{names.CONTAINER_CORES_PREFIX}init",
-    f"{names.CONTAINER_DEVICES_PREFIX}other",
-    names.VISIBLE_CORES_ANNOTATION,
-    names.GROUP_SIZES_ANNOTATION,
-)
-HOW = (names.ENV_ANNOTATION, names.ALIGN_ANNOTATION, names.POD_GROUP_ANNOTATION, names.POD_GROUP_SIZE_ANNOTATION)
+POD_WIDE = [each.name for each in annotations.OF_USERS]
+PER_CONTAINER = [
+    f"{each.per_container}{name}" for each in annotations.OF_USERS if each.per_container for name in ("app", "init")
+]
 WORDS = strategies.sampled_from(
     ["visible", "count", "device", "none", "4-7", "3,4,1", "2x2", "0", "-1", "3,5", "", " "]
 )
 VALUES = strategies.one_of(WORDS, strategies.integers(-3, 200).map(str), strategies.text(max_size=8))
-ANNOTATIONS = strategies.dictionaries(strategies.sampled_from(ASKING + HOW), VALUES, max_size=5)
+ANNOTATIONS = strategies.dictionaries(strategies.sampled_from(POD_WIDE + PER_CONTAINER), VALUES, max_size=5)
 
 
 @strategies.composite

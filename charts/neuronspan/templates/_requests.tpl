@@ -1,29 +1,10 @@
 {{/*
 What a pod asks for, in CEL. The same variables serve the mutation (which turns annotations into resource limits) and the
-validations (which speak about what is wrong), so that the two can never read a pod differently.
+validations (which speak about what is wrong), so that the two can never read a pod differently. The annotations themselves, with
+their values, come from _annotations.tpl.
 Every template takes a dict: root = the chart's root context, metadata and spec = CEL expressions of the pod's (or the pod
 template's) metadata and spec.
 */}}
-
-{{/* The annotations that a user may write; the per-container forms are not in this list. */}}
-{{- define "neuronspan.requests.annotations" -}}
-'neuronspan.dev/cores', 'neuronspan.dev/devices', 'neuronspan.dev/visible-cores', 'neuronspan.dev/group-sizes', 'neuronspan.dev/env', 'neuronspan.dev/align', 'neuronspan.dev/pod-group', 'neuronspan.dev/pod-group-size'
-{{- end }}
-
-{{/* The annotations that only the operator writes. */}}
-{{- define "neuronspan.requests.operatorAnnotations" -}}
-'neuronspan.dev/grant', 'neuronspan.dev/revoked'
-{{- end }}
-
-{{/* CEL: is the annotation key k one of ours? */}}
-{{- define "neuronspan.requests.isOurs" -}}
-(k.startsWith('neuronspan.dev/') || k.startsWith('cores.neuronspan.dev/') || k.startsWith('devices.neuronspan.dev/'))
-{{- end }}
-
-{{/* CEL: does the annotation key k ask for cores or devices (and not only say how)? */}}
-{{- define "neuronspan.requests.asks" -}}
-(k in ['neuronspan.dev/cores', 'neuronspan.dev/devices', 'neuronspan.dev/visible-cores', 'neuronspan.dev/group-sizes'] || k.startsWith('cores.neuronspan.dev/') || k.startsWith('devices.neuronspan.dev/'))
-{{- end }}
 
 {{/* CEL: the init containers, an empty list when there are none. */}}
 {{- define "neuronspan.requests.initContainers" -}}
@@ -33,19 +14,19 @@ template's) metadata and spec.
 {{/* CEL: does any container ask by resource limits? A limit of 0 asks for nothing. */}}
 {{- define "neuronspan.requests.limitsAsk" -}}
 ({{ include "neuronspan.requests.initContainers" . }} + {{ .spec }}.containers).exists(c,
-  has(c.resources) && has(c.resources.limits) && ['aws.amazon.com/neuroncore', 'aws.amazon.com/neuron'].exists(r,
+  has(c.resources) && has(c.resources.limits) && [{{ include "neuronspan.annotations.resources" . }}].exists(r,
   r in c.resources.limits && quantity(string(c.resources.limits[r])).isGreaterThan(quantity('0'))))
 {{- end }}
 
 {{/* CEL: does the pod ask for cores or devices, by annotation or by limits? */}}
 {{- define "neuronspan.requests.podAsks" -}}
-(has({{ .metadata }}.annotations) && {{ .metadata }}.annotations.exists(k, {{ include "neuronspan.requests.asks" . }}))
+(has({{ .metadata }}.annotations) && {{ .metadata }}.annotations.exists(k, {{ include "neuronspan.annotations.asks" . }}))
 || {{ include "neuronspan.requests.limitsAsk" . }}
 {{- end }}
 
 {{/* CEL: does the pod ask, or carry any annotation of ours? */}}
 {{- define "neuronspan.requests.podConcernsUs" -}}
-(has({{ .metadata }}.annotations) && {{ .metadata }}.annotations.exists(k, {{ include "neuronspan.requests.isOurs" . }}))
+(has({{ .metadata }}.annotations) && {{ .metadata }}.annotations.exists(k, {{ include "neuronspan.annotations.isOurs" . }}))
 || {{ include "neuronspan.requests.limitsAsk" . }}
 {{- end }}
 
@@ -55,10 +36,10 @@ template's) metadata and spec.
   expression: "has({{ .metadata }}.annotations) ? {{ .metadata }}.annotations : {}"
 - name: ours # keys of our annotations, in order, so that sentences come in the same order each time
   expression: >-
-    variables.annotations.filter(k, {{ include "neuronspan.requests.isOurs" . }}).sort()
+    variables.annotations.filter(k, {{ include "neuronspan.annotations.isOurs" . }}).sort()
 - name: shown # our annotations as sentences quote them: on one line and not too long
   expression: >-
-    variables.annotations.transformMap(k, v, {{ include "neuronspan.requests.isOurs" . }},
+    variables.annotations.transformMap(k, v, {{ include "neuronspan.annotations.isOurs" . }},
     'annotation ' + k + ' is "' + (v.size() > 60 ? v.substring(0, 60) + '...' : v).replace('\n', ' ') + '"')
 - name: containers # in the order in which kubelet starts them; init = its devices go to the next container when it ends
   expression: >-
@@ -71,24 +52,23 @@ template's) metadata and spec.
     'requests': dyn(has(c.resources) && has(c.resources.requests) ? c.resources.requests : {})})
 - name: wishes # what each asking annotation asks for
   expression: >-
-    variables.ours.filter(k, {{ include "neuronspan.requests.asks" . }}).map(k, {
+    variables.ours.filter(k, {{ include "neuronspan.annotations.asks" . }}).map(k, {
     'by': dyn(k), 'value': dyn(variables.annotations[k]),
-    'container': dyn(k.startsWith('cores.neuronspan.dev/') ? k.substring(21)
-      : k.startsWith('devices.neuronspan.dev/') ? k.substring(23) : string({{ .spec }}.containers[0].name)),
-    'resource': dyn(k == 'neuronspan.dev/devices' || k.startsWith('devices.neuronspan.dev/')
+    'container': dyn({{ include "neuronspan.annotations.container" . }} : string({{ .spec }}.containers[0].name)),
+    'resource': dyn({{ include "neuronspan.annotations.asksForDevices" . }}
       ? 'aws.amazon.com/neuron' : 'aws.amazon.com/neuroncore'),
     'count': dyn(variables.annotations[k].size() > 256 ? 0
       : k == 'neuronspan.dev/visible-cores'
-      ? (variables.annotations[k].matches('^(0|[1-9][0-9]{0,4})(-(0|[1-9][0-9]{0,4}))?$')
+      ? (variables.annotations[k].matches('{{ include "neuronspan.annotations.pattern.visible-cores" . }}')
         ? int(variables.annotations[k].split('-')[variables.annotations[k].contains('-') ? 1 : 0])
           - int(variables.annotations[k].split('-')[0]) + 1
         : 0)
       : k == 'neuronspan.dev/group-sizes'
-      ? (variables.annotations[k].matches('^([1-9][0-9]{0,4}x)?[1-9][0-9]{0,4}(,([1-9][0-9]{0,4}x)?[1-9][0-9]{0,4})*$')
+      ? (variables.annotations[k].matches('{{ include "neuronspan.annotations.pattern.group-sizes" . }}')
         ? variables.annotations[k].split(',').map(g,
           g.contains('x') ? int(g.split('x')[0]) * int(g.split('x')[1]) : int(g)).sum()
         : 0)
-      : variables.annotations[k].matches('^[1-9][0-9]{0,8}$') ? int(variables.annotations[k]) : 0)
+      : variables.annotations[k].matches('{{ include "neuronspan.annotations.pattern.cores" . }}') ? int(variables.annotations[k]) : 0)
     })
 - name: most # of each resource on one node
   expression: >-

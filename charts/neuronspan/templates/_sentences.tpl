@@ -7,13 +7,13 @@ value and the way out. They follow the variables of _requests.tpl and take the s
 {{- $devices := include "neuronspan.limits.devices" .root | int }}
 - name: unknownAnnotations
   expression: >-
-    variables.ours.filter(k, k.startsWith('neuronspan.dev/') && !(k in [{{ include "neuronspan.requests.annotations" . }}, {{ include "neuronspan.requests.operatorAnnotations" . }}]))
+    variables.ours.filter(k, k.startsWith('neuronspan.dev/') && !(k in [{{ include "neuronspan.annotations.ofUsers" . }}, {{ include "neuronspan.annotations.ofOperator" . }}]))
     .map(k, 'annotation ' + k + ' does not exist: use one of '
-    + [{{ include "neuronspan.requests.annotations" . }}].join(', ')
-    + ', cores.neuronspan.dev/CONTAINER, devices.neuronspan.dev/CONTAINER')
+    + [{{ include "neuronspan.annotations.ofUsers" . }}].join(', ')
+    + ', {{ include "neuronspan.annotations.perContainer" . }}')
 - name: copiedDecisions
   expression: >-
-    variables.ours.filter(k, k in [{{ include "neuronspan.requests.operatorAnnotations" . }}])
+    variables.ours.filter(k, k in [{{ include "neuronspan.annotations.ofOperator" . }}])
     .map(k, 'annotation ' + k + ' is written by the operator alone, once it has decided: remove it')
 - name: badCounts
   expression: >-
@@ -37,16 +37,13 @@ value and the way out. They follow the variables of _requests.tpl and take the s
     : ', together ' + string(w.count) + ' NeuronCores, and no node has so many: make the sum at most {{ $cores }}'))
 - name: badChoices
   expression: >-
-    variables.ours.filter(k, (k == 'neuronspan.dev/env' && !(variables.annotations[k] in ['visible', 'count']))
-    || (k == 'neuronspan.dev/align' && !(variables.annotations[k] in ['none', 'device'])))
-    .map(k, variables.shown[k] + (k == 'neuronspan.dev/env'
-    ? ': write "visible" (the container gets NEURON_RT_VISIBLE_CORES) or "count" (it gets NEURON_RT_NUM_CORES)'
-    : ': write "none" (cores anywhere) or "device" (cores that start on a device boundary)'))
+    variables.ours.filter(k, {{ include "neuronspan.annotations.isBadChoice" . }})
+    .map(k, variables.shown[k] + ({{ include "neuronspan.annotations.choices" . }}))
 - name: badPodGroup
   expression: >-
     variables.ours.filter(k, (k == 'neuronspan.dev/pod-group'
-    && !variables.annotations[k].matches('^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$'))
-    || (k == 'neuronspan.dev/pod-group-size' && !variables.annotations[k].matches('^[1-9][0-9]{0,3}$')))
+    && !variables.annotations[k].matches('{{ include "neuronspan.annotations.pattern.pod-group" . }}'))
+    || (k == 'neuronspan.dev/pod-group-size' && !variables.annotations[k].matches('{{ include "neuronspan.annotations.pattern.pod-group-size" . }}')))
     .map(k, variables.shown[k] + (k == 'neuronspan.dev/pod-group'
     ? ': write a name of at most 63 lower-case letters, digits, "-" and "."'
     : ': write the number of pods in the group, from 1 to 9999'))
@@ -59,7 +56,7 @@ value and the way out. They follow the variables of _requests.tpl and take the s
     + variables.containers.map(c, string(c.name)).join(', '))
 - name: limits # what the containers' resource limits ask for
   expression: >-
-    ['aws.amazon.com/neuroncore', 'aws.amazon.com/neuron'].map(r, variables.containers.filter(c,
+    [{{ include "neuronspan.annotations.resources" . }}].map(r, variables.containers.filter(c,
     r in c.limits && quantity(string(c.limits[r])).isGreaterThan(quantity('0'))).map(c, {
     'by': dyn('limit ' + r), 'value': dyn(string(quantity(string(c.limits[r])).asInteger())), 'container': dyn(c.name), 'resource': dyn(r),
     'count': dyn(quantity(string(c.limits[r])).asInteger())})).flatten()
@@ -81,7 +78,7 @@ value and the way out. They follow the variables of _requests.tpl and take the s
     : ', which disagree: keep one of them, or make them equal'))
 - name: asking # per resource, the containers that ask, in order: kubelet keeps one reuse set per resource
   expression: >-
-    ['aws.amazon.com/neuroncore', 'aws.amazon.com/neuron'].map(r, variables.containers.map(c,
+    [{{ include "neuronspan.annotations.resources" . }}].map(r, variables.containers.map(c,
     variables.every.filter(w, w.container == c.name && w.resource == r)
     .map(w, {'name': dyn(c.name), 'init': dyn(c.init), 'count': dyn(w.count), 'by': dyn(w.by)})).filter(l, l.size() > 0).map(l, l[0]))
 - name: splitReuse
@@ -99,7 +96,7 @@ value and the way out. They follow the variables of _requests.tpl and take the s
 - name: pointless
   expression: >-
     size(variables.wishes) > 0 || size(variables.limits) > 0 ? []
-    : variables.ours.filter(k, k in ['neuronspan.dev/env', 'neuronspan.dev/align', 'neuronspan.dev/pod-group', 'neuronspan.dev/pod-group-size'])
+    : variables.ours.filter(k, k in [{{ include "neuronspan.annotations.sayHow" . }}])
     .map(k, 'annotation ' + k + ' says how NeuronCores are given, but no container asks for any: add neuronspan.dev/cores, or remove it')
 - name: problems
   expression: >-

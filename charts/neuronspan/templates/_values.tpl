@@ -9,11 +9,11 @@ tests/chart compares them with values.yaml.
 {{- end }}
 
 {{- define "neuronspan.limits.cores" -}}
-{{- (.Values.limits).coresPerNode | default 128 | int }}
+{{- (.Values.limits).coresPerNode | default (include "neuronspan.hardware.mostCores" .) | int }}
 {{- end }}
 
 {{- define "neuronspan.limits.devices" -}}
-{{- (.Values.limits).devicesPerNode | default 16 | int }}
+{{- (.Values.limits).devicesPerNode | default (include "neuronspan.hardware.mostDevices" .) | int }}
 {{- end }}
 
 {{- define "neuronspan.admission.mode" -}}

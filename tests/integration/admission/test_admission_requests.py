@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kits import admission as admission_kit
+from neuronspan import annotations
 from neuronspan_operator import pod_requests
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
@@ -223,6 +224,18 @@ def test_all_mistakes_are_told_at_once(admission: admission_kit.Admission) -> No
         'annotation cores.neuronspan.dev/web names container "web"',
     ):
         assert sentence in answer.message
+
+
+CHOICES = [(each.name, choice.value) for each in annotations.OF_USERS for choice in each.choices]
+
+
+@pytest.mark.parametrize(("name", "value"), CHOICES)
+def test_choice_of_an_annotation_is_accepted_and_its_neighbour_refused(
+    admission: admission_kit.Admission, name: str, value: str
+) -> None:
+    assert admission.submit(pod({P + "cores": "4", name: value})).status == http.HTTPStatus.CREATED
+    refused = admission.submit(pod({P + "cores": "4", name: value + "s"}))
+    assert refused.message.partition(" denied request: ")[2].startswith(f'annotation {name} is "{value}s": write "')
 
 
 STRICTER = {"visible-cores '04-07'", "pod-group", "node name", "node name with limits"}

@@ -30,6 +30,7 @@ PUBLIC_STRINGS = {
     "POD_GROUP_ANNOTATION": "neuronspan.dev/pod-group",
     "POD_GROUP_SIZE_ANNOTATION": "neuronspan.dev/pod-group-size",
     "GRANT_ANNOTATION": "neuronspan.dev/grant",
+    "REVOKED_ANNOTATION": "neuronspan.dev/revoked",
     "CDI_CORES_KIND": "neuronspan.dev/cores",
     "CDI_COUNT_KIND": "neuronspan.dev/count",
     "CDI_CORE_KIND": "neuronspan.dev/core",
