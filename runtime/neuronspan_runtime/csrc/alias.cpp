@@ -3,7 +3,6 @@
 #include <ATen/EmptyTensor.h>
 #include <c10/core/CPUAllocator.h>
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -80,14 +79,6 @@ at::Tensor adopt(at::Tensor result, c10::DeviceIndex index) {
     host_alias(adopted).copy_(result);
   }
   return adopted;
-}
-
-void resize_storage(c10::StorageImpl& storage, std::size_t bytes) {
-  c10::DataPtr grown = allocate_on(storage.device().index(), bytes);
-  const std::size_t kept = std::min(bytes, storage.nbytes());
-  if (kept > 0) allocator().copy_data(grown.get(), storage.data(), kept);
-  storage.set_data_ptr_noswap(std::move(grown));
-  storage.set_nbytes(bytes);
 }
 
 at::Tensor empty_on(c10::DeviceIndex index, at::IntArrayRef size, at::ScalarType dtype) {

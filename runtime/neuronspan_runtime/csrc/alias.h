@@ -24,9 +24,6 @@ at::Tensor host_alias(const at::Tensor& tensor);
 // else has it, else a copy. Throws c10::OutOfMemoryError.
 at::Tensor adopt(at::Tensor result, c10::DeviceIndex index);
 
-// Reallocates a device storage, keeping the common prefix.
-void resize_storage(c10::StorageImpl& storage, std::size_t bytes);
-
 at::Tensor empty_on(c10::DeviceIndex index, at::IntArrayRef size, at::ScalarType dtype);
 at::Tensor empty_strided_on(c10::DeviceIndex index, at::IntArrayRef size, at::IntArrayRef stride, at::ScalarType dtype);
 

@@ -2,6 +2,7 @@
 
 #include <c10/core/CachingDeviceAllocator.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -82,6 +83,14 @@ c10::DataPtr allocate_on(c10::DeviceIndex index, std::size_t bytes) {
   void* const address = core(index).arena.allocate(bytes);
   // raw_deleter's contract: the context is the pointer itself
   return {address, address, &release_block, device};
+}
+
+void resize_storage(c10::StorageImpl& storage, std::size_t bytes) {
+  c10::DataPtr grown = allocate_on(storage.device().index(), bytes);
+  const std::size_t kept = std::min(bytes, storage.nbytes());
+  if (kept > 0) allocator().copy_data(grown.get(), storage.data(), kept);
+  storage.set_data_ptr_noswap(std::move(grown));
+  storage.set_nbytes(bytes);
 }
 
 }  // namespace neuronspan

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <c10/core/Allocator.h>
+#include <c10/core/StorageImpl.h>
 
 #include <cstddef>
 
@@ -14,5 +15,8 @@ c10::Allocator& allocator();
 
 // A fresh block on `index`. Zero bytes give a null pointer that still knows its device.
 c10::DataPtr allocate_on(c10::DeviceIndex index, std::size_t bytes);
+
+// Reallocates a device storage, keeping the common prefix.
+void resize_storage(c10::StorageImpl& storage, std::size_t bytes);
 
 }  // namespace neuronspan

@@ -18,6 +18,7 @@ namespace neuronspan {
 constexpr c10::DeviceType kNeuron = c10::DeviceType::PrivateUse1;
 // c10::DeviceIndex is a signed byte, and so is the count torch asks for.
 constexpr int kMaxCores = 127;
+static_assert(kMaxCores == telemetry::kPages, "every core counts on a page of its own");
 
 // Copies in one direction: their bytes, which the tools see, and how many.
 struct Transfers {

@@ -3,7 +3,7 @@
 
 #include <ATen/detail/PrivateUse1HooksInterface.h>
 
-#include "alias.h"
+#include "allocator.h"
 #include "check.h"
 #include "device.h"
 #include "generator.h"

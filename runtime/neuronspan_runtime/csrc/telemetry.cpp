@@ -11,13 +11,10 @@
 #include <sstream>
 
 #include "check.h"
-#include "device.h"
 
 namespace neuronspan::telemetry {
 
 namespace {
-
-constexpr std::size_t kPages = kMaxCores;
 
 // Reserved once and never given back: the counters of all cores, one page after the other.
 Page* pages() {

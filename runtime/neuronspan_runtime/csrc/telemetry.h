@@ -16,6 +16,7 @@ namespace neuronspan::telemetry {
 using Counter = std::atomic<std::int64_t>;
 static_assert(Counter::is_always_lock_free && sizeof(Counter) == sizeof(std::int64_t), "the tools read plain numbers");
 
+constexpr std::size_t kPages = 127;  // one for each core that a process can own; device.h says why no more
 constexpr std::size_t kPageBytes = 16384;
 constexpr std::size_t kHeaderBytes = 1088;  // Python's, written before the page is opened here
 constexpr std::size_t kBuckets = 208;
