@@ -38,51 +38,37 @@ at::Tensor unshared(at::Tensor output, const std::vector<c10::IValue>& inputs, c
   return shared ? output.detach().clone() : output;  // a weight that requires a gradient must not lend it
 }
 
-// The inputs as the CPU graph takes them, and whether the outputs go to the device.
-struct HostInputs {
+// The inputs as the CPU graph takes them; those on the CPU count as copied to the core.
+std::vector<c10::IValue> on_host(const std::vector<at::Tensor>& inputs, Core& owner) {
   std::vector<c10::IValue> values;
-  bool outputs_stay;
-};
-
-HostInputs on_host(const Loaded& model, const std::vector<at::Tensor>& inputs, std::size_t arguments, int replica) {
-  HostInputs host{{}, !inputs.empty()};
-  host.values.reserve(inputs.size() + 1);
-  for (std::size_t position = 0; position < inputs.size(); ++position) {
-    const at::Tensor& input = inputs[position];
-    if (!on_neuron(input)) {
-      host.outputs_stay = false;  // all or nothing: one CPU input sends every output to the CPU
-      core(static_cast<c10::DeviceIndex>(replica)).host_to_device.add(input.nbytes());
-    } else {
-      const int where = input.device().index();
-      // weights and states are on one replica's core, and every replica reads them there
-      const bool reachable = where == replica || (position >= arguments && model.replica_on(where) != nullptr);
-      if (C10_UNLIKELY(!reachable)) model.refuse_core(position, where, replica);
-    }
-    host.values.emplace_back(input.requires_grad() ? host_alias(input.detach()) : host_alias(input));
+  values.reserve(inputs.size() + 1);
+  for (const at::Tensor& input : inputs) {
+    if (!on_neuron(input)) owner.host_to_device.add(input.nbytes());
+    values.emplace_back(input.requires_grad() ? host_alias(input.detach()) : host_alias(input));
   }
-  return host;
+  return values;
 }
 
 }  // namespace
 
-std::vector<at::Tensor> infer(Loaded& model, const std::vector<at::Tensor>& inputs, const Signature& signature, bool dynamic) {
-  const placement::CoreSpan& span = model.replica_for(inputs, signature);
-  const std::size_t arguments = signature.arguments(inputs.size());
-  const auto index = static_cast<c10::DeviceIndex>(span.first);
-  const HostInputs host = on_host(model, inputs, arguments, span.first);
+std::vector<at::Tensor> infer(Loaded& loaded, const std::vector<at::Tensor>& inputs, const Signature& signature, bool dynamic) {
+  const Route route = loaded.route(inputs, signature);
+  const Stages& stages = loaded.stages();
+  const auto index = static_cast<c10::DeviceIndex>(route.span.first);
+  const std::vector<c10::IValue> values = on_host(inputs, core(index));
   std::vector<at::Tensor> outputs;
   if (dynamic && inputs[0].size(0) != signature.batch()) {
-    const auto once = [&](std::vector<c10::IValue> rows) { return run(model.stages(), span, rows); };
-    outputs = in_batches(host.values, arguments, signature.batch(), once);
+    const auto once = [&](std::vector<c10::IValue> rows) { return run(stages, route.span, rows); };
+    outputs = in_batches(values, signature.arguments(inputs.size()), signature.batch(), once);
   } else {
-    outputs = run(model.stages(), span, host.values);
+    outputs = run(stages, route.span, values);
   }
   for (std::size_t position = 0; position < outputs.size(); ++position) {
     at::Tensor& output = outputs[position];
-    if (host.outputs_stay) {
+    if (route.outputs_stay) {
       output = adopt(std::move(output), index);
     } else {
-      output = unshared(output, host.values, model.stages(), at::TensorList(outputs.data(), position));
+      output = unshared(output, values, stages, at::TensorList(outputs.data(), position));
       core(index).device_to_host.add(output.nbytes());
     }
   }

@@ -13,6 +13,6 @@ namespace neuronspan {
 
 // Answers inputs that passed the signature's check; `dynamic` cuts them into batches of the traced size. Throws, with the
 // real runtime's text, for an input on another core than the model's.
-std::vector<at::Tensor> infer(Loaded& model, const std::vector<at::Tensor>& inputs, const Signature& signature, bool dynamic);
+std::vector<at::Tensor> infer(Loaded& loaded, const std::vector<at::Tensor>& inputs, const Signature& signature, bool dynamic);
 
 }  // namespace neuronspan

@@ -35,6 +35,18 @@ placement::Claim claimed(const placement::Request& request, int cores_per_model,
   }
 }
 
+// The core that the tensor is on, or -1 for the CPU.
+int core_of(const at::Tensor& tensor) { return on_neuron(tensor) ? tensor.device().index() : -1; }
+
+[[noreturn]] void refuse_core(std::size_t position, int found_on, int expected) {
+  telemetry::add(telemetry::page(static_cast<std::size_t>(expected)).incorrect_input, 1);
+  const std::string text = c10::str("Tensor input", position, " allocated on vnc ", found_on,
+                                    " must be allocated on same vnc as model (", expected, ")");
+  log_errors({{"NMGR:dlr_check_tensor_set_on_same_vtpb_v2", text}});
+  TORCH_CHECK(false, text, ". Move the input to neuron:", expected,
+              ", or the model with torch_neuronx.set_neuron_cores(model, ", found_on, ")");
+}
+
 }  // namespace
 
 Loaded::Loaded(Stages stages, const placement::Request& request, int cores_per_model, const std::string& metadata)
@@ -62,26 +74,36 @@ const placement::CoreSpan* Loaded::replica_on(int core) const {
   return nullptr;
 }
 
-const placement::CoreSpan& Loaded::replica_for(const std::vector<at::Tensor>& inputs, const Signature& signature) {
-  const std::size_t arguments = signature.arguments(inputs.size());
-  for (std::size_t position = 0; position < arguments; ++position) {
-    if (!on_neuron(inputs[position])) continue;
-    const int index = inputs[position].device().index();
-    const placement::CoreSpan* const found = replica_on(index);
-    if (found == nullptr) refuse_core(position, index, replicas().front().first);
-    return *found;
-  }
-  if (signature.has_states()) return replicas().front();
+const placement::CoreSpan& Loaded::next_replica() {
   return replicas()[next_.fetch_add(1, std::memory_order_relaxed) % replicas().size()];
 }
 
-void Loaded::refuse_core(std::size_t position, int index, int model) const {
-  telemetry::add(telemetry::page(static_cast<std::size_t>(model)).incorrect_input, 1);
-  const std::string text = c10::str("Tensor input", position, " allocated on vnc ", index,
-                                    " must be allocated on same vnc as model (", model, ")");
-  log_errors({{"NMGR:dlr_check_tensor_set_on_same_vtpb_v2", text}});
-  TORCH_CHECK(false, text, ". Move the input to neuron:", model, ", or the model with torch_neuronx.set_neuron_cores(model, ",
-              index, ")");
+Route Loaded::route(const std::vector<at::Tensor>& inputs, const Signature& signature) {
+  const std::size_t arguments = signature.arguments(inputs.size());
+  const placement::CoreSpan* span = nullptr;
+  bool outputs_stay = !inputs.empty();
+  std::size_t position = 0;
+  for (; position < arguments; ++position) {
+    const int found_on = core_of(inputs[position]);
+    if (found_on < 0) {
+      outputs_stay = false;
+      continue;
+    }
+    if (span == nullptr) span = replica_on(found_on);
+    const int expected = (span != nullptr ? *span : replicas().front()).first;
+    if (C10_UNLIKELY(found_on != expected)) refuse_core(position, found_on, expected);
+  }
+  if (span == nullptr) span = signature.has_states() ? &replicas().front() : &next_replica();
+  // weights and states are on one replica's core, and every replica reads them there
+  for (; position < inputs.size(); ++position) {
+    const int found_on = core_of(inputs[position]);
+    if (found_on < 0) {
+      outputs_stay = false;
+    } else if (C10_UNLIKELY(found_on != span->first && replica_on(found_on) == nullptr)) {
+      refuse_core(position, found_on, span->first);
+    }
+  }
+  return {*span, outputs_stay};
 }
 
 void Loaded::count_incorrect_input() const noexcept {

@@ -20,6 +20,12 @@
 
 namespace neuronspan {
 
+// Which replica answers a call, and where its outputs go: to that replica's core, or to the CPU.
+struct Route {
+  placement::CoreSpan span;
+  bool outputs_stay;
+};
+
 class Loaded {
  public:
   // Throws with the real runtime's texts when a core or the HBM is not there.
@@ -30,18 +36,18 @@ class Loaded {
 
   const Stages& stages() const { return stages_; }
   const std::vector<placement::CoreSpan>& replicas() const { return claim_.replicas(); }
-  // The replica that begins on this core, or nullptr.
-  const placement::CoreSpan* replica_on(int core) const;
-  // The replica that answers: the one on the core of the caller's inputs, else the next in turn; always the first one
-  // when there are states, which are there and only there. Throws for an input on another core.
-  const placement::CoreSpan& replica_for(const std::vector<at::Tensor>& inputs, const Signature& signature);
-
-  // Throws because the input at this position is on core `index` and not on that of the model.
-  [[noreturn]] void refuse_core(std::size_t position, int index, int model) const;
+  // The replica on the core of the caller's arguments, else the next in turn; always the first one when there are states,
+  // which are there and only there. Outputs stay when every input is on the device: one CPU input sends all of them to the
+  // CPU. Throws, with the real runtime's text, for an input on another core.
+  Route route(const std::vector<at::Tensor>& inputs, const Signature& signature);
   // Counts a call as refused for its input, on the first replica's core.
   void count_incorrect_input() const noexcept;
 
  private:
+  // The replica that begins on this core, or nullptr.
+  const placement::CoreSpan* replica_on(int core) const;
+  const placement::CoreSpan& next_replica();
+
   Stages stages_;
   placement::Claim claim_;
   std::vector<HbmCharge> charges_;
