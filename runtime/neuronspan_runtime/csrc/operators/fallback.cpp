@@ -89,20 +89,10 @@ class BoxedCall {
 
   void take(c10::IValue& value) {
     if (value.isTensor()) {
-      if (on_neuron(value.toTensor())) {
-        value = take_device_tensor(value.toTensor());
-      } else {
-        note_host_tensor(value.toTensor());
-      }
+      take(value.toTensor());
     } else if (value.isTensorList()) {
       std::vector<at::Tensor> tensors = value.toTensorVector();
-      for (at::Tensor& tensor : tensors) {
-        if (on_neuron(tensor)) {
-          tensor = take_device_tensor(tensor);
-        } else {
-          note_host_tensor(tensor);
-        }
-      }
+      for (at::Tensor& tensor : tensors) take(tensor);
       value = std::move(tensors);
     } else if (value.isOptionalTensorList()) {
       // index lists: these may be on the CPU while the indexed tensor is not, as everywhere in torch
@@ -128,9 +118,12 @@ class BoxedCall {
     }
   }
 
-  // CPU scalars (0 dimensions) go with any device.
-  void note_host_tensor(const at::Tensor& tensor) {
-    if (tensor.defined() && tensor.device().is_cpu() && tensor.dim() > 0) host_argument_ = true;
+  void take(at::Tensor& tensor) {
+    if (on_neuron(tensor)) {
+      tensor = take_device_tensor(tensor);
+    } else if (tensor.defined() && tensor.device().is_cpu() && tensor.dim() > 0) {  // a CPU scalar goes with any device
+      host_argument_ = true;
+    }
   }
 
   at::Tensor take_device_tensor(const at::Tensor& tensor) {
