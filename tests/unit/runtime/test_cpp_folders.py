@@ -41,6 +41,13 @@ def problems(files: Mapping[str, str]) -> Iterator[str]:
             yield f"{folder} has {count} files, not at most {MOST}"
 
 
+def arrows(files: Mapping[str, str]) -> set[tuple[str, str]]:
+    """Return which folder includes which other one, and what the file at the top includes."""
+    pairs = {(path, included) for path, text in files.items() for _, included in _INCLUDE.findall(text)}
+    places = {(_place(path), _place(included)) for path, included in pairs if included in files}
+    return {(upper, lower) for upper, lower in places if upper != lower != "check.h"}
+
+
 def _place(path: str) -> str:
     return path.rpartition("/")[0] or path
 
@@ -101,3 +108,14 @@ def test_cpp_readme_explains_every_file_in_the_order_of_the_folders() -> None:
     files = {path if path in ORDER else path.rpartition(".")[0] for path in _sources()}
     assert sorted(named) == sorted(files)
     assert named == sorted(named, key=_height)
+
+
+def test_cpp_readme_draws_every_arrow_between_the_folders() -> None:
+    text = (extension.SOURCES / "README.md").read_text(encoding="utf-8")
+    drawn = [
+        (upper.replace("bindings", "bindings.cpp"), lower)
+        for upper, all_lower in re.findall("^  ([a-z]+) --> (.+)$", text, re.MULTILINE)
+        for lower in all_lower.split(" & ")
+    ]
+    assert sorted(drawn) == sorted(arrows(_sources()))
+    assert re.findall("^[|] `([a-z]+)/` [|]", text, re.MULTILINE) == list(ORDER[1:-1])
