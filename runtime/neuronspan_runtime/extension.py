@@ -64,9 +64,8 @@ def key(build: TorchBuild, sources: pathlib.Path = SOURCES, flags: Sequence[str]
     """Name the library that fits this torch and these sources, when it is compiled with these flags."""
     fits = (build.version, build.cxx11_abi, build.soname, build.machine, build.libc, tuple(flags))
     digest = hashlib.sha256(repr(fits).encode())
-    for path in sorted([*sources.glob("*.h"), *sources.glob("*.cpp")]):
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
+    for name in (*_names(sources, "*.h"), *_names(sources, "*.cpp")):
+        digest.update(repr((name, (sources / name).read_bytes())).encode())
     return f"torch-{build.version}-{digest.hexdigest()[:12]}"
 
 
@@ -164,7 +163,12 @@ def compile_library(build: TorchBuild, destination: pathlib.Path, flags: Sequenc
 
 def unit(sources: pathlib.Path = SOURCES) -> str:
     """Return all sources as one: torch's headers, which take nearly all of the time, are then read only once."""
-    return "".join(f'#include "{path.name}"\n' for path in sorted(sources.glob("*.cpp")))
+    return "".join(f'#include "{name}"\n' for name in _names(sources, "*.cpp"))
+
+
+def _names(sources: pathlib.Path, pattern: str) -> Sequence[str]:
+    """Return the paths below `sources` that match, as an include names them: with their folder."""
+    return sorted(path.relative_to(sources).as_posix() for path in sources.rglob(pattern))
 
 
 def compile_arguments(build: TorchBuild) -> Sequence[str]:

@@ -1,7 +1,8 @@
 """The page of counters that a process keeps for each of its NeuronCores, as bytes. Pure: bytes in, values out.
 
-Python writes the header before the C++ library counts into the rest; csrc/telemetry.h states the same layout, and a
-test compares the two. A reader meets pages that change under it, and pages of other versions: it takes what is whole.
+Python writes the header before the C++ library counts into the rest; csrc/reporting/telemetry.h states the same layout,
+and a test compares the two. A reader meets pages that change under it, and pages of other versions: it takes what is
+whole.
 """
 
 import dataclasses

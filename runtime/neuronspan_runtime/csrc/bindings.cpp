@@ -7,22 +7,22 @@
 #include <utility>
 #include <vector>
 
-#include "background.h"
 #include "check.h"
-#include "device.h"
-#include "model.h"
-#include "partition.h"
-#include "pickling.h"
-#include "placement.h"
-#include "profile.h"
-#include "runtime_log.h"
+#include "device/device.h"
+#include "device/placement.h"
+#include "graph/partition.h"
+#include "graph/profile.h"
+#include "model/background.h"
+#include "model/model.h"
+#include "model/pickling.h"
+#include "reporting/runtime_log.h"
 
-// A ctypes callback; see Initializer in device.h.
+// A ctypes callback; see Initializer in device/device.h.
 extern "C" __attribute__((visibility("default"))) void neuronspan_set_initializer(const char* (*initializer)()) {
   neuronspan::set_initializer(initializer);
 }
 
-// A ctypes callback; see Reclaimer in arena.h.
+// A ctypes callback; see Reclaimer in hbm/arena.h.
 extern "C" __attribute__((visibility("default"))) void neuronspan_set_reclaimer(void (*reclaimer)()) {
   neuronspan::set_reclaimer(reclaimer);
 }

@@ -51,14 +51,26 @@ def test_extension_key_tells_sanitized_libraries_apart(build: extension.TorchBui
 
 def test_extension_key_follows_the_sources_only(build: extension.TorchBuild, tmp_path: pathlib.Path) -> None:
     sources = tmp_path / "csrc"
-    sources.mkdir()
-    seen = set()
-    for name, content in (("a.cpp", "1"), ("a.cpp", "2"), ("b.h", "1"), ("c.h", "1")):
+    (sources / "device").mkdir(parents=True)
+    seen = []
+    for name, content in (("a.cpp", "1"), ("a.cpp", "2"), ("b.h", "1"), ("c.h", "1"), ("device/d.cpp", "1")):
         (sources / name).write_text(content, encoding="utf-8")
-        seen.add(extension.key(build, sources))
-    assert len(seen) == 4
-    (sources / "README.md").write_text("more", encoding="utf-8")
-    assert extension.key(build, sources) in seen
+        seen.append(extension.key(build, sources))
+    assert len(set(seen)) == 5
+    (sources / "device" / "README.md").write_text("more", encoding="utf-8")
+    assert extension.key(build, sources) == seen[-1]
+
+
+def test_extension_key_follows_a_source_into_another_folder(
+    build: extension.TorchBuild, tmp_path: pathlib.Path
+) -> None:
+    keys = set()
+    for folder in ("hbm", "device"):
+        source = tmp_path / folder / "csrc" / folder / "a.h"
+        source.parent.mkdir(parents=True)
+        source.touch()
+        keys.add(extension.key(build, source.parents[1]))
+    assert len(keys) == 2
 
 
 def test_extension_is_built_once_from_all_sources(
@@ -69,17 +81,18 @@ def test_extension_is_built_once_from_all_sources(
     assert first == extension.built_once(build, directory)
     assert first.read_text(encoding="utf-8") == "library\n"
     assert compiler.calls == 1
-    unit = compiler.unit.split()
-    assert [f'"{path.name}"' for path in sorted(extension.SOURCES.glob("*.cpp"))] == unit[1::2]
+    named = [line.removeprefix("#include ").strip('"') for line in compiler.unit.splitlines()]
+    assert sorted(extension.SOURCES / name for name in named) == sorted(extension.SOURCES.rglob("*.cpp"))
+    assert {"bindings.cpp", "hbm/hbm.cpp", "model/model.cpp"} < set(named)
     assert list(directory.iterdir()) == [first]
 
 
 def test_extension_failed_build_shows_why_and_leaves_nothing(
     build: extension.TorchBuild, compiler: stand_in_compiler.Compiler, tmp_path: pathlib.Path
 ) -> None:
-    compiler.does('echo half > "$2"; echo "arena.cpp:1: error: no" >&2; exit 1')
+    compiler.does('echo half > "$2"; echo "hbm/arena.cpp:1: error: no" >&2; exit 1')
     with pytest.raises(
-        errors.LibraryUnavailable, match=r"could not build .* torch 2\.6\.0\+test:\narena\.cpp:1: error: no"
+        errors.LibraryUnavailable, match=r"could not build .* torch 2\.6\.0\+test:\nhbm/arena\.cpp:1: error: no"
     ):
         extension.built_once(build, tmp_path / "key")
     assert list((tmp_path / "key").iterdir()) == []
