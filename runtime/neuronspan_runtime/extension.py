@@ -6,6 +6,7 @@ directory. The C++ compiler is not: it need not be there to find a library, and 
 
 import dataclasses
 import hashlib
+import importlib.resources
 import logging
 import os
 import pathlib
@@ -22,7 +23,7 @@ import torch
 from neuronspan_runtime import environment, errors, library_cache
 
 LIBRARY = library_cache.LIBRARY
-PACKAGE = pathlib.Path(__file__).parent
+PACKAGE = pathlib.Path(str(importlib.resources.files("neuronspan_runtime")))
 SOURCES = PACKAGE / "csrc"
 PREBUILT = PACKAGE / "lib"
 """Where an image or a platform wheel keeps libraries, in the layout of the cache: <key>/libneuronspan.so."""
@@ -64,9 +65,9 @@ def key(build: TorchBuild, sources: pathlib.Path = SOURCES, flags: Sequence[str]
     """Name the library that fits this torch and these sources, when it is compiled with these flags."""
     fits = (build.version, build.cxx11_abi, build.soname, build.machine, build.libc, tuple(flags))
     digest = hashlib.sha256(repr(fits).encode())
-    for path in sorted([*sources.glob("*.h"), *sources.glob("*.cpp")]):
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
+    for name in _names(sources, ".cpp", ".h"):
+        digest.update(name.encode())
+        digest.update((sources / name).read_bytes())
     return f"torch-{build.version}-{digest.hexdigest()[:12]}"
 
 
@@ -164,7 +165,12 @@ def compile_library(build: TorchBuild, destination: pathlib.Path, flags: Sequenc
 
 def unit(sources: pathlib.Path = SOURCES) -> str:
     """Return all sources as one: torch's headers, which take nearly all of the time, are then read only once."""
-    return "".join(f'#include "{path.name}"\n' for path in sorted(sources.glob("*.cpp")))
+    return "".join(f'#include "{name}"\n' for name in _names(sources, ".cpp"))
+
+
+def _names(sources: pathlib.Path, *suffixes: str) -> Sequence[str]:
+    """Return the sources by their paths inside of csrc, which decide what an include means."""
+    return sorted(path.relative_to(sources).as_posix() for path in sources.rglob("*") if path.suffix in suffixes)
 
 
 def compile_arguments(build: TorchBuild) -> Sequence[str]:

@@ -1,19 +1,16 @@
 """What neuron-monitor tells of one process in the time between two samples. Pure: samples in, JSON values out.
 
-Keys are those of AWS's user guide. Weights are `constants`, and the microcode of a core is its `model_code`: programs
-take none here. HBM is memory of the host: `application_memory` is all that the process has resident, device memory
-included.
+Keys are those of AWS's user guide. HBM is memory of the host: `application_memory` is all that the process has
+resident, device memory included.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from neuronspan import instance_types
-from neuronspan_runtime import activity, device_facts, node_view, samples, telemetry
+from neuronspan_runtime import activity, device_facts, memory_use, node_view, samples, telemetry
 
 Json = dict[str, Any]
-PURPOSES = ("constants", "model_code", "model_shared_scratchpad", "runtime_memory", "tensors")
-"""What the HBM of a core is used for."""
 
 
 def report(metric: str, interval: samples.Interval, owner: node_view.Owner) -> Json:
@@ -69,7 +66,7 @@ def _execution_stats(interval: samples.Interval, owner: node_view.Owner) -> Json
 
 
 def _memory_used(interval: samples.Interval, owner: node_view.Owner) -> Json:
-    cores = {str(core): core_memory(page.counters) for core, page in owner.pages.items()}
+    cores = {str(core): memory_use.by_purpose(page.counters) for core, page in owner.pages.items()}
     resident = owner.process.resident_bytes if owner.process else 0
     return {
         "neuron_runtime_used_bytes": {
@@ -78,16 +75,6 @@ def _memory_used(interval: samples.Interval, owner: node_view.Owner) -> Json:
             "usage_breakdown": {"host": _host_memory(resident), "neuroncore_memory_usage": cores},
         },
         "loaded_models": loaded_models(interval.after.view.hardware, owner),
-    }
-
-
-def core_memory(counters: telemetry.Counters) -> dict[str, int]:
-    """Return the bytes of HBM in use on one core by purpose."""
-    return {
-        **dict.fromkeys(PURPOSES, 0),
-        "constants": counters.model_bytes,
-        "model_code": counters.code_bytes,
-        "tensors": counters.tensor_bytes,
     }
 
 

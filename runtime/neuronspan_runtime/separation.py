@@ -48,11 +48,6 @@ class Separated:
         """Return all of them in order."""
         return self.weights + self.states
 
-    def names(self) -> dict[str, list[list[str]]]:
-        """Return all names of each weight and each state, for a model's metadata; nothing when there is none."""
-        groups = {"weights": self.weights, "states": self.states}
-        return {key: [kept.names for kept in group] for key, group in groups.items() if group}
-
 
 def separated(
     modules: Sequence[torch.nn.Module], *, weights: bool, aliases: Mapping[torch.Tensor, int] | None = None

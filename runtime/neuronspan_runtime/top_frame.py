@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from rich import box, console, panel, style, table, text
 
-from neuronspan_runtime import device_facts, node_view, runtime_report, samples, telemetry_files, top_state
+from neuronspan_runtime import device_facts, memory_use, node_view, samples, telemetry_files, top_state
 
 _CELL = 22
 """Characters of one core: its number, a bar, the percentage."""
@@ -85,8 +85,8 @@ def _usage(interval: samples.Interval, owners: Iterable[node_view.Owner]) -> tex
 
 def _memory(interval: samples.Interval, owners: Iterable[node_view.Owner]) -> table.Table:
     pages = [page for owner in owners for page in owner.pages.values()]
-    used = [runtime_report.core_memory(page.counters) for page in pages]
-    device = {purpose: sum(each[purpose] for each in used) for purpose in runtime_report.PURPOSES}
+    used = [memory_use.by_purpose(page.counters) for page in pages]
+    device = {purpose: sum(each[purpose] for each in used) for purpose in memory_use.PURPOSES}
     host = sum(owner.process.resident_bytes for owner in owners if owner.process)
     limit = interval.after.view.hardware.hbm_bytes_per_core * len(interval.after.view.cores)
     grid = table.Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))

@@ -7,7 +7,7 @@ of models, `x` opens or closes all of it. `q` ends.
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from neuronspan_runtime import node_view, runtime_report
+from neuronspan_runtime import memory_use, node_view
 
 Key = tuple[str, ...]
 """A line of the tree by its names from the root on."""
@@ -61,7 +61,7 @@ def tree(owners: Iterable[node_view.Owner]) -> list[Line]:
     for owner in owners:
         below: list[Line] = []
         for core, page in owner.pages.items():
-            used = runtime_report.core_memory(page.counters)
+            used = memory_use.by_purpose(page.counters)
             key = (str(owner.pid), str(core))
             inside = [
                 Line((*key, str(model.id)), model.name or "model", str(model.id), 0, model.bytes, inner=False)

@@ -61,6 +61,26 @@ def test_extension_key_follows_the_sources_only(build: extension.TorchBuild, tmp
     assert extension.key(build, sources) in seen
 
 
+def test_extension_key_tells_apart_where_in_the_sources_a_file_is(
+    build: extension.TorchBuild, tmp_path: pathlib.Path
+) -> None:
+    sources = tmp_path / "csrc"
+    (sources / "device").mkdir(parents=True)
+    (sources / "a.h").write_text("1", encoding="utf-8")
+    flat = extension.key(build, sources)
+    (sources / "a.h").rename(sources / "device" / "a.h")
+    nested = extension.key(build, sources)
+    (sources / "device" / "a.h").write_text("2", encoding="utf-8")
+    assert len({flat, nested, extension.key(build, sources)}) == 3
+
+
+def test_extension_unit_includes_sources_by_their_folders(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "device").mkdir()
+    for name in ("b.cpp", "device/a.cpp", "device/a.h"):
+        (tmp_path / name).write_text("", encoding="utf-8")
+    assert extension.unit(tmp_path) == '#include "b.cpp"\n#include "device/a.cpp"\n'
+
+
 def test_extension_is_built_once_from_all_sources(
     build: extension.TorchBuild, compiler: stand_in_compiler.Compiler, tmp_path: pathlib.Path
 ) -> None:
@@ -70,7 +90,8 @@ def test_extension_is_built_once_from_all_sources(
     assert first.read_text(encoding="utf-8") == "library\n"
     assert compiler.calls == 1
     unit = compiler.unit.split()
-    assert [f'"{path.name}"' for path in sorted(extension.SOURCES.glob("*.cpp"))] == unit[1::2]
+    sources = sorted(path.relative_to(extension.SOURCES) for path in extension.SOURCES.rglob("*.cpp"))
+    assert [f'"{path}"' for path in sources] == unit[1::2]
     assert list(directory.iterdir()) == [first]
 
 
