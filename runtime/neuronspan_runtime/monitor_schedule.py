@@ -57,7 +57,7 @@ class Schedule:
 
     def _runtime(
         self,
-        owner: node_view.Owner,
+        owner: node_view.CoreOwner,
         each: monitor_config.Filter,
         sample: samples.Sample,
         due: frozenset[monitor_config.Metric],

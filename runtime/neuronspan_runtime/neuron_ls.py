@@ -45,7 +45,7 @@ def main(*, wide: bool, show_all_procs: bool, topology: bool, json_output: bool,
         click.echo(device_table.topology(view.hardware))
 
 
-def _seen() -> node_view.View:
+def _seen() -> node_view.MachineView:
     try:
         return node_view.look(hardware.find(environment.read()))
     except errors.NeuronRuntimeError as error:

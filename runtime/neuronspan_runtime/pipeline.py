@@ -21,7 +21,7 @@ def cut(archive: bytes, example_inputs: Sequence[torch.Tensor], stages: int) -> 
     inputs = list(example_inputs)
     try:
         with torch.no_grad(), torch.autocast("cpu", enabled=False):
-            profile = stage_balance.Profile(*map(tuple, torch.ops.neuron.measure(whole, inputs)))
+            profile = stage_balance.OperationProfile(*map(tuple, torch.ops.neuron.measure(whole, inputs)))
             boundaries = stage_balance.boundaries(profile, stages)
             pieces = torch.ops.neuron.cut(whole, inputs, list(boundaries))
     except (RuntimeError, ValueError) as error:

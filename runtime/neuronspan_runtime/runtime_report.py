@@ -13,12 +13,12 @@ from neuronspan_runtime import activity, device_facts, memory_use, node_view, sa
 Json = dict[str, Any]
 
 
-def report(metric: str, interval: samples.Interval, owner: node_view.Owner) -> Json:
+def report(metric: str, interval: samples.Interval, owner: node_view.CoreOwner) -> Json:
     """Return one group of metrics."""
     return {"period": interval.seconds, **_RUNTIME[metric](interval, owner), "error": ""}
 
 
-def _core_counters(interval: samples.Interval, owner: node_view.Owner) -> Json:
+def _core_counters(interval: samples.Interval, owner: node_view.CoreOwner) -> Json:
     hardware = interval.after.view.hardware
     busy = samples.utilisation(interval, owner)
     return {"neuroncores_in_use": {str(core): _core_usage(hardware, core, percent) for core, percent in busy.items()}}
@@ -35,7 +35,7 @@ def _core_usage(hardware: instance_types.Hardware, core: int, percent: float) ->
     return usage
 
 
-def _execution_stats(interval: samples.Interval, owner: node_view.Owner) -> Json:
+def _execution_stats(interval: samples.Interval, owner: node_view.CoreOwner) -> Json:
     pairs = [(interval.earlier(owner, core), page) for core, page in owner.pages.items()]
     ended = sum((activity.outcomes(before, after) for before, after in pairs), activity.Outcomes())
     total, device = (
@@ -65,7 +65,7 @@ def _execution_stats(interval: samples.Interval, owner: node_view.Owner) -> Json
     }
 
 
-def _memory_used(interval: samples.Interval, owner: node_view.Owner) -> Json:
+def _memory_used(interval: samples.Interval, owner: node_view.CoreOwner) -> Json:
     cores = {str(core): memory_use.by_purpose(page.counters) for core, page in owner.pages.items()}
     resident = owner.process.resident_bytes if owner.process else 0
     return {
@@ -82,7 +82,7 @@ def _host_memory(application: int = 0) -> dict[str, int]:
     return {"application_memory": application, "constants": 0, "dma_buffers": 0, "tensors": 0}
 
 
-def loaded_models(hardware: instance_types.Hardware, owner: node_view.Owner) -> list[Json]:
+def loaded_models(hardware: instance_types.Hardware, owner: node_view.CoreOwner) -> list[Json]:
     """Return the models on a process's cores; each replica is one, and each core of it a subgraph."""
     models: dict[int, Json] = {}
     for core, page in owner.pages.items():
@@ -109,12 +109,12 @@ def _subgraph(hardware: instance_types.Hardware, core: int, model: telemetry.Loa
     }
 
 
-def _runtime_cpu(interval: samples.Interval, owner: node_view.Owner) -> Json:
+def _runtime_cpu(interval: samples.Interval, owner: node_view.CoreOwner) -> Json:
     user, system = samples.cpu_percent(interval, owner)
     return {"vcpu_usage": {"user": round(user, 2), "system": round(system, 2)}}
 
 
-_RUNTIME: Mapping[str, Callable[[samples.Interval, node_view.Owner], Json]] = {
+_RUNTIME: Mapping[str, Callable[[samples.Interval, node_view.CoreOwner], Json]] = {
     "neuroncore_counters": _core_counters,
     "execution_stats": _execution_stats,
     "memory_used": _memory_used,

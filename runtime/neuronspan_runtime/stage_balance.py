@@ -14,7 +14,7 @@ Measured times are no better than that: without it noise would choose between eq
 
 
 @dataclasses.dataclass(frozen=True)
-class Profile:
+class OperationProfile:
     """What is known of each operation of a model, in order; all three are equally long."""
 
     nanoseconds: tuple[int, ...]
@@ -29,7 +29,7 @@ class Profile:
         return sum(self.computes)
 
 
-def boundaries(profile: Profile, stages: int, slack: float = SLACK) -> tuple[int, ...]:
+def boundaries(profile: OperationProfile, stages: int, slack: float = SLACK) -> tuple[int, ...]:
     """Return the first operation of each stage but the first. Every stage computes something.
 
     Raises ValueError for more stages than operations that compute, or fewer than one.
@@ -107,7 +107,7 @@ def _one_stage_more(
     return extended, origin
 
 
-def _places(profile: Profile) -> list[int]:
+def _places(profile: OperationProfile) -> list[int]:
     """Return a place to cut between each two operations that compute: where the least is handed on, the first such."""
     computing = [index for index, computes in enumerate(profile.computes) if computes]
     return [
