@@ -1,4 +1,7 @@
-"""Makes torch know the device `neuron`, once per process. Nothing is claimed by it: that happens at first use."""
+"""Makes torch know the device `neuron`; cores are claimed later, at first use.
+
+Law: torch is changed once per process, and nowhere else; no core is claimed by it.
+"""
 
 import atexit
 import ctypes
@@ -54,7 +57,7 @@ def register() -> None:
 
 
 def _collect_garbage_before_memory_is_refused() -> None:
-    """Tensors in reference cycles hold memory that nobody can use any more; until Python ends, C++ has them found."""
+    """Let C++ have tensors in reference cycles found before it refuses memory, for as long as Python runs."""
     library = ctypes.CDLL(str(_loaded[0]))
     callback = _Reclaimer(_collect)
     _callbacks.append(callback)
@@ -87,7 +90,7 @@ def _started(start: Callable[[], object]) -> int | None:
 
 
 def _expected_cores() -> int:
-    """Return how many cores this process could come to own, 0 when nobody can tell; it claims none."""
+    """Return how many cores this process could come to own, 0 when that is not known; claim none."""
     try:
         settings = environment.read()
         cores = hardware.find(settings).scope.count

@@ -2,6 +2,8 @@
 
 Names and keys are those of AWS's PyTorch-native package. What a program allocates is charged at once and nothing is set
 aside for later, so reserved memory is 0, as it is there.
+
+Law: reads the counters of the C++ library and adds none of its own.
 """
 
 from typing import Any

@@ -1,7 +1,9 @@
-"""What neuron-ls prints: the table, the topology and the JSON of one look. Pure: a view in, text out.
+"""What neuron-ls prints: the table, the topology and the JSON of one look.
 
 Columns, order, widths and JSON keys are those of AWS's neuron-ls (its user guide, and its output on trn1.2xlarge,
 inf2.xlarge and trn2.48xlarge). In a container the real one shows the exposed devices only and no connections.
+
+Law: pure; a view in, text out.
 """
 
 import dataclasses

@@ -1,4 +1,7 @@
-"""`neuron-ls`: the Neuron devices, how they are connected, and the processes that use them, as of now."""
+"""`neuron-ls`: the Neuron devices, how they are connected, and the processes that use them, as of now.
+
+Law: looks once and prints; nothing of the machine is changed.
+"""
 
 import os
 import pathlib

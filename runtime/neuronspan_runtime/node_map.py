@@ -1,8 +1,10 @@
-"""Draw one look at a machine as SVG: which process owns which core, and what each core's HBM holds. Pure.
+"""Draw one look at a machine as SVG: which process owns which core, and what each core's HBM holds.
 
 A card for each device; on it a box for each core in its owner's colour, and below it the HBM that the core has, filled
 from the bottom by what models brought (dark) and tensors (light). Cores that share a stack of HBM share one bar. The
 picture fetches nothing from elsewhere.
+
+Law: pure; a view in, text out.
 """
 
 import colorsys

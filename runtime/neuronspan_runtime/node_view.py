@@ -2,6 +2,8 @@
 
 The kernel says who owns a core; a page only adds to that, and only when its writer is the owner. So a dead process is
 never shown, and one that cannot publish its counters is.
+
+Law: takes no lock and disturbs no process.
 """
 
 import dataclasses
@@ -29,7 +31,7 @@ class CoreOwner:
     pages: Mapping[int, telemetry.Page] = dataclasses.field(default_factory=dict)
     """Of each core that has one, at the moment of the view."""
     process: processes.Process | None = None
-    """Times and host memory; none when the reader may not know them."""
+    """Times and host memory; None when the reader may not know them."""
 
     @property
     def header(self) -> telemetry.Header | None:
@@ -60,7 +62,7 @@ class MachineView:
     moment: int
     """Nanoseconds of the monotonic clock."""
     instance_id: str
-    """Made up, but the same for everybody on this machine."""
+    """Made up, but the same for all readers on this machine."""
 
     @property
     def devices(self) -> Mapping[int, tuple[int, ...]]:
@@ -92,7 +94,7 @@ def look(
     proc: pathlib.Path = processes.PROC,
     clock: Callable[[], int] = time.monotonic_ns,
 ) -> MachineView:
-    """Look once; takes no lock and disturbs nobody."""
+    """Return what is there at this moment."""
     visible = _visible(machine)
     held = _held(machine, visible, proc)
     owners = tuple(_owner(machine, pid, cores, proc) for pid, cores in sorted(held.items()))

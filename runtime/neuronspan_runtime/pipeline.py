@@ -2,6 +2,8 @@
 
 The recorded graph itself is cut, between two of its operations: nothing is decomposed or reordered, and the stages are
 run against the whole before they are accepted.
+
+Law: the places of the cuts come from `stage_balance`, the cuts and their check from the C++ library.
 """
 
 import ctypes

@@ -1,7 +1,9 @@
-"""What neuron-monitor tells of one process in the time between two samples. Pure: samples in, JSON values out.
+"""What neuron-monitor tells of one process in the time between two samples.
 
 Keys are those of AWS's user guide. HBM is memory of the host: `application_memory` is all that the process has
 resident, device memory included.
+
+Law: pure; samples in, JSON values out.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,7 @@
-"""Two looks at a machine, and what its processes used in between. Pure."""
+"""Two looks at a machine, and what its processes used in between.
+
+Law: pure; two looks in, shares of the time between them out.
+"""
 
 import dataclasses
 

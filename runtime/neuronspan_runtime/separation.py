@@ -3,6 +3,8 @@
 Weights that stay outside can be replaced; states are written by every call, or, where several models share them, are
 taken after the other inputs and returned after the other outputs. A tensor that a module has under several names, or
 several modules have, is one input and goes back to all of its places.
+
+Law: afterwards the module holds what it held, whatever happens inside.
 """
 
 import contextlib

@@ -1,4 +1,7 @@
-"""Where to cut a row of operations into stages: the slowest stage decides, then how much the stages hand on. Pure."""
+"""Where to cut a row of operations into stages: the slowest stage decides, then how much the stages hand on.
+
+Law: pure; measured times in, places out, and every stage computes something.
+"""
 
 import bisect
 import collections

@@ -1,6 +1,8 @@
-"""What neuron-monitor tells of the machine in the time between two samples. Pure: samples in, JSON values out.
+"""What neuron-monitor tells of the machine in the time between two samples.
 
 Keys are those of AWS's user guide.
+
+Law: pure; samples in, JSON values out.
 """
 
 from collections.abc import Callable, Mapping, Sequence

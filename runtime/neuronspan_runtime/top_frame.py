@@ -1,4 +1,7 @@
-"""One picture of neuron-top: cores, CPUs, memory, the tree of models, the tabs. Pure: samples in, a Rich group out."""
+"""One picture of neuron-top: cores, CPUs, memory, the tree of models, the tabs.
+
+Law: pure; samples in, a Rich group out.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -38,7 +41,7 @@ def _panel(content: console.RenderableType, title: str, width: int) -> panel.Pan
 
 
 def _cores(interval: samples.Interval, owners: Sequence[node_view.CoreOwner], width: int) -> text.Text:
-    """Draw a line for each device, or several when its cores do not fit; a core of nobody shown has no bar."""
+    """Draw a line for each device, or several when its cores do not fit; a core without a shown owner has no bar."""
     busy: dict[int, float] = {}
     for owner in owners:
         for core, percent in samples.utilisation(interval, owner).items():

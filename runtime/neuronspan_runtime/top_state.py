@@ -1,7 +1,9 @@
-"""What neuron-top shows of all that it could, and how keys change it. Pure.
+"""What neuron-top shows of all that it could, and how keys change it.
 
 Keys are those of AWS's neuron-top: digits choose a tab, `a` and `d` the previous and the next one, arrows walk the tree
 of models, `x` opens or closes all of it. `q` ends.
+
+Law: pure; a state and a key in, the next state out.
 """
 
 import dataclasses
@@ -38,7 +40,7 @@ class State:
     """What is chosen."""
 
     tag: str | None = None
-    """Whose data is shown; none for all processes."""
+    """Whose data is shown; None for all processes."""
     cursor: int = 0
     """The chosen line among those that are shown."""
     closed: frozenset[Key] = frozenset()

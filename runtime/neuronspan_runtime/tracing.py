@@ -1,6 +1,8 @@
 """Compiling a model: the CPU graph is recorded once and becomes the compiled model of a TorchScript module.
 
 Nothing runs on a NeuronCore and none is claimed: the model is loaded when its file is, or at first use.
+
+Law: nothing is optimised; the result is what the CPU computes with the recorded graph.
 """
 
 import hashlib

@@ -3,6 +3,8 @@
 Both are submodules of parameters, named as in the original's state dict with "->" for ".". They stay on the CPU, and
 are copied to the core by every call, until the trace is placed or moved: then they are moved to the core of its first
 replica. Like every input, one on the CPU sends all outputs to the CPU.
+
+Law: all of a replacement is checked before any of it is done.
 """
 
 import itertools
