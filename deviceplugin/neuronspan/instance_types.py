@@ -1,7 +1,9 @@
 """The catalogue of EC2 instance types with Neuron devices, and the hardware one node shows.
 
 Source of the numbers: the AWS Neuron hardware pages (about-neuron/arch/neuron-hardware) and, for which devices are
-wired to each other, the tables of the Neuron kernel driver.
+wired to each other, the tables of the Neuron kernel driver. Names and versions of devices are those that the tools
+print: neuron-monitor's user guide (trainium2, v4), its output on a trn1.2xlarge (trainium, v2), and the driver's
+architecture strings.
 """
 
 import dataclasses
@@ -33,6 +35,8 @@ class InstanceType:
     name: str
     family: str
     architecture: str  # generation of the NeuronCore: v1 ... v4
+    device_type: str  # what neuron-monitor calls the device, such as trainium2
+    device_version: str  # and its version, which is not that of its NeuronCores
     devices: int
     cores_per_device: int
     hbm_bytes_per_device: int
@@ -189,19 +193,25 @@ _NEIGHBOURS = types.MappingProxyType(
 
 
 def _inf1(size: str, devices: int, topology: Topology) -> InstanceType:
-    return InstanceType(f"inf1.{size}", "inf1", "v1", devices, 4, 8 * _GIB, topology)
+    return InstanceType(f"inf1.{size}", "inf1", "v1", "inferentia", "v1", devices, 4, 8 * _GIB, topology)
 
 
-def _inf2_or_trn1(family: str, size: str, devices: int, topology: Topology) -> InstanceType:
-    return InstanceType(f"{family}.{size}", family, "v2", devices, 2, 32 * _GIB, topology)
+def _inf2(size: str, devices: int, topology: Topology) -> InstanceType:
+    return InstanceType(f"inf2.{size}", "inf2", "v2", "inferentia2", "v3", devices, 2, 32 * _GIB, topology)
+
+
+def _trn1(family: str, size: str, devices: int, topology: Topology) -> InstanceType:
+    return InstanceType(f"{family}.{size}", family, "v2", "trainium", "v2", devices, 2, 32 * _GIB, topology)
 
 
 def _trn2(family: str, size: str, devices: int, topology: Topology) -> InstanceType:
-    return InstanceType(f"{family}.{size}", family, "v3", devices, 8, 96 * _GIB, topology, (1, 2), 2)
+    return InstanceType(f"{family}.{size}", family, "v3", "trainium2", "v4", devices, 8, 96 * _GIB, topology, (1, 2), 2)
 
 
 def _trn3(family: str, size: str, devices: int, topology: Topology) -> InstanceType:
-    return InstanceType(f"{family}.{size}", family, "v4", devices, 8, 144 * _GIB, topology, (1, 2), 2)
+    return InstanceType(
+        f"{family}.{size}", family, "v4", "trainium3", "v5", devices, 8, 144 * _GIB, topology, (1, 2), 2
+    )
 
 
 # the chart's checks, enums and table are written from this: after a change run `make generate`
@@ -213,13 +223,13 @@ INSTANCE_TYPES: Mapping[str, InstanceType] = types.MappingProxyType(
             _inf1("2xlarge", 1, Topology.NONE),
             _inf1("6xlarge", 4, Topology.LINE),
             _inf1("24xlarge", 16, Topology.LINE),
-            _inf2_or_trn1("inf2", "xlarge", 1, Topology.NONE),
-            _inf2_or_trn1("inf2", "8xlarge", 1, Topology.NONE),
-            _inf2_or_trn1("inf2", "24xlarge", 6, Topology.LINE),  # documented as a ring, a line in the driver's table
-            _inf2_or_trn1("inf2", "48xlarge", 12, Topology.RING),
-            _inf2_or_trn1("trn1", "2xlarge", 1, Topology.NONE),
-            _inf2_or_trn1("trn1", "32xlarge", 16, Topology.TORUS),
-            _inf2_or_trn1("trn1n", "32xlarge", 16, Topology.TORUS),
+            _inf2("xlarge", 1, Topology.NONE),
+            _inf2("8xlarge", 1, Topology.NONE),
+            _inf2("24xlarge", 6, Topology.LINE),  # documented as a ring, a line in the driver's table
+            _inf2("48xlarge", 12, Topology.RING),
+            _trn1("trn1", "2xlarge", 1, Topology.NONE),
+            _trn1("trn1", "32xlarge", 16, Topology.TORUS),
+            _trn1("trn1n", "32xlarge", 16, Topology.TORUS),
             _trn2("trn2", "3xlarge", 1, Topology.NONE),
             _trn2("trn2", "48xlarge", 16, Topology.TORUS),
             _trn2("trn2u", "48xlarge", 16, Topology.TORUS),

@@ -2,6 +2,8 @@
 
 The torch device and the placement API are used through `torch_neuronx` or `torch_neuron`, as on real hardware; what is
 added here is observation and a way to start anew.
+
+Law: imports nothing by itself: the tools work without torch.
 """
 
 import importlib

@@ -1,4 +1,7 @@
-"""`neuronspan-runtime`: builds the C++ library of the device ahead of its first use, or says where it is."""
+"""`neuronspan-runtime`: builds the C++ library of the device ahead of its first use, or says where it is.
+
+Law: decides nothing; it prints which library was found or built.
+"""
 
 import argparse
 import pathlib
@@ -10,7 +13,8 @@ from neuronspan_runtime import errors, extension
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
-    parser = argparse.ArgumentParser(prog="neuronspan-runtime", description=__doc__)
+    description = "Build the C++ library of the device ahead of its first use, or say where it is."
+    parser = argparse.ArgumentParser(prog="neuronspan-runtime", description=description)
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="build the library for the installed torch, unless it is built")
     build.add_argument(

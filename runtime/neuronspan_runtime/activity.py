@@ -1,4 +1,7 @@
-"""What happened between two looks at a page: how busy a core was, how calls ended and how long they took. Pure."""
+"""What happened between two looks at a page: how busy a core was, how calls ended and how long they took.
+
+Law: pure; two pages in, numbers out, and a page of another process counts as no page.
+"""
 
 import dataclasses
 import itertools
@@ -29,7 +32,7 @@ class Outcomes:
 def utilisation(before: telemetry.Page | None, after: telemetry.Page, began: int, ended: int) -> float:
     """Return the percentage of the time from `began` to `ended` in which the core worked for its owner.
 
-    Both are nanoseconds of the monotonic clock. A running execution counts as far as it got. `before` is none, or
+    Both are nanoseconds of the monotonic clock. A running execution counts as far as it got. `before` is None, or
     another process's page, when the owner began in between.
     """
     if ended <= began:
@@ -60,7 +63,7 @@ def added(histograms: Sequence[Sequence[int]]) -> tuple[int, ...]:
 
 
 def percentiles(histogram: Sequence[int]) -> Mapping[str, float] | None:
-    """Return p0 to p100 in seconds, none when nothing was counted.
+    """Return p0 to p100 in seconds, None when nothing was counted.
 
     Durations are known by their bucket: within an eighth of themselves, or a microsecond when they are short.
     """

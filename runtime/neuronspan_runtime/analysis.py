@@ -1,6 +1,6 @@
 """What of a model can be compiled: `torch_neuronx.analyze`, `torch.neuron.analyze_model`, the list of operators.
 
-Nothing is compiled and no NeuronCore is claimed.
+Law: nothing is compiled and no NeuronCore is claimed.
 """
 
 import collections

@@ -1,6 +1,8 @@
 """`torch.neuron` is two things: torch's module of the device, and the other name of AWS's torch-neuron.
 
 One module serves as both, whichever of the two packages is imported, and in whatever order.
+
+Law: only joins what others define; a name of torch itself is never replaced, unless the package asks for it.
 """
 
 from neuronspan_runtime import analysis, core_placement, data_parallel, device_module, trace_api

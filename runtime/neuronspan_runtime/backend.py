@@ -1,4 +1,7 @@
-"""Makes torch know the device `neuron`, once per process. Nothing is claimed by it: that happens at first use."""
+"""Makes torch know the device `neuron`; cores are claimed later, at first use.
+
+Law: torch is changed once per process, and nowhere else; no core is claimed by it.
+"""
 
 import atexit
 import ctypes
@@ -13,7 +16,7 @@ from torch.utils import backend_registration
 from neuronspan_runtime import device_module, environment, errors, extension, hardware, runtime
 
 NAME = "neuron"
-MOST_CORES = 127
+MOST_TORCH_DEVICES = 127
 """torch counts devices in a signed byte."""
 
 _lock = threading.Lock()
@@ -47,14 +50,14 @@ def register() -> None:
         _loaded.append(library)
         set_initializer(runtime.start)
         _collect_garbage_before_memory_is_refused()
-        torch.ops.neuron.set_expected_cores(_most_cores())
+        torch.ops.neuron.set_expected_cores(_expected_cores())
         torch._register_device_module(NAME, device_module)  # type: ignore[no-untyped-call]  # noqa: SLF001 - torch documents it for device backends
         atexit.register(torch.ops.neuron.finish_loading)
         backend_registration.generate_methods_for_privateuse1_backend(for_storage=True)
 
 
 def _collect_garbage_before_memory_is_refused() -> None:
-    """Tensors in reference cycles hold memory that nobody can use any more; until Python ends, C++ has them found."""
+    """Let C++ have tensors in reference cycles found before it refuses memory, for as long as Python runs."""
     library = ctypes.CDLL(str(_loaded[0]))
     callback = _Reclaimer(_collect)
     _callbacks.append(callback)
@@ -86,11 +89,11 @@ def _started(start: Callable[[], object]) -> int | None:
     return None
 
 
-def _most_cores() -> int:
-    """Return how many cores this process could come to own, 0 when nobody can tell; it claims none."""
+def _expected_cores() -> int:
+    """Return how many cores this process could come to own, 0 when that is not known; claim none."""
     try:
         settings = environment.read()
         cores = hardware.find(settings).scope.count
     except errors.NeuronRuntimeError:
         return 0  # the first use says what is wrong
-    return min(cores, MOST_CORES)
+    return min(cores, MOST_TORCH_DEVICES)

@@ -1,6 +1,8 @@
 """Cutting a batch into chunks and putting results together again: sizes are arithmetic, values nest as users nest them.
 
 Tensors are found in tuples (also named ones), lists and dicts; anything else goes to every chunk as it is.
+
+Law: values only; nothing is loaded, run or counted here.
 """
 
 import re

@@ -2,6 +2,8 @@
 
 Names, arguments and meaning are documented by AWS in the API reference of torch_neuronx.trace and the autobucketing
 developer guide. The kernel and the preprocessor are TorchScript functions, so the saved file needs no Python.
+
+Law: chooses nothing itself; the kernel of the user does, in the saved file as well.
 """
 
 import dataclasses

@@ -1,4 +1,7 @@
-"""The compiler's command line, as far as it decides anything here: the cores of a pipelined model. Pure."""
+"""The compiler's command line, as far as it decides anything here: the cores of a pipelined model.
+
+Law: pure; an option that decides nothing here passes unread.
+"""
 
 import shlex
 from collections.abc import Sequence

@@ -3,6 +3,8 @@
 `start_nc` counts from the process's first core, -1 is the least used one; `nc_count` -1 is what the model needs, more
 makes floor(nc_count / cores_per_model) replicas. The default that the contexts change belongs to the whole process, so
 they are not for several threads.
+
+Law: keeps no state of its own; which cores a model has is known to the C++ library alone.
 """
 
 import contextlib

@@ -3,6 +3,8 @@
 `torch_neuronx` loads one module with a replica on each of consecutive cores, or copies where the ids have gaps, and
 spreads the batch evenly. `torch.neuron` (Inf1) makes a copy for every core and cuts chunks of batch // cores.
 Chunk k is answered by replica k; results are in the order of the batch.
+
+Law: splits, starts and joins; it never chooses a core, and never changes what a chunk computes.
 """
 
 import concurrent.futures

@@ -1,24 +1,13 @@
-"""What the tools tell about a simulated device beyond its cores: names of generations, addresses, CPUs. Pure.
+"""What the tools tell about a simulated device beyond its cores: its generation, addresses, memory, CPUs.
 
-Names as in AWS's own output: the Neuron monitor's user guide (trainium2, v4, v3d), its output on a trn1.2xlarge
-(trainium, v2, v2), and the driver's architecture strings.
+Law: pure; the catalogue of instance types knows the facts, this module says them as AWS's tools do.
 """
 
-import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from neuronspan import instance_types
 
-_GENERATIONS: Mapping[str, tuple[str, str]] = types.MappingProxyType(
-    {
-        "inf1": ("inferentia", "v1"),
-        "inf2": ("inferentia2", "v3"),
-        "trn1": ("trainium", "v2"),
-        "trn2": ("trainium2", "v4"),
-        "trn3": ("trainium3", "v5"),
-    }
-)
-_UNKNOWN = ("unknown", "unknown")
+_UNKNOWN = "unknown"
 _JOINED = 2
 _SLOTS = 4
 _LAST_SLOT = 0x1F
@@ -29,18 +18,20 @@ NO_NUMA_NODE = "-1"
 
 def device_type(instance_type: str) -> str:
     """Return what neuron-monitor calls the device, such as `trainium2`."""
-    return _generation(instance_type)[0]
+    known = instance_types.INSTANCE_TYPES.get(instance_type)
+    return known.device_type if known else _UNKNOWN
 
 
 def device_version(instance_type: str) -> str:
     """Return the version of the device, such as `v4`."""
-    return _generation(instance_type)[1]
+    known = instance_types.INSTANCE_TYPES.get(instance_type)
+    return known.device_version if known else _UNKNOWN
 
 
 def core_version(hardware: instance_types.Hardware) -> str:
     """Return the version of the NeuronCores: `v3d` is two `v3` joined into one."""
     known = instance_types.INSTANCE_TYPES.get(hardware.instance_type)
-    version = known.architecture if known else "unknown"
+    version = known.architecture if known else _UNKNOWN
     return f"{version}d" if hardware.logical_core_size == _JOINED else version
 
 
@@ -69,7 +60,3 @@ def ranges(numbers: Sequence[int]) -> str:
             texts.append(str(first) if first == previous else f"{first}-{previous}")
         first = previous = number
     return ",".join(texts)
-
-
-def _generation(instance_type: str) -> tuple[str, str]:
-    return next((facts for prefix, facts in _GENERATIONS.items() if instance_type.startswith(prefix)), _UNKNOWN)

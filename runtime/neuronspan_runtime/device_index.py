@@ -1,9 +1,12 @@
-"""What programs may name a device by, and the number that it stands for."""
+"""What programs may name a device by, and the number that it stands for.
+
+Law: turns names into numbers; whether a process owns the core is for the C++ library to say.
+"""
 
 import torch
 
 DeviceLike = torch.device | str | int | None
-"""A device, its name, its index, or none for the current one."""
+"""A device, its name, its index, or None for the current one."""
 
 
 def current_device() -> int:
@@ -12,7 +15,7 @@ def current_device() -> int:
 
 
 def index_of(device: DeviceLike) -> int:
-    """Return a device's index; none and `neuron` without a number are the current one. Raises ValueError for others."""
+    """Return a device's index; None and `neuron` without a number are the current one. Raises ValueError for others."""
     if device is None:
         return current_device()
     if isinstance(device, int):

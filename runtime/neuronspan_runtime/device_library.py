@@ -1,4 +1,7 @@
-"""Typed names for the operators of the C++ library that this package calls; indices are local to the process."""
+"""Typed names for the operators of the C++ library that this package calls; indices are local to the process.
+
+Law: one function for each operator, and no decision in any of them.
+"""
 
 import torch
 

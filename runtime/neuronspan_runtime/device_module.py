@@ -1,6 +1,8 @@
 """The functions behind `torch.neuron`: what torch itself and device-agnostic programs expect of a device's module.
 
 Cores are counted from the first one of this process. Asking how many there are is a first use: it claims them.
+
+Law: keeps nothing of the device; that is in the C++ library and in the state of the process.
 """
 
 import contextlib

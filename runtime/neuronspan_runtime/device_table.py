@@ -1,7 +1,9 @@
-"""What neuron-ls prints: the table, the topology and the JSON of one look. Pure: a view in, text out.
+"""What neuron-ls prints: the table, the topology and the JSON of one look.
 
 Columns, order, widths and JSON keys are those of AWS's neuron-ls (its user guide, and its output on trn1.2xlarge,
 inf2.xlarge and trn2.48xlarge). In a container the real one shows the exposed devices only and no connections.
+
+Law: pure; a view in, text out.
 """
 
 import dataclasses
@@ -30,7 +32,7 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True)
-class Device:
+class ListedDevice:
     """A device and its processes."""
 
     index: int
@@ -39,10 +41,10 @@ class Device:
     rows: tuple[Row, ...]
 
 
-def devices_of(view: node_view.View, also: Row | None = None) -> tuple[Device, ...]:
+def devices_of(view: node_view.MachineView, also: Row | None = None) -> tuple[ListedDevice, ...]:
     """Return the devices with the processes on each; `also` is a process that has all of them open and owns none."""
     return tuple(
-        Device(
+        ListedDevice(
             index,
             cores,
             (
@@ -54,12 +56,12 @@ def devices_of(view: node_view.View, also: Row | None = None) -> tuple[Device, .
     )
 
 
-def as_json(view: node_view.View, devices: Sequence[Device], cpus: str) -> str:
+def as_json(view: node_view.MachineView, devices: Sequence[ListedDevice], cpus: str) -> str:
     """Return the JSON text of --json-output. `cpus` is the list of CPUs that are near the devices."""
     return json.dumps([_json_device(view, device, cpus) for device in devices], indent=4)
 
 
-def _json_device(view: node_view.View, device: Device, cpus: str) -> dict[str, Any]:
+def _json_device(view: node_view.MachineView, device: ListedDevice, cpus: str) -> dict[str, Any]:
     hardware = view.hardware
     return {
         "neuron_device": device.index,
@@ -77,12 +79,12 @@ def _json_device(view: node_view.View, device: Device, cpus: str) -> dict[str, A
     }
 
 
-def as_text(view: node_view.View, devices: Sequence[Device], cpus: str, *, wide: bool) -> str:
+def as_text(view: node_view.MachineView, devices: Sequence[ListedDevice], cpus: str, *, wide: bool) -> str:
     """Return the header lines and the table."""
     return "\n".join([*_header(view), *_table(_columns(view, devices, cpus, wide=wide), devices)])
 
 
-def _header(view: node_view.View) -> list[str]:
+def _header(view: node_view.MachineView) -> list[str]:
     lines = [f"instance-type: {view.hardware.instance_type}", f"instance-id: {view.instance_id}"]
     if view.hardware.can_join_cores:
         lines.append(f"logical-neuroncore-config: {view.hardware.logical_core_size}")
@@ -100,7 +102,7 @@ class _Column:
         return max(map(len, [*self.heading, *(text for texts in self.cells for text in texts)]))
 
 
-def _columns(view: node_view.View, devices: Sequence[Device], cpus: str, *, wide: bool) -> list[_Column]:
+def _columns(view: node_view.MachineView, devices: Sequence[ListedDevice], cpus: str, *, wide: bool) -> list[_Column]:
     hardware = view.hardware
     memory = f"{device_facts.memory_bytes(hardware) // 2**30} GB"
     connected = [", ".join(map(str, hardware.connected_to(device.index))) for device in devices]
@@ -141,7 +143,7 @@ def _cut(command: str, longest: int) -> str:
     return command if len(command) <= longest else command[: longest - 3] + "..."
 
 
-def _table(columns: Sequence[_Column], devices: Sequence[Device]) -> Iterable[str]:
+def _table(columns: Sequence[_Column], devices: Sequence[ListedDevice]) -> Iterable[str]:
     """Yield the lines; devices are set apart when one of them has several processes."""
     rule = "+" + "+".join("-" * (column.width + 2) for column in columns) + "+"
     apart = any(len(device.rows) > 1 for device in devices)

@@ -2,6 +2,8 @@
 
 Only dim 0 is free, all inputs must agree on it, and every output must have the batch in dim 0. The last call is filled
 up with zeros. Inputs on the device keep their outputs there. The switch travels in the file.
+
+Law: all models of a trace are switched, or none.
 """
 
 from typing import TypeVar

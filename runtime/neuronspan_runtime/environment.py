@@ -1,7 +1,9 @@
-"""The runtime's only reader of os.environ: one frozen value of everything that is read when the runtime starts.
+"""The runtime's settings: one frozen value of everything that is read when the runtime starts.
 
 Read at the start and never again: a later change has no effect until the runtime is closed and started anew,
 as on the real one.
+
+Law: the only reader of os.environ; all problems are reported at once.
 """
 
 import dataclasses
@@ -30,7 +32,7 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class Environment:
-    """What the process was told. AWS's own variables are kept as text; an empty one counts as unset."""
+    """What the process environment says. AWS's own variables are kept as text; an empty one counts as unset."""
 
     visible_cores: str = ""
     """NEURON_RT_VISIBLE_CORES: these very cores."""
@@ -39,13 +41,13 @@ class Environment:
     group_sizes: str = ""
     """NEURONCORE_GROUP_SIZES: sizes of consecutive NeuronCore Groups."""
     grant: spans.CoreSpan | None = None
-    """NEURONSPAN_GRANT, node numbering: the cores this container may use; none outside a cluster."""
+    """NEURONSPAN_GRANT, node numbering: the cores this container may use; None outside a cluster."""
     numbering: str = names.NODE_NUMBERING
     """NEURONSPAN_CORE_NUMBERING: NEURON_RT_VISIBLE_CORES counts from the node's or the grant's first core."""
     instance_type: str = ""
     """NEURONSPAN_INSTANCE_TYPE: the machine to simulate outside a cluster."""
     logical_core_size: int | None = None
-    """NEURONSPAN_LOGICAL_CORE_SIZE: physical cores per NeuronCore of the machine; none is its type's own default."""
+    """NEURONSPAN_LOGICAL_CORE_SIZE: physical cores per NeuronCore of the machine; None is its type's own default."""
     logical_config: int | None = None
     """NEURON_LOGICAL_NC_CONFIG, else NEURON_RT_VIRTUAL_CORE_SIZE: what this process wants of them, 1 or 2.
 

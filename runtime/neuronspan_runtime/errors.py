@@ -10,6 +10,8 @@ NeuronRuntimeError
 ├── TraceRefused        the model cannot be compiled as asked
 │   └── PipelineRefused it cannot be cut into as many stages
 └── NotBatchable        the model's inputs do not have one batch size in dim 0
+
+Law: words of AWS's packages and runtime are theirs to the letter; what the user can do follows them.
 """
 
 from collections.abc import Iterable

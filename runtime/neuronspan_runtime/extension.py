@@ -2,10 +2,13 @@
 
 One library fits one torch build, one C library and one state of the sources; all of that is in the name of its
 directory. The C++ compiler is not: it need not be there to find a library, and all that matters of it is the ABI.
+
+Law: a library appears whole or not at all, and two processes never build the same one at once.
 """
 
 import dataclasses
 import hashlib
+import importlib.resources
 import logging
 import os
 import pathlib
@@ -22,7 +25,7 @@ import torch
 from neuronspan_runtime import environment, errors, library_cache
 
 LIBRARY = library_cache.LIBRARY
-PACKAGE = pathlib.Path(__file__).parent
+PACKAGE = pathlib.Path(str(importlib.resources.files("neuronspan_runtime")))
 SOURCES = PACKAGE / "csrc"
 PREBUILT = PACKAGE / "lib"
 """Where an image or a platform wheel keeps libraries, in the layout of the cache: <key>/libneuronspan.so."""
@@ -95,7 +98,7 @@ def library() -> pathlib.Path:
 
 
 def _cached(build: TorchBuild, cache: pathlib.Path, name: str) -> pathlib.Path:
-    """Return a library that stays while this process lives; a build is the occasion to remove what nobody uses."""
+    """Return a library that stays while this process lives; a build is the occasion to remove what is out of use."""
     new = not (cache / name / LIBRARY).is_file()
     while not library_cache.hold(path := built_once(build, cache / name)):
         pass  # it was removed for old between our look and our lock

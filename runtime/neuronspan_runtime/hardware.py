@@ -2,6 +2,8 @@
 
 In a pod both come from the node directory that the device plugin mounts; elsewhere the environment names an instance
 type to simulate and the directory is this user's own.
+
+Law: describes and claims nothing; in a pod it makes no file.
 """
 
 import dataclasses
@@ -147,7 +149,7 @@ def _named(instance_type: str, logical_core_size: int | None) -> instance_types.
 
 
 def _own_directory(named: pathlib.Path | None) -> pathlib.Path:
-    """Make the state directory; one that this process chose itself must be this user's and nobody else's."""
+    """Make the state directory; one that this process chose itself must be this user's alone."""
     directory = named or pathlib.Path(tempfile.gettempdir()) / f"neuronspan-{os.getuid()}"
     try:
         directory.mkdir(mode=0o700, parents=named is not None, exist_ok=True)
@@ -158,7 +160,7 @@ def _own_directory(named: pathlib.Path | None) -> pathlib.Path:
     private = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022
     if named is None and not private:
         raise errors.HardwareUnknown(
-            f"{directory} belongs to somebody else or is open to others: "
+            f"{directory} belongs to another user or is open to others: "
             f"set {names.STATE_DIRECTORY_ENV} to a directory of your own"
         )
     return directory

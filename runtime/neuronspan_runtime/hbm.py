@@ -3,6 +3,8 @@
 From Trn2 on a stack serves two neighbouring physical cores. Joined into one logical NeuronCore they have it to
 themselves; left single (a logical core size of 1) they fill the same memory, also from two processes. Source: AWS's
 page on device memory.
+
+Law: bytes and places are computed here; what is charged to them is known to the C++ library.
 """
 
 import dataclasses

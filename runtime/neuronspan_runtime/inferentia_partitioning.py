@@ -2,6 +2,8 @@
 
 Documented by AWS: `subgraph_builder_function`, `minimum_segment_size`, `single_fusion_ratio_threshold`, `fallback`.
 Observed in published programs: `op_whitelist`.
+
+Law: chooses operations and cuts nothing.
 """
 
 import dataclasses

@@ -3,6 +3,8 @@
 A library's own file is locked, shared, by every process that uses it, and its modification time says when that was. It
 is removed by whoever gets both locks: the builder's and, exclusively, the library's. What a process has mapped would
 outlive its removal anyway; the locks are for those that start at this moment.
+
+Law: never removes what a process uses or builds.
 """
 
 import contextlib
@@ -61,7 +63,7 @@ def hold(library: pathlib.Path) -> bool:
         return False
     _held.append(descriptor)
     if time.time() - status.st_mtime > _TOUCH_SECONDS:
-        with contextlib.suppress(OSError):  # somebody else's cache, or one that is read-only
+        with contextlib.suppress(OSError):  # another user's cache, or one that is read-only
             os.utime(library)
     return True
 
@@ -92,13 +94,13 @@ def _remove(directory: pathlib.Path) -> None:
         try:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             library.unlink()
-            _log.info("removed %s, which nobody has used for long", library)
+            _log.info("removed %s, which was not used for long", library)
         finally:
             os.close(users)
         _sweep(directory)
     finally:
         _unlock(lock, builders)
-        with contextlib.suppress(OSError):  # the library is still there, or somebody begins to build one
+        with contextlib.suppress(OSError):  # the library is still there, or another process begins to build one
             directory.rmdir()
 
 

@@ -1,7 +1,9 @@
-"""Which compiled libraries of a cache are not worth keeping. Pure: names, last uses and the time now in, names out.
+"""Which compiled libraries of a cache are not worth keeping.
 
-Every edit of the sources and every upgrade of torch makes a library, and nobody removes one by hand. Removing too early
-costs a minute at the next import, removing too late half a megabyte: so both rules must agree.
+Every edit of the sources and every upgrade of torch makes a library, and none is removed by hand. Removing too early
+costs a minute at the next import, removing too late half a megabyte, so both rules must agree.
+
+Law: pure; names, last uses and the time now in, names out.
 """
 
 import dataclasses

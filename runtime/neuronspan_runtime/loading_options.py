@@ -4,6 +4,8 @@ A lazy model takes NeuronCores and HBM at its first use. An asynchronous one is 
 of the torch.jit.load calls: these return before the weights are read and the cores are chosen, and the first use waits,
 and raises what went wrong. The default placement is the one in force when torch.jit.load was called. A model that is
 both is lazy. What a file says does not matter inside `disable_nrt_load`.
+
+Law: loads nothing; the C++ library obeys the switches when it reads a file.
 """
 
 import contextlib

@@ -2,6 +2,8 @@
 
 Trying a lock would refuse it to a process that claims its core at that moment. /proc/locks names holders by their
 process ID in the reader's own PID namespace, and leaves out those that are outside of it.
+
+Law: reads only; no lock is taken, not even for a moment.
 """
 
 import os
@@ -15,9 +17,9 @@ File = tuple[str, int]
 
 
 def owners(files: Mapping[K, pathlib.Path], proc: pathlib.Path = pathlib.Path("/proc")) -> dict[K, int]:
-    """Return the process that holds the lock of each file, by the file's key; files that nobody holds are left out.
+    """Return the process that holds the lock of each file, by the file's key; files without a holder are left out.
 
-    Without a readable /proc/locks (some sandboxes have none) nobody is known to hold anything.
+    Without a readable /proc/locks (some sandboxes have none) no holder is known.
     """
     try:
         holders = parse_locks((proc / "locks").read_text())

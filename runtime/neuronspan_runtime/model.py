@@ -1,6 +1,8 @@
 """A compiled model as the C++ library holds it, and how to find the ones inside a module.
 
 A module may hold several (one per Neuron subgraph), or none: then placing it changes nothing.
+
+Law: makes, finds and types models; whatever they do is done in C++.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,8 @@
-"""neuron-monitor's configuration file: which groups of metrics, of which processes, how often. Pure: JSON in.
+"""neuron-monitor's configuration file: which groups of metrics, of which processes, how often.
 
 The form is that of AWS's user guide: `period` at the root, of a process filter, or of a metric; the nearest one counts.
+
+Law: pure; parsed JSON in, and all of its problems at once.
 """
 
 import dataclasses
@@ -63,7 +65,7 @@ def parse(raw: Any) -> Config:
 
 
 def seconds(text: str) -> float | None:
-    """Read a duration such as `500ms` or `1m30s`; none when it is not one, or is nothing."""
+    """Read a duration such as `500ms` or `1m30s`; None when it is not one, or is 0."""
     if not _DURATION.fullmatch(text):
         return None
     return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)) or None

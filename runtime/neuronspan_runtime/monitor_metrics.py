@@ -1,4 +1,7 @@
-"""neuron-monitor's reports as Prometheus metrics, under the names of AWS's exporter and its Grafana dashboard."""
+"""neuron-monitor's reports as Prometheus metrics, under the names of AWS's exporter and its Grafana dashboard.
+
+Law: says what reports said, and nothing else; a process that left the reports leaves the metrics.
+"""
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,7 @@
-"""When neuron-monitor reports what: the groups of metrics that are due, each since its own last time. Pure."""
+"""When neuron-monitor reports what: the groups of metrics that are due, each since its own last time.
+
+Law: pure; the moment is an argument, and a report returns the schedule that follows.
+"""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -57,7 +60,7 @@ class Schedule:
 
     def _runtime(
         self,
-        owner: node_view.Owner,
+        owner: node_view.CoreOwner,
         each: monitor_config.Filter,
         sample: samples.Sample,
         due: frozenset[monitor_config.Metric],

@@ -1,4 +1,7 @@
-"""`neuron-ls`: the Neuron devices, how they are connected, and the processes that use them, as of now."""
+"""`neuron-ls`: the Neuron devices, how they are connected, and the processes that use them, as of now.
+
+Law: looks once and prints; nothing of the machine is changed.
+"""
 
 import os
 import pathlib
@@ -45,7 +48,7 @@ def main(*, wide: bool, show_all_procs: bool, topology: bool, json_output: bool,
         click.echo(device_table.topology(view.hardware))
 
 
-def _seen() -> node_view.View:
+def _seen() -> node_view.MachineView:
     try:
         return node_view.look(hardware.find(environment.read()))
     except errors.NeuronRuntimeError as error:

@@ -1,4 +1,7 @@
-"""`neuron-monitor`: one line of JSON for each period, until it is stopped or nobody reads it."""
+"""`neuron-monitor`: one line of JSON for each period, until it is stopped or its reader is gone.
+
+Law: the only part of neuron-monitor that waits or prints.
+"""
 
 import contextlib
 import json

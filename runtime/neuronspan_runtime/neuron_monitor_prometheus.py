@@ -1,4 +1,7 @@
-"""`neuron-monitor-prometheus`: reads neuron-monitor's lines on standard input and serves them to Prometheus."""
+"""`neuron-monitor-prometheus`: reads neuron-monitor's lines on standard input and serves them to Prometheus.
+
+Law: a line that cannot be read is reported and passed over.
+"""
 
 import json
 import sys

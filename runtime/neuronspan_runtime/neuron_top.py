@@ -1,4 +1,7 @@
-"""`neuron-top`: what the NeuronCores of this machine do, live in a terminal, or once into a pipe."""
+"""`neuron-top`: what the NeuronCores of this machine do, live in a terminal, or once into a pipe.
+
+Law: the only part of neuron-top that waits, reads keys or prints.
+"""
 
 import contextlib
 import os
@@ -100,7 +103,7 @@ def _keys_at_once() -> Iterator[None]:
 
 
 def _key(timeout: float) -> str:
-    """Wait for a key; nothing when none came. The end of the input, as of a closed terminal, is a quit."""
+    """Wait for a key; return nothing when no key came. The end of the input, as of a closed terminal, is a quit."""
     ready, _, _ = select.select([sys.stdin], [], [], max(timeout, 0.0))
     if not ready:
         return ""

@@ -1,8 +1,10 @@
-"""Draw one look at a machine as SVG: which process owns which core, and what each core's HBM holds. Pure.
+"""Draw one look at a machine as SVG: which process owns which core, and what each core's HBM holds.
 
 A card for each device; on it a box for each core in its owner's colour, and below it the HBM that the core has, filled
 from the bottom by what models brought (dark) and tensors (light). Cores that share a stack of HBM share one bar. The
 picture fetches nothing from elsewhere.
+
+Law: pure; a view in, text out.
 """
 
 import colorsys
@@ -29,7 +31,7 @@ class _Shades:
     tensors: str
 
 
-def svg(view: node_view.View) -> str:
+def svg(view: node_view.MachineView) -> str:
     """Return the picture as the text of an SVG file."""
     shades = {owner.pid: _shades(index) for index, owner in enumerate(view.owners)}
     devices = list(view.devices.items())
@@ -52,13 +54,13 @@ def svg(view: node_view.View) -> str:
     return "\n".join([*parts, "</g>", "</svg>", ""])
 
 
-def _title(view: node_view.View) -> str:
+def _title(view: node_view.MachineView) -> str:
     owned = sum(len(owner.cores) for owner in view.owners)
     return f"{view.hardware.instance_type}: {owned} of {len(view.cores)} NeuronCores in use"
 
 
 def _card(
-    view: node_view.View, device: int, cores: Sequence[int], at: tuple[int, int], shades: Mapping[int, _Shades]
+    view: node_view.MachineView, device: int, cores: Sequence[int], at: tuple[int, int], shades: Mapping[int, _Shades]
 ) -> Iterator[str]:
     left, top = at
     yield f'<rect x="{left}" y="{top}" width="{_CARD}" height="{_CARD_HEIGHT}" rx="8" fill="#f7f8fa" stroke="#cfd4dc"/>'
@@ -75,7 +77,7 @@ def _card(
 
 
 def _core(
-    view: node_view.View, core: int, place: tuple[float, float, float], shades: Mapping[int, _Shades]
+    view: node_view.MachineView, core: int, place: tuple[float, float, float], shades: Mapping[int, _Shades]
 ) -> Iterator[str]:
     left, top, width = place
     owner = view.owner_of(core)
@@ -85,7 +87,7 @@ def _core(
 
 
 def _memory(
-    view: node_view.View, stack: Sequence[int], place: tuple[float, float, float], shades: Mapping[int, _Shades]
+    view: node_view.MachineView, stack: Sequence[int], place: tuple[float, float, float], shades: Mapping[int, _Shades]
 ) -> Iterator[str]:
     """Draw one stack of HBM, the parts of its cores one above the other."""
     left, top, width = place
@@ -117,7 +119,7 @@ def _size(used: int) -> str:
     return f"{used // 1024} KiB" if used else ""
 
 
-def _legend(view: node_view.View, shades: Mapping[int, _Shades], top: int) -> Iterator[str]:
+def _legend(view: node_view.MachineView, shades: Mapping[int, _Shades], top: int) -> Iterator[str]:
     for index, owner in enumerate(view.owners):
         at = top + index * _LINE
         colours = shades[owner.pid]

@@ -2,6 +2,8 @@
 
 The kernel says who owns a core; a page only adds to that, and only when its writer is the owner. So a dead process is
 never shown, and one that cannot publish its counters is.
+
+Law: takes no lock and disturbs no process.
 """
 
 import dataclasses
@@ -10,7 +12,7 @@ import pathlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from neuronspan import instance_types
+from neuronspan import instance_types, names
 from neuronspan_runtime import hardware, lock_owners, processes, telemetry, telemetry_files
 
 UNKNOWN_VERSION = "NA"
@@ -18,7 +20,7 @@ UNKNOWN_VERSION = "NA"
 
 
 @dataclasses.dataclass(frozen=True)
-class Owner:
+class CoreOwner:
     """A process that owns cores."""
 
     pid: int
@@ -29,7 +31,7 @@ class Owner:
     pages: Mapping[int, telemetry.Page] = dataclasses.field(default_factory=dict)
     """Of each core that has one, at the moment of the view."""
     process: processes.Process | None = None
-    """Times and host memory; none when the reader may not know them."""
+    """Times and host memory; None when the reader may not know them."""
 
     @property
     def header(self) -> telemetry.Header | None:
@@ -49,18 +51,18 @@ class Owner:
 
 
 @dataclasses.dataclass(frozen=True)
-class View:
+class MachineView:
     """The machine at one moment."""
 
     hardware: instance_types.Hardware
     cores: tuple[int, ...]
     """The cores that can be seen, node numbering: in a pod those that were granted to the container."""
-    owners: tuple[Owner, ...]
+    owners: tuple[CoreOwner, ...]
     """By PID."""
     moment: int
     """Nanoseconds of the monotonic clock."""
     instance_id: str
-    """Made up, but the same for everybody on this machine."""
+    """Made up, but the same for all readers on this machine."""
 
     @property
     def devices(self) -> Mapping[int, tuple[int, ...]]:
@@ -76,11 +78,11 @@ class View:
         """Whether all of the machine can be seen, as outside of a pod."""
         return len(self.cores) == self.hardware.cores
 
-    def owner_of(self, core: int) -> Owner | None:
+    def owner_of(self, core: int) -> CoreOwner | None:
         """Return who owns a core."""
         return next((owner for owner in self.owners if core in owner.cores), None)
 
-    def owners_on(self, cores: Iterable[int]) -> tuple[Owner, ...]:
+    def owners_on(self, cores: Iterable[int]) -> tuple[CoreOwner, ...]:
         """Return who owns any of these cores."""
         wanted = frozenset(cores)
         return tuple(owner for owner in self.owners if wanted.intersection(owner.cores))
@@ -91,12 +93,12 @@ def look(
     *,
     proc: pathlib.Path = processes.PROC,
     clock: Callable[[], int] = time.monotonic_ns,
-) -> View:
-    """Look once; takes no lock and disturbs nobody."""
+) -> MachineView:
+    """Return what is there at this moment."""
     visible = _visible(machine)
     held = _held(machine, visible, proc)
     owners = tuple(_owner(machine, pid, cores, proc) for pid, cores in sorted(held.items()))
-    return View(machine.hardware, visible, owners, clock(), _instance_id(machine, proc))
+    return MachineView(machine.hardware, visible, owners, clock(), _instance_id(machine, proc))
 
 
 def _visible(machine: hardware.Machine) -> tuple[int, ...]:
@@ -116,12 +118,12 @@ def _held(machine: hardware.Machine, cores: Iterable[int], proc: pathlib.Path) -
     return {pid: tuple(sorted(owned)) for pid, owned in held.items()}
 
 
-def _owner(machine: hardware.Machine, pid: int, cores: tuple[int, ...], proc: pathlib.Path) -> Owner:
+def _owner(machine: hardware.Machine, pid: int, cores: tuple[int, ...], proc: pathlib.Path) -> CoreOwner:
     process = processes.read(pid, proc)
     found = {core: telemetry_files.read(machine, core) for core in cores}
     pages = {core: page for core, page in found.items() if page is not None and _written_by(page, process)}
     header = next((page.header for page in pages.values()), None)
-    return Owner(pid, cores, processes.command(pid, proc) or (header.command if header else ""), pages, process)
+    return CoreOwner(pid, cores, processes.command(pid, proc) or (header.command if header else ""), pages, process)
 
 
 def _written_by(page: telemetry.Page, process: processes.Process | None) -> bool:
@@ -135,7 +137,7 @@ def _instance_id(machine: hardware.Machine, proc: pathlib.Path) -> str:
         boot = (proc / "sys/kernel/random/boot_id").read_text()
     except OSError:
         boot = ""
-    described = machine.directory / "hardware.json" if machine.prepared else machine.directory
+    described = machine.directory / names.HARDWARE_FILE if machine.prepared else machine.directory
     try:
         status = described.stat()
         place = f"{status.st_dev}:{status.st_ino}"

@@ -1,4 +1,7 @@
-"""Lines in the shape of libnrt's log, on standard error, where scripts look for them."""
+"""Lines in the shape of libnrt's log, on standard error, where scripts look for them.
+
+Law: writes what it is given and decides only whether the level asks for it.
+"""
 
 import datetime as dt
 import os

@@ -1,4 +1,7 @@
-"""The status codes of AWS's runtime library, as its header `nrt_status.h` publishes them; 8 and 12 are not in use."""
+"""The status codes of AWS's runtime library, as its header `nrt_status.h` publishes them; 8 and 12 are not in use.
+
+Law: a copy of the header; no number is invented.
+"""
 
 import enum
 

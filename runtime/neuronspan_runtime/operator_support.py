@@ -2,6 +2,8 @@
 
 The real ones know a list that changes with every release; this one takes whatever the CPU can run, except operators of
 which AWS's documentation says that they are not supported (sorting, Fourier transforms, shapes that depend on data).
+
+Law: the only list of what cannot be compiled.
 """
 
 import dataclasses

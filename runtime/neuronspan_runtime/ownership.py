@@ -3,6 +3,8 @@
 The locks are `flock`s on files opened for reading, so they work on the read-only mounts of a pod, and the kernel drops
 them with the process, however it dies. One claimer at a time per directory, in ascending order: two that race never
 take cores from each other.
+
+Law: a core has one owner, and the lock in the kernel is the only record of it.
 """
 
 import contextlib
@@ -31,7 +33,7 @@ class Claim:
     def release(self) -> None:
         """Give the cores back at once, even if a child process inherited the open files.
 
-        Nobody who claims meanwhile sees half of it: he would take a run that leaves a gap beside it.
+        A process that claims meanwhile does not see half of it: it would take a run that leaves a gap beside it.
         """
         with _alone(self._directory):
             _unlock(itertools.chain.from_iterable(self._locks.values()))
@@ -55,7 +57,7 @@ def claim(machine: hardware.Machine, asked: selection.Wish) -> Claim:
 
 
 def within_reach(machine: hardware.Machine, asked: selection.Wish) -> bool:
-    """Return whether the wish could be fulfilled if nobody else owned a core: no lock is taken and no file is made."""
+    """Return whether the wish could be fulfilled if no other process owned a core; take no lock, make no file."""
     files = itertools.chain.from_iterable(machine.lock_files(core) for core in asked.searched)
     return asked.count <= asked.searched.count and (not machine.prepared or all(path.exists() for path in files))
 
@@ -82,7 +84,7 @@ def _lock_files(machine: hardware.Machine, cores: spans.CoreSpan) -> dict[int, t
 
 @contextlib.contextmanager
 def _alone(directory: pathlib.Path) -> Iterator[None]:
-    """Hold the lock on the directory itself: between first look and last unlock nobody else claims here."""
+    """Hold the lock on the directory itself: between first look and last unlock no other process claims here."""
     descriptor = _opened(directory, os.O_DIRECTORY)
     try:
         with _refused(f"Could not lock {directory}"):
@@ -94,7 +96,7 @@ def _alone(directory: pathlib.Path) -> Iterator[None]:
 
 
 def _lock_free(files: Mapping[int, tuple[pathlib.Path, ...]]) -> dict[int, tuple[int, ...]]:
-    """Lock every core of which nobody owns a part; return the open files."""
+    """Lock every core of which no process owns a part; return the open files."""
     locks: dict[int, tuple[int, ...]] = {}
     try:
         for core, paths in sorted(files.items()):
@@ -149,7 +151,7 @@ def _opened(path: pathlib.Path, flags: int = 0) -> int:
 
 @contextlib.contextmanager
 def _refused(what: str) -> Iterator[None]:
-    """Turn the system's errors into ours; that somebody else has the lock is an answer, not an error."""
+    """Turn the system's errors into ours; that another process has the lock is an answer, not an error."""
     try:
         yield
     except BlockingIOError:

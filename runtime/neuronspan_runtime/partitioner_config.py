@@ -2,6 +2,8 @@
 
 Names, defaults and meaning are documented by AWS in the API reference of torch_neuronx.trace. "Subgraph" is read as
 a part of either kind, on a NeuronCore or on the CPU.
+
+Law: chooses operations and cuts nothing.
 """
 
 import dataclasses

@@ -2,6 +2,8 @@
 
 What is cut computes the same bits as the whole, checked on the example inputs. Inputs of a part on the CPU are brought
 there, so that the rule for outputs holds: with a part on the CPU on their way they are on the CPU.
+
+Law: chooses nothing; a cut that does not compute the whole's bits is refused.
 """
 
 import dataclasses

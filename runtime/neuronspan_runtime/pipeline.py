@@ -2,6 +2,8 @@
 
 The recorded graph itself is cut, between two of its operations: nothing is decomposed or reordered, and the stages are
 run against the whole before they are accepted.
+
+Law: the places of the cuts come from `stage_balance`, the cuts and their check from the C++ library.
 """
 
 import ctypes
@@ -21,7 +23,7 @@ def cut(archive: bytes, example_inputs: Sequence[torch.Tensor], stages: int) -> 
     inputs = list(example_inputs)
     try:
         with torch.no_grad(), torch.autocast("cpu", enabled=False):
-            profile = stage_balance.Profile(*map(tuple, torch.ops.neuron.measure(whole, inputs)))
+            profile = stage_balance.OperationProfile(*map(tuple, torch.ops.neuron.measure(whole, inputs)))
             boundaries = stage_balance.boundaries(profile, stages)
             pieces = torch.ops.neuron.cut(whole, inputs, list(boundaries))
     except (RuntimeError, ValueError) as error:

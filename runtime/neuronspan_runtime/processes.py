@@ -1,6 +1,8 @@
-"""What the kernel tells about a process and the whole machine: times, memory, command line. Reads /proc.
+"""What the kernel tells about a process and the whole machine: times, memory, command line.
 
 `proc` is its mount, an argument for tests and for containers that see the host's elsewhere.
+
+Law: reads /proc and nothing else; no process is signalled or traced.
 """
 
 import dataclasses
@@ -46,7 +48,7 @@ class System:
 
 
 def read(pid: int, proc: pathlib.Path = PROC) -> Process | None:
-    """Read a process; none when it is gone or hidden."""
+    """Read a process; None when it is gone or hidden."""
     try:
         text = (proc / str(pid) / "stat").read_text(errors="replace")
     except OSError:

@@ -1,7 +1,9 @@
 """A recorded module taken apart: its operations in order, where in the model each comes from, and pieces of it.
 
 What only prepares arguments (constants, sizes, lists) is no operation: every piece that needs it has its own. Changes
-in place are turned into new tensors where torch can prove that nobody notices.
+in place are turned into new tensors where torch can prove that it makes no difference.
+
+Law: reads a graph and copies from it; the recorded module itself is never changed.
 """
 
 import dataclasses
@@ -87,7 +89,7 @@ class Program:
         return frozenset(name for name, owner in self._owners.items() if owner in members)
 
     def owner(self, name: str) -> int | None:
-        """Return the operation that makes a value, none for inputs, weights and what only prepares arguments."""
+        """Return the operation that makes a value, None for inputs, weights and what only prepares arguments."""
         return self._owners.get(name)
 
     def value(self, name: str) -> Any:

@@ -1,4 +1,7 @@
-"""What a program can see of its placement: where the replicas of a model are, and which cores the process owns."""
+"""What a program can see of its placement: where the replicas of a model are, and which cores the process owns.
+
+Law: observes only; nothing is placed or moved.
+"""
 
 import dataclasses
 

@@ -1,6 +1,8 @@
 """The state of this process: its NeuronCores are claimed once, at first use, and the torch device is made for them.
 
 A failed start leaves nothing behind and is tried again at the next use. A child forked after the start owns nothing.
+
+Law: the only module that claims cores; all of a start happens, or nothing of it stays.
 """
 
 import contextlib
@@ -64,7 +66,7 @@ def start() -> Started:
 
 
 def could_start() -> bool:
-    """Return whether the process has cores or could be given some. Claims none: start finds out which are free.
+    """Return whether the process has cores or could be given some; none is claimed, and start finds out which are free.
 
     torch asks this before it forks workers for a DataLoader, so it must leave the process as it was.
     """

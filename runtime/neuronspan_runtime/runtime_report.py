@@ -1,27 +1,26 @@
-"""What neuron-monitor tells of one process in the time between two samples. Pure: samples in, JSON values out.
+"""What neuron-monitor tells of one process in the time between two samples.
 
-Keys are those of AWS's user guide. Weights are `constants`, and the microcode of a core is its `model_code`: programs
-take none here. HBM is memory of the host: `application_memory` is all that the process has resident, device memory
-included.
+Keys are those of AWS's user guide. HBM is memory of the host: `application_memory` is all that the process has
+resident, device memory included.
+
+Law: pure; samples in, JSON values out.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from neuronspan import instance_types
-from neuronspan_runtime import activity, device_facts, node_view, samples, telemetry
+from neuronspan_runtime import activity, device_facts, memory_use, node_view, samples, telemetry
 
 Json = dict[str, Any]
-PURPOSES = ("constants", "model_code", "model_shared_scratchpad", "runtime_memory", "tensors")
-"""What the HBM of a core is used for."""
 
 
-def report(metric: str, interval: samples.Interval, owner: node_view.Owner) -> Json:
+def report(metric: str, interval: samples.Interval, owner: node_view.CoreOwner) -> Json:
     """Return one group of metrics."""
     return {"period": interval.seconds, **_RUNTIME[metric](interval, owner), "error": ""}
 
 
-def _core_counters(interval: samples.Interval, owner: node_view.Owner) -> Json:
+def _core_counters(interval: samples.Interval, owner: node_view.CoreOwner) -> Json:
     hardware = interval.after.view.hardware
     busy = samples.utilisation(interval, owner)
     return {"neuroncores_in_use": {str(core): _core_usage(hardware, core, percent) for core, percent in busy.items()}}
@@ -38,7 +37,7 @@ def _core_usage(hardware: instance_types.Hardware, core: int, percent: float) ->
     return usage
 
 
-def _execution_stats(interval: samples.Interval, owner: node_view.Owner) -> Json:
+def _execution_stats(interval: samples.Interval, owner: node_view.CoreOwner) -> Json:
     pairs = [(interval.earlier(owner, core), page) for core, page in owner.pages.items()]
     ended = sum((activity.outcomes(before, after) for before, after in pairs), activity.Outcomes())
     total, device = (
@@ -68,8 +67,8 @@ def _execution_stats(interval: samples.Interval, owner: node_view.Owner) -> Json
     }
 
 
-def _memory_used(interval: samples.Interval, owner: node_view.Owner) -> Json:
-    cores = {str(core): core_memory(page.counters) for core, page in owner.pages.items()}
+def _memory_used(interval: samples.Interval, owner: node_view.CoreOwner) -> Json:
+    cores = {str(core): memory_use.by_purpose(page.counters) for core, page in owner.pages.items()}
     resident = owner.process.resident_bytes if owner.process else 0
     return {
         "neuron_runtime_used_bytes": {
@@ -81,21 +80,11 @@ def _memory_used(interval: samples.Interval, owner: node_view.Owner) -> Json:
     }
 
 
-def core_memory(counters: telemetry.Counters) -> dict[str, int]:
-    """Return the bytes of HBM in use on one core by purpose."""
-    return {
-        **dict.fromkeys(PURPOSES, 0),
-        "constants": counters.model_bytes,
-        "model_code": counters.code_bytes,
-        "tensors": counters.tensor_bytes,
-    }
-
-
 def _host_memory(application: int = 0) -> dict[str, int]:
     return {"application_memory": application, "constants": 0, "dma_buffers": 0, "tensors": 0}
 
 
-def loaded_models(hardware: instance_types.Hardware, owner: node_view.Owner) -> list[Json]:
+def loaded_models(hardware: instance_types.Hardware, owner: node_view.CoreOwner) -> list[Json]:
     """Return the models on a process's cores; each replica is one, and each core of it a subgraph."""
     models: dict[int, Json] = {}
     for core, page in owner.pages.items():
@@ -122,12 +111,12 @@ def _subgraph(hardware: instance_types.Hardware, core: int, model: telemetry.Loa
     }
 
 
-def _runtime_cpu(interval: samples.Interval, owner: node_view.Owner) -> Json:
+def _runtime_cpu(interval: samples.Interval, owner: node_view.CoreOwner) -> Json:
     user, system = samples.cpu_percent(interval, owner)
     return {"vcpu_usage": {"user": round(user, 2), "system": round(system, 2)}}
 
 
-_RUNTIME: Mapping[str, Callable[[samples.Interval, node_view.Owner], Json]] = {
+_RUNTIME: Mapping[str, Callable[[samples.Interval, node_view.CoreOwner], Json]] = {
     "neuroncore_counters": _core_counters,
     "execution_stats": _execution_stats,
     "memory_used": _memory_used,

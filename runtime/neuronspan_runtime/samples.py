@@ -1,4 +1,7 @@
-"""Two looks at a machine, and what its processes used in between. Pure."""
+"""Two looks at a machine, and what its processes used in between.
+
+Law: pure; two looks in, shares of the time between them out.
+"""
 
 import dataclasses
 
@@ -11,7 +14,7 @@ _NANOSECONDS = 1e9
 class Sample:
     """The machine at one moment."""
 
-    view: node_view.View
+    view: node_view.MachineView
     system: processes.System
 
 
@@ -27,21 +30,21 @@ class Interval:
         """Time in between."""
         return (self.after.view.moment - self.before.view.moment) / _NANOSECONDS
 
-    def earlier(self, owner: node_view.Owner, core: int) -> telemetry.Page | None:
+    def earlier(self, owner: node_view.CoreOwner, core: int) -> telemetry.Page | None:
         """Return the page of a core of this process at the beginning."""
         found = self._earlier(owner)
         return found.pages.get(core) if found else None
 
-    def earlier_process(self, owner: node_view.Owner) -> processes.Process | None:
+    def earlier_process(self, owner: node_view.CoreOwner) -> processes.Process | None:
         """Return what this process had used at the beginning."""
         found = self._earlier(owner)
         return found.process if found else None
 
-    def _earlier(self, owner: node_view.Owner) -> node_view.Owner | None:
+    def _earlier(self, owner: node_view.CoreOwner) -> node_view.CoreOwner | None:
         return next((each for each in self.before.view.owners if each.pid == owner.pid), None)
 
 
-def utilisation(interval: Interval, owner: node_view.Owner) -> dict[int, float]:
+def utilisation(interval: Interval, owner: node_view.CoreOwner) -> dict[int, float]:
     """Return how busy each core of a process was, in percent."""
     began, ended = interval.before.view.moment, interval.after.view.moment
     return {
@@ -50,7 +53,7 @@ def utilisation(interval: Interval, owner: node_view.Owner) -> dict[int, float]:
     }
 
 
-def cpu_percent(interval: Interval, owner: node_view.Owner) -> tuple[float, float]:
+def cpu_percent(interval: Interval, owner: node_view.CoreOwner) -> tuple[float, float]:
     """Return the shares of all CPUs that a process used in user and in kernel code, in percent."""
     now, then = owner.process, interval.earlier_process(owner)
     cpus = max(len(interval.after.system.cpus) - 1, 1)

@@ -1,6 +1,8 @@
-"""Which operations run together: as few changes between the device and the CPU as the data flow allows. Pure.
+"""Which operations run together: as few changes between the device and the CPU as the data flow allows.
 
 Operations are counted in program order, so one depends on lower numbers only.
+
+Law: pure; numbers of operations only, no graph.
 """
 
 import dataclasses

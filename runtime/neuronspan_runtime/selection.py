@@ -1,7 +1,9 @@
-"""Which NeuronCores a process asks for, and which of the free ones it gets. Pure: values in, a span or a refusal out.
+"""Which NeuronCores a process asks for, and which of the free ones it gets.
 
 NEURON_RT_VISIBLE_CORES (these) beats NEURON_RT_NUM_CORES (that many) beats the sum of NEURONCORE_GROUP_SIZES beats
 all that the process may see.
+
+Law: pure; values in, a span or a refusal out. What is chosen is always one run.
 """
 
 import dataclasses
@@ -20,7 +22,7 @@ class Wish:
     scope: spans.CoreSpan
     """The cores it may see: its grant, or the machine."""
     exact: spans.CoreSpan | None
-    """These very cores, or none: then any run of `count` inside the scope."""
+    """These very cores, or None: then any run of `count` inside the scope."""
     count: int
     group_sizes: tuple[int, ...] = ()
     """Sizes of the NeuronCore Groups, from the first owned core on; empty without groups."""

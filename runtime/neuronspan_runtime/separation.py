@@ -3,6 +3,8 @@
 Weights that stay outside can be replaced; states are written by every call, or, where several models share them, are
 taken after the other inputs and returned after the other outputs. A tensor that a module has under several names, or
 several modules have, is one input and goes back to all of its places.
+
+Law: afterwards the module holds what it held, whatever happens inside.
 """
 
 import contextlib
@@ -47,11 +49,6 @@ class Separated:
     def all(self) -> tuple[Kept, ...]:
         """Return all of them in order."""
         return self.weights + self.states
-
-    def names(self) -> dict[str, list[list[str]]]:
-        """Return all names of each weight and each state, for a model's metadata; nothing when there is none."""
-        groups = {"weights": self.weights, "states": self.states}
-        return {key: [kept.names for kept in group] for key, group in groups.items() if group}
 
 
 def separated(

@@ -1,4 +1,7 @@
-"""Where to cut a row of operations into stages: the slowest stage decides, then how much the stages hand on. Pure."""
+"""Where to cut a row of operations into stages: the slowest stage decides, then how much the stages hand on.
+
+Law: pure; measured times in, places out, and every stage computes something.
+"""
 
 import bisect
 import collections
@@ -14,7 +17,7 @@ Measured times are no better than that: without it noise would choose between eq
 
 
 @dataclasses.dataclass(frozen=True)
-class Profile:
+class OperationProfile:
     """What is known of each operation of a model, in order; all three are equally long."""
 
     nanoseconds: tuple[int, ...]
@@ -29,7 +32,7 @@ class Profile:
         return sum(self.computes)
 
 
-def boundaries(profile: Profile, stages: int, slack: float = SLACK) -> tuple[int, ...]:
+def boundaries(profile: OperationProfile, stages: int, slack: float = SLACK) -> tuple[int, ...]:
     """Return the first operation of each stage but the first. Every stage computes something.
 
     Raises ValueError for more stages than operations that compute, or fewer than one.
@@ -107,7 +110,7 @@ def _one_stage_more(
     return extended, origin
 
 
-def _places(profile: Profile) -> list[int]:
+def _places(profile: OperationProfile) -> list[int]:
     """Return a place to cut between each two operations that compute: where the least is handed on, the first such."""
     computing = [index for index, computes in enumerate(profile.computes) if computes]
     return [

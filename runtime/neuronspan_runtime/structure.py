@@ -1,6 +1,8 @@
-"""How a model's inputs or outputs nest: tensors in tuples, lists and string-keyed dicts. Pure; leaves are opaque here.
+"""How a model's inputs or outputs nest: tensors in tuples, lists and string-keyed dicts.
 
 One value knows the TorchScript type, how to take the leaves out of an expression, and how to put them back together.
+
+Law: pure; what a leaf is, the caller says.
 """
 
 import dataclasses

@@ -1,6 +1,8 @@
-"""What neuron-monitor tells of the machine in the time between two samples. Pure: samples in, JSON values out.
+"""What neuron-monitor tells of the machine in the time between two samples.
 
 Keys are those of AWS's user guide.
+
+Law: pure; samples in, JSON values out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -62,7 +64,7 @@ _SYSTEM: Mapping[str, Callable[[samples.Interval], Json]] = {
 # --- always present ---------------------------------------------------------------------------------------------------
 
 
-def instance_info(view: node_view.View) -> Json:
+def instance_info(view: node_view.MachineView) -> Json:
     """Return what a real instance learns from EC2; here only its type and a made-up ID."""
     return {
         "instance_name": "",
@@ -77,7 +79,7 @@ def instance_info(view: node_view.View) -> Json:
     }
 
 
-def hardware_info(view: node_view.View) -> Json:
+def hardware_info(view: node_view.MachineView) -> Json:
     """Return what the devices are; in a pod, those of which it was granted cores."""
     hardware = view.hardware
     return {
@@ -92,7 +94,7 @@ def hardware_info(view: node_view.View) -> Json:
     }
 
 
-def kubernetes_info(view: node_view.View, seconds: float) -> Json:
+def kubernetes_info(view: node_view.MachineView, seconds: float) -> Json:
     """Return which pods use what, as their processes tell; a container does not know its own name."""
     pods = {
         core: {"pod_name": owner.header.host, "namespace": owner.header.namespace, "container_name": []}

@@ -1,8 +1,10 @@
-"""The page of counters that a process keeps for each of its NeuronCores, as bytes. Pure: bytes in, values out.
+"""The page of counters that a process keeps for each of its NeuronCores, as bytes.
 
 Python writes the header before the C++ library counts into the rest; csrc/reporting/telemetry.h states the same layout,
 and a test compares the two. A reader meets pages that change under it, and pages of other versions: it takes what is
 whole.
+
+Law: pure; bytes in, values out. The layout changes only together with its version.
 """
 
 import dataclasses
@@ -121,7 +123,7 @@ class Page:
 
 
 def encode(header: Header) -> bytes:
-    """Give a page on which nothing has been counted yet."""
+    """Return a page on which nothing has been counted yet."""
     packed = _HEADER.pack(
         MAGIC,
         VERSION,
@@ -137,7 +139,7 @@ def encode(header: Header) -> bytes:
 
 
 def decode(content: bytes) -> Page | None:
-    """Read a page; none when it is not one, is cut off, or has another version's layout."""
+    """Read a page; None when it is not one, is cut off, or has another version's layout."""
     if len(content) < PAGE_BYTES or content[: len(MAGIC)] != MAGIC:
         return None
     _, version, _, pid, core, first, count, start_ticks, *texts = _HEADER.unpack_from(content)

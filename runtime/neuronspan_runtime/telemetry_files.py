@@ -1,6 +1,8 @@
 """Where the pages of counters are: one file per NeuronCore beside its lock file, owned by whoever holds the lock.
 
 A process without a place for them works as well; the tools then know its cores and nothing more.
+
+Law: a page may be missing without harm; the lock, and never the page, says who owns a core.
 """
 
 import contextlib
@@ -28,14 +30,14 @@ def publish(machine: hardware.Machine, span: spans.CoreSpan, tag: str) -> Mappin
 
 
 def withdraw(files: Mapping[int, pathlib.Path]) -> None:
-    """Mark the pages as nobody's, before the cores are given back."""
+    """Mark the pages as without an owner, before the cores are given back."""
     for path in files.values():
         with contextlib.suppress(OSError), path.open("r+b") as file:
             file.write(bytes(len(telemetry.MAGIC)))
 
 
 def read(machine: hardware.Machine, core: int) -> telemetry.Page | None:
-    """Read the page of a core, at a moment when its table of models is whole if there is one; none without a page."""
+    """Read the page of a core, at a moment when its table of models is whole if there is one; None without a page."""
     page = None
     for _ in range(_READS):
         try:

@@ -1,11 +1,14 @@
-"""One picture of neuron-top: cores, CPUs, memory, the tree of models, the tabs. Pure: samples in, a Rich group out."""
+"""One picture of neuron-top: cores, CPUs, memory, the tree of models, the tabs.
+
+Law: pure; samples in, a Rich group out.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
 
 from rich import box, console, panel, style, table, text
 
-from neuronspan_runtime import device_facts, node_view, runtime_report, samples, telemetry_files, top_state
+from neuronspan_runtime import device_facts, memory_use, node_view, samples, telemetry_files, top_state
 
 _CELL = 22
 """Characters of one core: its number, a bar, the percentage."""
@@ -37,8 +40,8 @@ def _panel(content: console.RenderableType, title: str, width: int) -> panel.Pan
     return panel.Panel(content, title=title, title_align="left", box=box.ROUNDED, width=width, padding=(0, 1))
 
 
-def _cores(interval: samples.Interval, owners: Sequence[node_view.Owner], width: int) -> text.Text:
-    """Draw a line for each device, or several when its cores do not fit; a core of nobody shown has no bar."""
+def _cores(interval: samples.Interval, owners: Sequence[node_view.CoreOwner], width: int) -> text.Text:
+    """Draw a line for each device, or several when its cores do not fit; a core without a shown owner has no bar."""
     busy: dict[int, float] = {}
     for owner in owners:
         for core, percent in samples.utilisation(interval, owner).items():
@@ -73,7 +76,7 @@ def bar(percent: float) -> str:
     return (_FULL * full + (_PARTS[part] if part else "")).ljust(_BAR)
 
 
-def _usage(interval: samples.Interval, owners: Iterable[node_view.Owner]) -> text.Text:
+def _usage(interval: samples.Interval, owners: Iterable[node_view.CoreOwner]) -> text.Text:
     user, system = interval.after.system.share(interval.before.system)
     runtimes = [samples.cpu_percent(interval, owner) for owner in owners]
     own_user, own_system = (math.fsum(each[part] for each in runtimes) for part in (0, 1))
@@ -83,10 +86,10 @@ def _usage(interval: samples.Interval, owners: Iterable[node_view.Owner]) -> tex
     )
 
 
-def _memory(interval: samples.Interval, owners: Iterable[node_view.Owner]) -> table.Table:
+def _memory(interval: samples.Interval, owners: Iterable[node_view.CoreOwner]) -> table.Table:
     pages = [page for owner in owners for page in owner.pages.values()]
-    used = [runtime_report.core_memory(page.counters) for page in pages]
-    device = {purpose: sum(each[purpose] for each in used) for purpose in runtime_report.PURPOSES}
+    used = [memory_use.by_purpose(page.counters) for page in pages]
+    device = {purpose: sum(each[purpose] for each in used) for purpose in memory_use.PURPOSES}
     host = sum(owner.process.resident_bytes for owner in owners if owner.process)
     limit = interval.after.view.hardware.hbm_bytes_per_core * len(interval.after.view.cores)
     grid = table.Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
@@ -123,7 +126,7 @@ def size(number: int) -> str:
     return f"{number}B"
 
 
-def _tree(state: top_state.State, owners: Iterable[node_view.Owner], most: int) -> table.Table:
+def _tree(state: top_state.State, owners: Iterable[node_view.CoreOwner], most: int) -> table.Table:
     lines = top_state.opened(state, top_state.tree(owners))
     cursor = min(state.cursor, max(len(lines) - 1, 0))
     first = max(0, min(cursor - most + 1, len(lines) - most))
@@ -145,7 +148,7 @@ def _tree(state: top_state.State, owners: Iterable[node_view.Owner], most: int) 
     return grid
 
 
-def _tabs(state: top_state.State, owners: Sequence[node_view.Owner]) -> text.Text:
+def _tabs(state: top_state.State, owners: Sequence[node_view.CoreOwner]) -> text.Text:
     names = top_state.tabs(owners)
     chosen = state.tag if state.tag in names else None
     line = text.Text("[q] quit  [a/d] tab  [arrows, x] tree   ", style="bright_black")

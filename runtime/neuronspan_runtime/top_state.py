@@ -1,13 +1,15 @@
-"""What neuron-top shows of all that it could, and how keys change it. Pure.
+"""What neuron-top shows of all that it could, and how keys change it.
 
 Keys are those of AWS's neuron-top: digits choose a tab, `a` and `d` the previous and the next one, arrows walk the tree
 of models, `x` opens or closes all of it. `q` ends.
+
+Law: pure; a state and a key in, the next state out.
 """
 
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from neuronspan_runtime import node_view, runtime_report
+from neuronspan_runtime import memory_use, node_view
 
 Key = tuple[str, ...]
 """A line of the tree by its names from the root on."""
@@ -38,30 +40,30 @@ class State:
     """What is chosen."""
 
     tag: str | None = None
-    """Whose data is shown; none for all processes."""
+    """Whose data is shown; None for all processes."""
     cursor: int = 0
     """The chosen line among those that are shown."""
     closed: frozenset[Key] = frozenset()
 
 
-def shown(state: State, owners: Sequence[node_view.Owner]) -> tuple[node_view.Owner, ...]:
+def shown(state: State, owners: Sequence[node_view.CoreOwner]) -> tuple[node_view.CoreOwner, ...]:
     """Return the processes of the chosen tab; all of them when the chosen one has ended."""
     chosen = tuple(owner for owner in owners if owner.tag == state.tag)
     return chosen or tuple(owners)
 
 
-def tabs(owners: Iterable[node_view.Owner]) -> tuple[str | None, ...]:
+def tabs(owners: Iterable[node_view.CoreOwner]) -> tuple[str | None, ...]:
     """Return the tabs: all, and each tag once."""
     return (None, *dict.fromkeys(owner.tag for owner in owners))
 
 
-def tree(owners: Iterable[node_view.Owner]) -> list[Line]:
+def tree(owners: Iterable[node_view.CoreOwner]) -> list[Line]:
     """Return every line of the tree: process, core, and what the core's memory holds."""
     lines: list[Line] = []
     for owner in owners:
         below: list[Line] = []
         for core, page in owner.pages.items():
-            used = runtime_report.core_memory(page.counters)
+            used = memory_use.by_purpose(page.counters)
             key = (str(owner.pid), str(core))
             inside = [
                 Line((*key, str(model.id)), model.name or "model", str(model.id), 0, model.bytes, inner=False)
@@ -79,7 +81,7 @@ def tree(owners: Iterable[node_view.Owner]) -> list[Line]:
     return lines
 
 
-def _root(owner: node_view.Owner) -> str:
+def _root(owner: node_view.CoreOwner) -> str:
     """Return the tag and the process, once when they are the same."""
     return owner.tag if owner.tag == str(owner.pid) else f"{owner.tag} ({owner.pid})"
 
@@ -89,7 +91,7 @@ def opened(state: State, lines: Iterable[Line]) -> list[Line]:
     return [line for line in lines if not any(line.key[:depth] in state.closed for depth in range(1, len(line.key)))]
 
 
-def pressed(state: State, key: str, owners: Sequence[node_view.Owner]) -> State:
+def pressed(state: State, key: str, owners: Sequence[node_view.CoreOwner]) -> State:
     """Return what a key makes of the state; keys without a meaning change nothing."""
     names = tabs(owners)
     at = names.index(state.tag) if state.tag in names else 0

@@ -1,6 +1,8 @@
-"""The only module that touches torch.jit, which torch deprecates: its warnings are ours to hear, not the user's.
+"""Recording, scripting and archiving with torch.jit, which torch deprecates: the user is spared its warnings.
 
 Tracing is not safe in two threads at once: every use here holds one lock.
+
+Law: no other module calls torch.jit.
 """
 
 import contextlib
@@ -77,7 +79,7 @@ def module_of_graph(
 ) -> torch.jit.ScriptModule:
     """Make a module that runs a graph and returns these of its values as one tuple.
 
-    `weights` has an entry for each input of the graph: what the module holds, or none for an argument of `forward`.
+    `weights` has an entry for each input of the graph: what the module holds, or None for an argument of `forward`.
     """
     packed = graph.create("prim::TupleConstruct", list(outputs), 1)
     packed.output().setType(torch._C.TupleType([torch._C.TensorType.get()] * len(outputs)))  # noqa: SLF001

@@ -1,6 +1,8 @@
 """AWS's two signatures of `trace`: what they accept, what they warn of, what they refuse.
 
 Most of their options steer a compiler that does not exist here; they are accepted and change nothing.
+
+Law: reads arguments and warns; what is compiled, and how, is decided below.
 """
 
 import enum

@@ -1,6 +1,8 @@
 """Compiling a model: the CPU graph is recorded once and becomes the compiled model of a TorchScript module.
 
 Nothing runs on a NeuronCore and none is claimed: the model is loaded when its file is, or at first use.
+
+Law: nothing is optimised; the result is what the CPU computes with the recorded graph.
 """
 
 import hashlib
@@ -13,7 +15,7 @@ from typing import Any
 
 import torch
 
-from neuronspan_runtime import errors, model, pipeline, separation, structure, torchscript, weights
+from neuronspan_runtime import errors, model, outside, pipeline, separation, structure, torchscript
 
 WRAPPED = "function"
 """Attribute of a flattened module under which the user's own is: the first part of the paths of its modules."""
@@ -41,10 +43,10 @@ def trace(
     PipelineRefused for a model that cannot be cut.
     """
     modules = [function] if isinstance(function, torch.nn.Module) else _captured_modules(function)
-    outside = separation.separated(modules, weights=separate_weights, aliases=aliases)
-    flat, leaves = flattened(function, example_inputs, outside)
-    kept = [one.value.detach().cpu().clone() for one in outside.all()]
-    with torchscript.one_thread(), separation.taken_out(outside):
+    separated = separation.separated(modules, weights=separate_weights, aliases=aliases)
+    flat, leaves = flattened(function, example_inputs, separated)
+    kept = [one.value.detach().cpu().clone() for one in separated.all()]
+    with torchscript.one_thread(), separation.taken_out(separated):
         archive = torchscript.archived(torchscript.recorded(flat, leaves + kept))
     archives = [archive] if cores_per_model == 1 else pipeline.cut(archive, leaves + kept, cores_per_model)
     described = {
@@ -54,13 +56,13 @@ def trace(
         "torch": torch.__version__,
         "inputs": [_described(leaf) for leaf in leaves],
     }
-    described |= outside.names()
+    described |= outside.names(separated)
     compiled = model.create(archives, cores_per_model, json.dumps(described | dict(metadata or {})))
     arguments = flat.named_arguments()
-    names = [*_leaf_texts(arguments), *(one.names[0] for one in outside.all())]
-    compiled.set_signature(leaves + kept, names, len(leaves), len(outside.states))
-    source = forward_source(arguments, flat.result, weights.call_of(outside))
-    return torchscript.module_of({model.ATTRIBUTE: compiled, **weights.holders(outside)}, source)
+    names = [*_leaf_texts(arguments), *(one.names[0] for one in separated.all())]
+    compiled.set_signature(leaves + kept, names, len(leaves), len(separated.states))
+    source = forward_source(arguments, flat.result, outside.call_of(separated))
+    return torchscript.module_of({model.ATTRIBUTE: compiled, **outside.holders(separated)}, source)
 
 
 def trace_for_host(function: Callable[..., Any], example_inputs: Any) -> torch.jit.ScriptModule:
@@ -99,7 +101,7 @@ def argument_names(function: Callable[..., Any], count: int) -> tuple[str, ...]:
 
 
 def flattened(
-    function: Callable[..., Any], example_inputs: Any, outside: separation.Separated | None = None
+    function: Callable[..., Any], example_inputs: Any, separated: separation.Separated | None = None
 ) -> tuple["_Flat", list[torch.Tensor]]:
     """Return a function as a module from tensors to tensors, and the tensors of its example inputs, on the CPU.
 
@@ -110,7 +112,7 @@ def flattened(
     leaves = [
         leaf.cpu() for argument, value in zip(arguments, inputs, strict=True) for leaf in argument.leaves_of(value)
     ]
-    return _Flat(function, arguments, outside or separation.Separated()), leaves
+    return _Flat(function, arguments, separated or separation.Separated()), leaves
 
 
 class _Flat(torch.nn.Module):
@@ -120,30 +122,30 @@ class _Flat(torch.nn.Module):
     """
 
     def __init__(
-        self, function: Callable[..., Any], arguments: tuple[structure.Structure, ...], outside: separation.Separated
+        self, function: Callable[..., Any], arguments: tuple[structure.Structure, ...], separated: separation.Separated
     ) -> None:
         super().__init__()
         self.function = function
         # weights that a plain function uses belong to the compiled model just as a module's own
         self.captured = torch.nn.ModuleList(_captured_modules(function))
         self.arguments = arguments
-        self.outside = outside
+        self.separated = separated
         self.result: structure.Structure = structure.Leaf()
 
     def forward(self, *leaves: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        kept = leaves[len(leaves) - len(self.outside.all()) :]
-        separation.put_in(self.outside, kept)
+        kept = leaves[len(leaves) - len(self.separated.all()) :]
+        separation.put_in(self.separated, kept)
         remaining = iter(leaves)
         outputs = self.function(*(argument.built(remaining) for argument in self.arguments))
         self.result = _structure(outputs, "the output")
         found = tuple(self.result.leaves_of(outputs))
-        if not self.outside.states:
+        if not self.separated.states:
             return found
-        left = structure.without(self.result, self.outside.outputs)
+        left = structure.without(self.result, self.separated.outputs)
         if left is None:
             raise errors.TraceRefused(separation.EVERY_OUTPUT_NAMED)
         self.result = left
-        return separation.states_updated(found, kept[len(self.outside.weights) :], self.outside.outputs)
+        return separation.states_updated(found, kept[len(self.separated.weights) :], self.separated.outputs)
 
     def named_arguments(self) -> dict[str, structure.Structure]:
         names = argument_names(self.function, len(self.arguments))

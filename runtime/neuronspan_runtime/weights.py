@@ -3,53 +3,28 @@
 Both are submodules of parameters, named as in the original's state dict with "->" for ".". They stay on the CPU, and
 are copied to the core by every call, until the trace is placed or moved: then they are moved to the core of its first
 replica. Like every input, one on the CPU sends all outputs to the CPU.
+
+Law: all of a replacement is checked before any of it is done.
 """
 
 import itertools
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 
-from neuronspan_runtime import model, separation
+from neuronspan_runtime import model
 
 WEIGHTS = "weights"
 STATES = "states"
 """Names of the two submodules, and keys in the compiled model's metadata: all names of each tensor."""
 
 
-class Tensors(torch.nn.Module):
-    """Parameters under their attribute names; a copy of what they were given."""
-
-    def __init__(self, kept: Sequence[separation.Kept]) -> None:
-        super().__init__()
-        for one in kept:
-            self.register_parameter(attribute(one.names[0]), _parameter(one.value.detach().cpu().clone()))
-
-
 def attribute(name: str) -> str:
     """Return the attribute that a tensor of this name is held under."""
     return name.replace(".", "->")
-
-
-def holders(outside: separation.Separated) -> dict[str, Tensors]:
-    """Return the submodules that a traced module needs for what is outside of its compiled code."""
-    groups = {WEIGHTS: outside.weights, STATES: outside.states}
-    return {name: Tensors(kept) for name, kept in groups.items() if kept}
-
-
-def call_of(outside: separation.Separated) -> str:
-    """Return the TorchScript call of the compiled model of a module that has those submodules.
-
-    `{}` in it is where the caller's own tensors go.
-    """
-    passed = f"[{', '.join(['{}', *_expressions(WEIGHTS, outside.weights)])}]"
-    if outside.states:
-        states = ", ".join(_expressions(STATES, outside.states))
-        return f"torch.ops.neuron.forward_with_states({passed}, [{states}], self.{model.ATTRIBUTE})"
-    return f"torch.ops.neuron.forward_v2({passed}, self.{model.ATTRIBUTE})"
 
 
 def replace_weights(neuron_model: torch.nn.Module, weights: torch.nn.Module | Mapping[str, torch.Tensor]) -> None:
@@ -83,10 +58,6 @@ def move_to_models(trace: torch.nn.Module) -> None:
             for key, value in list(holder.named_parameters()):
                 if value.device != target:
                     setattr(holder, key, _parameter(value.detach().to(target)))
-
-
-def _expressions(holder: str, kept: Sequence[separation.Kept]) -> list[str]:
-    return [f"getattr(self.{holder}, {attribute(one.names[0])!r})" for one in kept]
 
 
 def _holders(module: torch.nn.Module, name: str) -> Iterator[tuple[model.Model, torch.nn.Module]]:

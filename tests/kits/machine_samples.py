@@ -26,7 +26,7 @@ def owner(
     ticks: tuple[int, int] = (0, 0),
     calls: Iterable[int] = (),
     models: Iterable[telemetry.LoadedModel] = (),
-) -> node_view.Owner:
+) -> node_view.CoreOwner:
     """A process whose calls and models are on its first core."""
     first, last = min(counted), max(counted)
     found = {}
@@ -35,14 +35,14 @@ def owner(
         own = {"calls": tuple(calls), "models": tuple(models)} if core == first else {}
         found[core] = pages.page(head, counters, **own)  # type: ignore[arg-type] # both by their names
     process = processes.Process(*ticks, start_ticks=100, resident_bytes=50 * 2**20)
-    return node_view.Owner(pid, tuple(counted), "python serve.py", found, process)
+    return node_view.CoreOwner(pid, tuple(counted), "python serve.py", found, process)
 
 
 def sample(
-    moment: float, *owners: node_view.Owner, instance_type: str = "inf1.6xlarge", cores: Iterable[int] | None = None
+    moment: float, *owners: node_view.CoreOwner, instance_type: str = "inf1.6xlarge", cores: Iterable[int] | None = None
 ) -> samples.Sample:
     """A machine so many seconds after its start."""
     hardware = instance_types.hardware_of(instance_type)
     visible = tuple(range(hardware.cores)) if cores is None else tuple(cores)
-    view = node_view.View(hardware, visible, owners, round(moment * SECOND), "i-0123456789abcdef0")
+    view = node_view.MachineView(hardware, visible, owners, round(moment * SECOND), "i-0123456789abcdef0")
     return samples.Sample(view, system(moment))

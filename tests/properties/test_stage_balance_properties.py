@@ -20,12 +20,12 @@ def rows(draw: st.DrawFn) -> tuple[list[int], list[int], int]:
 
 
 @st.composite
-def profiles(draw: st.DrawFn) -> tuple[stage_balance.Profile, int]:
+def profiles(draw: st.DrawFn) -> tuple[stage_balance.OperationProfile, int]:
     """Give a profile with at least one operation that computes, and a number of stages it can be cut into."""
     count = draw(st.integers(1, 12))
     computes = draw(st.lists(st.booleans(), min_size=count, max_size=count).filter(any))
     numbers = st.lists(st.integers(0, 50), min_size=count, max_size=count)
-    profile = stage_balance.Profile(tuple(draw(numbers)), tuple(draw(numbers)), tuple(computes))
+    profile = stage_balance.OperationProfile(tuple(draw(numbers)), tuple(draw(numbers)), tuple(computes))
     return profile, draw(st.integers(1, profile.most_stages()))
 
 
@@ -61,7 +61,7 @@ def test_lightest_cuts_are_lightest_among_the_fast_ones(row: tuple[list[int], li
 
 
 @given(profiles())
-def test_boundaries_give_every_stage_something_to_compute(case: tuple[stage_balance.Profile, int]) -> None:
+def test_boundaries_give_every_stage_something_to_compute(case: tuple[stage_balance.OperationProfile, int]) -> None:
     profile, stages = case
     edges = [0, *stage_balance.boundaries(profile, stages), len(profile.computes)]
     assert len(edges) == stages + 1

@@ -114,7 +114,7 @@ class Life:
         neuronspan_runtime.close()
 
     def _nothing_left(self) -> None:
-        usage, allocated = list(ops.core_usage()), [ops.memory_stats(core)[0] for core in range(self.cores)]
+        usage, allocated = list(ops.core_usage()), [ops.memory_stats(core)["allocated"] for core in range(self.cores)]
         if any(usage) or any(allocated):
             raise Failed(f"after everything was deleted: loaded models {usage}, bytes {allocated}")
 

@@ -38,32 +38,36 @@ c10::DeviceIndex index_of(std::int64_t index) {
   return static_cast<c10::DeviceIndex>(index);
 }
 
-// Order documented in README.md; new numbers go to the end.
-std::vector<std::int64_t> memory_stats(std::int64_t index) {
+// Every number that is told of one core, by the name that torch_neuronx's memory functions know it by.
+c10::Dict<std::string, std::int64_t> memory_stats(std::int64_t index) {
   Core& owner = core(index_of(index));
   const HbmStats hbm = owner.arena.stats();
-  std::vector<std::int64_t> numbers;
-  const auto add = [&](auto number) { numbers.push_back(static_cast<std::int64_t>(number)); };
-  add(hbm.allocated());
-  add(hbm.peak);
-  add(hbm.capacity);
-  for (const Transfers* transfers : {&owner.host_to_device, &owner.device_to_host, &owner.device_to_device})
-    add(transfers->bytes.load());
-  add(hbm.counters.allocations);
-  add(hbm.counters.frees);
-  add(hbm.models);
-  add(hbm.counters.failures);
-  add(owner.executions.load());
-  add(owner.busy_nanoseconds.load());
-  for (const Transfers* transfers : {&owner.host_to_device, &owner.device_to_host, &owner.device_to_device})
-    add(transfers->count.load());
-  add(hbm.free);
-  add(hbm.largest_free);
-  const HbmCounters& recent = hbm.recent;
-  for (const std::size_t number : {recent.requests, recent.frees, recent.retries, recent.failures, recent.allocated_bytes,
-                                   recent.freed_bytes})
-    add(number);
-  add(hbm.code);
+  c10::Dict<std::string, std::int64_t> numbers;
+  const auto add = [&](const char* name, auto number) { numbers.insert(name, static_cast<std::int64_t>(number)); };
+  add("allocated", hbm.allocated());
+  add("models", hbm.models);
+  add("code", hbm.code);
+  add("peak", hbm.peak);
+  add("limit", hbm.capacity);
+  add("free", hbm.free);
+  add("largest_free", hbm.largest_free);
+  add("allocations", hbm.counters.allocations);
+  add("frees", hbm.counters.frees);
+  add("failures", hbm.counters.failures);
+  add("recent_requests", hbm.recent.requests);
+  add("recent_frees", hbm.recent.frees);
+  add("recent_retries", hbm.recent.retries);
+  add("recent_failures", hbm.recent.failures);
+  add("recent_allocated_bytes", hbm.recent.allocated_bytes);
+  add("recent_freed_bytes", hbm.recent.freed_bytes);
+  add("host_to_device", owner.host_to_device.bytes.load());
+  add("host_to_device_count", owner.host_to_device.count.load());
+  add("device_to_host", owner.device_to_host.bytes.load());
+  add("device_to_host_count", owner.device_to_host.count.load());
+  add("device_to_device", owner.device_to_device.bytes.load());
+  add("device_to_device_count", owner.device_to_device.count.load());
+  add("executions", owner.executions.load());
+  add("busy_nanoseconds", owner.busy_nanoseconds.load());
   return numbers;
 }
 
@@ -177,7 +181,7 @@ TORCH_LIBRARY(neuron, library) {
   library.def("set_loading(bool enabled) -> bool", &set_loading);
   library.def("core_usage() -> int[]", &placement::usage);
 
-  library.def("memory_stats(int core) -> int[]", &memory_stats);
+  library.def("memory_stats(int core) -> Dict(str, int)", &memory_stats);
   library.def("reset_peak_memory(int core) -> ()", [](std::int64_t index) { core(index_of(index)).arena.reset_peak(); });
   library.def("reset_memory_counters(int core) -> ()",
               [](std::int64_t index) { core(index_of(index)).arena.reset_counters(); });

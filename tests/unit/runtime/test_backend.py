@@ -183,4 +183,4 @@ def test_backend_expects_at_most_the_cores_it_may_see(
     variables = {"NEURONSPAN_STATE_DIR": str(tmp_path), **variables}
     read = environment.read
     monkeypatch.setattr(environment, "read", lambda: read(variables))
-    assert backend._most_cores() == expected
+    assert backend._expected_cores() == expected

@@ -1,5 +1,6 @@
 """What neuron-ls prints, against the shapes of the real one's output."""
 
+import dataclasses
 import json
 import typing
 
@@ -12,19 +13,21 @@ from neuronspan_runtime import device_facts, device_table, node_view
 COMMAND = "python serve.py --model resnet50 --port 8080 --workers 4 --log-level info --reload never --batch 16"
 
 
-def view(instance_type: str, *owners: node_view.Owner, cores: typing.Iterable[int] | None = None) -> node_view.View:
+def view(
+    instance_type: str, *owners: node_view.CoreOwner, cores: typing.Iterable[int] | None = None
+) -> node_view.MachineView:
     hardware = instance_types.hardware_of(instance_type)
     visible = tuple(range(hardware.cores)) if cores is None else tuple(cores)
-    return node_view.View(hardware, visible, owners, 0, "i-0123456789abcdef0")
+    return node_view.MachineView(hardware, visible, owners, 0, "i-0123456789abcdef0")
 
 
-def owner(pid: int, cores: typing.Iterable[int], command: str = COMMAND) -> node_view.Owner:
+def owner(pid: int, cores: typing.Iterable[int], command: str = COMMAND) -> node_view.CoreOwner:
     owned = tuple(cores)
     page = pages.page(pages.header(owned[0], f"{owned[0]}-{owned[-1]}", pid=pid))
-    return node_view.Owner(pid, owned, command, {owned[0]: page})
+    return node_view.CoreOwner(pid, owned, command, {owned[0]: page})
 
 
-def text(seen: node_view.View, *, wide: bool = False, also: device_table.Row | None = None) -> list[str]:
+def text(seen: node_view.MachineView, *, wide: bool = False, also: device_table.Row | None = None) -> list[str]:
     devices = device_table.devices_of(seen, also)
     return device_table.as_text(seen, devices, "0-7", wide=wide).splitlines()
 
@@ -88,7 +91,7 @@ def test_process_without_a_runtime_is_on_every_device() -> None:
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 
-def parsed(seen: node_view.View) -> list[dict[str, typing.Any]]:
+def parsed(seen: node_view.MachineView) -> list[dict[str, typing.Any]]:
     value: list[dict[str, typing.Any]] = json.loads(device_table.as_json(seen, device_table.devices_of(seen), "0-7"))
     return value
 
@@ -163,6 +166,7 @@ def test_other_topologies_are_one_line(instance_type: str, line: str) -> None:
         ("inf2.xlarge", ("inferentia2", "v3", "v2")),
         ("trn1.2xlarge", ("trainium", "v2", "v2")),
         ("trn2.48xlarge", ("trainium2", "v4", "v3d")),
+        ("trn3.48xlarge", ("trainium3", "v5", "v4d")),
     ],
 )
 def test_generations_are_named_as_by_neuron_monitor(instance_type: str, facts: tuple[str, str, str]) -> None:
@@ -173,6 +177,12 @@ def test_generations_are_named_as_by_neuron_monitor(instance_type: str, facts: t
         device_facts.core_version(hardware),
     )
     assert named == facts
+
+
+def test_generation_of_a_type_outside_the_catalogue_is_unknown() -> None:
+    hardware = dataclasses.replace(instance_types.hardware_of("trn1.2xlarge"), instance_type="trn9.2xlarge")
+    named = (device_facts.device_type("trn9.2xlarge"), device_facts.device_version("trn9.2xlarge"))
+    assert (*named, device_facts.core_version(hardware)) == ("unknown",) * 3
 
 
 @pytest.mark.parametrize("instance_type", instance_types.INSTANCE_TYPES)

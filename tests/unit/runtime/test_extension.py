@@ -73,6 +73,13 @@ def test_extension_key_follows_a_source_into_another_folder(
     assert len(keys) == 2
 
 
+def test_extension_unit_includes_sources_by_their_folders(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "device").mkdir()
+    for name in ("b.cpp", "device/a.cpp", "device/a.h"):
+        (tmp_path / name).write_text("", encoding="utf-8")
+    assert extension.unit(tmp_path) == '#include "b.cpp"\n#include "device/a.cpp"\n'
+
+
 def test_extension_is_built_once_from_all_sources(
     build: extension.TorchBuild, compiler: stand_in_compiler.Compiler, tmp_path: pathlib.Path
 ) -> None:

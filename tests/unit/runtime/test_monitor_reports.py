@@ -110,7 +110,7 @@ def test_memory_adds_up_over_cores_and_models() -> None:
 def test_subgraphs_of_a_replica_are_gathered_from_its_cores() -> None:
     first = pages.page(pages.header(4), models=[pages.model(10001), pages.model(10002)])
     second = pages.page(pages.header(5), models=[pages.model(10001, subgraph=1)])
-    owner = node_view.Owner(7, (4, 5), "", {4: first, 5: second})
+    owner = node_view.CoreOwner(7, (4, 5), "", {4: first, 5: second})
     found = runtime_report.loaded_models(machine_samples.sample(0).view.hardware, owner)
     assert [(model["model_id"], list(model["subgraphs"])) for model in found] == [
         (10001, ["sg_00", "sg_01"]),
@@ -183,7 +183,7 @@ def schedule(*, tag: str = ".*") -> monitor_schedule.Schedule:
     return monitor_schedule.Schedule.begin(config, machine_samples.sample(0))
 
 
-def owner() -> node_view.Owner:
+def owner() -> node_view.CoreOwner:
     return machine_samples.owner(7, {4: Counters()})
 
 

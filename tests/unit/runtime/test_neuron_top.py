@@ -13,12 +13,12 @@ from neuronspan_runtime import node_view, samples, telemetry, top_frame, top_sta
 SECOND = machine_samples.SECOND
 
 
-def shop(busy: int = 0) -> node_view.Owner:
+def shop(busy: int = 0) -> node_view.CoreOwner:
     counters = telemetry.Counters(busy_nanoseconds=busy, model_bytes=2**20, tensor_bytes=4096)
     return machine_samples.owner(7, {4: counters, 5: telemetry.Counters()}, models=[pages.model(size=2**20)])
 
 
-def bank() -> node_view.Owner:
+def bank() -> node_view.CoreOwner:
     return machine_samples.owner(9, {8: telemetry.Counters()}, tag="bank")
 
 
@@ -70,7 +70,7 @@ def test_idle_machine_says_so() -> None:
 
 
 def test_process_without_pages_shows_which_cores_it_has() -> None:
-    owner = node_view.Owner(5, (4,), "python")
+    owner = node_view.CoreOwner(5, (4,), "python")
     silent = samples.Interval(machine_samples.sample(1, owner), machine_samples.sample(2, owner))
     assert "4 in use" in "\n".join(drawn(top_state.State(), silent))
 

@@ -10,7 +10,7 @@ from neuronspan_runtime import node_map, node_view, telemetry
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def texts(*owners: node_view.Owner, instance_type: str = "inf1.6xlarge") -> list[str]:
+def texts(*owners: node_view.CoreOwner, instance_type: str = "inf1.6xlarge") -> list[str]:
     picture = ET.fromstring(node_map.svg(machine_samples.sample(1, *owners, instance_type=instance_type).view))  # noqa: S314 - our own output
     return [element.text or "" for element in picture.iter(f"{SVG}text")]
 
@@ -31,20 +31,20 @@ def test_map_of_a_large_machine_has_all_its_cores() -> None:
 
 def test_command_of_a_process_cannot_break_the_picture() -> None:
     head = pages.header(4, "4", tag="<b>&")
-    owner = node_view.Owner(7, (4,), '"><script>alert(1)</script>', {4: pages.page(head)})
+    owner = node_view.CoreOwner(7, (4,), '"><script>alert(1)</script>', {4: pages.page(head)})
     found = texts(owner)
     assert any(text.startswith("<b>&: process 7") for text in found)
     assert '"><script>alert(1)</script>' in found
 
 
 def test_process_without_pages_is_drawn() -> None:
-    assert "5: process 5, cores 4" in texts(node_view.Owner(5, (4,), "python"))
+    assert "5: process 5, cores 4" in texts(node_view.CoreOwner(5, (4,), "python"))
 
 
 GIB = 2**30
 
 
-def bars(*owners: node_view.Owner, logical_core_size: int) -> tuple[list[str], list[tuple[float, float]]]:
+def bars(*owners: node_view.CoreOwner, logical_core_size: int) -> tuple[list[str], list[tuple[float, float]]]:
     """Draw a trn2.3xlarge; return its texts, and x and height of every box that shows memory in use."""
     hardware = instance_types.hardware_of("trn2.3xlarge", logical_core_size)
     sample = machine_samples.sample(1, *owners, instance_type="trn2.3xlarge", cores=range(hardware.cores))

@@ -12,7 +12,7 @@ from neuronspan_runtime import environment, hardware, node_view, processes, tele
 ELSEWHERE = pathlib.Path("/nonexistent")
 
 
-def seen(variables: dict[str, str]) -> node_view.View:
+def seen(variables: dict[str, str]) -> node_view.MachineView:
     return node_view.look(hardware.find(environment.read(variables), ELSEWHERE), clock=lambda: 5)
 
 
@@ -118,7 +118,7 @@ def test_process_that_joins_cores_in_another_way_owns_every_core_it_touches(tmp_
 
 
 def test_owner_whose_times_are_hidden_keeps_its_page() -> None:
-    owner = node_view.Owner(pid=1, cores=(4,), command="", pages={4: pages.page(pages.header(tag="shop"))})
+    owner = node_view.CoreOwner(pid=1, cores=(4,), command="", pages={4: pages.page(pages.header(tag="shop"))})
     assert (owner.tag, owner.process) == ("shop", None)
 
 

@@ -41,11 +41,11 @@ def expected(name: str) -> Any:
 
 def charged() -> list[int]:
     gc.collect()
-    return [ops.memory_stats(core)[8] for core in range(8)]
+    return [ops.memory_stats(core)["models"] for core in range(8)]
 
 
 def executions() -> list[int]:
-    return [ops.memory_stats(core)[10] for core in range(8)]
+    return [ops.memory_stats(core)["executions"] for core in range(8)]
 
 
 def in_pages(size: int) -> int:
@@ -136,7 +136,7 @@ def a_stage_that_does_not_fit_leaves_nothing_behind() -> None:
     assert "Could not load the model status=4 message=Allocation Failure" in str(caught.value)
     assert "neuron:2 (NeuronCore 2)" in str(caught.value)
     assert (charged(), list(ops.core_usage())) == ([0] * 8, [0] * 8)
-    assert [ops.memory_stats(core)[3] for core in range(8)] == [0] * 8  # nothing was sent there either
+    assert [ops.memory_stats(core)["host_to_device"] for core in range(8)] == [0] * 8  # nothing was sent there either
     del full, caught
     assert untyped.jit.load(io.BytesIO(content)).neuron_model.placement() == [[0, 4]]
 

@@ -24,20 +24,22 @@ from neuronspan_runtime import stage_balance
 def test_boundaries_balance_time_then_bytes(
     nanoseconds: list[int], carried: list[int], computes: str, stages: int, expected: tuple[int, ...]
 ) -> None:
-    profile = stage_balance.Profile(tuple(nanoseconds), tuple(carried), tuple(mark == "c" for mark in computes))
+    profile = stage_balance.OperationProfile(
+        tuple(nanoseconds), tuple(carried), tuple(mark == "c" for mark in computes)
+    )
     assert stage_balance.boundaries(profile, stages) == expected
 
 
 @pytest.mark.parametrize("stages", [0, 3])
 def test_boundaries_refuse_more_stages_than_operations_that_compute(stages: int) -> None:
-    profile = stage_balance.Profile((1, 1, 1), (0, 0, 0), (True, False, True))
+    profile = stage_balance.OperationProfile((1, 1, 1), (0, 0, 0), (True, False, True))
     with pytest.raises(ValueError, match="it has 2 operations that compute something"):
         stage_balance.boundaries(profile, stages)
 
 
 def test_boundaries_of_a_model_of_ten_thousand_operations_are_found() -> None:
     count = 10_000
-    profile = stage_balance.Profile(tuple(index % 7 for index in range(count)), (1,) * count, (True,) * count)
+    profile = stage_balance.OperationProfile(tuple(index % 7 for index in range(count)), (1,) * count, (True,) * count)
     edges = (0, *stage_balance.boundaries(profile, 64), count)
     longest = max(sum(profile.nanoseconds[begin:end]) for begin, end in itertools.pairwise(edges))
     assert longest <= sum(profile.nanoseconds) / 64 * (1 + stage_balance.SLACK) + 6

@@ -58,9 +58,9 @@ def tokens_from_the_cpu() -> tuple[bool, set[str], int]:
     traced = generator()
     torch_neuronx.move_trace_to_device(traced, 0)
     traced(TOKENS[0])
-    copied = torch.ops.neuron.memory_stats(0)[4]
+    copied = torch.ops.neuron.memory_stats(0)["device_to_host"]
     answers = [traced(token) for token in TOKENS[1:]]
-    moved = torch.ops.neuron.memory_stats(0)[4] - copied
+    moved = torch.ops.neuron.memory_stats(0)["device_to_host"] - copied
     states = {str(state.device) for state in traced.states.parameters()}
     return neuron_networks.same(answers, on_the_cpu()[0][1:]), states, moved - sum(one.nbytes for one in answers)
 
@@ -158,7 +158,7 @@ def replicated() -> tuple[bool, list[int]]:
     traced = generator()
     torch_neuronx.set_neuron_cores(traced, 1, 3)
     right = neuron_networks.same([traced(token) for token in TOKENS], on_the_cpu()[0])
-    return right, [torch.ops.neuron.memory_stats(core)[10] for core in range(1, 4)]
+    return right, [torch.ops.neuron.memory_stats(core)["executions"] for core in range(1, 4)]
 
 
 def test_model_with_states_is_answered_by_its_first_replica(

@@ -104,13 +104,17 @@ def movements() -> list[Any]:
     traced = separate(model, (inputs,))
     found: list[Any] = [{str(one.device) for one in traced.weights.parameters()}]
     traced(inputs)
-    copied = ops.memory_stats(0)[3]
+    copied = ops.memory_stats(0)["host_to_device"]
     traced(inputs)
-    found += [ops.memory_stats(0)[3] - copied >= size, ops.memory_stats(0)[8], str(traced(inputs.to("neuron")).device)]
+    found += [
+        ops.memory_stats(0)["host_to_device"] - copied >= size,
+        ops.memory_stats(0)["models"],
+        str(traced(inputs.to("neuron")).device),
+    ]
     torch_neuronx.move_trace_to_device(traced, 0)
-    copied = ops.memory_stats(0)[3]
+    copied = ops.memory_stats(0)["host_to_device"]
     traced(inputs)
-    found += [ops.memory_stats(0)[3] - copied, ops.memory_stats(0)[0] >= size]
+    found += [ops.memory_stats(0)["host_to_device"] - copied, ops.memory_stats(0)["allocated"] >= size]
     found += [{str(one.device) for one in traced.weights.parameters()}, str(traced(inputs.to("neuron")).device)]
     torch_neuronx.set_neuron_cores(traced, 2, 3)
     same = torch.equal(traced(inputs), traced(inputs.to("neuron:4")).cpu())
