@@ -1,6 +1,6 @@
 """``kubectl neuron``: the core map, and why a pod waits. Reads the cluster, writes nothing.
 
-The reason is the planner's own: the same function that grants cores is run on what was just read.
+The reason is the planner's own: what was just read becomes a snapshot as the operator makes it, and is planned on.
 """
 
 import asyncio
@@ -9,16 +9,25 @@ import datetime as dt
 import itertools
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import click
 from rich import console
 
-from neuronspan_operator import core_map, errors, kube, nodes, planning, plans, pods, pools, resources
+from neuronspan_operator import core_map, errors, kube, nodes, plans, pods, pools, resources, snapshot, standing
 
 _PAGE = 500
 """Objects per list call, as the API server's own clients ask for."""
 _SVG_WIDTH = 120
+
+
+class Lister(Protocol):
+    """The one call the commands need; ``kube.Client`` has it."""
+
+    async def list_page(
+        self, resource: resources.Resource, *, limit: int = 0, continuation: str = ""
+    ) -> Mapping[str, Any]:
+        """Read one page of a collection."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +37,7 @@ class Cluster:
     snapshot: plans.Snapshot
 
     def pod(self, namespace: str, name: str) -> pods.PodView:
-        """Find a pod; raises click.ClickException when there is none of this name that asks for NeuronCores."""
+        """Return a pod; raises click.ClickException when there is none of this name."""
         for pod in self.snapshot.pods.values():
             if (pod.namespace, pod.name) == (namespace, name):
                 return pod
@@ -45,7 +54,7 @@ class Cluster:
         ]
 
 
-async def _everything(client: kube.Client, resource: resources.Resource) -> list[Mapping[str, Any]]:
+async def _everything(client: Lister, resource: resources.Resource) -> list[Mapping[str, Any]]:
     """List a collection page by page."""
     found: list[Mapping[str, Any]] = []
     continuation = ""
@@ -57,39 +66,14 @@ async def _everything(client: kube.Client, resource: resources.Resource) -> list
             return found
 
 
-async def read_cluster(client: kube.Client) -> Cluster:
+async def read_cluster(client: Lister) -> Cluster:
     """Read pods, nodes, NeuronNodes and NeuronPools."""
     members = [pools.read_member(item) for item in await _everything(client, resources.NEURON_NODES)]
     by_name = {member.view.name: member for member in members}
     known_pools = {pool.name: pool for pool in map(pools.read, await _everything(client, resources.NEURON_POOLS))}
-    snapshot = plans.Snapshot(
-        pods={pod.uid: pod for pod in map(pods.read, await _everything(client, resources.PODS))},
-        nodes={node.name: node for node in map(nodes.read, await _everything(client, resources.NODES))},
-        neuron_nodes={name: member.view for name, member in by_name.items()},
-        policies=pools.policies(known_pools, by_name),
-    )
-    return Cluster(snapshot)
-
-
-def explanation(cluster: Cluster, pod: pods.PodView, now: dt.datetime) -> str:
-    """Say in words where a pod stands: its problems, why it waits, or which cores it has and how far it is."""
-    who = f"pod {pod.namespace}/{pod.name}"
-    if pod.problems:
-        return f"{who} can get no cores: " + "; ".join(pod.problems)
-    if not pod.requests:
-        return f"{who} asks for no NeuronCores"
-    granted = [
-        f"container {grant.container}: cores {grant.span} of node {view.name} ({grant.state.value} since {grant.since})"
-        for view in cluster.snapshot.neuron_nodes.values()
-        if view.ledger is not None
-        for grant in view.ledger.of_pod(pod.uid)
-    ]
-    if granted:
-        return f"{who} is {pod.phase}; " + "; ".join(granted)
-    waiting = planning.plan(cluster.snapshot, now).waiting.get(pod.uid)
-    if waiting is None:
-        return f"{who} fits now; the operator grants its cores at its next pass"
-    return f"{who} waits ({waiting.reason}): {waiting.message}"
+    known_pods = {pod.uid: pod for pod in map(pods.read, await _everything(client, resources.PODS))}
+    known_nodes = {node.name: node for node in map(nodes.read, await _everything(client, resources.NODES))}
+    return Cluster(snapshot.of(known_pods, known_nodes, by_name, known_pools))
 
 
 def read(kubeconfig: str) -> Cluster:
@@ -144,8 +128,4 @@ def show_map(kubeconfig: str, svg: pathlib.Path | None) -> None:
 def explain(kubeconfig: str, pod: str, namespace: str) -> None:
     """Say which cores POD has, or why it has none and what would make it fit."""
     cluster = read(kubeconfig)
-    click.echo(explanation(cluster, cluster.pod(namespace, pod), dt.datetime.now(dt.UTC)))
-
-
-if __name__ == "__main__":
-    main()
+    click.echo(standing.of(cluster.snapshot, cluster.pod(namespace, pod), dt.datetime.now(dt.UTC)))
