@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich import box, console, style, table, text
 
 from neuronspan import grants, instance_types, ledger
+from neuronspan_operator import neuron_nodes
 
 _SYMBOLS = string.ascii_lowercase + string.ascii_uppercase + string.digits
 _FREE = "·"
@@ -25,8 +26,7 @@ class Node:
     name: str
     hardware: instance_types.Hardware
     ledger: ledger.Ledger
-    unhealthy: frozenset[int] = frozenset()
-    """Core indices that the plugin reports as unhealthy."""
+    unhealthy: tuple[neuron_nodes.Unhealthy, ...] = ()
 
 
 def _colour(index: int) -> str:
@@ -56,7 +56,7 @@ def _core(node: Node, core: int, owner: grants.Grant | None, marks: Mapping[tupl
         mark = marks[owner.key]
         releasing = owner.state is grants.GrantState.RELEASING
         return text.Text(mark.symbol, style.Style(color="white", bgcolor=mark.colour, bold=True, strike=releasing))
-    if core in node.unhealthy:
+    if any(core in each.span for each in node.unhealthy):
         return text.Text(_UNHEALTHY, style="bold red")
     return text.Text(_FREE, style="bright_black")
 
@@ -83,7 +83,14 @@ def _node_lines(node: Node, marks: Mapping[tuple[str, str], _Mark]) -> text.Text
     heading.append(f"  {node.hardware.instance_type}", style="cyan")
     run = node.ledger.largest_free_run()
     heading.append(f"  {node.ledger.free_cores} of {node.ledger.cores} cores free, longest run {run}", style="not bold")
-    return text.Text("\n").join([heading, *(text.Text("  ") + line for line in _core_lines(node, marks)), text.Text()])
+    lines = [*_core_lines(node, marks), *_unhealthy_lines(node)]
+    return text.Text("\n").join([heading, *(text.Text("  ") + line for line in lines), text.Text()])
+
+
+def _unhealthy_lines(node: Node) -> Iterable[text.Text]:
+    """Return a line that says which cores are unhealthy and why; none when all are well."""
+    if node.unhealthy:
+        yield text.Text(f"{_UNHEALTHY} unhealthy: {', '.join(map(str, node.unhealthy))}", style="red")
 
 
 def _legend_table(nodes: Sequence[Node], marks: Mapping[tuple[str, str], _Mark]) -> table.Table:

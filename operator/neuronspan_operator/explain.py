@@ -6,7 +6,6 @@ The reason is the planner's own: what was just read becomes a snapshot as the op
 import asyncio
 import dataclasses
 import datetime as dt
-import itertools
 import pathlib
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -48,7 +47,7 @@ class Cluster:
     def map_nodes(self) -> list[core_map.Node]:
         """Give the nodes as the map draws them."""
         return [
-            core_map.Node(view.name, view.hardware, view.ledger, frozenset(itertools.chain(*view.unhealthy)))
+            core_map.Node(view.name, view.hardware, view.ledger, view.unhealthy)
             for view in self.snapshot.neuron_nodes.values()
             if view.hardware is not None and view.ledger is not None
         ]

@@ -50,9 +50,8 @@ def _stuck_before(node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) 
         return f"node {node.name} is gone"
     if node.node.unschedulable or node.node.deleted or not node.node.ready:
         return f"node {node.name} is {node.ineligible}"
-    if any(grant.span.overlaps(run) for grant in granted for run in node.view.unhealthy):
-        return f"some of its cores on node {node.name} are unhealthy"
-    return ""
+    unhealthy = node.unhealthy_among(granted)
+    return f"some of its cores on node {node.name} are unhealthy: {unhealthy}" if unhealthy else ""
 
 
 def _unbound_for_long(

@@ -4,7 +4,7 @@ Law: nothing here decides; stages do.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from neuronspan import grants, instance_types, ledger, spans
 from neuronspan_operator import neuron_nodes, nodes, plans, pods
@@ -40,7 +40,9 @@ class NodeDraft:
         self.ledger = stored
         self.why: list[str] = []
         self.usage = nodes.NOTHING
-        self.blocked: list[spans.CoreSpan] = list(view.unhealthy)  # in no grant, and yet not to be given away
+        self.blocked: list[spans.CoreSpan] = [
+            each.span for each in view.unhealthy
+        ]  # in no grant, and yet not to be given away
         self.contested: set[str] = set()  # UIDs of pods whose granted cores somebody else holds
         self.version = 0
         self.ineligible = _ineligible(view, node)
@@ -78,6 +80,11 @@ class NodeDraft:
         self.ledger, self.usage = checkpoint.ledger, checkpoint.usage
         del self.why[checkpoint.reasons :]
         self.version += 1
+
+    def unhealthy_among(self, granted: Iterable[grants.Grant]) -> str:
+        """Return which cores of these grants are unhealthy and why, "" when all are well."""
+        found = (each for each in self.view.unhealthy if any(grant.span.overlaps(each.span) for grant in granted))
+        return ", ".join(map(str, found))
 
     def taken(self) -> tuple[spans.CoreSpan, ...]:
         """Give every span that must not be granted."""

@@ -68,8 +68,9 @@ def _doom(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[gran
         return "the grant is not what the pod asks for"
     if pod.uid in node.contested:
         return "somebody else holds the cores"
-    if any(grant.span.overlaps(run) for grant in granted for run in node.view.unhealthy):
-        return "some of the cores are unhealthy"
+    unhealthy = node.unhealthy_among(granted)
+    if unhealthy:
+        return f"some of the cores are unhealthy: {unhealthy}"
     repelled = nodes.repelled(pod, node.node)
     return f"a node {repelled}" if repelled else ""
 

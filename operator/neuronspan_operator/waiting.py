@@ -15,6 +15,9 @@ NEVER_FITS = "NeverFits"
 NO_NODE_MATCHES = "NoNodeMatches"
 NO_ROOM = "NoRoom"
 
+_AILING_SHOWN = 3
+"""Runs of unhealthy cores in one sentence: each may come with 256 characters of reason."""
+
 
 def refuse(draft: drafts.Draft) -> None:
     """Explain the gated pods that cannot be considered at all; granting then leaves them out."""
@@ -107,7 +110,7 @@ class Explainer:
             return plans.Waiting(NO_NODE_MATCHES, f"{counted} Change the pod's node selector, affinity or tolerations.")
         if not verdict.large_enough:
             return plans.Waiting(NEVER_FITS, _never(wanted, verdict.matching))
-        return plans.Waiting(NO_ROOM, f"{counted} {self._way_out(pod, shape, verdict)}")
+        return plans.Waiting(NO_ROOM, f"{counted} {self._way_out(pod, shape, verdict)}{_ailing(verdict)}")
 
     def _verdict(self, pod: pods.PodView, shape: node_choice.Shape) -> _Verdict:
         key = shape.requests, shape.constraints
@@ -167,6 +170,16 @@ def _counted(reasons: collections.Counter[str]) -> str:
     return ", ".join(
         f"{count} {reason}" for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     )
+
+
+def _ailing(verdict: _Verdict) -> str:
+    """Return the sentence about unhealthy cores of the nodes that are large enough, "" without any."""
+    found = [
+        f"{each.span} of {node.name}{f' ({each.reason})' if each.reason else ''}"
+        for node in verdict.large_enough
+        for each in node.view.unhealthy
+    ]
+    return f" Unhealthy are cores {drafts.listed(found, most=_AILING_SHOWN)}." if found else ""
 
 
 def _never(wanted: str, matching: Sequence[node_drafts.NodeDraft]) -> str:

@@ -123,7 +123,7 @@ def test_new_grants_are_what_was_asked_for_on_cores_that_nobody_has(snapshot: pl
             assert view.hardware is not None
             assert grant.span.count == request.cores_on(view.hardware)
             assert request.first in {None, grant.span.first}
-            assert not any(grant.span.overlaps(run) for run in view.unhealthy)
+            assert not any(grant.span.overlaps(each.span) for each in view.unhealthy)
             assert not any(grant.span.overlaps(held.span) for held in view.held)
             assert not any(grant.span.overlaps(span) for span in view.ledger.taken() if not _freed(write.ledger, span))
 

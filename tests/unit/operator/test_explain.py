@@ -117,6 +117,16 @@ def test_map_draws_nodes_whose_ledger_can_be_read(monkeypatch: pytest.MonkeyPatc
     assert "w3" not in result.output
 
 
+def test_map_and_explain_say_why_cores_are_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = _cluster(builders.make_pod(cores=28))
+    faulty = fake.stored(resources.NEURON_NODES, "w1")
+    faulty["status"]["cores"][16] = {"index": 16, "healthy": False, "reason": "NEURON_HW_ERR=9"}
+    fake.put(resources.NEURON_NODES, faulty)
+    _serve(monkeypatch, fake)
+    assert "! unhealthy: 16 (NEURON_HW_ERR=9)" in _run("map").output
+    assert "Unhealthy are cores 16 of w1 (NEURON_HW_ERR=9)." in _run("explain", "web").output
+
+
 def test_map_is_also_written_as_svg(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     _serve(monkeypatch, _cluster())
     path = tmp_path / "map.svg"

@@ -67,9 +67,9 @@ def test_bare_pod_is_only_told() -> None:
 
 
 def test_pod_with_unhealthy_cores_is_sent_back() -> None:
-    members = [builders.make_neuron_node("w1", [domain.grant("4-7", since=snapshots.ago(1))], unhealthy=[7])]
+    members = [builders.make_neuron_node("w1", [domain.grant("4-7", since=snapshots.ago(1))], unhealthy={7: "ECC"})]
     (eviction,) = snapshots.plan([_pod()], None, members).evictions
-    assert "unhealthy" in eviction.reason
+    assert "some of its cores on node w1 are unhealthy: 7 (ECC)" in eviction.reason
 
 
 def test_pod_whose_grant_was_taken_back_is_sent_back() -> None:

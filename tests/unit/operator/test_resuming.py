@@ -46,7 +46,7 @@ def test_pod_is_pinned_by_the_hostname_label_and_told_the_nodes_name() -> None:
         pytest.param({"node": builders.make_node("other")}, "gone", id="node gone"),
         pytest.param({"registered": False}, "not registered", id="plugin not registered"),
         pytest.param({"advertised": False}, "hardware", id="plugin serves other hardware"),
-        pytest.param({"unhealthy": [5]}, "unhealthy", id="unhealthy core"),
+        pytest.param({"unhealthy": {5: "ECC"}}, "some of the cores are unhealthy: 5 (ECC)", id="unhealthy core"),
         pytest.param({"pod": builders.make_pod(cores=5)}, "not what the pod asks for", id="another size"),
         pytest.param(
             {"pod": builders.make_pod(cores=4, annotations={"neuronspan.dev/env": "count"})},
