@@ -104,7 +104,12 @@ class _Comparison:
 
     def _move(self, facts: list[_Fact]) -> None:
         """Let the ledger follow kubelet: exchanged cores, or cores nobody else was promised."""
-        targets = {fact.grant.key: fact.held.span for fact in facts if fact.grant is not None and _movable(fact)}
+        agreed = {fact.grant.key for fact in facts if fact.grant is not None and fact.is_owner and fact.agrees}
+        targets = {
+            fact.grant.key: fact.held.span
+            for fact in facts
+            if fact.grant is not None and fact.grant.key not in agreed and _movable(fact)
+        }
         if not targets:
             return
         self._displace(targets, {fact.grant.key for fact in facts if fact.grant is not None})

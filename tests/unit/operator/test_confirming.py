@@ -44,6 +44,15 @@ def test_grant_of_a_pod_that_was_not_seen_is_not_confirmed() -> None:
     assert plan.ledgers == ()
 
 
+@pytest.mark.parametrize("first", ["4-7", "8-11"])
+def test_grant_stays_when_one_of_two_reports_agrees_with_it(first: str) -> None:
+    """A plugin that reports a container twice must not make the ledger go back and forth."""
+    entries = [domain.grant(first, state=CONFIRMED)]
+    plan = _plan([_bound("web")], entries, [builders.held("4-7"), builders.held("8-11")])
+    assert plan.ledgers == ()
+    assert _drift(plan) == ["ContestedCores"]
+
+
 # --- adopted ---------------------------------------------------------------------------------------------------------
 
 
