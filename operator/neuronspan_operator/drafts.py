@@ -8,9 +8,9 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 
 from neuronspan import grants, names
-from neuronspan_operator import neuron_nodes, node_drafts, plans, pods
+from neuronspan_operator import neuron_nodes, node_drafts, plans, pods, pools
 
-DEFAULT_POLICY = plans.Policy()
+DEFAULT_POLICY = pools.Policy()
 
 
 class Draft:

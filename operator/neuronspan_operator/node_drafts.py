@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from neuronspan import grants, instance_types, ledger, spans
-from neuronspan_operator import neuron_nodes, nodes, plans, pods
+from neuronspan_operator import neuron_nodes, nodes, pods, pools
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class NodeDraft:
         self,
         view: neuron_nodes.NeuronNodeView,
         node: nodes.NodeView | None,
-        policy: plans.Policy,
+        policy: pools.Policy,
         hardware: instance_types.Hardware,
         stored: ledger.Ledger,
     ) -> None:

@@ -20,20 +20,8 @@ from neuronspan_operator import (
     waiting,
 )
 
-Drift = plans.Drift
-Evict = plans.Evict
-LedgerWrite = plans.LedgerWrite
-Notice = plans.Notice
-NoticeType = plans.NoticeType
-Plan = plans.Plan
-PodPatch = plans.PodPatch
-Policy = plans.Policy
-Snapshot = plans.Snapshot
-Ungate = plans.Ungate
-Waiting = plans.Waiting
 
-
-def plan(snapshot: Snapshot, now: dt.datetime) -> Plan:
+def plan(snapshot: plans.Snapshot, now: dt.datetime) -> plans.Plan:
     """Decide everything that follows from the snapshot at that moment (timezone-aware)."""
     draft = drafts.Draft(snapshot, now)
     pod_groups = groups.of(snapshot.pods.values())

@@ -9,18 +9,8 @@ import enum
 from collections.abc import Mapping
 from typing import Any
 
-from neuronspan import ledger, placement, spans
-from neuronspan_operator import neuron_nodes, nodes, pods
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Policy:
-    """How a NeuronPool wants the cores of its nodes handed out."""
-
-    packing: placement.Packing = placement.Packing.BEST_FIT
-    align: placement.Alignment = placement.Alignment.NONE
-    limbo_seconds: float = 60.0  # a pod with cores that is not bound to its node after this time is in limbo
-    quarantine_seconds: float = 300.0  # how long the ledger of a gone node is kept after its last pod
+from neuronspan import ledger, spans
+from neuronspan_operator import neuron_nodes, nodes, pods, pools
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,7 +20,7 @@ class Snapshot:
     pods: Mapping[str, pods.PodView]
     nodes: Mapping[str, nodes.NodeView]
     neuron_nodes: Mapping[str, neuron_nodes.NeuronNodeView]
-    policies: Mapping[str, Policy] = dataclasses.field(default_factory=dict)
+    policies: Mapping[str, pools.Policy] = dataclasses.field(default_factory=dict)
 
 
 class NoticeType(enum.StrEnum):

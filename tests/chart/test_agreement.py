@@ -10,7 +10,7 @@ from kits import chart
 from neuronspan import grants, instance_types, names, placement, spans
 from neuronspan_deviceplugin import config as plugin_config
 from neuronspan_operator import config as operator_config
-from neuronspan_operator import handlers, plans, pods, pools
+from neuronspan_operator import handlers, pods, pools
 
 GRANT = grants.Grant(
     pod_uid="u",
@@ -173,7 +173,7 @@ def test_pool_policies_are_the_domains() -> None:
 def test_pool_policy_defaults_are_the_operators() -> None:
     spec = chart.custom_resource("neuronpools")["properties"]["spec"]["properties"]
     defaults = {name: each["default"] for name, each in spec["policy"]["properties"].items()}
-    assert pools.read({"spec": {"policy": defaults}}).policy == plans.Policy()
+    assert pools.read({"spec": {"policy": defaults}}).policy == pools.Policy()
 
 
 def test_ledger_schema_has_the_fields_of_a_grant() -> None:

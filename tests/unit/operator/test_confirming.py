@@ -4,7 +4,7 @@ import pytest
 
 from kits import builders, domain, snapshots
 from neuronspan import grants, names
-from neuronspan_operator import planning
+from neuronspan_operator import plans
 
 CONFIRMED = grants.GrantState.CONFIRMED
 RELEASING = grants.GrantState.RELEASING
@@ -14,11 +14,11 @@ def _bound(name: str, cores: int = 4, **fields: Any) -> dict[str, Any]:
     return builders.make_pod(name, cores=cores, **({"node": "w1", "phase": "Running"} | fields))
 
 
-def _plan(pods: list[Any], entries: list[grants.Grant], held: list[Any], **status: Any) -> planning.Plan:
+def _plan(pods: list[Any], entries: list[grants.Grant], held: list[Any], **status: Any) -> plans.Plan:
     return snapshots.plan(pods, None, [builders.make_neuron_node("w1", entries, held=held, **status)])
 
 
-def _drift(plan: planning.Plan) -> list[str]:
+def _drift(plan: plans.Plan) -> list[str]:
     return [each.kind for each in plan.drift]
 
 

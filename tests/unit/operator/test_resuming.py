@@ -7,7 +7,7 @@ import pytest
 
 from kits import builders, domain, snapshots
 from neuronspan import grants
-from neuronspan_operator import planning, pods
+from neuronspan_operator import plans, pods
 
 GATED = builders.make_pod("web", cores=4)
 GRANT = domain.grant("4-7")
@@ -19,7 +19,7 @@ def _fenced(pod: dict[str, Any], *fences: str) -> dict[str, Any]:
     return fenced
 
 
-def _plan(pod: dict[str, Any] = GATED, grant: grants.Grant = GRANT, node: Any = None, **status: Any) -> planning.Plan:
+def _plan(pod: dict[str, Any] = GATED, grant: grants.Grant = GRANT, node: Any = None, **status: Any) -> plans.Plan:
     nodes = [builders.make_node() if node is None else node]
     return snapshots.plan([pod], nodes, [builders.make_neuron_node("w1", [grant], **status)])
 

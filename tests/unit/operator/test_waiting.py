@@ -6,7 +6,7 @@ import pytest
 
 from kits import builders, domain, snapshots
 from neuronspan import grants, names
-from neuronspan_operator import planning
+from neuronspan_operator import plans
 
 CONFIRMED = grants.GrantState.CONFIRMED
 
@@ -17,7 +17,7 @@ def _running(name: str, cores: str, node: str = "w1") -> tuple[dict[str, Any], g
     return pod, domain.grant(cores, name, state=CONFIRMED)
 
 
-def _waiting(pod: dict[str, Any], *others: tuple[dict[str, Any], grants.Grant], **status: Any) -> planning.Waiting:
+def _waiting(pod: dict[str, Any], *others: tuple[dict[str, Any], grants.Grant], **status: Any) -> plans.Waiting:
     members = [builders.make_neuron_node("w1", [grant for _, grant in others], **status)]
     return snapshots.plan([pod, *(each for each, _ in others)], None, members).waiting[pod["metadata"]["uid"]]
 
