@@ -1,4 +1,4 @@
-"""Third stage: grant annotations of pods that have left the gate say what the stored ledger says.
+"""Grant annotations of pods that have left the gate say what the stored ledger says.
 
 Law: the ledger is the truth; an annotation that says something else is corrected and the pod told so.
 """

@@ -1,4 +1,4 @@
-"""Second stage: what the plugins report as held is compared with the ledgers, and the ledgers follow the facts.
+"""What the plugins report as held is compared with the ledgers, and the ledgers follow the facts.
 
 Law: cores that somebody holds are never granted to anybody else, whether or not the ledger can be made to say so.
 """
@@ -6,8 +6,8 @@ Law: cores that somebody holds are never granted to anybody else, whether or not
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from neuronspan import errors, grants, ledger, placement, spans
-from neuronspan_operator import drafts, neuron_nodes, node_drafts, plans, pods
+from neuronspan import errors, grants, names, placement, spans
+from neuronspan_operator import drafts, neuron_nodes, node_drafts, plans, pod_requests, pods
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -119,14 +119,16 @@ class _Comparison:
 
     def _moved(self, targets: Mapping[grants.Key, spans.CoreSpan]) -> bool:
         try:
-            changed = _with_spans(self.node.ledger, targets)
+            changed = self.node.ledger.moved(targets)
         except errors.LedgerError:
             return False  # contested: ``_guard`` says so
-        for key, span in sorted(targets.items()):
-            why = f"{self.node.ledger.get(key)} holds cores {span} on {self.node.name}: the ledger follows"
+        whys = [
+            f"{self.node.ledger.get(key)} holds cores {span} on {self.node.name}: the ledger follows"
+            for key, span in sorted(targets.items())
+        ]
+        for why in whys:
             self._drifted("MovedGrant", why)
-            self.node.change(self.node.ledger, why)
-        self.node.change(changed, "grants moved to the cores that are held")
+        self.node.change(changed, *whys)
         return True
 
     def _displace(self, targets: dict[grants.Key, spans.CoreSpan], holding: set[grants.Key]) -> None:
@@ -157,29 +159,31 @@ class _Comparison:
             return
         over = pod is None or pod.terminal
         try:
-            changed = self.node.ledger.adopt(self._grant(fact, pod, over=over))
+            changed = self.node.ledger.adopt(self._adopted(fact, pod, over=over))
         except errors.NeuronspanError as error:
             self._drifted("NotAdoptable", f"{fact} holds cores {held.span} without a grant: {error}")
             return
         self._drifted("AdoptedHolder", f"{fact} holds cores {held.span} without a grant: entered into the ledger")
         self.node.change(changed, f"{fact} holds {held.span} without a grant: adopted")
 
-    def _grant(self, fact: _Fact, pod: pods.PodView | None, *, over: bool) -> grants.Grant:
+    def _adopted(self, fact: _Fact, pod: pods.PodView | None, *, over: bool) -> grants.Grant:
+        """Return the grant of what is held: as the pod asked for it, in so far as it got that."""
         held = fact.held
-        asked = [] if pod is None else [request for request in pod.requests if request.container == held.container]
-        request = asked[0] if asked else None
-        return grants.Grant(
-            pod_uid=fact.uid,
-            namespace=held.namespace,
-            pod=held.pod,
-            container=held.container,
-            span=held.span,
-            resource=held.resource,
-            env=grants.EnvMode.VISIBLE if request is None else request.env,
-            state=grants.GrantState.RELEASING if over else grants.GrantState.CONFIRMED,
-            since=self.draft.since,
-            init_containers=() if request is None else request.init_containers,
-        )
+        holder = pods.PodView(fact.uid, held.namespace, held.pod)
+        state = grants.GrantState.RELEASING if over else grants.GrantState.CONFIRMED
+        return self._request(held, pod).granted(holder, held.span, self.draft.since, state)
+
+    def _request(self, held: neuron_nodes.Held, pod: pods.PodView | None) -> pod_requests.ContainerRequest:
+        asked = () if pod is None else pod.requests
+        request = next((each for each in asked if each.container == held.container), None)
+        in_devices = held.resource == names.DEVICE_RESOURCE
+        count = len(self.node.hardware.devices_of(held.span)) if in_devices else held.span.count
+        if request is None:
+            return pod_requests.ContainerRequest(held.container, count, held.resource)
+        if (request.count, request.resource) == (count, held.resource):
+            return request
+        # its core groups are parts of what was asked for: of other cores there are none
+        return dataclasses.replace(request, count=count, resource=held.resource, group_sizes="")
 
     # --- whatever happened, held cores are not free --------------------------------------------------------------
 
@@ -206,14 +210,6 @@ def _movable(fact: _Fact) -> bool:
     if grant is None or fact.agrees or not fact.is_owner or grant.state is grants.GrantState.RELEASING:
         return False
     return (grant.span.count, grant.resource) == (fact.held.span.count, fact.held.resource)
-
-
-def _with_spans(current: ledger.Ledger, targets: Mapping[grants.Key, spans.CoreSpan]) -> ledger.Ledger:
-    """Give the ledger with other spans for some grants; raises LedgerError when they do not go together."""
-    return dataclasses.replace(
-        current,
-        grants=tuple(dataclasses.replace(g, span=targets.get(g.key, g.span)) for g in current.grants),
-    )
 
 
 def _expect_unmanaged(draft: drafts.Draft, node: node_drafts.NodeDraft) -> None:

@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 
 from neuronspan import grants, names
-from neuronspan_operator import neuron_nodes, node_drafts, plans, pods, pools
+from neuronspan_operator import groups, neuron_nodes, node_drafts, placements, plans, pods, pools
 
 DEFAULT_POLICY = pools.Policy()
 
@@ -29,10 +29,10 @@ class Draft:
         self.waiting: dict[str, plans.Waiting] = {}
         self.drift: list[plans.Drift] = []
         self.wake_at: dt.datetime | None = None
-        self.placed: dict[str, str] = {}  # pods granted in this pass: UID -> node
-        self.resumable: dict[
-            str, str
-        ] = {}  # gated pods with usable grants in store: UID -> the fence that would end them
+        self.resumable: dict[str, str] = {}  # gated pods with usable grants in store: UID -> fence to end them with
+        self.unserved: list[pods.PodView] = []  # gated pods that found no place
+        self.groups = groups.of(snapshot.pods.values())
+        self.placements = placements.Placements()
         for name in sorted(snapshot.neuron_nodes):
             self._open(snapshot.neuron_nodes[name])
         self._node_of_hostname = {node.hostname: node.name for node in snapshot.nodes.values()}
@@ -101,12 +101,24 @@ class Draft:
         """
         return {*self.holders.get(uid, ()), *self._released_on.get(uid, ())}
 
+    def group_of(self, pod: pods.PodView) -> groups.Group | None:
+        """Return the group that the pod names, if any."""
+        return self.groups.get((pod.namespace, pod.pod_group))
+
+    def undecided(self) -> list[pods.PodView]:
+        """Return the gated pods that neither go on nor have a reason to wait, by UID."""
+        going = {ungate.pod.uid for ungate in self.ungates}
+        return [
+            pod
+            for uid, pod in sorted(self.snapshot.pods.items())
+            if pod.gated and not (pod.deleted or pod.terminal or uid in self.waiting or uid in going)
+        ]
+
     # --- actions -------------------------------------------------------------------------------------------------
 
     def notice(self, pod: pods.PodView, reason: str, message: str, *, warning: bool = True) -> None:
         """Put an Event on a pod."""
-        kind = plans.NoticeType.WARNING if warning else plans.NoticeType.NORMAL
-        self.notices.append(plans.Notice(pod.namespace, pod.name, pod.uid, kind, reason, message))
+        self.notices.append(plans.Notice.on(pod, reason, message, warning=warning))
 
     def let_go(self, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Iterable[grants.Grant]) -> None:
         """Ungate a pod with these grants."""

@@ -172,7 +172,9 @@ class Executor:
         since = min((grant.since for grant in book.of_pod(ungate.pod.uid)), default="") if book is not None else ""
         self._measures.stages.labels(stages.UNGATED).observe(stages.seconds_since(since, self._now()))
         given = ", ".join(f"{container} {span}" for container, span in sorted(ungate.spans.items()))
-        report.notices.append(_notice(ungate.pod, "Granted", f"NeuronCores on {ungate.node}: {given}.", warning=False))
+        report.notices.append(
+            plans.Notice.on(ungate.pod, "Granted", f"NeuronCores on {ungate.node}: {given}.", warning=False)
+        )
 
     async def _patch(self, pod: pods.PodView, operations: Sequence[dict[str, Any]], report: Report) -> str:
         """Patch a pod as it was planned on; gives done, stale, gone, refused, failed or held."""
@@ -210,7 +212,9 @@ class Executor:
             report.stale = True
             return "stale"
         self._hold_pod(pod, error)
-        report.notices.append(_notice(pod, "PatchRefused", f"The API server refuses to change the pod: {error}."))
+        report.notices.append(
+            plans.Notice.on(pod, "PatchRefused", f"The API server refuses to change the pod: {error}.")
+        )
         return "refused"
 
     def _hold_pod(self, pod: pods.PodView, error: errors.KubernetesError) -> None:
@@ -222,7 +226,7 @@ class Executor:
         if self._troubles.holds(key):
             return
         self._troubles.failed(key)  # asked for once; asked again later if the pod is still there
-        report.notices.append(_notice(pod, "Evicted", eviction.reason))
+        report.notices.append(plans.Notice.on(pod, "Evicted", eviction.reason))
         try:
             async with self._room:
                 await self._client.evict(pod.name, pod.namespace, uid=pod.uid)
@@ -245,8 +249,3 @@ def node_key(node: str) -> str:
 def eviction_key(pod: pods.PodView) -> str:
     """Key of a pod's eviction; its other troubles have its UID as key."""
     return f"evict/{pod.uid}"
-
-
-def _notice(pod: pods.PodView, reason: str, message: str, *, warning: bool = True) -> plans.Notice:
-    kind = plans.NoticeType.WARNING if warning else plans.NoticeType.NORMAL
-    return plans.Notice(pod.namespace, pod.name, pod.uid, kind, reason, message)

@@ -1,4 +1,4 @@
-"""Fifth stage: pods that left the gate and cannot get to their cores are sent back, where somebody makes a new one.
+"""Pods that left the gate and cannot get to their cores are sent back, where somebody makes a new one.
 
 Law: the grant stays until the pod is gone; a pod without a controller is only told, nobody deletes it.
 """
@@ -32,7 +32,7 @@ def _reason(draft: drafts.Draft, pod: pods.PodView) -> str:
     home = draft.home(pod)
     if home and home not in draft.snapshot.nodes:
         return f"node {home} is gone"
-    granted = next(draft.granted_on(pod), None)  # the first stage left only those of the pod's own node
+    granted = next(draft.granted_on(pod), None)  # grants on other nodes have been released
     if granted is None:
         # in no ledger at all: ours may be older than the pod, so only a grant seen to end is a reason
         return f"its cores on node {home} were taken back" if pod.uid in draft.holders else ""
@@ -46,9 +46,9 @@ def _contested(node: node_drafts.NodeDraft, pod: pods.PodView) -> str:
 
 
 def _stuck_before(node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> str:
-    if node.node is None:
+    if node.host is None:
         return f"node {node.name} is gone"
-    if node.node.unschedulable or node.node.deleted or not node.node.ready:
+    if node.host.unschedulable or node.host.deleted or not node.host.ready:
         return f"node {node.name} is {node.ineligible}"
     unhealthy = node.unhealthy_among(granted)
     return f"some of its cores on node {node.name} are unhealthy: {unhealthy}" if unhealthy else ""

@@ -11,7 +11,7 @@ from neuronspan_operator import neuron_nodes, nodes, pods, pools
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Savepoint:
     """A node's draft at some point of the pass."""
 
     ledger: ledger.Ledger
@@ -26,14 +26,14 @@ class NodeDraft:
     def __init__(
         self,
         view: neuron_nodes.NeuronNodeView,
-        node: nodes.NodeView | None,
+        host: nodes.NodeView | None,
         policy: pools.Policy,
         hardware: instance_types.Hardware,
         stored: ledger.Ledger,
     ) -> None:
         self.view = view
         self.name = view.name
-        self.node = node
+        self.host = host  # None when there is no Node of that name
         self.policy = policy
         self.hardware = hardware
         self.stored = stored
@@ -45,18 +45,18 @@ class NodeDraft:
         ]  # in no grant, and yet not to be given away
         self.contested: set[str] = set()  # UIDs of pods whose granted cores somebody else holds
         self.version = 0
-        self.ineligible = _ineligible(view, node)
+        self.ineligible = _ineligible(view, host)
         self._by_pod: tuple[ledger.Ledger | None, dict[str, list[grants.Grant]]] = (None, {})
 
     @property
     def hostname(self) -> str:
         """The value a pod's node selector needs."""
-        return self.name if self.node is None else self.node.hostname
+        return self.name if self.host is None else self.host.hostname
 
-    def change(self, changed: ledger.Ledger, why: str) -> None:
-        """Replace the ledger; ``why`` is for the log and for people."""
+    def change(self, changed: ledger.Ledger, *whys: str) -> None:
+        """Replace the ledger; each of ``whys`` is a sentence for the log."""
         self.ledger = changed
-        self.why.append(why)
+        self.why.extend(whys)
         self.version += 1
 
     def block(self, span: spans.CoreSpan) -> None:
@@ -69,16 +69,16 @@ class NodeDraft:
         self.usage = nodes.with_pod(self.usage, pod)
         self.version += 1
 
-    def checkpoint(self) -> "Checkpoint":
+    def savepoint(self) -> "Savepoint":
         """Give what ``restore`` needs to undo later changes."""
-        return Checkpoint(self.ledger, self.usage, len(self.why), self.version)
+        return Savepoint(self.ledger, self.usage, len(self.why), self.version)
 
-    def restore(self, checkpoint: "Checkpoint") -> None:
-        """Undo every grant since the checkpoint."""
-        if self.version == checkpoint.version:
+    def restore(self, savepoint: "Savepoint") -> None:
+        """Undo every grant since the savepoint."""
+        if self.version == savepoint.version:
             return
-        self.ledger, self.usage = checkpoint.ledger, checkpoint.usage
-        del self.why[checkpoint.reasons :]
+        self.ledger, self.usage = savepoint.ledger, savepoint.usage
+        del self.why[savepoint.reasons :]
         self.version += 1
 
     def unhealthy_among(self, granted: Iterable[grants.Grant]) -> str:

@@ -7,7 +7,7 @@ import dataclasses
 import datetime as dt
 import enum
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from neuronspan import ledger, spans
 from neuronspan_operator import neuron_nodes, nodes, pods, pools
@@ -82,6 +82,12 @@ class Notice:
     type: NoticeType
     reason: str
     message: str
+
+    @classmethod
+    def on(cls, pod: pods.PodView, reason: str, message: str, *, warning: bool = True) -> Self:
+        """Return the Event for this pod."""
+        kind = NoticeType.WARNING if warning else NoticeType.NORMAL
+        return cls(pod.namespace, pod.name, pod.uid, kind, reason, message)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -8,15 +8,15 @@ import dataclasses
 import enum
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from neuronspan import errors, grants, instance_types, names, placement, spans, visible_cores
 from neuronspan_operator import init_chains, quantities
 
 _TYPES = instance_types.INSTANCE_TYPES.values()
-MOST_CORES: Final = max(each.devices * each.cores_per_device for each in _TYPES)
-MOST_DEVICES: Final = max(each.devices for each in _TYPES)
-_MOST: Final = {names.CORE_RESOURCE: MOST_CORES, names.DEVICE_RESOURCE: MOST_DEVICES}
+MOST_CORES_OF_A_NODE: Final = max(each.devices * each.cores_per_device for each in _TYPES)
+MOST_DEVICES_OF_A_NODE: Final = max(each.devices for each in _TYPES)
+_MOST: Final = {names.CORE_RESOURCE: MOST_CORES_OF_A_NODE, names.DEVICE_RESOURCE: MOST_DEVICES_OF_A_NODE}
 
 _COUNT = re.compile(r"[1-9][0-9]{0,8}")
 _POD_WIDE: Final = {names.CORES_ANNOTATION: names.CORE_RESOURCE, names.DEVICES_ANNOTATION: names.DEVICE_RESOURCE}
@@ -26,9 +26,32 @@ _PER_CONTAINER: Final = {
 }
 
 
+PlacementKey = tuple[int, str, placement.Alignment | None, int | None]
+
+
+class Asker(Protocol):
+    """Whose containers ask: ``pods.PodView`` is one."""
+
+    @property
+    def uid(self) -> str:
+        """The pod's UID."""
+
+    @property
+    def namespace(self) -> str:
+        """The pod's namespace."""
+
+    @property
+    def name(self) -> str:
+        """The pod's name."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class ContainerRequest:
-    """What one grant has to provide."""
+    """What one grant has to provide.
+
+    A new field belongs into ``placement_key`` when it decides where cores are, else into ``granted`` and
+    ``is_served_by``.
+    """
 
     container: str
     count: int  # in units of ``resource``: cores, or devices whose number of cores depends on the node
@@ -52,6 +75,43 @@ class ContainerRequest:
         """Placement request for a node with that hardware, whose pool has that default alignment."""
         align = placement.Alignment.DEVICE if self.devices else self.align or default
         return placement.Request(self.cores_on(hardware), align, self.first)
+
+    @property
+    def placement_key(self) -> PlacementKey:
+        """Everything that decides where the cores may be: equal keys fit in the same places."""
+        return self.count, self.resource, self.align, self.first
+
+    def granted(
+        self,
+        pod: Asker,
+        span: spans.CoreSpan,
+        since: str,
+        state: grants.GrantState = grants.GrantState.GRANTED,
+    ) -> grants.Grant:
+        """Return the grant of these cores to the pod's container; raises InvalidGrant when they cannot serve it."""
+        return grants.Grant(
+            pod_uid=pod.uid,
+            namespace=pod.namespace,
+            pod=pod.name,
+            container=self.container,
+            span=span,
+            resource=self.resource,
+            env=self.env,
+            state=state,
+            since=since,
+            group_sizes=self.group_sizes,
+            init_containers=self.init_containers,
+        )
+
+    def is_served_by(self, grant: grants.Grant, hardware: instance_types.Hardware) -> bool:
+        """Whether the grant, on a node with that hardware, is what is asked for; alignment is only for new grants."""
+        return (
+            self.first in {None, grant.span.first}
+            and grant.span.count == self.cores_on(hardware)
+            and (grant.container, grant.resource) == (self.container, self.resource)
+            and (grant.env, grant.group_sizes) == (self.env, self.group_sizes)
+            and grant.init_containers == self.init_containers
+        )
 
     def __str__(self) -> str:
         if self.first is not None:
@@ -186,11 +246,11 @@ class _Reader:
         if text is None:
             return None, ()
         try:
-            span = visible_cores.parse_visible_cores(text, MOST_CORES)
+            span = visible_cores.parse_visible_cores(text, MOST_CORES_OF_A_NODE)
         except errors.InvalidCoreSet:
             self.problems.append(
                 f'annotation {names.VISIBLE_CORES_ANNOTATION} is "{text}": write one run of consecutive cores between '
-                f'0 and {MOST_CORES - 1}, like "4-7"'
+                f'0 and {MOST_CORES_OF_A_NODE - 1}, like "4-7"'
             )
             return None, ()
         source = f"annotation {names.VISIBLE_CORES_ANNOTATION}"
@@ -204,10 +264,10 @@ class _Reader:
             sizes = visible_cores.parse_group_sizes(text)
         except errors.InvalidCoreSet:
             sizes = ()
-        if not 0 < sum(sizes) <= MOST_CORES:
+        if not 0 < sum(sizes) <= MOST_CORES_OF_A_NODE:
             self.problems.append(
                 f'annotation {names.GROUP_SIZES_ANNOTATION} is "{text}": write the NeuronCores of each group, together '
-                f'at most {MOST_CORES}, like "3,4,1"'
+                f'at most {MOST_CORES_OF_A_NODE}, like "3,4,1"'
             )
             return "", ()
         source = f"annotation {names.GROUP_SIZES_ANNOTATION}"

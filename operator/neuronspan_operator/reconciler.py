@@ -89,7 +89,11 @@ class Reconciler:
         waiting = {**plan.waiting, **held_back}
         self._show(snapshot, plan, waiting)
         report = await self._executor.carry_out(plan, calm)
-        explained = [_notice_of(snapshot, uid, why) for uid, why in sorted(waiting.items()) if uid in snapshot.pods]
+        explained = [
+            plans.Notice.on(snapshot.pods[uid], why.reason, why.message)
+            for uid, why in sorted(waiting.items())
+            if uid in snapshot.pods
+        ]
         self._events.tell([*explained, *plan.notices, *report.notices], snapshot.pods.keys())
         self._forget(snapshot)
         if report.stale:
@@ -120,8 +124,3 @@ class Reconciler:
             keys.add(execution.eviction_key(pod))
             keys.add(storms.owner_key(pod))
         self._troubles.keep_only(keys)
-
-
-def _notice_of(snapshot: plans.Snapshot, uid: str, why: plans.Waiting) -> plans.Notice:
-    pod = snapshot.pods[uid]
-    return plans.Notice(pod.namespace, pod.name, uid, plans.NoticeType.WARNING, why.reason, why.message)

@@ -70,6 +70,31 @@ def test_init_containers_are_adopted_together_with_who_takes_over() -> None:
     assert (entry.container, entry.init_containers, str(entry.span)) == ("app", ("i",), "4-7")
 
 
+@pytest.mark.parametrize(("cores", "kept"), [("0-7", "3,4,1"), ("0-3", "")], ids=["as asked", "other cores"])
+def test_core_groups_are_adopted_with_the_cores_that_they_divide(cores: str, kept: str) -> None:
+    notes = {names.GROUP_SIZES_ANNOTATION: "3,4,1", names.ENV_ANNOTATION: "count"}
+    plan = _plan([_bound("web", 8, annotations=notes)], [], [builders.held(cores)])
+    (entry,) = plan.ledgers[0].ledger.grants
+    assert (str(entry.span), entry.group_sizes, entry.env) == (cores, kept, grants.EnvMode.COUNT)
+
+
+def test_whole_devices_are_adopted_as_devices() -> None:
+    held = builders.held("0-3", resource=names.DEVICE_RESOURCE)
+    plan = _plan([_bound("web", 0, devices=2)], [], [held])
+    (entry,) = plan.ledgers[0].ledger.grants
+    assert (str(entry.span), entry.resource) == ("0-3", names.DEVICE_RESOURCE)
+
+
+def test_move_has_one_sentence_per_grant() -> None:
+    entries = [domain.grant("4-7", "a"), domain.grant("8-11", "b")]
+    plan = _plan([_bound("a"), _bound("b")], entries, [builders.held("8-11", "a"), builders.held("4-7", "b")])
+    moved = [why for why in plan.ledgers[0].why if "follows" in why]
+    assert moved == [
+        "default/a[app] 4-7 holds cores 8-11 on w1: the ledger follows",
+        "default/b[app] 8-11 holds cores 4-7 on w1: the ledger follows",
+    ]
+
+
 def test_cores_of_a_pod_that_is_gone_become_a_tombstone() -> None:
     plan = _plan([], [], [builders.held("4-7")])
     assert snapshots.written(plan) == {"web/app": "4-7 Releasing"}

@@ -74,11 +74,6 @@ def test_pod_that_no_freed_core_would_help_says_what_would(pod: dict[str, Any], 
     assert plan.ungates == ()
 
 
-def test_bad_request_is_also_an_event() -> None:
-    (notice,) = snapshots.plan([builders.make_pod(annotations={names.CORES_ANNOTATION: "four"})]).notices
-    assert (notice.type, notice.reason, notice.name) == ("Warning", "InvalidRequest", "web")
-
-
 @pytest.mark.parametrize("members", [[], [builders.make_neuron_node()]], ids=["none ever", "a gone one's ledger"])
 def test_cluster_without_neuron_nodes_says_so(members: list[dict[str, Any]]) -> None:
     found = snapshots.plan([builders.make_pod(cores=4)], [], members).waiting["uid-web"]
