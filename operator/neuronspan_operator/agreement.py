@@ -3,7 +3,7 @@
 Law: the ledger is the truth; an annotation that says something else is corrected and the pod told so.
 """
 
-from neuronspan_operator import drafts, node_drafts, plans, pods
+from neuronspan_operator import drafts, node_drafts, plans, pods, reasons
 
 
 def run(draft: drafts.Draft) -> None:
@@ -27,8 +27,8 @@ def _correct(draft: drafts.Draft, node: node_drafts.NodeDraft, pod: pods.PodView
         return
     if pod.grant_annotation is None:
         why = f"The pod holds cores without a grant annotation: added {text}."
-        draft.notice(pod, "GrantAdopted", why, warning=False)
+        draft.notice(pod, reasons.Event.GRANT_ADOPTED, why, warning=False)
     else:
         why = f"The grant annotation said {pod.grant_annotation}, the ledger says {text}: corrected."
-        draft.notice(pod, "GrantCorrected", why)
+        draft.notice(pod, reasons.Event.GRANT_CORRECTED, why)
     draft.patches.append(plans.PodPatch(pod, pods.grant_patch(pod, node.name, granted), why))

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from neuronspan import errors, grants, names, placement, spans
-from neuronspan_operator import drafts, neuron_nodes, node_drafts, plans, pod_requests, pods
+from neuronspan_operator import drafts, neuron_nodes, node_drafts, plans, pod_requests, pods, reasons
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class _Comparison:
             for key, span in sorted(targets.items())
         ]
         for why in whys:
-            self._drifted("MovedGrant", why)
+            self._drifted(reasons.Drift.MOVED_GRANT, why)
         self.node.change(changed, *whys)
         return True
 
@@ -161,9 +161,11 @@ class _Comparison:
         try:
             changed = self.node.ledger.adopt(self._adopted(fact, pod, over=over))
         except errors.NeuronspanError as error:
-            self._drifted("NotAdoptable", f"{fact} holds cores {held.span} without a grant: {error}")
+            self._drifted(reasons.Drift.NOT_ADOPTABLE, f"{fact} holds cores {held.span} without a grant: {error}")
             return
-        self._drifted("AdoptedHolder", f"{fact} holds cores {held.span} without a grant: entered into the ledger")
+        self._drifted(
+            reasons.Drift.ADOPTED_HOLDER, f"{fact} holds cores {held.span} without a grant: entered into the ledger"
+        )
         self.node.change(changed, f"{fact} holds {held.span} without a grant: adopted")
 
     def _adopted(self, fact: _Fact, pod: pods.PodView | None, *, over: bool) -> grants.Grant:
@@ -198,9 +200,9 @@ class _Comparison:
             if grant.pod_uid != fact.uid:
                 self.node.contested.add(grant.pod_uid)
         message = f"{fact} holds cores {span} of {self.node.name} that the ledger does not give it"
-        self._drifted("ContestedCores", message)
+        self._drifted(reasons.Drift.CONTESTED_CORES, message)
 
-    def _drifted(self, kind: str, message: str) -> None:
+    def _drifted(self, kind: reasons.Drift, message: str) -> None:
         self.draft.drift.append(plans.Drift(self.node.name, kind, message))
 
 

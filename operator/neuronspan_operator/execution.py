@@ -19,6 +19,7 @@ from neuronspan_operator import (
     neuron_nodes,
     plans,
     pods,
+    reasons,
     resources,
     stages,
     world,
@@ -173,7 +174,7 @@ class Executor:
         self._measures.stages.labels(stages.UNGATED).observe(stages.seconds_since(since, self._now()))
         given = ", ".join(f"{container} {span}" for container, span in sorted(ungate.spans.items()))
         report.notices.append(
-            plans.Notice.on(ungate.pod, "Granted", f"NeuronCores on {ungate.node}: {given}.", warning=False)
+            plans.Notice.on(ungate.pod, reasons.Event.GRANTED, f"NeuronCores on {ungate.node}: {given}.", warning=False)
         )
 
     async def _patch(self, pod: pods.PodView, operations: Sequence[dict[str, Any]], report: Report) -> str:
@@ -213,7 +214,7 @@ class Executor:
             return "stale"
         self._hold_pod(pod, error)
         report.notices.append(
-            plans.Notice.on(pod, "PatchRefused", f"The API server refuses to change the pod: {error}.")
+            plans.Notice.on(pod, reasons.Event.PATCH_REFUSED, f"The API server refuses to change the pod: {error}.")
         )
         return "refused"
 
@@ -226,7 +227,7 @@ class Executor:
         if self._troubles.holds(key):
             return
         self._troubles.failed(key)  # asked for once; asked again later if the pod is still there
-        report.notices.append(plans.Notice.on(pod, "Evicted", eviction.reason))
+        report.notices.append(plans.Notice.on(pod, reasons.Event.EVICTED, eviction.reason))
         try:
             async with self._room:
                 await self._client.evict(pod.name, pod.namespace, uid=pod.uid)

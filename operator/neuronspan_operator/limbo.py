@@ -6,7 +6,7 @@ Law: the grant stays until the pod is gone; a pod without a controller is only t
 from collections.abc import Sequence
 
 from neuronspan import grants
-from neuronspan_operator import drafts, node_drafts, plans, pods
+from neuronspan_operator import drafts, node_drafts, plans, pods, reasons
 
 
 def run(draft: drafts.Draft) -> None:
@@ -76,7 +76,7 @@ def _send_back(draft: drafts.Draft, pod: pods.PodView, reason: str) -> None:
         return
     draft.notice(
         pod,
-        "Limbo",
+        reasons.Event.LIMBO,
         f"The pod cannot start on its cores: {reason}. It has no controller that would replace it: "
         f"delete it and create it again to get other cores.",
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from neuronspan import ledger, spans
-from neuronspan_operator import neuron_nodes, nodes, pods, pools
+from neuronspan_operator import neuron_nodes, nodes, pods, pools, reasons
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,11 +80,13 @@ class Notice:
     name: str
     uid: str
     type: NoticeType
-    reason: str
+    reason: reasons.Event | reasons.Waiting
     message: str
 
     @classmethod
-    def on(cls, pod: pods.PodView, reason: str, message: str, *, warning: bool = True) -> Self:
+    def on(
+        cls, pod: pods.PodView, reason: reasons.Event | reasons.Waiting, message: str, *, warning: bool = True
+    ) -> Self:
         """Return the Event for this pod."""
         kind = NoticeType.WARNING if warning else NoticeType.NORMAL
         return cls(pod.namespace, pod.name, pod.uid, kind, reason, message)
@@ -94,7 +96,7 @@ class Notice:
 class Waiting:
     """Why a gated pod has no cores, and what would make it fit."""
 
-    reason: str
+    reason: reasons.Waiting
     message: str
 
 
@@ -103,7 +105,7 @@ class Drift:
     """Ledger and node disagree; ``kind`` is what to count it under."""
 
     node: str
-    kind: str
+    kind: reasons.Drift
     message: str
 
 

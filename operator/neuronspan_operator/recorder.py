@@ -155,7 +155,7 @@ class Recorder:
                 "uid": notice.uid,
             },
             "type": str(notice.type),
-            "reason": notice.reason,
+            "reason": str(notice.reason),
             "message": notice.message[:_LONGEST_MESSAGE],
             "source": {"component": COMPONENT},
             "reportingComponent": COMPONENT,

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from neuronspan import grants
-from neuronspan_operator import drafts, node_drafts, nodes, plans, pods
+from neuronspan_operator import drafts, node_drafts, nodes, plans, pods, reasons
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,4 +96,6 @@ def _go_on(draft: drafts.Draft, pod: pods.PodView, stored: _Stored) -> None:
         draft.revoke(pod, [stored.fence], f"Its grant is being taken back: {group}.")
     else:  # the grants of the other members are next
         draft.resumable[pod.uid] = stored.fence
-        draft.waiting[pod.uid] = plans.Waiting("PodGroup", f"It has its cores and waits for the others of {group}.")
+        draft.waiting[pod.uid] = plans.Waiting(
+            reasons.Waiting.POD_GROUP, f"It has its cores and waits for the others of {group}."
+        )

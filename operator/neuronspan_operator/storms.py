@@ -7,9 +7,7 @@ cores ends the delays of its owner.
 import dataclasses
 
 from neuronspan import grants
-from neuronspan_operator import backoff, plans, pods
-
-REASON = "BackOff"
+from neuronspan_operator import backoff, plans, pods, reasons
 
 
 class StormGuard:
@@ -59,7 +57,7 @@ class StormGuard:
                 f"earlier pods of {pod.owner.kind} {pod.owner.name} failed before they started (see their status): "
                 "this one gets cores a little later, so that they do not all burn"
             )
-        return plans.Waiting(REASON, message)
+        return plans.Waiting(reasons.Waiting.BACK_OFF, message)
 
 
 def owner_key(pod: pods.PodView) -> str:

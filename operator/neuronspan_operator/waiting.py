@@ -8,12 +8,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from neuronspan import spans
-from neuronspan_operator import drafts, node_drafts, nodes, placements, plans, pod_requests, pods, ways_out
-
-NO_NODES = "NoNeuronNodes"
-NEVER_FITS = "NeverFits"
-NO_NODE_MATCHES = "NoNodeMatches"
-NO_ROOM = "NoRoom"
+from neuronspan_operator import drafts, node_drafts, nodes, placements, plans, pod_requests, pods, reasons, ways_out
 
 _AILING_SHOWN = 3
 """Runs of unhealthy cores in one sentence: each may come with 256 characters of reason."""
@@ -72,14 +67,18 @@ class _Explainer:
         total = len(self._draft.nodes) + len(self._draft.broken)
         if not self._draft.broken and all(node.host is None for node in self._draft.nodes.values()):
             message = f"{wanted}: there is no Neuron node; a NeuronPool has to select nodes that run the device plugin"
-            return plans.Waiting(NO_NODES, message)
+            return plans.Waiting(reasons.Waiting.NO_NEURON_NODES, message)
         verdict = self._verdict(pod, shape)
         counted = f"{wanted}: 0/{total} Neuron nodes have room: {_counted(self._with_crowded(pod, verdict))}."
         if not verdict.matching:
-            return plans.Waiting(NO_NODE_MATCHES, f"{counted} Change the pod's node selector, affinity or tolerations.")
+            return plans.Waiting(
+                reasons.Waiting.NO_NODE_MATCHES, f"{counted} Change the pod's node selector, affinity or tolerations."
+            )
         if not verdict.large_enough:
-            return plans.Waiting(NEVER_FITS, _never(wanted, verdict.matching))
-        return plans.Waiting(NO_ROOM, f"{counted} {self._way_out(pod, shape, verdict)}{_ailing(verdict)}")
+            return plans.Waiting(reasons.Waiting.NEVER_FITS, _never(wanted, verdict.matching))
+        return plans.Waiting(
+            reasons.Waiting.NO_ROOM, f"{counted} {self._way_out(pod, shape, verdict)}{_ailing(verdict)}"
+        )
 
     def _verdict(self, pod: pods.PodView, shape: placements.Shape) -> _Verdict:
         key = shape.requests, shape.constraints

@@ -8,10 +8,15 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kits import fake_kube
-from neuronspan_operator import errors, metrics, plans, recorder, resources
+from neuronspan_operator import errors, metrics, plans, reasons, recorder, resources
 
 
-def notice(message: str = "no room", *, reason: str = "NoRoom", pod: str = "web") -> plans.Notice:
+def notice(
+    message: str = "no room",
+    *,
+    reason: reasons.Event | reasons.Waiting = reasons.Waiting.NO_ROOM,
+    pod: str = "web",
+) -> plans.Notice:
     return plans.Notice("default", pod, f"uid-{pod}", plans.NoticeType.WARNING, reason, message)
 
 
@@ -67,7 +72,7 @@ async def test_same_message_is_posted_once(desk: Desk) -> None:
 
 
 async def test_different_reasons_and_pods_get_events_of_their_own(desk: Desk) -> None:
-    await desk.tell(notice(), notice(reason="Limbo"), notice(pod="db"))
+    await desk.tell(notice(), notice(reason=reasons.Event.LIMBO), notice(pod="db"))
     assert len(desk.posted()) == 3
 
 
