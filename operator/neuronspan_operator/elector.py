@@ -13,26 +13,13 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from neuronspan_operator import errors, resources
+from neuronspan_operator import calls, errors, resources
 
 logger = logging.getLogger(__name__)
 
 
-class LeaseClient(Protocol):
-    """The calls the elector needs; ``kube.Client`` has them."""
-
-    async def get(self, resource: resources.Resource, name: str, namespace: str = "") -> dict[str, Any]:
-        """Read one object."""
-
-    async def create(
-        self, resource: resources.Resource, manifest: Mapping[str, Any], namespace: str = ""
-    ) -> dict[str, Any]:
-        """Create one object."""
-
-    async def replace(
-        self, resource: resources.Resource, name: str, manifest: dict[str, Any], namespace: str = ""
-    ) -> dict[str, Any]:
-        """Write one object as a whole, by compare-and-swap."""
+class LeaseClient(calls.Gets, calls.Creates, calls.Replaces, Protocol):
+    """The calls the elector needs."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from neuronspan_operator import (
     backoff,
+    calls,
     errors,
     metrics,
     neuron_nodes,
@@ -28,24 +29,8 @@ from neuronspan_operator import (
 logger = logging.getLogger(__name__)
 
 
-class Writer(Protocol):
-    """The calls the executor needs; ``kube.Client`` has them."""
-
-    async def get(self, resource: resources.Resource, name: str, namespace: str = "") -> dict[str, Any]:
-        """Read one object."""
-
-    async def merge_patch(
-        self, resource: resources.Resource, name: str, patch: dict[str, Any], namespace: str = "", subresource: str = ""
-    ) -> dict[str, Any]:
-        """Merge fields into one object, by compare-and-swap when the patch carries a resourceVersion."""
-
-    async def json_patch(
-        self, resource: resources.Resource, name: str, operations: Sequence[dict[str, Any]], namespace: str = ""
-    ) -> dict[str, Any]:
-        """Apply operations to one object, all or none."""
-
-    async def evict(self, name: str, namespace: str, *, uid: str) -> None:
-        """Ask for the eviction of a pod."""
+class Writer(calls.Gets, calls.MergePatches, calls.JsonPatches, calls.Evicts, Protocol):
+    """The calls the executor needs."""
 
 
 @dataclasses.dataclass(slots=True)

@@ -8,25 +8,16 @@ import dataclasses
 import datetime as dt
 import pathlib
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import click
 from rich import console
 
-from neuronspan_operator import core_map, errors, kube, nodes, plans, pods, pools, resources, snapshot, standing
+from neuronspan_operator import calls, core_map, errors, kube, nodes, plans, pods, pools, resources, snapshot, standing
 
 _PAGE = 500
 """Objects per list call, as the API server's own clients ask for."""
 _SVG_WIDTH = 120
-
-
-class Lister(Protocol):
-    """The one call the commands need; ``kube.Client`` has it."""
-
-    async def list_page(
-        self, resource: resources.Resource, *, limit: int = 0, continuation: str = ""
-    ) -> Mapping[str, Any]:
-        """Read one page of a collection."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +44,7 @@ class Cluster:
         ]
 
 
-async def _everything(client: Lister, resource: resources.Resource) -> list[Mapping[str, Any]]:
+async def _everything(client: calls.Lists, resource: resources.Resource) -> list[Mapping[str, Any]]:
     """List a collection page by page."""
     found: list[Mapping[str, Any]] = []
     continuation = ""
@@ -65,7 +56,7 @@ async def _everything(client: Lister, resource: resources.Resource) -> list[Mapp
             return found
 
 
-async def read_cluster(client: Lister) -> Cluster:
+async def read_cluster(client: calls.Lists) -> Cluster:
     """Read pods, nodes, NeuronNodes and NeuronPools."""
     members = [pools.read_member(item) for item in await _everything(client, resources.NEURON_NODES)]
     by_name = {member.view.name: member for member in members}

@@ -1,0 +1,82 @@
+"""The calls to the API server that parts of the operator need, one Protocol each: ``kube.Client`` has all of them.
+
+Law: each part composes the Protocol of its client from these, so that its class line says what it may do.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from neuronspan_operator import resources
+
+
+class Lists(Protocol):
+    """Reads collections."""
+
+    async def list_page(
+        self,
+        resource: resources.Resource,
+        selector: resources.Selector = resources.EVERYTHING,
+        *,
+        limit: int = 0,
+        continuation: str = "",
+    ) -> dict[str, Any]:
+        """Read one page: ``items``, and ``metadata`` with resourceVersion and continue."""
+
+
+class Gets(Protocol):
+    """Reads single objects."""
+
+    async def get(self, resource: resources.Resource, name: str, namespace: str = "") -> dict[str, Any]:
+        """Read one object; raises NotFound."""
+
+
+class Creates(Protocol):
+    """Creates objects."""
+
+    async def create(
+        self, resource: resources.Resource, manifest: Mapping[str, Any], namespace: str = ""
+    ) -> dict[str, Any]:
+        """Create one object; raises Conflict when it exists."""
+
+
+class Replaces(Protocol):
+    """Writes whole objects."""
+
+    async def replace(
+        self, resource: resources.Resource, name: str, manifest: dict[str, Any], namespace: str = ""
+    ) -> dict[str, Any]:
+        """Write one object as a whole, by compare-and-swap; raises Conflict."""
+
+
+class MergePatches(Protocol):
+    """Writes single fields."""
+
+    async def merge_patch(
+        self, resource: resources.Resource, name: str, patch: dict[str, Any], namespace: str = "", subresource: str = ""
+    ) -> dict[str, Any]:
+        """Merge fields into one object, by compare-and-swap when the patch carries a resourceVersion."""
+
+
+class JsonPatches(Protocol):
+    """Writes by operations and tests."""
+
+    async def json_patch(
+        self, resource: resources.Resource, name: str, operations: Sequence[dict[str, Any]], namespace: str = ""
+    ) -> dict[str, Any]:
+        """Apply operations to one object, all or none; raises Invalid when a ``test`` fails."""
+
+
+class Deletes(Protocol):
+    """Deletes objects."""
+
+    async def delete(
+        self, resource: resources.Resource, name: str, namespace: str = "", *, uid: str = "", resource_version: str = ""
+    ) -> None:
+        """Delete one object if it still has this UID and version; raises Conflict."""
+
+
+class Evicts(Protocol):
+    """Evicts pods."""
+
+    async def evict(self, name: str, namespace: str, *, uid: str) -> None:
+        """Ask for the eviction of a pod; raises Unavailable while a disruption budget forbids it."""
