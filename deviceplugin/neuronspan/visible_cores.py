@@ -9,14 +9,13 @@ import re
 
 from neuronspan import errors, names, spans
 
-STATUS_FAILURE = 1  # NRT_FAILURE
 STATUS_INVALID = 2  # NRT_INVALID
 
 _ALLOCATION_SOURCE = "NRT:nrt_allocate_neuron_cores"  # component and function, as in every line of the runtime's log
 NOT_CONTIGUOUS_TEXT = f"{_ALLOCATION_SOURCE}  Neuron cores are not contiguous"
 NO_DEVICE_TEXT = "TDRV:tdrv_get_dev_info  No neuron device available"
 INIT_FAILED_TEXT = "nrt_init failed. Status = 2"  # no text is published for a malformed value
-MOST_CORES = 512  # the driver's table of core owners: 64 devices with at most 8 cores
+MOST_CORES_OF_THE_DRIVER = 512  # the driver's table of core owners: 64 devices with at most 8 cores
 
 _NUMBER = re.compile(r"\s*([0-9]{1,9})\s*")
 _RANGE = re.compile(r"\s*([0-9]{1,9})\s*(?:-\s*([0-9]{1,9})\s*)?")
@@ -93,8 +92,8 @@ def parse_group_sizes(text: str) -> tuple[int, ...]:
         repeat, size = (int(found[1] or 1), int(found[2])) if found else (0, 0)
         if not repeat or not size:
             raise _malformed(names.GROUP_SIZES_ENV, text, "give the cores of each group, like 3,4,1")
-        if sum(sizes) + repeat * size > MOST_CORES:
-            raise _malformed(names.GROUP_SIZES_ENV, text, f"no node has more than {MOST_CORES} cores")
+        if sum(sizes) + repeat * size > MOST_CORES_OF_THE_DRIVER:
+            raise _malformed(names.GROUP_SIZES_ENV, text, f"no node has more than {MOST_CORES_OF_THE_DRIVER} cores")
         sizes.extend([size] * repeat)
     return tuple(sizes)
 

@@ -27,8 +27,8 @@ def _correct(draft: drafts.Draft, node: node_drafts.NodeDraft, pod: pods.PodView
         return
     if pod.grant_annotation is None:
         why = f"The pod holds cores without a grant annotation: added {text}."
-        draft.notice(pod, reasons.Event.GRANT_ADOPTED, why, warning=False)
+        draft.notice(pod, reasons.EventReason.GRANT_ADOPTED, why, warning=False)
     else:
         why = f"The grant annotation said {pod.grant_annotation}, the ledger says {text}: corrected."
-        draft.notice(pod, reasons.Event.GRANT_CORRECTED, why)
+        draft.notice(pod, reasons.EventReason.GRANT_CORRECTED, why)
     draft.patches.append(plans.PodPatch(pod, pods.grant_patch(pod, node.name, granted), why))

@@ -127,7 +127,7 @@ class _Comparison:
             for key, span in sorted(targets.items())
         ]
         for why in whys:
-            self._drifted(reasons.Drift.MOVED_GRANT, why)
+            self._drifted(reasons.DriftKind.MOVED_GRANT, why)
         self.node.change(changed, *whys)
         return True
 
@@ -161,10 +161,10 @@ class _Comparison:
         try:
             changed = self.node.ledger.adopt(self._adopted(fact, pod, over=over))
         except errors.NeuronspanError as error:
-            self._drifted(reasons.Drift.NOT_ADOPTABLE, f"{fact} holds cores {held.span} without a grant: {error}")
+            self._drifted(reasons.DriftKind.NOT_ADOPTABLE, f"{fact} holds cores {held.span} without a grant: {error}")
             return
         self._drifted(
-            reasons.Drift.ADOPTED_HOLDER, f"{fact} holds cores {held.span} without a grant: entered into the ledger"
+            reasons.DriftKind.ADOPTED_HOLDER, f"{fact} holds cores {held.span} without a grant: entered into the ledger"
         )
         self.node.change(changed, f"{fact} holds {held.span} without a grant: adopted")
 
@@ -200,9 +200,9 @@ class _Comparison:
             if grant.pod_uid != fact.uid:
                 self.node.contested.add(grant.pod_uid)
         message = f"{fact} holds cores {span} of {self.node.name} that the ledger does not give it"
-        self._drifted(reasons.Drift.CONTESTED_CORES, message)
+        self._drifted(reasons.DriftKind.CONTESTED_CORES, message)
 
-    def _drifted(self, kind: reasons.Drift, message: str) -> None:
+    def _drifted(self, kind: reasons.DriftKind, message: str) -> None:
         self.draft.drift.append(plans.Drift(self.node.name, kind, message))
 
 

@@ -48,7 +48,7 @@ class Draft:
     def _open(self, view: neuron_nodes.NeuronNodeView) -> None:
         if view.ledger is None or view.hardware is None:
             self.broken.append(view)
-            self.drift.append(plans.Drift(view.name, reasons.Drift.UNREADABLE_LEDGER, view.problem))
+            self.drift.append(plans.Drift(view.name, reasons.DriftKind.UNREADABLE_LEDGER, view.problem))
             return
         node = self.snapshot.nodes.get(view.name)
         policy = self.snapshot.policies.get(view.name, DEFAULT_POLICY)
@@ -116,7 +116,7 @@ class Draft:
 
     # --- actions -------------------------------------------------------------------------------------------------
 
-    def notice(self, pod: pods.PodView, reason: reasons.Event, message: str, *, warning: bool = True) -> None:
+    def notice(self, pod: pods.PodView, reason: reasons.EventReason, message: str, *, warning: bool = True) -> None:
         """Put an Event on a pod."""
         self.notices.append(plans.Notice.on(pod, reason, message, warning=warning))
 
@@ -129,7 +129,7 @@ class Draft:
         """Take a gated pod's grants back: first the fence; once that is visible, the next pass releases them."""
         self.patches.append(plans.PodPatch(pod, pods.fence_patch(pod, sorted(fences)), why))
         self.waiting[pod.uid] = plans.Waiting(
-            reasons.Waiting.REVOKED, f"{why} It is planned again as soon as that is undone."
+            reasons.WaitingReason.REVOKED, f"{why} It is planned again as soon as that is undone."
         )
 
     def wake(self, moment: dt.datetime) -> bool:

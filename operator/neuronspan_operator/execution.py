@@ -159,7 +159,9 @@ class Executor:
         self._measures.stages.labels(stages.UNGATED).observe(stages.seconds_since(since, self._now()))
         given = ", ".join(f"{container} {span}" for container, span in sorted(ungate.spans.items()))
         report.notices.append(
-            plans.Notice.on(ungate.pod, reasons.Event.GRANTED, f"NeuronCores on {ungate.node}: {given}.", warning=False)
+            plans.Notice.on(
+                ungate.pod, reasons.EventReason.GRANTED, f"NeuronCores on {ungate.node}: {given}.", warning=False
+            )
         )
 
     async def _patch(self, pod: pods.PodView, operations: Sequence[dict[str, Any]], report: Report) -> str:
@@ -199,7 +201,9 @@ class Executor:
             return "stale"
         self._hold_pod(pod, error)
         report.notices.append(
-            plans.Notice.on(pod, reasons.Event.PATCH_REFUSED, f"The API server refuses to change the pod: {error}.")
+            plans.Notice.on(
+                pod, reasons.EventReason.PATCH_REFUSED, f"The API server refuses to change the pod: {error}."
+            )
         )
         return "refused"
 
@@ -212,7 +216,7 @@ class Executor:
         if self._troubles.holds(key):
             return
         self._troubles.failed(key)  # asked for once; asked again later if the pod is still there
-        report.notices.append(plans.Notice.on(pod, reasons.Event.EVICTED, eviction.reason))
+        report.notices.append(plans.Notice.on(pod, reasons.EventReason.EVICTED, eviction.reason))
         try:
             async with self._room:
                 await self._client.evict(pod.name, pod.namespace, uid=pod.uid)

@@ -35,10 +35,10 @@ class Cluster:
             f"no pod {name} in namespace {namespace}: give its namespace with -n, or see `kubectl get pods -A`"
         )
 
-    def map_nodes(self) -> list[core_map.Node]:
+    def map_nodes(self) -> list[core_map.MappedNode]:
         """Give the nodes as the map draws them."""
         return [
-            core_map.Node(view.name, view.hardware, view.ledger, view.unhealthy)
+            core_map.MappedNode(view.name, view.hardware, view.ledger, view.unhealthy)
             for view in self.snapshot.neuron_nodes.values()
             if view.hardware is not None and view.ledger is not None
         ]

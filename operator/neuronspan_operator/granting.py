@@ -86,14 +86,14 @@ def _grant_together(
         return unit
     for pod in unit:
         message = f"{group}: the others are written down first, then all of them start."
-        draft.waiting[pod.uid] = plans.Waiting(reasons.Waiting.POD_GROUP, message)
+        draft.waiting[pod.uid] = plans.Waiting(reasons.WaitingReason.POD_GROUP, message)
     return []
 
 
 def _wait_for_members(draft: drafts.Draft, unit: list[pods.PodView], group: groups.Group) -> None:
     for pod in unit:
         message = f"{group}: create the missing pods with the same annotation, or make pod-group-size smaller."
-        draft.waiting[pod.uid] = plans.Waiting(reasons.Waiting.POD_GROUP, message)
+        draft.waiting[pod.uid] = plans.Waiting(reasons.WaitingReason.POD_GROUP, message)
 
 
 def _take_back(draft: drafts.Draft, group: groups.Group) -> None:

@@ -76,7 +76,7 @@ def _send_back(draft: drafts.Draft, pod: pods.PodView, reason: str) -> None:
         return
     draft.notice(
         pod,
-        reasons.Event.LIMBO,
+        reasons.EventReason.LIMBO,
         f"The pod cannot start on its cores: {reason}. It has no controller that would replace it: "
         f"delete it and create it again to get other cores.",
     )

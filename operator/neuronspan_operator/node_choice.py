@@ -12,7 +12,7 @@ from neuronspan_operator import drafts, node_drafts, nodes, placements, pods
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Choice:
+class Place:
     """A node and the cores there, in the order of the pod's requests."""
 
     node: node_drafts.NodeDraft
@@ -42,7 +42,7 @@ class NodeChoice:
         self._rankings.clear()
         self._hopeless.clear()
 
-    def best(self, pod: pods.PodView, excluded: AbstractSet[str]) -> Choice | None:
+    def best(self, pod: pods.PodView, excluded: AbstractSet[str]) -> Place | None:
         """Give the best node for the pod and its cores there, None when it fits nowhere."""
         wanted = placements.shape(pod)
         if wanted in self._hopeless:
@@ -50,7 +50,7 @@ class NodeChoice:
         for _, name, granted in self._ranking(pod, wanted).entries:
             node = self._draft.nodes[name]
             if node.host is not None and name not in excluded and not nodes.crowded(pod, node.host, node.usage):
-                return Choice(node, granted)
+                return Place(node, granted)
         if not excluded:
             self._hopeless.add(wanted)
         return None

@@ -34,7 +34,7 @@ def shape(pod: pods.PodView) -> Shape:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Placed:
+class Fit:
     """Where requests go on one node, and how well; a smaller score is better."""
 
     score: Score
@@ -50,11 +50,11 @@ class Placements:
     def __init__(self) -> None:
         self._states: dict[_State, int] = {}
         self._state_of: dict[str, tuple[int, int]] = {}
-        self._found: dict[tuple[int, RequestsKey], Placed | None] = {}
+        self._found: dict[tuple[int, RequestsKey], Fit | None] = {}
 
     def on(
         self, node: node_drafts.NodeDraft, requests: tuple[pod_requests.ContainerRequest, ...], wanted: Shape
-    ) -> Placed | None:
+    ) -> Fit | None:
         """Give the spans for the requests on the node as it is now, with their score; None when they do not fit."""
         key = (self._state(node), wanted.requests)
         if key not in self._found:
@@ -70,7 +70,7 @@ class Placements:
         return state
 
 
-def _place(node: node_drafts.NodeDraft, requests: tuple[pod_requests.ContainerRequest, ...]) -> Placed | None:
+def _place(node: node_drafts.NodeDraft, requests: tuple[pod_requests.ContainerRequest, ...]) -> Fit | None:
     wanted = [request.on(node.hardware, node.policy.align) for request in requests]
     taken = node.taken()
     found = placement.place_all(node.hardware, taken, wanted, node.policy.packing)
@@ -78,7 +78,7 @@ def _place(node: node_drafts.NodeDraft, requests: tuple[pod_requests.ContainerRe
         return None
     before = spans.free_runs(node.hardware.cores, taken)
     after = spans.free_runs(node.hardware.cores, (*taken, *found))
-    return Placed(_SCORES[node.policy.packing](before, after, found), found)
+    return Fit(_SCORES[node.policy.packing](before, after, found), found)
 
 
 def _left_over(before: Spans, found: Spans) -> int:

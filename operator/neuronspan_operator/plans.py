@@ -80,12 +80,17 @@ class Notice:
     name: str
     uid: str
     type: NoticeType
-    reason: reasons.Event | reasons.Waiting
+    reason: reasons.EventReason | reasons.WaitingReason
     message: str
 
     @classmethod
     def on(
-        cls, pod: pods.PodView, reason: reasons.Event | reasons.Waiting, message: str, *, warning: bool = True
+        cls,
+        pod: pods.PodView,
+        reason: reasons.EventReason | reasons.WaitingReason,
+        message: str,
+        *,
+        warning: bool = True,
     ) -> Self:
         """Return the Event for this pod."""
         kind = NoticeType.WARNING if warning else NoticeType.NORMAL
@@ -96,7 +101,7 @@ class Notice:
 class Waiting:
     """Why a gated pod has no cores, and what would make it fit."""
 
-    reason: reasons.Waiting
+    reason: reasons.WaitingReason
     message: str
 
 
@@ -105,7 +110,7 @@ class Drift:
     """Ledger and node disagree; ``kind`` is what to count it under."""
 
     node: str
-    kind: reasons.Drift
+    kind: reasons.DriftKind
     message: str
 
 

@@ -17,7 +17,7 @@ _GATE_GONE: Final = -1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Owner:
+class Controller:
     """The controller that would replace the pod."""
 
     kind: str
@@ -50,7 +50,7 @@ class PodView:
     has_node_selector: bool = False
     affinity: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # spec.affinity as it is
     tolerations: tuple[Mapping[str, Any], ...] = ()
-    owner: Owner | None = None
+    owner: Controller | None = None
     pod_group: str = ""
     pod_group_size: int = 0
     grant_annotation: str | None = None
@@ -133,10 +133,10 @@ def read(manifest: Mapping[str, Any]) -> PodView:
     )
 
 
-def _owner(metadata: Mapping[str, Any]) -> Owner | None:
+def _owner(metadata: Mapping[str, Any]) -> Controller | None:
     controllers = (owner for owner in metadata.get("ownerReferences") or () if owner.get("controller"))
     controller = next(controllers, None)
-    return None if controller is None else Owner(controller.get("kind", ""), controller.get("name", ""))
+    return None if controller is None else Controller(controller.get("kind", ""), controller.get("name", ""))
 
 
 def _unscheduled_message(status: Mapping[str, Any]) -> str:

@@ -20,14 +20,14 @@ def wanted(pool: pools.PoolView, found: membership.Findings, now: dt.datetime) -
         _about(
             reasons.PoolCondition.CONFLICT,
             found.conflicts,
-            reasons.Pool.OVERLAPPING_POOLS,
-            (reasons.Pool.NO_CONFLICT, "no other pool selects a node of this one"),
+            reasons.PoolReason.OVERLAPPING_POOLS,
+            (reasons.PoolReason.NO_CONFLICT, "no other pool selects a node of this one"),
         ),
         _about(
             reasons.PoolCondition.PROFILE_PENDING,
             found.pending,
-            reasons.Pool.NODES_IN_USE,
-            (reasons.Pool.NO_PROFILE_PENDING, "every node of the pool has the hardware that the pool describes"),
+            reasons.PoolReason.NODES_IN_USE,
+            (reasons.PoolReason.NO_PROFILE_PENDING, "every node of the pool has the hardware that the pool describes"),
         ),
     ]
     before = {condition.get("type"): condition for condition in pool.status.get("conditions") or ()}
@@ -53,41 +53,50 @@ def _ready(pool: pools.PoolView, found: membership.Findings) -> dict[str, str]:
     if pool.deleted:
         left = [f"node {member.view.name}" for member in found.members]
         message = f"the pool is deleted when its last node is empty; still there: {_listed(left)}"
-        return _judgement(reasons.PoolCondition.READY, "False", reasons.Pool.DRAINING, message)
+        return _judgement(reasons.PoolCondition.READY, "False", reasons.PoolReason.DRAINING, message)
     if pool.hardware is None:
         return _judgement(
-            reasons.PoolCondition.READY, "False", pool.problem_reason or reasons.Pool.INVALID_HARDWARE, pool.problem
+            reasons.PoolCondition.READY,
+            "False",
+            pool.problem_reason or reasons.PoolReason.INVALID_HARDWARE,
+            pool.problem,
         )
     if found.conflicts:
         return _judgement(
-            reasons.PoolCondition.READY, "False", reasons.Pool.OVERLAPPING_POOLS, _listed(found.conflicts.values())
+            reasons.PoolCondition.READY,
+            "False",
+            reasons.PoolReason.OVERLAPPING_POOLS,
+            _listed(found.conflicts.values()),
         )
     if found.pending:
         return _judgement(
-            reasons.PoolCondition.READY, "False", reasons.Pool.NODES_IN_USE, _listed(found.pending.values())
+            reasons.PoolCondition.READY, "False", reasons.PoolReason.NODES_IN_USE, _listed(found.pending.values())
         )
     if not found.members:
         selector = ",".join(f"{key}={value}" for key, value in sorted(pool.selector.items()))
         return _judgement(
-            reasons.PoolCondition.READY, "True", reasons.Pool.NO_NODES, f"no node has the labels {selector} yet"
+            reasons.PoolCondition.READY, "True", reasons.PoolReason.NO_NODES, f"no node has the labels {selector} yet"
         )
     return _judgement(
         reasons.PoolCondition.READY,
         "True",
-        reasons.Pool.NODES_READY,
+        reasons.PoolReason.NODES_READY,
         f"{len(found.members)} nodes of {pool.hardware.instance_type}",
     )
 
 
 def _about(
-    kind: reasons.PoolCondition, found: Mapping[str, str], reason: reasons.Pool, otherwise: tuple[reasons.Pool, str]
+    kind: reasons.PoolCondition,
+    found: Mapping[str, str],
+    reason: reasons.PoolReason,
+    otherwise: tuple[reasons.PoolReason, str],
 ) -> dict[str, str]:
     if found:
         return _judgement(kind, "True", reason, _listed(found.values()))
     return _judgement(kind, "False", *otherwise)
 
 
-def _judgement(kind: reasons.PoolCondition, status: str, reason: reasons.Pool, message: str) -> dict[str, str]:
+def _judgement(kind: reasons.PoolCondition, status: str, reason: reasons.PoolReason, message: str) -> dict[str, str]:
     return {"type": str(kind), "status": status, "reason": str(reason), "message": message[:4096]}
 
 

@@ -38,7 +38,7 @@ class PoolView:
     selector: Mapping[str, str] = dataclasses.field(default_factory=dict)
     hardware: instance_types.Hardware | None = None
     problem: str = ""
-    problem_reason: reasons.Pool | None = None
+    problem_reason: reasons.PoolReason | None = None
     policy: Policy = dataclasses.field(default_factory=Policy)
     status: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -85,7 +85,7 @@ def read(manifest: Mapping[str, Any]) -> PoolView:
     try:
         policy = _policy(spec.get("policy") or {})
     except ValueError as error:
-        policy, hardware, reason = Policy(), None, reasons.Pool.INVALID_POLICY
+        policy, hardware, reason = Policy(), None, reasons.PoolReason.INVALID_POLICY
         problem = f"spec.policy: {error}: see kubectl explain neuronpool.spec.policy"
     return PoolView(
         name=metadata.get("name", ""),
@@ -108,13 +108,13 @@ def read_member(manifest: Mapping[str, Any]) -> Member:
     return Member(neuron_nodes.read(manifest), labels.get(POOL_LABEL, ""))
 
 
-def _profile(raw: Mapping[str, Any]) -> tuple[instance_types.Hardware | None, reasons.Pool | None, str]:
+def _profile(raw: Mapping[str, Any]) -> tuple[instance_types.Hardware | None, reasons.PoolReason | None, str]:
     try:
         return instance_types.hardware_of(raw.get("instanceType", ""), raw.get("logicalCoreSize")), None, ""
     except errors.UnknownInstanceType as error:
-        return None, reasons.Pool.UNKNOWN_INSTANCE_TYPE, str(error)
+        return None, reasons.PoolReason.UNKNOWN_INSTANCE_TYPE, str(error)
     except errors.InvalidHardware as error:
-        return None, reasons.Pool.INVALID_HARDWARE, str(error)
+        return None, reasons.PoolReason.INVALID_HARDWARE, str(error)
 
 
 def _policy(raw: Mapping[str, Any]) -> Policy:

@@ -6,7 +6,7 @@ Law: a reason is a member here and a row of docs/reference/reasons.md, which a t
 import enum
 
 
-class Waiting(enum.StrEnum):
+class WaitingReason(enum.StrEnum):
     """Why a gated pod has no cores yet, or may not use them; an Event, and a label of neuronspan_waiting_pods."""
 
     INVALID_REQUEST = "InvalidRequest"  # an annotation or a limit cannot be meant
@@ -22,7 +22,7 @@ class Waiting(enum.StrEnum):
     BACK_OFF = "BackOff"  # its controller's earlier pods failed, or changing this pod did
 
 
-class Event(enum.StrEnum):
+class EventReason(enum.StrEnum):
     """What was done to a pod, or has to be done by people; an Event."""
 
     GRANTED = "Granted"  # it has its cores and has left the gate
@@ -33,7 +33,7 @@ class Event(enum.StrEnum):
     PATCH_REFUSED = "PatchRefused"  # the API server refused to change it
 
 
-class Drift(enum.StrEnum):
+class DriftKind(enum.StrEnum):
     """How ledger and node disagree; a label of neuronspan_drift_total."""
 
     UNREADABLE_LEDGER = "UnreadableLedger"  # spec of the NeuronNode is no ledger
@@ -51,7 +51,7 @@ class PoolCondition(enum.StrEnum):
     PROFILE_PENDING = "ProfilePending"  # a node cannot be changed while it is in use
 
 
-class Pool(enum.StrEnum):
+class PoolReason(enum.StrEnum):
     """Reasons of a NeuronPool's conditions."""
 
     NODES_READY = "NodesReady"  # every node is as the pool wants it

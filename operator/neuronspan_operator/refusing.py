@@ -14,23 +14,23 @@ def run(draft: drafts.Draft) -> None:
 
 def _refusal(pod: pods.PodView) -> plans.Waiting | None:
     if pod.problems:
-        return plans.Waiting(reasons.Waiting.INVALID_REQUEST, "; ".join(pod.problems))
+        return plans.Waiting(reasons.WaitingReason.INVALID_REQUEST, "; ".join(pod.problems))
     if not pod.requests:
         return plans.Waiting(
-            reasons.Waiting.NOTHING_ASKED,
+            reasons.WaitingReason.NOTHING_ASKED,
             f"the pod has the scheduling gate {names.SCHEDULING_GATE} and asks for no NeuronCores: "
             f"set annotation {names.CORES_ANNOTATION}, or remove the gate",
         )
     if pod.unlimited:
         return plans.Waiting(
-            reasons.Waiting.NOT_ADMITTED,
+            reasons.WaitingReason.NOT_ADMITTED,
             f"container {drafts.listed(pod.unlimited)} asks for NeuronCores by annotation and has no limit, so "
             "kubelet would give it none: the admission policy was not active when the pod was created; create the pod "
             f"again, or write the limit {names.CORE_RESOURCE} yourself",
         )
     if pod.other_gates:
         return plans.Waiting(
-            reasons.Waiting.OTHER_GATES,
+            reasons.WaitingReason.OTHER_GATES,
             f"the pod also has scheduling gate {drafts.listed(pod.other_gates)}: it gets NeuronCores when that is gone",
         )
     return None

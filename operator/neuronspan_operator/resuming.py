@@ -97,5 +97,5 @@ def _go_on(draft: drafts.Draft, pod: pods.PodView, stored: _Stored) -> None:
     else:  # the grants of the other members are next
         draft.resumable[pod.uid] = stored.fence
         draft.waiting[pod.uid] = plans.Waiting(
-            reasons.Waiting.POD_GROUP, f"It has its cores and waits for the others of {group}."
+            reasons.WaitingReason.POD_GROUP, f"It has its cores and waits for the others of {group}."
         )

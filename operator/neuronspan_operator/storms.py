@@ -57,7 +57,7 @@ class StormGuard:
                 f"earlier pods of {pod.owner.kind} {pod.owner.name} failed before they started (see their status): "
                 "this one gets cores a little later, so that they do not all burn"
             )
-        return plans.Waiting(reasons.Waiting.BACK_OFF, message)
+        return plans.Waiting(reasons.WaitingReason.BACK_OFF, message)
 
 
 def owner_key(pod: pods.PodView) -> str:

@@ -67,17 +67,18 @@ class _Explainer:
         total = len(self._draft.nodes) + len(self._draft.broken)
         if not self._draft.broken and all(node.host is None for node in self._draft.nodes.values()):
             message = f"{wanted}: there is no Neuron node; a NeuronPool has to select nodes that run the device plugin"
-            return plans.Waiting(reasons.Waiting.NO_NEURON_NODES, message)
+            return plans.Waiting(reasons.WaitingReason.NO_NEURON_NODES, message)
         verdict = self._verdict(pod, shape)
         counted = f"{wanted}: 0/{total} Neuron nodes have room: {_counted(self._with_crowded(pod, verdict))}."
         if not verdict.matching:
             return plans.Waiting(
-                reasons.Waiting.NO_NODE_MATCHES, f"{counted} Change the pod's node selector, affinity or tolerations."
+                reasons.WaitingReason.NO_NODE_MATCHES,
+                f"{counted} Change the pod's node selector, affinity or tolerations.",
             )
         if not verdict.large_enough:
-            return plans.Waiting(reasons.Waiting.NEVER_FITS, _never(wanted, verdict.matching))
+            return plans.Waiting(reasons.WaitingReason.NEVER_FITS, _never(wanted, verdict.matching))
         return plans.Waiting(
-            reasons.Waiting.NO_ROOM, f"{counted} {self._way_out(pod, shape, verdict)}{_ailing(verdict)}"
+            reasons.WaitingReason.NO_ROOM, f"{counted} {self._way_out(pod, shape, verdict)}{_ailing(verdict)}"
         )
 
     def _verdict(self, pod: pods.PodView, shape: placements.Shape) -> _Verdict:

@@ -11,7 +11,13 @@ from neuronspan_operator import reasons
 
 PAGE = pathlib.Path(__file__).parents[3] / "docs" / "reference" / "reasons.md"
 SECTIONS: dict[str, tuple[type[enum.StrEnum], ...]] = {
-    "Operator": (reasons.Waiting, reasons.Event, reasons.Drift, reasons.PoolCondition, reasons.Pool),
+    "Operator": (
+        reasons.WaitingReason,
+        reasons.EventReason,
+        reasons.DriftKind,
+        reasons.PoolCondition,
+        reasons.PoolReason,
+    ),
 }
 _ROW = re.compile(r"\| `(?P<reason>\w+)` \|(?P<where>[^|]+)\|(?P<cause>[^|]+)\|(?P<cure>[^|]+)\|")
 

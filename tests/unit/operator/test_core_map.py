@@ -26,16 +26,16 @@ def node(
     *held: grants.Grant,
     unhealthy: tuple[neuron_nodes.Unhealthy, ...] = (),
     logical_core_size: int | None = None,
-) -> core_map.Node:
+) -> core_map.MappedNode:
     hardware = instance_types.hardware_of(instance_type, logical_core_size)
-    return core_map.Node(name, hardware, ledger.Ledger(hardware.cores, held), unhealthy)
+    return core_map.MappedNode(name, hardware, ledger.Ledger(hardware.cores, held), unhealthy)
 
 
 def ailing(*cores: str, reason: str = "") -> tuple[neuron_nodes.Unhealthy, ...]:
     return tuple(neuron_nodes.Unhealthy(spans.CoreSpan.parse(each), reason) for each in cores)
 
 
-def drawn(*nodes: core_map.Node, colour: bool = True) -> str:
+def drawn(*nodes: core_map.MappedNode, colour: bool = True) -> str:
     screen = console.Console(
         width=160, file=io.StringIO(), force_terminal=colour, color_system="truecolor" if colour else None
     )
@@ -44,7 +44,7 @@ def drawn(*nodes: core_map.Node, colour: bool = True) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
-def plain(*nodes: core_map.Node) -> str:
+def plain(*nodes: core_map.MappedNode) -> str:
     return drawn(*nodes, colour=False)
 
 

@@ -18,7 +18,7 @@ POOL = pools.read(
 )
 MEMBER = pools.read_member(builders.make_neuron_node())
 BROKEN = dataclasses.replace(
-    POOL, hardware=None, problem="no p5 here", problem_reason=reasons.Pool.UNKNOWN_INSTANCE_TYPE
+    POOL, hardware=None, problem="no p5 here", problem_reason=reasons.PoolReason.UNKNOWN_INSTANCE_TYPE
 )
 
 

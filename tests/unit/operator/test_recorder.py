@@ -14,7 +14,7 @@ from neuronspan_operator import errors, metrics, plans, reasons, recorder, resou
 def notice(
     message: str = "no room",
     *,
-    reason: reasons.Event | reasons.Waiting = reasons.Waiting.NO_ROOM,
+    reason: reasons.EventReason | reasons.WaitingReason = reasons.WaitingReason.NO_ROOM,
     pod: str = "web",
 ) -> plans.Notice:
     return plans.Notice("default", pod, f"uid-{pod}", plans.NoticeType.WARNING, reason, message)
@@ -72,7 +72,7 @@ async def test_same_message_is_posted_once(desk: Desk) -> None:
 
 
 async def test_different_reasons_and_pods_get_events_of_their_own(desk: Desk) -> None:
-    await desk.tell(notice(), notice(reason=reasons.Event.LIMBO), notice(pod="db"))
+    await desk.tell(notice(), notice(reason=reasons.EventReason.LIMBO), notice(pod="db"))
     assert len(desk.posted()) == 3
 
 
