@@ -11,7 +11,7 @@ async def _run(settings: config.Settings) -> None:
 
 
 def main() -> None:
-    """Run the operator until SIGTERM; a trouble of the settings or of a part is told in words, with exit status 1."""
+    """Run the operator until SIGTERM; an error of the settings or of a part is printed, with exit status 1."""
     try:
         settings = config.from_process(sys.argv[1:])
         print(config.describe(settings), flush=True)

@@ -1,6 +1,6 @@
 """Grant annotations of pods that have left the gate say what the stored ledger says.
 
-Law: the ledger is the truth; an annotation that says something else is corrected and the pod told so.
+Law: the ledger is the truth; an annotation that says something else is corrected, and the pod gets an Event.
 """
 
 from neuronspan_operator import drafts, node_drafts, plans, pods, reasons

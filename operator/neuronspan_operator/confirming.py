@@ -1,6 +1,6 @@
 """What the plugins report as held is compared with the ledgers, and the ledgers follow the facts.
 
-Law: cores that somebody holds are never granted to anybody else, whether or not the ledger can be made to say so.
+Law: cores that a container holds are never granted to another one, whether or not the ledger can be made to say so.
 """
 
 import dataclasses
@@ -103,7 +103,7 @@ class _Comparison:
     # --- grants whose cores turned out to be others --------------------------------------------------------------
 
     def _move(self, facts: list[_Fact]) -> None:
-        """Let the ledger follow kubelet: exchanged cores, or cores nobody else was promised."""
+        """Let the ledger follow kubelet: exchanged cores, or cores that no other pod was promised."""
         agreed = {fact.grant.key for fact in facts if fact.grant is not None and fact.is_owner and fact.agrees}
         targets = {
             fact.grant.key: fact.held.span
@@ -113,7 +113,7 @@ class _Comparison:
         if not targets:
             return
         self._displace(targets, {fact.grant.key for fact in facts if fact.grant is not None})
-        if not self._moved(targets):  # all at once for exchanges; one by one when somebody stands in the way
+        if not self._moved(targets):  # all at once for exchanges; one by one when another grant stands in the way
             for key in sorted(targets):
                 self._moved({key: targets[key]})
 
@@ -190,7 +190,7 @@ class _Comparison:
     # --- whatever happened, held cores are not free --------------------------------------------------------------
 
     def _guard(self, fact: _Fact) -> None:
-        """Keep held cores from being granted, and name everyone who was promised cores that somebody else holds."""
+        """Keep held cores from being granted, and name every pod that was promised cores that another one holds."""
         span = fact.held.span
         owners = [grant for grant in self.node.ledger.grants if grant.span.overlaps(span)]
         if any(grant.pod_uid == fact.uid and grant.span.contains(span) for grant in owners):

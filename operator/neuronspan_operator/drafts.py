@@ -94,7 +94,7 @@ class Draft:
             if found:
                 yield self.nodes[name], found
 
-    def shunned(self, uid: str) -> set[str]:
+    def winding_up(self, uid: str) -> set[str]:
         """Give the nodes where the pod cannot be granted anew yet: an earlier grant of it is still being wound up.
 
         A node's ``released`` is proof for any grant of the pod: it must not mention the pod when a new one is made.
@@ -120,8 +120,8 @@ class Draft:
         """Put an Event on a pod."""
         self.notices.append(plans.Notice.on(pod, reason, message, warning=warning))
 
-    def let_go(self, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Iterable[grants.Grant]) -> None:
-        """Ungate a pod with these grants."""
+    def ungate(self, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Iterable[grants.Grant]) -> None:
+        """Let a pod with these grants leave the gate."""
         given = {grant.container: grant.span for grant in granted}
         self.ungates.append(plans.Ungate(pod, node.name, given, node.hostname))
 

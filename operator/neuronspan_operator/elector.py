@@ -1,6 +1,6 @@
 """Leader election over a Lease, with a deadline.
 
-Law: a leader that could not renew for ``renew_seconds`` stops being one, before anybody else may take over after
+Law: a leader that could not renew for ``renew_seconds`` stops being one, before another candidate may take over after
 ``lease_seconds``. Clocks of others do not count: a lease is over when it did not change for so long by our own clock.
 Correctness does not rest on any of this: every ledger write is a compare-and-swap.
 """

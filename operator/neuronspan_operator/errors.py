@@ -9,7 +9,7 @@ OperatorError
     ├── Invalid        400, 422: the object or the patch is refused; also a JSON patch whose test fails
     ├── Forbidden      401, 403
     ├── NotFound       404
-    ├── Conflict       409: somebody else wrote first (or created first)
+    ├── Conflict       409: another client wrote first (or created first)
     ├── Gone           410: this resourceVersion is too old to watch from
     └── Unavailable    everything that may pass: no connection, no answer in time, 429, 5xx
 """

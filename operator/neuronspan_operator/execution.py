@@ -42,13 +42,13 @@ class Report:
 
 
 class Executor:
-    """Writes what plans say; ``troubles`` has the keys of what is left alone for now: see the functions at the end."""
+    """Writes what plans say; ``failures`` has the keys of what is left alone for now: see the functions at the end."""
 
     def __init__(
         self,
         client: Writer,
         known: world.World,
-        troubles: backoff.Backoff,
+        failures: backoff.Backoff,
         measures: metrics.Metrics,
         *,
         now: Callable[[], dt.datetime],
@@ -56,13 +56,13 @@ class Executor:
     ) -> None:
         self._client = client
         self._known = known
-        self._troubles = troubles
+        self._failures = failures
         self._measures = measures
         self._now = now
         self._room = asyncio.Semaphore(writers)
 
     async def carry_out(self, plan: plans.Plan, snapshot: plans.Snapshot) -> Report:
-        """Do all of it; troubles of single writes are in the report, the metrics and the log."""
+        """Do all of it; what fails is in the report, the metrics and the log."""
         report = Report()
         async with asyncio.TaskGroup() as group:
             for patch in plan.patches:
@@ -97,7 +97,7 @@ class Executor:
     async def _write_ledger(self, write: plans.LedgerWrite, snapshot: plans.Snapshot, report: Report) -> bool:
         """Store a ledger by compare-and-swap; tells whether it is stored."""
         key = node_key(write.node)
-        if self._troubles.holds(key):
+        if self._failures.holds(key):
             return False
         view = snapshot.neuron_nodes[write.node]
         try:
@@ -111,24 +111,24 @@ class Executor:
         except errors.KubernetesError as error:
             refused = isinstance(error, errors.Invalid)
             outcome = "refused" if refused else "failed"
-            delay = self._troubles.failed(key)
+            delay = self._failures.failed(key)
             level = logging.ERROR if refused else logging.WARNING
             logger.log(level, "ledger of %s not written, next try in %.1f s: %s", write.node, delay, error)
         else:
             outcome = "written"
-            self._troubles.succeeded(key)
+            self._failures.succeeded(key)
             self._known.saw_neuron_node(view.resource_version, stored)
             self._measure(view, write, snapshot)
         self._measures.ledger_writes.labels(outcome).inc()
         return outcome == "written"
 
     async def _read_again(self, view: neuron_nodes.NeuronNodeView, report: Report) -> None:
-        """Get ahead of the cache, which will learn of the other write a little later."""
+        """Read the object now; the cache has not seen the other write yet."""
         try:
             async with self._room:
                 fresh = await self._client.get(resources.NEURON_NODES, view.name)
         except errors.KubernetesError as error:
-            self._troubles.failed(node_key(view.name))
+            self._failures.failed(node_key(view.name))
             logger.warning("ledger of %s not read again: %s", view.name, error)
         else:
             self._known.saw_neuron_node(view.resource_version, fresh)
@@ -166,7 +166,7 @@ class Executor:
 
     async def _patch(self, pod: pods.PodView, operations: Sequence[dict[str, Any]], report: Report) -> str:
         """Patch a pod as it was planned on; gives done, stale, gone, refused, failed or held."""
-        if self._troubles.holds(pod.uid):
+        if self._failures.holds(pod.uid):
             return "held"
         try:
             async with self._room:
@@ -178,7 +178,7 @@ class Executor:
         except errors.KubernetesError as error:
             self._hold_pod(pod, error)
             return "failed"
-        self._troubles.succeeded(pod.uid)
+        self._failures.succeeded(pod.uid)
         self._known.saw_pod(pod, patched)
         return "done"
 
@@ -189,8 +189,8 @@ class Executor:
                 fresh = await self._client.get(resources.PODS, pod.name, pod.namespace)
         except errors.NotFound:
             return "gone"
-        except errors.KubernetesError as trouble:
-            self._hold_pod(pod, trouble)
+        except errors.KubernetesError as unread:
+            self._hold_pod(pod, unread)
             return "failed"
         metadata = fresh["metadata"]
         if metadata["uid"] != pod.uid:
@@ -208,14 +208,14 @@ class Executor:
         return "refused"
 
     def _hold_pod(self, pod: pods.PodView, error: errors.KubernetesError) -> None:
-        delay = self._troubles.failed(pod.uid)
+        delay = self._failures.failed(pod.uid)
         logger.warning("%s not patched, next try in %.1f s: %s", pod.key, delay, error)
 
     async def _evict(self, eviction: plans.Evict, report: Report) -> None:
         pod, key = eviction.pod, eviction_key(eviction.pod)
-        if self._troubles.holds(key):
+        if self._failures.holds(key):
             return
-        self._troubles.failed(key)  # asked for once; asked again later if the pod is still there
+        self._failures.failed(key)  # asked for once; asked again later if the pod is still there
         report.notices.append(plans.Notice.on(pod, reasons.EventReason.EVICTED, eviction.reason))
         try:
             async with self._room:
@@ -232,10 +232,10 @@ class Executor:
 
 
 def node_key(node: str) -> str:
-    """Key of a node's troubles."""
+    """Return the back-off key of a node."""
     return f"node/{node}"
 
 
 def eviction_key(pod: pods.PodView) -> str:
-    """Key of a pod's eviction; its other troubles have its UID as key."""
+    """Return the back-off key of a pod's eviction; for all else its UID is the key."""
     return f"evict/{pod.uid}"

@@ -20,7 +20,7 @@ def run(draft: drafts.Draft) -> None:
         if node is None:
             draft.unserved.append(pod)
         else:
-            draft.let_go(pod, node, node.grants_of(pod.uid))
+            draft.ungate(pod, node, node.grants_of(pod.uid))
 
 
 def _rank(pod: pods.PodView) -> tuple[int, str, str]:
@@ -50,7 +50,7 @@ def _grant(
     before: dict[str, node_drafts.Savepoint] | None = None,
 ) -> node_drafts.NodeDraft | None:
     """Grant one pod if it fits anywhere, and return its node; ``before`` collects what undoes it."""
-    found = choice.best(pod, draft.shunned(pod.uid))
+    found = choice.best(pod, draft.winding_up(pod.uid))
     if found is None:
         return None
     node, changed = found.node, found.node.ledger
@@ -68,7 +68,7 @@ def _grant(
 def _grant_together(
     draft: drafts.Draft, choice: node_choice.NodeChoice, unit: list[pods.PodView], group: groups.Group
 ) -> list[pods.PodView]:
-    """Grant all that the group still needs, or nothing; nobody leaves the gate before all grants are stored."""
+    """Grant all that the group still needs, or nothing; no pod leaves the gate before all grants are stored."""
     needed = unit[: group.size - group.served]
     if group.served + len(unit) < group.size:
         _wait_for_members(draft, unit, group)
@@ -97,7 +97,7 @@ def _wait_for_members(draft: drafts.Draft, unit: list[pods.PodView], group: grou
 
 
 def _take_back(draft: drafts.Draft, group: groups.Group) -> None:
-    """Let nobody of a group that cannot be served now keep cores; once one has started, the group was served."""
+    """Take the cores back from a group that cannot be served now; once one pod has started, the group was served."""
     if group.started:
         return
     for uid in sorted(group.granted & draft.resumable.keys()):

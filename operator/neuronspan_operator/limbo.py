@@ -1,6 +1,6 @@
-"""Pods that left the gate and cannot get to their cores are sent back, where somebody makes a new one.
+"""Pods that left the gate and cannot get to their cores are sent back, where a controller makes new ones.
 
-Law: the grant stays until the pod is gone; a pod without a controller is only told, nobody deletes it.
+Law: the grant stays until the pod is gone; a pod without a controller gets an Event and is not deleted.
 """
 
 from collections.abc import Sequence

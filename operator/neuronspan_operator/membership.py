@@ -31,7 +31,7 @@ class Creation:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Change:
-    """Give an existing NeuronNode another pool or hardware, if nobody wrote it since it was read."""
+    """Give an existing NeuronNode another pool or hardware, if it has not changed since it was read."""
 
     name: str
     resource_version: str
@@ -55,7 +55,7 @@ class Change:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Removal:
-    """Delete a NeuronNode that no pool wants, if nobody wrote it since it was read."""
+    """Delete a NeuronNode that no pool wants, if it has not changed since it was read."""
 
     name: str
     resource_version: str
@@ -129,7 +129,7 @@ def _create(decision: Decision, node: nodes.NodeView | None, wanting: list[pools
 
 
 def _give_up(decision: Decision, member: pools.Member, policy: pools.Policy, now: dt.datetime) -> None:
-    """Remove the NeuronNode of a node that is gone, once nobody can be using its cores any more."""
+    """Remove the NeuronNode of a node that is gone, once no process can be using its cores any more."""
     if not member.pool:
         return  # made by hand: not ours to delete
     since = member.released_at

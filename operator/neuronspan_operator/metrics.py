@@ -1,7 +1,7 @@
 """Every metric of the operator, in one place.
 
-Law: values are set by the code they describe; nothing here reads the cluster. Gauges per node are computed when
-somebody scrapes, from the ledgers of the last plan, so that a thousand nodes cost nothing between scrapes.
+Law: values are set by the code they describe; nothing here reads the cluster. Gauges per node are computed at
+each scrape, from the ledgers of the last plan, so that a thousand nodes cost nothing between scrapes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Reads NeuronNode objects, and builds the manifest and the compare-and-swap patch the operator writes.
 
 Law: spec is the ledger and only the operator's; status is only the plugin's. A ledger that cannot be read is a problem
-in words, never an exception: nobody is granted cores of that node until it is repaired.
+in words, never an exception: no cores of that node are granted until it is repaired.
 """
 
 import dataclasses
@@ -140,7 +140,7 @@ def moment(text: str) -> dt.datetime:
 
 
 def spec_patch(view: NeuronNodeView, changed: ledgers.Ledger) -> dict[str, Any]:
-    """Give the merge patch that stores a ledger if, and only if, nobody wrote the object since it was read."""
+    """Give the merge patch that stores a ledger if, and only if, the object has not changed since it was read."""
     return {"metadata": {"resourceVersion": view.resource_version}, "spec": _spec_of(changed)}
 
 

@@ -43,7 +43,7 @@ class NodeDraft:
         self.blocked: list[spans.CoreSpan] = [
             each.span for each in view.unhealthy
         ]  # in no grant, and yet not to be given away
-        self.contested: set[str] = set()  # UIDs of pods whose granted cores somebody else holds
+        self.contested: set[str] = set()  # UIDs of pods whose granted cores another container holds
         self.version = 0
         self.ineligible = _ineligible(view, host)
         self._by_pod: tuple[ledger.Ledger | None, dict[str, list[grants.Grant]]] = (None, {})

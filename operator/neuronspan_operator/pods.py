@@ -11,7 +11,7 @@ from typing import Any, Final
 from neuronspan import names, spans
 from neuronspan_operator import pod_requests, pod_totals
 
-REVOKED_ANNOTATION: Final = f"{names.GROUP}/revoked"  # grants of this pod that nobody may carry out any more
+REVOKED_ANNOTATION: Final = f"{names.GROUP}/revoked"  # grants of this pod that must not be carried out any more
 _TERMINAL: Final = frozenset({"Succeeded", "Failed"})
 _GATE_GONE: Final = -1
 

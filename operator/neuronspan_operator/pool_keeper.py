@@ -15,7 +15,7 @@ from neuronspan_operator import backoff, calls, errors, membership, pool_status,
 logger = logging.getLogger(__name__)
 
 _DEBOUNCE_SECONDS = 0.2
-"""Nodes come in crowds and the whole cluster is looked at each time; nobody needs a NeuronNode sooner."""
+"""Nodes come in crowds and the whole cluster is looked at each time; no NeuronNode is needed sooner."""
 _RETRY = backoff.Delays(first=1.0, longest=60.0)
 
 

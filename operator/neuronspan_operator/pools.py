@@ -57,7 +57,7 @@ class Member:
 
     @property
     def idle(self) -> bool:
-        """Whether nobody has or holds a core: only then may its hardware change."""
+        """Whether no container has or holds a core: only then may its hardware change."""
         return self.view.ledger is not None and not self.view.ledger.grants and not self.view.held
 
     @property

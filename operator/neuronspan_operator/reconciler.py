@@ -57,9 +57,9 @@ class Reconciler:
         self._events = events
         self._measures = measures
         self._now = now
-        self._troubles = backoff.Backoff(asyncio.get_running_loop().time)
-        self._storms = storms.StormGuard(self._troubles)
-        self._executor = execution.Executor(client, known, self._troubles, measures, now=now, writers=tempo.writers)
+        self._failures = backoff.Backoff(asyncio.get_running_loop().time)
+        self._storms = storms.StormGuard(self._failures)
+        self._executor = execution.Executor(client, known, self._failures, measures, now=now, writers=tempo.writers)
         self._wakeup = wakeup.Wakeup(tempo.debounce_seconds)
         self._drift: frozenset[plans.Drift] = frozenset()
         kinds = resources.PODS, resources.NODES, resources.NEURON_NODES, resources.NEURON_POOLS
@@ -102,7 +102,7 @@ class Reconciler:
 
     def _pause(self, plan: plans.Plan) -> float | None:
         timer = None if plan.wake_at is None else max(0.0, (plan.wake_at - self._now()).total_seconds())
-        return min((wait for wait in (timer, self._troubles.next_release()) if wait is not None), default=None)
+        return min((wait for wait in (timer, self._failures.next_release()) if wait is not None), default=None)
 
     def _show(self, snapshot: plans.Snapshot, plan: plans.Plan, waiting: Mapping[str, plans.Waiting]) -> None:
         views = snapshot.neuron_nodes.values()
@@ -117,10 +117,10 @@ class Reconciler:
         self._drift = drift
 
     def _forget(self, snapshot: plans.Snapshot) -> None:
-        """Drop the troubles of what is gone."""
+        """Forget the failures of what is gone."""
         keys = set(snapshot.pods)
         keys |= {execution.node_key(name) for name in snapshot.neuron_nodes}
         for pod in snapshot.pods.values():
             keys.add(execution.eviction_key(pod))
             keys.add(storms.owner_key(pod))
-        self._troubles.keep_only(keys)
+        self._failures.keep_only(keys)

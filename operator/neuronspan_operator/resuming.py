@@ -1,7 +1,7 @@
 """Gated pods whose grants are stored already go on to their node, or the grants are revoked.
 
-Law: a grant of a gated pod is released only after a fence on the pod is visible: until then somebody else may be
-letting the pod go to that node at this very moment (see pods.fence_patch).
+Law: a grant of a gated pod is released only after a fence on the pod is visible: until then another operator
+may be ungating the pod at this very moment (see pods.fence_patch).
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ class _Stored:
 
     node: node_drafts.NodeDraft
     grants: tuple[grants.Grant, ...]
-    doom: str  # why they cannot be used, "" when they can
+    flaw: str  # why they cannot be used, "" when they can
 
     @property
     def since(self) -> str:
@@ -49,19 +49,19 @@ def run(draft: drafts.Draft) -> None:
 
 def _best(draft: drafts.Draft, pod: pods.PodView) -> _Stored | None:
     """Give the grants to go on with; without any, start to revoke those that cannot be used."""
-    found = [_Stored(node, granted, _doom(pod, node, granted)) for node, granted in draft.granted_on(pod)]
+    found = [_Stored(node, granted, _flaw(pod, node, granted)) for node, granted in draft.granted_on(pod)]
     fenced = [stored for stored in found if stored.fence in pod.revoked]
     for stored in fenced:
         _release(draft, stored)
-    usable = [stored for stored in found if not stored.doom and stored not in fenced]
-    doomed = [stored for stored in found if stored.doom and stored not in fenced]
-    if doomed and not usable:  # while others are usable these stay: they end when the pod has left the gate
-        why = "; ".join(f"on {stored.node.name}: {stored.doom}" for stored in doomed)
-        draft.revoke(pod, (stored.fence for stored in doomed), f"Its grant is being taken back: {why}.")
+    usable = [stored for stored in found if not stored.flaw and stored not in fenced]
+    flawed = [stored for stored in found if stored.flaw and stored not in fenced]
+    if flawed and not usable:  # while others are usable these stay: they end when the pod has left the gate
+        why = "; ".join(f"on {stored.node.name}: {stored.flaw}" for stored in flawed)
+        draft.revoke(pod, (stored.fence for stored in flawed), f"Its grant is being taken back: {why}.")
     return min(usable, key=lambda stored: (stored.since, stored.node.name), default=None)
 
 
-def _doom(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> str:
+def _flaw(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> str:
     if node.host is None or node.ineligible:
         return f"a node {node.ineligible}"
     if pod.problems or not _serve(pod, node, granted):
@@ -91,7 +91,7 @@ def _release(draft: drafts.Draft, stored: _Stored) -> None:
 def _go_on(draft: drafts.Draft, pod: pods.PodView, stored: _Stored) -> None:
     group = draft.group_of(pod)
     if group is None or group.complete:
-        draft.let_go(pod, stored.node, stored.grants)
+        draft.ungate(pod, stored.node, stored.grants)
     elif group.present < group.size:
         draft.revoke(pod, [stored.fence], f"Its grant is being taken back: {group}.")
     else:  # the grants of the other members are next

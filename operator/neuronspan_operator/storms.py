@@ -13,8 +13,8 @@ from neuronspan_operator import backoff, plans, pods, reasons
 class StormGuard:
     """Watches snapshots for pods that kubelet refused, and holds their successors back."""
 
-    def __init__(self, troubles: backoff.Backoff) -> None:
-        self._troubles = troubles
+    def __init__(self, failures: backoff.Backoff) -> None:
+        self._failures = failures
         self._counted: set[str] = set()
 
     def calm(self, snapshot: plans.Snapshot) -> tuple[plans.Snapshot, dict[str, plans.Waiting]]:
@@ -39,18 +39,18 @@ class StormGuard:
                 continue
             key = owner_key(pod)
             if state is grants.GrantState.CONFIRMED:
-                self._troubles.succeeded(key)
+                self._failures.succeeded(key)
             elif state is grants.GrantState.GRANTED and pod.phase == "Failed" and uid not in self._counted:
                 self._counted.add(uid)
-                if not self._troubles.holds(key):  # ten pods refused at once are one failure
-                    self._troubles.failed(key)
+                if not self._failures.holds(key):  # ten pods refused at once are one failure
+                    self._failures.failed(key)
 
     def _remaining(self, pod: pods.PodView) -> float:
-        of_owner = self._troubles.remaining(owner_key(pod)) if pod.owner is not None else 0.0
-        return max(of_owner, self._troubles.remaining(pod.uid))
+        of_owner = self._failures.remaining(owner_key(pod)) if pod.owner is not None else 0.0
+        return max(of_owner, self._failures.remaining(pod.uid))
 
     def _waiting(self, pod: pods.PodView) -> plans.Waiting:
-        if self._troubles.holds(pod.uid) or pod.owner is None:
+        if self._failures.holds(pod.uid) or pod.owner is None:
             message = "changing this pod failed; it is tried again soon"
         else:
             message = (
@@ -61,7 +61,7 @@ class StormGuard:
 
 
 def owner_key(pod: pods.PodView) -> str:
-    """Key of the troubles of the pod's controller, which must exist."""
+    """Return the back-off key of the pod's controller, which must exist."""
     owner = pod.owner
     return f"owner/{pod.namespace}/{owner.kind}/{owner.name}" if owner is not None else ""
 

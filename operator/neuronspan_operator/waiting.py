@@ -54,7 +54,7 @@ class _Explainer:
         """Say why the pod waits."""
         group = self._draft.group_of(pod)
         shape = placements.shape(pod)
-        key = shape, frozenset(self._draft.shunned(pod.uid))
+        key = shape, frozenset(self._draft.winding_up(pod.uid))
         answer = self._answers.get(key)
         if answer is None:
             answer = self._answers[key] = self._answer(pod, shape)
@@ -125,12 +125,12 @@ class _Explainer:
     def _with_crowded(self, pod: pods.PodView, verdict: _Verdict) -> collections.Counter[str]:
         """Give the reasons, with those why not even the nodes that have the cores free would do."""
         reasons = verdict.reasons.copy()
-        shunned = self._draft.shunned(pod.uid)
+        not_yet = self._draft.winding_up(pod.uid)
         for node in verdict.roomy:
             reason = None if node.host is None else nodes.crowded(pod, node.host, node.usage)
             if reason is None:
                 winding_up = "where an earlier grant of this pod is still being wound up"
-                reason = winding_up if node.name in shunned else "with room for this pod alone"
+                reason = winding_up if node.name in not_yet else "with room for this pod alone"
             reasons[reason] += 1
         return reasons
 
