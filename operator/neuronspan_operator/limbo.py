@@ -42,7 +42,7 @@ def _reason(draft: drafts.Draft, pod: pods.PodView) -> str:
 def _contested(node: node_drafts.NodeDraft, pod: pods.PodView) -> str:
     if pod.uid not in node.contested or not node.grants_of(pod.uid) or _holds(node, pod):
         return ""
-    return f"somebody else holds its cores on node {node.name}"
+    return f"another container holds its cores on node {node.name}"
 
 
 def _stuck_before(node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> str:

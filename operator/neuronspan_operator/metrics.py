@@ -65,7 +65,7 @@ class Metrics:
         self.waiting = self._gauge("waiting_pods", "Gated pods without cores, by reason.", "reason")
         self.ledger_writes = self._counter(
             "ledger_writes",
-            "Compare-and-swap writes of a node's ledger: written, conflict (somebody else wrote first), refused (the "
+            "Compare-and-swap writes of a node's ledger: written, conflict (another client wrote first), refused (the "
             "API server's own rules said no; must stay 0), failed.",
             "outcome",
         )

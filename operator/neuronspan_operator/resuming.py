@@ -67,7 +67,7 @@ def _flaw(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[gran
     if pod.problems or not _serve(pod, node, granted):
         return "the grant is not what the pod asks for"
     if pod.uid in node.contested:
-        return "somebody else holds the cores"
+        return "another container holds the cores"
     unhealthy = node.unhealthy_among(granted)
     if unhealthy:
         return f"some of the cores are unhealthy: {unhealthy}"

@@ -1,4 +1,4 @@
-"""Keeps controllers from burning through pods: who fails before it starts gets cores later and later.
+"""Keeps controllers from using up pods: those whose pods fail before they start get cores later and later.
 
 Law: only gated pods without a grant are held back; what has cores is never touched. A pod whose container holds its
 cores ends the delays of its owner.
@@ -55,7 +55,7 @@ class StormGuard:
         else:
             message = (
                 f"earlier pods of {pod.owner.kind} {pod.owner.name} failed before they started (see their status): "
-                "this one gets cores a little later, so that they do not all burn"
+                "this one gets cores a little later"
             )
         return plans.Waiting(reasons.WaitingReason.BACK_OFF, message)
 
