@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from neuronspan import errors, grants, names, placement, spans
-from neuronspan_operator import drafts, neuron_nodes, node_drafts, plans, pod_requests, pods, reasons
+from neuronspan_operator import container_requests, drafts, neuron_nodes, node_drafts, plans, pods, reasons
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -175,13 +175,13 @@ class _Comparison:
         state = grants.GrantState.RELEASING if over else grants.GrantState.CONFIRMED
         return self._request(held, pod).granted(holder, held.span, self.draft.since, state)
 
-    def _request(self, held: neuron_nodes.Held, pod: pods.PodView | None) -> pod_requests.ContainerRequest:
+    def _request(self, held: neuron_nodes.Held, pod: pods.PodView | None) -> container_requests.ContainerRequest:
         asked = () if pod is None else pod.requests
         request = next((each for each in asked if each.container == held.container), None)
         in_devices = held.resource == names.DEVICE_RESOURCE
         count = len(self.node.hardware.devices_of(held.span)) if in_devices else held.span.count
         if request is None:
-            return pod_requests.ContainerRequest(held.container, count, held.resource)
+            return container_requests.ContainerRequest(held.container, count, held.resource)
         if (request.count, request.resource) == (count, held.resource):
             return request
         # its core groups are parts of what was asked for: of other cores there are none

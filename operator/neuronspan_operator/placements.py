@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from neuronspan import instance_types, placement, spans
-from neuronspan_operator import node_drafts, pod_requests, pods
+from neuronspan_operator import container_requests, node_drafts, pods
 
 Score = tuple[int, ...]
 Spans = tuple[spans.CoreSpan, ...]
-RequestsKey = tuple[pod_requests.PlacementKey, ...]
+RequestsKey = tuple[container_requests.PlacementKey, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Placements:
         self._found: dict[tuple[int, RequestsKey], Fit | None] = {}
 
     def on(
-        self, node: node_drafts.NodeDraft, requests: tuple[pod_requests.ContainerRequest, ...], wanted: Shape
+        self, node: node_drafts.NodeDraft, requests: tuple[container_requests.ContainerRequest, ...], wanted: Shape
     ) -> Fit | None:
         """Give the spans for the requests on the node as it is now, with their score; None when they do not fit."""
         key = (self._state(node), wanted.requests)
@@ -70,7 +70,7 @@ class Placements:
         return state
 
 
-def _place(node: node_drafts.NodeDraft, requests: tuple[pod_requests.ContainerRequest, ...]) -> Fit | None:
+def _place(node: node_drafts.NodeDraft, requests: tuple[container_requests.ContainerRequest, ...]) -> Fit | None:
     wanted = [request.on(node.hardware, node.policy.align) for request in requests]
     taken = node.taken()
     found = placement.place_all(node.hardware, taken, wanted, node.policy.packing)

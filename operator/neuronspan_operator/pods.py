@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from neuronspan import names, spans
-from neuronspan_operator import pod_requests, pod_totals
+from neuronspan_operator import container_requests, pod_requests, pod_totals
 
 REVOKED_ANNOTATION: Final = f"{names.GROUP}/revoked"  # grants of this pod that must not be carried out any more
 _TERMINAL: Final = frozenset({"Succeeded", "Failed"})
@@ -39,7 +39,7 @@ class PodView:
     node_name: str = ""
     created: str = ""  # RFC 3339
     priority: int = 0
-    requests: tuple[pod_requests.ContainerRequest, ...] = ()
+    requests: tuple[container_requests.ContainerRequest, ...] = ()
     problems: tuple[str, ...] = ()  # sentences; such a pod is never granted
     unlimited: tuple[str, ...] = ()  # containers that ask by annotation and never got the resource limit
     cpu_millis: int = 0

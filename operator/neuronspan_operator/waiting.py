@@ -8,7 +8,17 @@ import dataclasses
 from collections.abc import Sequence
 
 from neuronspan import spans
-from neuronspan_operator import drafts, node_drafts, nodes, placements, plans, pod_requests, pods, reasons, ways_out
+from neuronspan_operator import (
+    container_requests,
+    drafts,
+    node_drafts,
+    nodes,
+    placements,
+    plans,
+    pods,
+    reasons,
+    ways_out,
+)
 
 _AILING_SHOWN = 3
 """Runs of unhealthy cores in one sentence: each may come with 256 characters of reason."""
@@ -167,5 +177,5 @@ def _lacking(pod: pods.PodView) -> str:
     if request.first is not None:
         return f"where cores {spans.CoreSpan(request.first, request.count)} are not all free"
     if request.devices:
-        return f"without {pod_requests.amount(request.resource, request.count)} free side by side"
+        return f"without {container_requests.amount(request.resource, request.count)} free side by side"
     return f"without {request.count} contiguous free NeuronCores"

@@ -7,10 +7,10 @@ import pytest
 
 from kits import builders
 from neuronspan import grants, instance_types, names, placement, spans
-from neuronspan_operator import pod_requests, pods
+from neuronspan_operator import container_requests, pods
 
 HARDWARE = instance_types.hardware_of("trn1.32xlarge")
-REQUEST = pod_requests.ContainerRequest("app", 4, align=placement.Alignment.NONE, group_sizes="3,1")
+REQUEST = container_requests.ContainerRequest("app", 4, align=placement.Alignment.NONE, group_sizes="3,1")
 POD = pods.read(builders.make_pod())
 SPAN = spans.CoreSpan(4, 4)
 GRANT = REQUEST.granted(POD, SPAN, "2026-01-31T09:00:00Z")
@@ -27,7 +27,7 @@ OTHER: dict[str, Any] = {
 
 
 def test_request_is_granted_with_everything_that_it_says() -> None:
-    request = pod_requests.ContainerRequest(
+    request = container_requests.ContainerRequest(
         "app", 2, names.DEVICE_RESOURCE, env=grants.EnvMode.COUNT, group_sizes="3,1", init_containers=("i",)
     )
     assert request.granted(POD, SPAN, "2026-01-31T09:00:00Z", grants.GrantState.CONFIRMED) == grants.Grant(
@@ -51,7 +51,7 @@ def test_grant_serves_the_request_that_it_was_made_for() -> None:
     assert dataclasses.replace(REQUEST, first=4).is_served_by(GRANT, HARDWARE)
 
 
-@pytest.mark.parametrize("field", [each.name for each in dataclasses.fields(pod_requests.ContainerRequest)])
+@pytest.mark.parametrize("field", [each.name for each in dataclasses.fields(container_requests.ContainerRequest)])
 def test_each_field_decides_the_place_or_the_grant(field: str) -> None:
     """A field that neither key nor comparison knows lets two different pods share a place, or an old grant."""
     changed = dataclasses.replace(REQUEST, **{field: OTHER[field]})
