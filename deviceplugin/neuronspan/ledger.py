@@ -45,11 +45,11 @@ class Ledger:
 
     def confirm(self, key: granting.Key, since: str) -> Self:
         """Note that the node says the container holds its cores; raises UnknownGrant, IllegalTransition."""
-        return self._moved(key, granting.GrantState.CONFIRMED, since)
+        return self._in_state(key, granting.GrantState.CONFIRMED, since)
 
     def release(self, key: granting.Key, since: str) -> Self:
         """Note that the pod is over; its cores stay taken until ``forget``. Raises UnknownGrant, IllegalTransition."""
-        return self._moved(key, granting.GrantState.RELEASING, since)
+        return self._in_state(key, granting.GrantState.RELEASING, since)
 
     def forget(self, key: granting.Key) -> Self:
         """Free the cores of a Releasing grant; raises UnknownGrant, IllegalTransition for one in use."""
@@ -58,21 +58,20 @@ class Ledger:
             raise errors.IllegalTransition(f"grant {grant} is {grant.state} and cannot be forgotten: release it first")
         return self._with(other for other in self.grants if other.key != key)
 
-    def swap(self, key_a: granting.Key, key_b: granting.Key) -> Self:
-        """Exchange the spans of two grants of the same size and resource, as kubelet may have done.
+    def moved(self, targets: Mapping[granting.Key, spans.CoreSpan]) -> Self:
+        """Let these grants have other cores, all at once, as many as before: kubelet may have exchanged them.
 
-        Raises UnknownGrant, IllegalTransition when they differ.
+        Raises UnknownGrant, IllegalTransition when a target has another number of cores, and LedgerError when the
+        grants do not go together then.
         """
-        a, b = self.get(key_a), self.get(key_b)
-        if (a.span.count, a.resource) != (b.span.count, b.resource):
-            raise errors.IllegalTransition(
-                f"grants {a} ({a.resource}) and {b} ({b.resource}) cannot be swapped: "
-                "only grants of the same size and resource can"
-            )
-        spans_now = {a.key: b.span, b.key: a.span}
-        return self._with(
-            dataclasses.replace(grant, span=spans_now.get(grant.key, grant.span)) for grant in self.grants
-        )
+        for key, span in targets.items():
+            grant = self.get(key)
+            if grant.span.count != span.count:
+                raise errors.IllegalTransition(
+                    f"grant {grant} cannot move to cores {span}: it has {grant.span.count} cores, and only a grant for "
+                    f"{span.count} could"
+                )
+        return self._with(dataclasses.replace(grant, span=targets.get(grant.key, grant.span)) for grant in self.grants)
 
     # --- questions -----------------------------------------------------------------------------------------------
 
@@ -139,7 +138,7 @@ class Ledger:
             raise errors.IllegalTransition(f"grant {grant} is {grant.state} and cannot be entered so: {way_out}")
         return self._with((*self.grants, grant))
 
-    def _moved(self, key: granting.Key, state: granting.GrantState, since: str) -> Self:
+    def _in_state(self, key: granting.Key, state: granting.GrantState, since: str) -> Self:
         moved = self.get(key).moved_to(state, since)
         return self._with(moved if grant.key == key else grant for grant in self.grants)
 

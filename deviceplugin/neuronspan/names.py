@@ -10,11 +10,8 @@ GROUP: Final = "neuronspan.dev"
 VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 NEURON_NODE_KIND: Final = "NeuronNode"
-NEURON_POOL_KIND: Final = "NeuronPool"
-NEURON_FAULT_KIND: Final = "NeuronFault"
 NEURON_NODES: Final = "neuronnodes"
 NEURON_POOLS: Final = "neuronpools"
-NEURON_FAULTS: Final = "neuronfaults"
 
 # --- extended resources: both count the same silicon, the first in NeuronCores, the second in whole devices
 CORE_RESOURCE: Final = "aws.amazon.com/neuroncore"

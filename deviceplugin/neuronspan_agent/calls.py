@@ -3,7 +3,7 @@
 Law: a module names the calls it needs and no others, so that its tests need no more either.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, Protocol
 
 from neuronspan_agent import resources
@@ -47,3 +47,46 @@ class MergePatches(Protocol):
         self, resource: resources.Resource, name: str, patch: dict[str, Any], namespace: str = "", subresource: str = ""
     ) -> dict[str, Any]:
         """Merge fields into one object, by compare-and-swap when the patch carries a resourceVersion."""
+
+
+class Creates(Protocol):
+    """Creates objects."""
+
+    async def create(
+        self, resource: resources.Resource, manifest: Mapping[str, Any], namespace: str = ""
+    ) -> dict[str, Any]:
+        """Create one object; raises Conflict when it exists."""
+
+
+class Replaces(Protocol):
+    """Writes whole objects."""
+
+    async def replace(
+        self, resource: resources.Resource, name: str, manifest: dict[str, Any], namespace: str = ""
+    ) -> dict[str, Any]:
+        """Write one object as a whole, by compare-and-swap; raises Conflict."""
+
+
+class JsonPatches(Protocol):
+    """Writes by operations and tests."""
+
+    async def json_patch(
+        self, resource: resources.Resource, name: str, operations: Sequence[dict[str, Any]], namespace: str = ""
+    ) -> dict[str, Any]:
+        """Apply operations to one object, all or none; raises Invalid when a ``test`` fails."""
+
+
+class Deletes(Protocol):
+    """Deletes objects."""
+
+    async def delete(
+        self, resource: resources.Resource, name: str, namespace: str = "", *, uid: str = "", resource_version: str = ""
+    ) -> None:
+        """Delete one object if it still has this UID and version; raises Conflict."""
+
+
+class Evicts(Protocol):
+    """Evicts pods."""
+
+    async def evict(self, name: str, namespace: str, *, uid: str) -> None:
+        """Ask for the eviction of a pod; raises Unavailable while a disruption budget forbids it."""

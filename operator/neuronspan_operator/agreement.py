@@ -1,9 +1,9 @@
-"""Third stage: grant annotations of pods that have left the gate say what the stored ledger says.
+"""Grant annotations of pods that have left the gate say what the stored ledger says.
 
-Law: the ledger is the truth; an annotation that says something else is corrected and the pod told so.
+Law: the ledger is the truth; an annotation that says something else is corrected, and the pod gets an Event.
 """
 
-from neuronspan_operator import drafts, node_drafts, plans, pods
+from neuronspan_operator import drafts, node_drafts, plans, pods, reasons
 
 
 def run(draft: drafts.Draft) -> None:
@@ -27,8 +27,8 @@ def _correct(draft: drafts.Draft, node: node_drafts.NodeDraft, pod: pods.PodView
         return
     if pod.grant_annotation is None:
         why = f"The pod holds cores without a grant annotation: added {text}."
-        draft.notice(pod, "GrantAdopted", why, warning=False)
+        draft.notice(pod, reasons.EventReason.GRANT_ADOPTED, why, warning=False)
     else:
         why = f"The grant annotation said {pod.grant_annotation}, the ledger says {text}: corrected."
-        draft.notice(pod, "GrantCorrected", why)
+        draft.notice(pod, reasons.EventReason.GRANT_CORRECTED, why)
     draft.patches.append(plans.PodPatch(pod, pods.grant_patch(pod, node.name, granted), why))

@@ -1,13 +1,13 @@
-"""Second stage: what the plugins report as held is compared with the ledgers, and the ledgers follow the facts.
+"""What the plugins report as held is compared with the ledgers, and the ledgers follow the facts.
 
-Law: cores that somebody holds are never granted to anybody else, whether or not the ledger can be made to say so.
+Law: cores that a container holds are never granted to another one, whether or not the ledger can be made to say so.
 """
 
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from neuronspan import errors, grants, ledger, placement, spans
-from neuronspan_operator import drafts, neuron_nodes, node_drafts, plans, pods
+from neuronspan import errors, grants, names, placement, spans
+from neuronspan_operator import container_requests, drafts, neuron_nodes, node_drafts, plans, pods, reasons
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,25 +103,32 @@ class _Comparison:
     # --- grants whose cores turned out to be others --------------------------------------------------------------
 
     def _move(self, facts: list[_Fact]) -> None:
-        """Let the ledger follow kubelet: exchanged cores, or cores nobody else was promised."""
-        targets = {fact.grant.key: fact.held.span for fact in facts if fact.grant is not None and _movable(fact)}
+        """Let the ledger follow kubelet: exchanged cores, or cores that no other pod was promised."""
+        agreed = {fact.grant.key for fact in facts if fact.grant is not None and fact.is_owner and fact.agrees}
+        targets = {
+            fact.grant.key: fact.held.span
+            for fact in facts
+            if fact.grant is not None and fact.grant.key not in agreed and _movable(fact)
+        }
         if not targets:
             return
         self._displace(targets, {fact.grant.key for fact in facts if fact.grant is not None})
-        if not self._moved(targets):  # all at once for exchanges; one by one when somebody stands in the way
+        if not self._moved(targets):  # all at once for exchanges; one by one when another grant stands in the way
             for key in sorted(targets):
                 self._moved({key: targets[key]})
 
     def _moved(self, targets: Mapping[grants.Key, spans.CoreSpan]) -> bool:
         try:
-            changed = _with_spans(self.node.ledger, targets)
+            changed = self.node.ledger.moved(targets)
         except errors.LedgerError:
             return False  # contested: ``_guard`` says so
-        for key, span in sorted(targets.items()):
-            why = f"{self.node.ledger.get(key)} holds cores {span} on {self.node.name}: the ledger follows"
-            self._drifted("MovedGrant", why)
-            self.node.change(self.node.ledger, why)
-        self.node.change(changed, "grants moved to the cores that are held")
+        whys = [
+            f"{self.node.ledger.get(key)} holds cores {span} on {self.node.name}: the ledger follows"
+            for key, span in sorted(targets.items())
+        ]
+        for why in whys:
+            self._drifted(reasons.DriftKind.MOVED_GRANT, why)
+        self.node.change(changed, *whys)
         return True
 
     def _displace(self, targets: dict[grants.Key, spans.CoreSpan], holding: set[grants.Key]) -> None:
@@ -152,34 +159,38 @@ class _Comparison:
             return
         over = pod is None or pod.terminal
         try:
-            changed = self.node.ledger.adopt(self._grant(fact, pod, over=over))
+            changed = self.node.ledger.adopt(self._adopted(fact, pod, over=over))
         except errors.NeuronspanError as error:
-            self._drifted("NotAdoptable", f"{fact} holds cores {held.span} without a grant: {error}")
+            self._drifted(reasons.DriftKind.NOT_ADOPTABLE, f"{fact} holds cores {held.span} without a grant: {error}")
             return
-        self._drifted("AdoptedHolder", f"{fact} holds cores {held.span} without a grant: entered into the ledger")
+        self._drifted(
+            reasons.DriftKind.ADOPTED_HOLDER, f"{fact} holds cores {held.span} without a grant: entered into the ledger"
+        )
         self.node.change(changed, f"{fact} holds {held.span} without a grant: adopted")
 
-    def _grant(self, fact: _Fact, pod: pods.PodView | None, *, over: bool) -> grants.Grant:
+    def _adopted(self, fact: _Fact, pod: pods.PodView | None, *, over: bool) -> grants.Grant:
+        """Return the grant of what is held: as the pod asked for it, in so far as it got that."""
         held = fact.held
-        asked = [] if pod is None else [request for request in pod.requests if request.container == held.container]
-        request = asked[0] if asked else None
-        return grants.Grant(
-            pod_uid=fact.uid,
-            namespace=held.namespace,
-            pod=held.pod,
-            container=held.container,
-            span=held.span,
-            resource=held.resource,
-            env=grants.EnvMode.VISIBLE if request is None else request.env,
-            state=grants.GrantState.RELEASING if over else grants.GrantState.CONFIRMED,
-            since=self.draft.since,
-            init_containers=() if request is None else request.init_containers,
-        )
+        holder = pods.PodView(fact.uid, held.namespace, held.pod)
+        state = grants.GrantState.RELEASING if over else grants.GrantState.CONFIRMED
+        return self._request(held, pod).granted(holder, held.span, self.draft.since, state)
+
+    def _request(self, held: neuron_nodes.Held, pod: pods.PodView | None) -> container_requests.ContainerRequest:
+        asked = () if pod is None else pod.requests
+        request = next((each for each in asked if each.container == held.container), None)
+        in_devices = held.resource == names.DEVICE_RESOURCE
+        count = len(self.node.hardware.devices_of(held.span)) if in_devices else held.span.count
+        if request is None:
+            return container_requests.ContainerRequest(held.container, count, held.resource)
+        if (request.count, request.resource) == (count, held.resource):
+            return request
+        # its core groups are parts of what was asked for: of other cores there are none
+        return dataclasses.replace(request, count=count, resource=held.resource, group_sizes="")
 
     # --- whatever happened, held cores are not free --------------------------------------------------------------
 
     def _guard(self, fact: _Fact) -> None:
-        """Keep held cores from being granted, and name everyone who was promised cores that somebody else holds."""
+        """Keep held cores from being granted, and name every pod that was promised cores that another one holds."""
         span = fact.held.span
         owners = [grant for grant in self.node.ledger.grants if grant.span.overlaps(span)]
         if any(grant.pod_uid == fact.uid and grant.span.contains(span) for grant in owners):
@@ -189,9 +200,9 @@ class _Comparison:
             if grant.pod_uid != fact.uid:
                 self.node.contested.add(grant.pod_uid)
         message = f"{fact} holds cores {span} of {self.node.name} that the ledger does not give it"
-        self._drifted("ContestedCores", message)
+        self._drifted(reasons.DriftKind.CONTESTED_CORES, message)
 
-    def _drifted(self, kind: str, message: str) -> None:
+    def _drifted(self, kind: reasons.DriftKind, message: str) -> None:
         self.draft.drift.append(plans.Drift(self.node.name, kind, message))
 
 
@@ -201,14 +212,6 @@ def _movable(fact: _Fact) -> bool:
     if grant is None or fact.agrees or not fact.is_owner or grant.state is grants.GrantState.RELEASING:
         return False
     return (grant.span.count, grant.resource) == (fact.held.span.count, fact.held.resource)
-
-
-def _with_spans(current: ledger.Ledger, targets: Mapping[grants.Key, spans.CoreSpan]) -> ledger.Ledger:
-    """Give the ledger with other spans for some grants; raises LedgerError when they do not go together."""
-    return dataclasses.replace(
-        current,
-        grants=tuple(dataclasses.replace(g, span=targets.get(g.key, g.span)) for g in current.grants),
-    )
 
 
 def _expect_unmanaged(draft: drafts.Draft, node: node_drafts.NodeDraft) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich import box, console, style, table, text
 
 from neuronspan import grants, instance_types, ledger
+from neuronspan_operator import neuron_nodes
 
 _SYMBOLS = string.ascii_lowercase + string.ascii_uppercase + string.digits
 _FREE = "·"
@@ -19,14 +20,13 @@ _CORES_PER_LINE = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class Node:
+class MappedNode:
     """One node as the map shows it."""
 
     name: str
     hardware: instance_types.Hardware
     ledger: ledger.Ledger
-    unhealthy: frozenset[int] = frozenset()
-    """Core indices that the plugin reports as unhealthy."""
+    unhealthy: tuple[neuron_nodes.Unhealthy, ...] = ()
 
 
 def _colour(index: int) -> str:
@@ -41,27 +41,27 @@ class _Mark:
     colour: str
 
 
-def _marks(nodes: Sequence[Node]) -> Mapping[tuple[str, str], _Mark]:
+def _marks(nodes: Sequence[MappedNode]) -> Mapping[tuple[str, str], _Mark]:
     """Give each grant a letter and a colour, in the order of nodes and cores; letters repeat after 62 grants."""
     keys = [grant.key for node in nodes for grant in sorted(node.ledger.grants, key=lambda grant: grant.span)]
     return {key: _Mark(_SYMBOLS[index % len(_SYMBOLS)], _colour(index)) for index, key in enumerate(keys)}
 
 
-def _owners(node: Node) -> Mapping[int, grants.Grant]:
+def _owners(node: MappedNode) -> Mapping[int, grants.Grant]:
     return {core: grant for grant in node.ledger.grants for core in grant.span}
 
 
-def _core(node: Node, core: int, owner: grants.Grant | None, marks: Mapping[tuple[str, str], _Mark]) -> text.Text:
+def _core(node: MappedNode, core: int, owner: grants.Grant | None, marks: Mapping[tuple[str, str], _Mark]) -> text.Text:
     if owner is not None:
         mark = marks[owner.key]
         releasing = owner.state is grants.GrantState.RELEASING
         return text.Text(mark.symbol, style.Style(color="white", bgcolor=mark.colour, bold=True, strike=releasing))
-    if core in node.unhealthy:
+    if any(core in each.span for each in node.unhealthy):
         return text.Text(_UNHEALTHY, style="bold red")
     return text.Text(_FREE, style="bright_black")
 
 
-def _device_row(node: Node, devices: Iterable[int], marks: Mapping[tuple[str, str], _Mark]) -> text.Text:
+def _device_row(node: MappedNode, devices: Iterable[int], marks: Mapping[tuple[str, str], _Mark]) -> text.Text:
     owners = _owners(node)
     row = text.Text()
     for device in devices:
@@ -71,22 +71,29 @@ def _device_row(node: Node, devices: Iterable[int], marks: Mapping[tuple[str, st
     return row
 
 
-def _core_lines(node: Node, marks: Mapping[tuple[str, str], _Mark]) -> list[text.Text]:
+def _core_lines(node: MappedNode, marks: Mapping[tuple[str, str], _Mark]) -> list[text.Text]:
     devices = range(node.hardware.devices)
     step = max(1, _CORES_PER_LINE // node.hardware.cores_per_device)
     return [_device_row(node, devices[first : first + step], marks) for first in range(0, len(devices), step)]
 
 
-def _node_lines(node: Node, marks: Mapping[tuple[str, str], _Mark]) -> text.Text:
+def _node_lines(node: MappedNode, marks: Mapping[tuple[str, str], _Mark]) -> text.Text:
     """One heading and the cores below it, so that a long node name never squeezes the cores."""
     heading = text.Text(f"{node.name}", style="bold")
     heading.append(f"  {node.hardware.instance_type}", style="cyan")
     run = node.ledger.largest_free_run()
     heading.append(f"  {node.ledger.free_cores} of {node.ledger.cores} cores free, longest run {run}", style="not bold")
-    return text.Text("\n").join([heading, *(text.Text("  ") + line for line in _core_lines(node, marks)), text.Text()])
+    lines = [*_core_lines(node, marks), *_unhealthy_lines(node)]
+    return text.Text("\n").join([heading, *(text.Text("  ") + line for line in lines), text.Text()])
 
 
-def _legend_table(nodes: Sequence[Node], marks: Mapping[tuple[str, str], _Mark]) -> table.Table:
+def _unhealthy_lines(node: MappedNode) -> Iterable[text.Text]:
+    """Return a line that says which cores are unhealthy and why; none when all are well."""
+    if node.unhealthy:
+        yield text.Text(f"{_UNHEALTHY} unhealthy: {', '.join(map(str, node.unhealthy))}", style="red")
+
+
+def _legend_table(nodes: Sequence[MappedNode], marks: Mapping[tuple[str, str], _Mark]) -> table.Table:
     result = table.Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("", "pod", "container", "node", "cores", "state"):
         result.add_column(heading, no_wrap=True)
@@ -104,7 +111,7 @@ def _legend_table(nodes: Sequence[Node], marks: Mapping[tuple[str, str], _Mark])
     return result
 
 
-def render(nodes: Iterable[Node]) -> console.Group:
+def render(nodes: Iterable[MappedNode]) -> console.Group:
     """Return the map and its legend: a letter per grant (struck through: releasing), `·` free, `!` unhealthy."""
     ordered = sorted(nodes, key=lambda node: node.name)
     marks = _marks(ordered)

@@ -8,9 +8,9 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 
 from neuronspan import grants, names
-from neuronspan_operator import neuron_nodes, node_drafts, plans, pods
+from neuronspan_operator import groups, neuron_nodes, node_drafts, placements, plans, pods, pools, reasons
 
-DEFAULT_POLICY = plans.Policy()
+DEFAULT_POLICY = pools.Policy()
 
 
 class Draft:
@@ -29,10 +29,10 @@ class Draft:
         self.waiting: dict[str, plans.Waiting] = {}
         self.drift: list[plans.Drift] = []
         self.wake_at: dt.datetime | None = None
-        self.placed: dict[str, str] = {}  # pods granted in this pass: UID -> node
-        self.resumable: dict[
-            str, str
-        ] = {}  # gated pods with usable grants in store: UID -> the fence that would end them
+        self.resumable: dict[str, str] = {}  # gated pods with usable grants in store: UID -> fence to end them with
+        self.unserved: list[pods.PodView] = []  # gated pods that found no place
+        self.groups = groups.of(snapshot.pods.values())
+        self.placements = placements.Placements()
         for name in sorted(snapshot.neuron_nodes):
             self._open(snapshot.neuron_nodes[name])
         self._node_of_hostname = {node.hostname: node.name for node in snapshot.nodes.values()}
@@ -48,7 +48,7 @@ class Draft:
     def _open(self, view: neuron_nodes.NeuronNodeView) -> None:
         if view.ledger is None or view.hardware is None:
             self.broken.append(view)
-            self.drift.append(plans.Drift(view.name, "UnreadableLedger", view.problem))
+            self.drift.append(plans.Drift(view.name, reasons.DriftKind.UNREADABLE_LEDGER, view.problem))
             return
         node = self.snapshot.nodes.get(view.name)
         policy = self.snapshot.policies.get(view.name, DEFAULT_POLICY)
@@ -94,29 +94,43 @@ class Draft:
             if found:
                 yield self.nodes[name], found
 
-    def shunned(self, uid: str) -> set[str]:
+    def winding_up(self, uid: str) -> set[str]:
         """Give the nodes where the pod cannot be granted anew yet: an earlier grant of it is still being wound up.
 
         A node's ``released`` is proof for any grant of the pod: it must not mention the pod when a new one is made.
         """
         return {*self.holders.get(uid, ()), *self._released_on.get(uid, ())}
 
+    def group_of(self, pod: pods.PodView) -> groups.Group | None:
+        """Return the group that the pod names, if any."""
+        return self.groups.get((pod.namespace, pod.pod_group))
+
+    def undecided(self) -> list[pods.PodView]:
+        """Return the gated pods that neither go on nor have a reason to wait, by UID."""
+        going = {ungate.pod.uid for ungate in self.ungates}
+        return [
+            pod
+            for uid, pod in sorted(self.snapshot.pods.items())
+            if pod.gated and not (pod.deleted or pod.terminal or uid in self.waiting or uid in going)
+        ]
+
     # --- actions -------------------------------------------------------------------------------------------------
 
-    def notice(self, pod: pods.PodView, reason: str, message: str, *, warning: bool = True) -> None:
+    def notice(self, pod: pods.PodView, reason: reasons.EventReason, message: str, *, warning: bool = True) -> None:
         """Put an Event on a pod."""
-        kind = plans.NoticeType.WARNING if warning else plans.NoticeType.NORMAL
-        self.notices.append(plans.Notice(pod.namespace, pod.name, pod.uid, kind, reason, message))
+        self.notices.append(plans.Notice.on(pod, reason, message, warning=warning))
 
-    def let_go(self, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Iterable[grants.Grant]) -> None:
-        """Ungate a pod with these grants."""
+    def ungate(self, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Iterable[grants.Grant]) -> None:
+        """Let a pod with these grants leave the gate."""
         given = {grant.container: grant.span for grant in granted}
         self.ungates.append(plans.Ungate(pod, node.name, given, node.hostname))
 
     def revoke(self, pod: pods.PodView, fences: Iterable[str], why: str) -> None:
         """Take a gated pod's grants back: first the fence; once that is visible, the next pass releases them."""
         self.patches.append(plans.PodPatch(pod, pods.fence_patch(pod, sorted(fences)), why))
-        self.waiting[pod.uid] = plans.Waiting("Revoked", f"{why} It is planned again as soon as that is undone.")
+        self.waiting[pod.uid] = plans.Waiting(
+            reasons.WaitingReason.REVOKED, f"{why} It is planned again as soon as that is undone."
+        )
 
     def wake(self, moment: dt.datetime) -> bool:
         """Note that a timer ends at ``moment``; True when it has ended already."""

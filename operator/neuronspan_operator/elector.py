@@ -1,6 +1,6 @@
 """Leader election over a Lease, with a deadline.
 
-Law: a leader that could not renew for ``renew_seconds`` stops being one, before anybody else may take over after
+Law: a leader that could not renew for ``renew_seconds`` stops being one, before another candidate may take over after
 ``lease_seconds``. Clocks of others do not count: a lease is over when it did not change for so long by our own clock.
 Correctness does not rest on any of this: every ledger write is a compare-and-swap.
 """
@@ -13,26 +13,13 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from neuronspan_agent import errors, resources
+from neuronspan_agent import calls, errors, resources
 
 _log = logging.getLogger(__name__)
 
 
-class LeaseClient(Protocol):
-    """The calls the elector needs; ``kube.Client`` has them."""
-
-    async def get(self, resource: resources.Resource, name: str, namespace: str = "") -> dict[str, Any]:
-        """Read one object."""
-
-    async def create(
-        self, resource: resources.Resource, manifest: Mapping[str, Any], namespace: str = ""
-    ) -> dict[str, Any]:
-        """Create one object."""
-
-    async def replace(
-        self, resource: resources.Resource, name: str, manifest: dict[str, Any], namespace: str = ""
-    ) -> dict[str, Any]:
-        """Write one object as a whole, by compare-and-swap."""
+class LeaseClient(calls.Gets, calls.Creates, calls.Replaces, Protocol):
+    """The calls the elector needs."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

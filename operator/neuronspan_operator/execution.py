@@ -12,30 +12,14 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from neuronspan_agent import backoff, errors, resources
-from neuronspan_operator import grant_log, metrics, neuron_nodes, plans, pods, stages, world
+from neuronspan_agent import backoff, calls, errors, resources
+from neuronspan_operator import grant_log, metrics, neuron_nodes, plans, pods, reasons, stages, world
 
 _log = logging.getLogger(__name__)
 
 
-class Writer(Protocol):
-    """The calls the executor needs; ``kube.Client`` has them."""
-
-    async def get(self, resource: resources.Resource, name: str, namespace: str = "") -> dict[str, Any]:
-        """Read one object."""
-
-    async def merge_patch(
-        self, resource: resources.Resource, name: str, patch: dict[str, Any], namespace: str = "", subresource: str = ""
-    ) -> dict[str, Any]:
-        """Merge fields into one object, by compare-and-swap when the patch carries a resourceVersion."""
-
-    async def json_patch(
-        self, resource: resources.Resource, name: str, operations: Sequence[dict[str, Any]], namespace: str = ""
-    ) -> dict[str, Any]:
-        """Apply operations to one object, all or none."""
-
-    async def evict(self, name: str, namespace: str, *, uid: str) -> None:
-        """Ask for the eviction of a pod."""
+class Writer(calls.Gets, calls.MergePatches, calls.JsonPatches, calls.Evicts, Protocol):
+    """The calls the executor needs."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -47,13 +31,13 @@ class Report:
 
 
 class Executor:
-    """Writes what plans say; ``troubles`` has the keys of what is left alone for now: see the functions at the end."""
+    """Writes what plans say; ``failures`` has the keys of what is left alone for now: see the functions at the end."""
 
     def __init__(
         self,
         client: Writer,
         known: world.World,
-        troubles: backoff.Backoff,
+        failures: backoff.Backoff,
         meters: metrics.Metrics,
         *,
         now: Callable[[], dt.datetime],
@@ -61,13 +45,13 @@ class Executor:
     ) -> None:
         self._client = client
         self._known = known
-        self._troubles = troubles
+        self._failures = failures
         self._meters = meters
         self._now = now
         self._room = asyncio.Semaphore(writers)
 
     async def carry_out(self, plan: plans.Plan, snapshot: plans.Snapshot) -> Report:
-        """Do all of it; troubles of single writes are in the report, the metrics and the log."""
+        """Do all of it; what fails is in the report, the metrics and the log."""
         report = Report()
         async with asyncio.TaskGroup() as group:
             for patch in plan.patches:
@@ -102,7 +86,7 @@ class Executor:
     async def _write_ledger(self, write: plans.LedgerWrite, snapshot: plans.Snapshot, report: Report) -> bool:
         """Store a ledger by compare-and-swap; tells whether it is stored."""
         key = node_key(write.node)
-        if self._troubles.holds(key):
+        if self._failures.holds(key):
             return False
         view = snapshot.neuron_nodes[write.node]
         try:
@@ -116,24 +100,24 @@ class Executor:
         except errors.KubernetesError as error:
             refused = isinstance(error, errors.Invalid)
             outcome = "refused" if refused else "failed"
-            delay = self._troubles.failed(key)
+            delay = self._failures.failed(key)
             level = logging.ERROR if refused else logging.WARNING
             _log.log(level, "ledger not written", extra={"node": write.node, "pause": delay, "error": str(error)})
         else:
             outcome = "written"
-            self._troubles.succeeded(key)
+            self._failures.succeeded(key)
             self._known.saw_neuron_node(view.resource_version, stored)
             self._measure(view, write, snapshot)
         self._meters.ledger_writes.labels(outcome).inc()
         return outcome == "written"
 
     async def _read_again(self, view: neuron_nodes.NeuronNodeView, report: Report) -> None:
-        """Get ahead of the cache, which will learn of the other write a little later."""
+        """Read the object now; the cache has not seen the other write yet."""
         try:
             async with self._room:
                 fresh = await self._client.get(resources.NEURON_NODES, view.name)
         except errors.KubernetesError as error:
-            self._troubles.failed(node_key(view.name))
+            self._failures.failed(node_key(view.name))
             _log.warning("ledger not read again", extra={"node": view.name, "error": str(error)})
         else:
             self._known.saw_neuron_node(view.resource_version, fresh)
@@ -164,11 +148,15 @@ class Executor:
         since = min((grant.since for grant in book.of_pod(ungate.pod.uid)), default="") if book is not None else ""
         self._meters.stages.labels(stages.UNGATED).observe(stages.seconds_since(since, self._now()))
         given = ", ".join(f"{container} {span}" for container, span in sorted(ungate.spans.items()))
-        report.notices.append(_notice(ungate.pod, "Granted", f"NeuronCores on {ungate.node}: {given}.", warning=False))
+        report.notices.append(
+            plans.Notice.on(
+                ungate.pod, reasons.EventReason.GRANTED, f"NeuronCores on {ungate.node}: {given}.", warning=False
+            )
+        )
 
     async def _patch(self, pod: pods.PodView, operations: Sequence[dict[str, Any]], report: Report) -> str:
         """Patch a pod as it was planned on; gives done, stale, gone, refused, failed or held."""
-        if self._troubles.holds(pod.uid):
+        if self._failures.holds(pod.uid):
             return "held"
         try:
             async with self._room:
@@ -180,7 +168,7 @@ class Executor:
         except errors.KubernetesError as error:
             self._hold_pod(pod, error)
             return "failed"
-        self._troubles.succeeded(pod.uid)
+        self._failures.succeeded(pod.uid)
         self._known.saw_pod(pod, patched)
         return "done"
 
@@ -191,8 +179,8 @@ class Executor:
                 fresh = await self._client.get(resources.PODS, pod.name, pod.namespace)
         except errors.NotFound:
             return "gone"
-        except errors.KubernetesError as trouble:
-            self._hold_pod(pod, trouble)
+        except errors.KubernetesError as unread:
+            self._hold_pod(pod, unread)
             return "failed"
         metadata = fresh["metadata"]
         if metadata["uid"] != pod.uid:
@@ -202,19 +190,23 @@ class Executor:
             report.stale = True
             return "stale"
         self._hold_pod(pod, error)
-        report.notices.append(_notice(pod, "PatchRefused", f"The API server refuses to change the pod: {error}."))
+        report.notices.append(
+            plans.Notice.on(
+                pod, reasons.EventReason.PATCH_REFUSED, f"The API server refuses to change the pod: {error}."
+            )
+        )
         return "refused"
 
     def _hold_pod(self, pod: pods.PodView, error: errors.KubernetesError) -> None:
-        delay = self._troubles.failed(pod.uid)
+        delay = self._failures.failed(pod.uid)
         _log.warning("pod not patched", extra={"pod": pod.key, "pause": delay, "error": str(error)})
 
     async def _evict(self, eviction: plans.Evict, report: Report) -> None:
         pod, key = eviction.pod, eviction_key(eviction.pod)
-        if self._troubles.holds(key):
+        if self._failures.holds(key):
             return
-        self._troubles.failed(key)  # asked for once; asked again later if the pod is still there
-        report.notices.append(_notice(pod, "Evicted", eviction.reason))
+        self._failures.failed(key)  # asked for once; asked again later if the pod is still there
+        report.notices.append(plans.Notice.on(pod, reasons.EventReason.EVICTED, eviction.reason))
         try:
             async with self._room:
                 await self._client.evict(pod.name, pod.namespace, uid=pod.uid)
@@ -230,15 +222,10 @@ class Executor:
 
 
 def node_key(node: str) -> str:
-    """Key of a node's troubles."""
+    """Return the back-off key of a node."""
     return f"node/{node}"
 
 
 def eviction_key(pod: pods.PodView) -> str:
-    """Key of a pod's eviction; its other troubles have its UID as key."""
+    """Return the back-off key of a pod's eviction; for all else its UID is the key."""
     return f"evict/{pod.uid}"
-
-
-def _notice(pod: pods.PodView, reason: str, message: str, *, warning: bool = True) -> plans.Notice:
-    kind = plans.NoticeType.WARNING if warning else plans.NoticeType.NORMAL
-    return plans.Notice(pod.namespace, pod.name, pod.uid, kind, reason, message)

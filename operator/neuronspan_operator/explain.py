@@ -1,12 +1,11 @@
 """``kubectl neuron``: the core map, and why a pod waits. Reads the cluster, writes nothing.
 
-The reason is the planner's own: the same function that grants cores is run on what was just read.
+The reason is the planner's own: what was just read becomes a snapshot as the operator makes it, and is planned on.
 """
 
 import asyncio
 import dataclasses
 import datetime as dt
-import itertools
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -14,8 +13,8 @@ from typing import Any
 import click
 from rich import console
 
-from neuronspan_agent import errors, kube, resources
-from neuronspan_operator import core_map, nodes, planning, plans, pods, pools
+from neuronspan_agent import calls, errors, kube, resources
+from neuronspan_operator import core_map, nodes, plans, pods, pools, snapshot, standing
 
 _PAGE = 500
 """Objects per list call, as the API server's own clients ask for."""
@@ -29,7 +28,7 @@ class Cluster:
     snapshot: plans.Snapshot
 
     def pod(self, namespace: str, name: str) -> pods.PodView:
-        """Find a pod; raises click.ClickException when there is none of this name that asks for NeuronCores."""
+        """Return a pod; raises click.ClickException when there is none of this name."""
         for pod in self.snapshot.pods.values():
             if (pod.namespace, pod.name) == (namespace, name):
                 return pod
@@ -37,60 +36,35 @@ class Cluster:
             f"no pod {name} in namespace {namespace}: give its namespace with -n, or see `kubectl get pods -A`"
         )
 
-    def map_nodes(self) -> list[core_map.Node]:
+    def map_nodes(self) -> list[core_map.MappedNode]:
         """Give the nodes as the map draws them."""
         return [
-            core_map.Node(view.name, view.hardware, view.ledger, frozenset(itertools.chain(*view.unhealthy)))
+            core_map.MappedNode(view.name, view.hardware, view.ledger, view.unhealthy)
             for view in self.snapshot.neuron_nodes.values()
             if view.hardware is not None and view.ledger is not None
         ]
 
 
-async def _everything(client: kube.Client, resource: resources.Resource) -> list[Mapping[str, Any]]:
+async def _everything(client: calls.Lists, resource: resources.Resource) -> list[Mapping[str, Any]]:
     """List a collection page by page."""
     found: list[Mapping[str, Any]] = []
     continuation = ""
     while True:
-        page = await client.list_page(resource, limit=_PAGE, continuation=continuation)
+        page = await client.list_page(resource, resources.EVERYTHING, limit=_PAGE, continuation=continuation)
         found += page["items"]
         continuation = page["metadata"].get("continue", "")
         if not continuation:
             return found
 
 
-async def read_cluster(client: kube.Client) -> Cluster:
+async def read_cluster(client: calls.Lists) -> Cluster:
     """Read pods, nodes, NeuronNodes and NeuronPools."""
     members = [pools.read_member(item) for item in await _everything(client, resources.NEURON_NODES)]
     by_name = {member.view.name: member for member in members}
     known_pools = {pool.name: pool for pool in map(pools.read, await _everything(client, resources.NEURON_POOLS))}
-    snapshot = plans.Snapshot(
-        pods={pod.uid: pod for pod in map(pods.read, await _everything(client, resources.PODS))},
-        nodes={node.name: node for node in map(nodes.read, await _everything(client, resources.NODES))},
-        neuron_nodes={name: member.view for name, member in by_name.items()},
-        policies=pools.policies(known_pools, by_name),
-    )
-    return Cluster(snapshot)
-
-
-def explanation(cluster: Cluster, pod: pods.PodView, now: dt.datetime) -> str:
-    """Say in words where a pod stands: its problems, why it waits, or which cores it has and how far it is."""
-    who = f"pod {pod.namespace}/{pod.name}"
-    if pod.problems:
-        return f"{who} can get no cores: " + "; ".join(pod.problems)
-    if not pod.requests:
-        return f"{who} asks for no NeuronCores"
-    granted = [
-        f"container {grant.container}: cores {grant.span} of node {view.name} ({grant.state.value} since {grant.since})"
-        for view in cluster.snapshot.neuron_nodes.values()
-        if view.ledger is not None
-        for grant in view.ledger.of_pod(pod.uid)
-    ]
-    if granted:
-        return f"{who} is {pod.phase}; " + "; ".join(granted)
-    waiting = planning.plan(cluster.snapshot, now).waiting.get(pod.uid)
-    if waiting is None:
-        return f"{who} fits now; the operator grants its cores at its next pass"
-    return f"{who} waits ({waiting.reason}): {waiting.message}"
+    known_pods = {pod.uid: pod for pod in map(pods.read, await _everything(client, resources.PODS))}
+    known_nodes = {node.name: node for node in map(nodes.read, await _everything(client, resources.NODES))}
+    return Cluster(snapshot.of(known_pods, known_nodes, by_name, known_pools))
 
 
 def read(kubeconfig: str) -> Cluster:
@@ -145,8 +119,4 @@ def show_map(kubeconfig: str, svg: pathlib.Path | None) -> None:
 def explain(kubeconfig: str, pod: str, namespace: str) -> None:
     """Say which cores POD has, or why it has none and what would make it fit."""
     cluster = read(kubeconfig)
-    click.echo(explanation(cluster, cluster.pod(namespace, pod), dt.datetime.now(dt.UTC)))
-
-
-if __name__ == "__main__":
-    main()
+    click.echo(standing.of(cluster.snapshot, cluster.pod(namespace, pod), dt.datetime.now(dt.UTC)))

@@ -24,9 +24,9 @@ HIDDEN_FIELDS = ("k8s_skip", "settings")
 RENAMED_FIELDS = {"k8s_ref": "object"}
 """What kopf puts on its log records."""
 _RETRY_SECONDS = 5.0
-"""What a pool waits for is done to nodes by hand: this is soon enough, and makes little noise."""
+"""What keeps a pool back are nodes that people change by hand: they see the outcome soon, and the log stays short."""
 _CATCH_UP_SECONDS = 30.0
-"""kopf may see a change before our own cache does, by milliseconds; more than this is a trouble of the cache."""
+"""kopf may see a change before our own cache does, by milliseconds; more than this means that the cache has failed."""
 _SHOWN = 5
 _FAREWELL_SECONDS = 10.0
 """kopf ends its watches and closes its connections within a second; it gives hung handlers five."""
@@ -68,9 +68,9 @@ async def operate(client: Credentialed, keeper: pool_keeper.PoolKeeper, known: w
         outcome = concurrent.futures.Future[None]()
         try:
             outcome.set_result(asyncio.run(work()))
-        except Exception as error:  # noqa: BLE001  the main loop of a thread: the error is raised where somebody waits
+        except Exception as error:  # noqa: BLE001  the main loop of a thread: the error is raised in operate
             outcome.set_exception(error)
-        with contextlib.suppress(RuntimeError):  # the home loop is closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the home loop is closed: operate has ended
             home.call_soon_threadsafe(_hand_over, outcome, ended)
 
     # a daemon: a kopf that does not end must not keep the process from ending

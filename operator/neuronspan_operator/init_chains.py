@@ -88,5 +88,5 @@ def _walk(resource: str, asking: Iterable[tuple[Container, int]], found: list[Ch
         else:
             found.append(Chain(container.name, resource, size, tuple(reused)))
             reused, size = [], 0
-    if reused:  # nobody takes them over: they stay with the last init container until the pod ends
+    if reused:  # no container takes them over: they stay with the last init container until the pod ends
         found.append(Chain(reused[-1], resource, size, tuple(reused[:-1])))

@@ -1,12 +1,12 @@
-"""Fifth stage: pods that left the gate and cannot get to their cores are sent back, where somebody makes a new one.
+"""Pods that left the gate and cannot get to their cores are sent back, where a controller makes new ones.
 
-Law: the grant stays until the pod is gone; a pod without a controller is only told, nobody deletes it.
+Law: the grant stays until the pod is gone; a pod without a controller gets an Event and is not deleted.
 """
 
 from collections.abc import Sequence
 
 from neuronspan import grants
-from neuronspan_operator import drafts, node_drafts, plans, pods
+from neuronspan_operator import drafts, node_drafts, plans, pods, reasons
 
 
 def run(draft: drafts.Draft) -> None:
@@ -32,7 +32,7 @@ def _reason(draft: drafts.Draft, pod: pods.PodView) -> str:
     home = draft.home(pod)
     if home and home not in draft.snapshot.nodes:
         return f"node {home} is gone"
-    granted = next(draft.granted_on(pod), None)  # the first stage left only those of the pod's own node
+    granted = next(draft.granted_on(pod), None)  # grants on other nodes have been released
     if granted is None:
         # in no ledger at all: ours may be older than the pod, so only a grant seen to end is a reason
         return f"its cores on node {home} were taken back" if pod.uid in draft.holders else ""
@@ -42,17 +42,16 @@ def _reason(draft: drafts.Draft, pod: pods.PodView) -> str:
 def _contested(node: node_drafts.NodeDraft, pod: pods.PodView) -> str:
     if pod.uid not in node.contested or not node.grants_of(pod.uid) or _holds(node, pod):
         return ""
-    return f"somebody else holds its cores on node {node.name}"
+    return f"another container holds its cores on node {node.name}"
 
 
 def _stuck_before(node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> str:
-    if node.node is None:
+    if node.host is None:
         return f"node {node.name} is gone"
-    if node.node.unschedulable or node.node.deleted or not node.node.ready:
+    if node.host.unschedulable or node.host.deleted or not node.host.ready:
         return f"node {node.name} is {node.ineligible}"
-    if any(grant.span.overlaps(run) for grant in granted for run in node.view.unhealthy):
-        return f"some of its cores on node {node.name} are unhealthy"
-    return ""
+    unhealthy = node.unhealthy_among(granted)
+    return f"some of its cores on node {node.name} are unhealthy: {unhealthy}" if unhealthy else ""
 
 
 def _unbound_for_long(
@@ -77,7 +76,7 @@ def _send_back(draft: drafts.Draft, pod: pods.PodView, reason: str) -> None:
         return
     draft.notice(
         pod,
-        "Limbo",
+        reasons.EventReason.LIMBO,
         f"The pod cannot start on its cores: {reason}. It has no controller that would replace it: "
         f"delete it and create it again to get other cores.",
     )

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from neuronspan import instance_types
-from neuronspan_operator import neuron_nodes, nodes, plans, pools
+from neuronspan_operator import neuron_nodes, nodes, pools
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Creation:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Change:
-    """Give an existing NeuronNode another pool or hardware, if nobody wrote it since it was read."""
+    """Give an existing NeuronNode another pool or hardware, if it has not changed since it was read."""
 
     name: str
     resource_version: str
@@ -55,7 +55,7 @@ class Change:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Removal:
-    """Delete a NeuronNode that no pool wants, if nobody wrote it since it was read."""
+    """Delete a NeuronNode that no pool wants, if it has not changed since it was read."""
 
     name: str
     resource_version: str
@@ -102,7 +102,7 @@ def decide(
             continue
         elif node is None:
             pool = known_pools.get(member.pool)
-            _give_up(decision, member, plans.Policy() if pool is None else pool.policy, now)
+            _give_up(decision, member, pools.Policy() if pool is None else pool.policy, now)
         else:
             _adjust(decision, wanting, member)
     return decision
@@ -128,8 +128,8 @@ def _create(decision: Decision, node: nodes.NodeView | None, wanting: list[pools
         decision.creations.append(Creation(node, pool.name, pool.hardware))
 
 
-def _give_up(decision: Decision, member: pools.Member, policy: plans.Policy, now: dt.datetime) -> None:
-    """Remove the NeuronNode of a node that is gone, once nobody can be using its cores any more."""
+def _give_up(decision: Decision, member: pools.Member, policy: pools.Policy, now: dt.datetime) -> None:
+    """Remove the NeuronNode of a node that is gone, once no process can be using its cores any more."""
     if not member.pool:
         return  # made by hand: not ours to delete
     since = member.released_at

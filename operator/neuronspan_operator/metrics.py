@@ -1,7 +1,7 @@
 """Every metric of the operator, in one place.
 
-Law: values are set by the code they describe; nothing here reads the cluster. Gauges per node are computed when
-somebody scrapes, from the ledgers of the last plan, so that a thousand nodes cost nothing between scrapes.
+Law: values are set by the code they describe; nothing here reads the cluster. Gauges per node are computed at
+each scrape, from the ledgers of the last plan, so that a thousand nodes cost nothing between scrapes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ class Metrics(meters.Meters):
         self.waiting = self.gauge("waiting_pods", "Gated pods without cores, by reason.", "reason")
         self.ledger_writes = self.counter(
             "ledger_writes",
-            "Compare-and-swap writes of a node's ledger: written, conflict (somebody else wrote first), refused (the "
+            "Compare-and-swap writes of a node's ledger: written, conflict (another client wrote first), refused (the "
             "API server's own rules said no; must stay 0), failed.",
             "outcome",
         )

@@ -1,7 +1,7 @@
 """Reads NeuronNode objects, and builds the manifest and the compare-and-swap patch the operator writes.
 
 Law: spec is the ledger and only the operator's; status is only the plugin's. A ledger that cannot be read is a problem
-in words, never an exception: nobody is granted cores of that node until it is repaired.
+in words, never an exception: no cores of that node are granted until it is repaired.
 """
 
 import dataclasses
@@ -31,6 +31,17 @@ class Held:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Unhealthy:
+    """Cores side by side that cannot be used, all for the same reason."""
+
+    span: spans.CoreSpan
+    reason: str  # as the plugin reports it, "" when it gives none
+
+    def __str__(self) -> str:
+        return f"{self.span} ({self.reason})" if self.reason else str(self.span)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class NeuronNodeView:
     """What the planner knows of one NeuronNode."""
 
@@ -47,7 +58,7 @@ class NeuronNodeView:
     registered: bool = False
     held: tuple[Held, ...] = ()
     released: frozenset[str] = frozenset()  # pod UIDs
-    unhealthy: tuple[spans.CoreSpan, ...] = ()
+    unhealthy: tuple[Unhealthy, ...] = ()  # ascending
 
 
 def read(manifest: Mapping[str, Any]) -> NeuronNodeView:
@@ -73,7 +84,7 @@ def read(manifest: Mapping[str, Any]) -> NeuronNodeView:
         ),
         held=tuple(_held(status.get("held") or ())),
         released=frozenset(status.get("released") or ()),
-        unhealthy=_runs(core["index"] for core in status.get("cores") or () if not core.get("healthy", True)),
+        unhealthy=_unhealthy(status.get("cores") or ()),
     )
 
 
@@ -106,10 +117,13 @@ def _held(raw: Iterable[Mapping[str, Any]]) -> Iterable[Held]:
         )
 
 
-def _runs(cores: Iterable[int]) -> tuple[spans.CoreSpan, ...]:
-    """Join single cores into maximal runs."""
-    by_offset = itertools.groupby(enumerate(sorted(set(cores))), key=lambda pair: pair[1] - pair[0])
-    return tuple(spans.CoreSpan.of_cores(core for _, core in group) for _, group in by_offset)
+def _unhealthy(cores: Iterable[Mapping[str, Any]]) -> tuple[Unhealthy, ...]:
+    """Join the cores that are unhealthy for the same reason into maximal runs."""
+    reasons = {core["index"]: core.get("reason") or "" for core in cores if not core.get("healthy", True)}
+    runs = itertools.groupby(
+        enumerate(sorted(reasons)), key=lambda numbered: (numbered[1] - numbered[0], reasons[numbered[1]])
+    )
+    return tuple(Unhealthy(spans.CoreSpan.of_cores(core for _, core in run), reason) for (_, reason), run in runs)
 
 
 def moment(text: str) -> dt.datetime:
@@ -126,7 +140,7 @@ def moment(text: str) -> dt.datetime:
 
 
 def spec_patch(view: NeuronNodeView, changed: ledgers.Ledger) -> dict[str, Any]:
-    """Give the merge patch that stores a ledger if, and only if, nobody wrote the object since it was read."""
+    """Give the merge patch that stores a ledger if, and only if, the object has not changed since it was read."""
     return {"metadata": {"resourceVersion": view.resource_version}, "spec": _spec_of(changed)}
 
 

@@ -4,14 +4,14 @@ Law: nothing here decides; stages do.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from neuronspan import grants, instance_types, ledger, spans
-from neuronspan_operator import neuron_nodes, nodes, plans, pods
+from neuronspan_operator import neuron_nodes, nodes, pods, pools
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Savepoint:
     """A node's draft at some point of the pass."""
 
     ledger: ledger.Ledger
@@ -26,35 +26,37 @@ class NodeDraft:
     def __init__(
         self,
         view: neuron_nodes.NeuronNodeView,
-        node: nodes.NodeView | None,
-        policy: plans.Policy,
+        host: nodes.NodeView | None,
+        policy: pools.Policy,
         hardware: instance_types.Hardware,
         stored: ledger.Ledger,
     ) -> None:
         self.view = view
         self.name = view.name
-        self.node = node
+        self.host = host  # None when there is no Node of that name
         self.policy = policy
         self.hardware = hardware
         self.stored = stored
         self.ledger = stored
         self.why: list[str] = []
         self.usage = nodes.NOTHING
-        self.blocked: list[spans.CoreSpan] = list(view.unhealthy)  # in no grant, and yet not to be given away
-        self.contested: set[str] = set()  # UIDs of pods whose granted cores somebody else holds
+        self.blocked: list[spans.CoreSpan] = [
+            each.span for each in view.unhealthy
+        ]  # in no grant, and yet not to be given away
+        self.contested: set[str] = set()  # UIDs of pods whose granted cores another container holds
         self.version = 0
-        self.ineligible = _ineligible(view, node)
+        self.ineligible = _ineligible(view, host)
         self._by_pod: tuple[ledger.Ledger | None, dict[str, list[grants.Grant]]] = (None, {})
 
     @property
     def hostname(self) -> str:
         """The value a pod's node selector needs."""
-        return self.name if self.node is None else self.node.hostname
+        return self.name if self.host is None else self.host.hostname
 
-    def change(self, changed: ledger.Ledger, why: str) -> None:
-        """Replace the ledger; ``why`` is for the log and for people."""
+    def change(self, changed: ledger.Ledger, *whys: str) -> None:
+        """Replace the ledger; each of ``whys`` is a sentence for the log."""
         self.ledger = changed
-        self.why.append(why)
+        self.why.extend(whys)
         self.version += 1
 
     def block(self, span: spans.CoreSpan) -> None:
@@ -67,17 +69,22 @@ class NodeDraft:
         self.usage = nodes.with_pod(self.usage, pod)
         self.version += 1
 
-    def checkpoint(self) -> "Checkpoint":
+    def savepoint(self) -> "Savepoint":
         """Give what ``restore`` needs to undo later changes."""
-        return Checkpoint(self.ledger, self.usage, len(self.why), self.version)
+        return Savepoint(self.ledger, self.usage, len(self.why), self.version)
 
-    def restore(self, checkpoint: "Checkpoint") -> None:
-        """Undo every grant since the checkpoint."""
-        if self.version == checkpoint.version:
+    def restore(self, savepoint: "Savepoint") -> None:
+        """Undo every grant since the savepoint."""
+        if self.version == savepoint.version:
             return
-        self.ledger, self.usage = checkpoint.ledger, checkpoint.usage
-        del self.why[checkpoint.reasons :]
+        self.ledger, self.usage = savepoint.ledger, savepoint.usage
+        del self.why[savepoint.reasons :]
         self.version += 1
+
+    def unhealthy_among(self, granted: Iterable[grants.Grant]) -> str:
+        """Return which cores of these grants are unhealthy and why, "" when all are well."""
+        found = (each for each in self.view.unhealthy if any(grant.span.overlaps(each.span) for grant in granted))
+        return ", ".join(map(str, found))
 
     def taken(self) -> tuple[spans.CoreSpan, ...]:
         """Give every span that must not be granted."""

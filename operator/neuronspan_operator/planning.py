@@ -1,7 +1,7 @@
 """The planner: from what is known of the cluster to everything that has to be done now. Pure.
 
 Law: equal snapshots give equal plans, and the world after a plan gives a plan without further ledger writes.
-Each stage is a module, in the order of trust: what has ended, what nodes say, what was promised, what is new.
+Each stage is a module with a ``run``; no stage knows another, what they share is in the draft.
 """
 
 import datetime as dt
@@ -11,41 +11,21 @@ from neuronspan_operator import (
     confirming,
     drafts,
     granting,
-    groups,
     limbo,
-    node_choice,
     plans,
+    refusing,
     releasing,
     resuming,
     waiting,
 )
 
-Drift = plans.Drift
-Evict = plans.Evict
-LedgerWrite = plans.LedgerWrite
-Notice = plans.Notice
-NoticeType = plans.NoticeType
-Plan = plans.Plan
-PodPatch = plans.PodPatch
-Policy = plans.Policy
-Snapshot = plans.Snapshot
-Ungate = plans.Ungate
-Waiting = plans.Waiting
+_STAGES = releasing, confirming, agreement, resuming, limbo, refusing, granting, waiting
+"""In the order of trust: what has ended, what nodes say, what was promised, what is new, and why the rest waits."""
 
 
-def plan(snapshot: Snapshot, now: dt.datetime) -> Plan:
+def plan(snapshot: plans.Snapshot, now: dt.datetime) -> plans.Plan:
     """Decide everything that follows from the snapshot at that moment (timezone-aware)."""
     draft = drafts.Draft(snapshot, now)
-    pod_groups = groups.of(snapshot.pods.values())
-    placements = node_choice.Placements()
-    releasing.run(draft)
-    confirming.run(draft)
-    agreement.run(draft)
-    resuming.run(draft, pod_groups)
-    limbo.run(draft)
-    waiting.refuse(draft)
-    unserved = granting.run(draft, pod_groups, placements)
-    explainer = waiting.Explainer(draft, placements)
-    for pod in unserved:
-        explainer.explain(pod, pod_groups.get((pod.namespace, pod.pod_group)))
+    for stage in _STAGES:
+        stage.run(draft)
     return draft.plan()

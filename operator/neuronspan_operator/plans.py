@@ -7,20 +7,10 @@ import dataclasses
 import datetime as dt
 import enum
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
-from neuronspan import ledger, placement, spans
-from neuronspan_operator import neuron_nodes, nodes, pods
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Policy:
-    """How a NeuronPool wants the cores of its nodes handed out."""
-
-    packing: placement.Packing = placement.Packing.BEST_FIT
-    align: placement.Alignment = placement.Alignment.NONE
-    limbo_seconds: float = 60.0  # a pod with cores that is not bound to its node after this time is in limbo
-    quarantine_seconds: float = 300.0  # how long the ledger of a gone node is kept after its last pod
+from neuronspan import ledger, spans
+from neuronspan_operator import neuron_nodes, nodes, pods, pools, reasons
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,7 +20,7 @@ class Snapshot:
     pods: Mapping[str, pods.PodView]
     nodes: Mapping[str, nodes.NodeView]
     neuron_nodes: Mapping[str, neuron_nodes.NeuronNodeView]
-    policies: Mapping[str, Policy] = dataclasses.field(default_factory=dict)
+    policies: Mapping[str, pools.Policy] = dataclasses.field(default_factory=dict)
 
 
 class NoticeType(enum.StrEnum):
@@ -90,15 +80,28 @@ class Notice:
     name: str
     uid: str
     type: NoticeType
-    reason: str
+    reason: reasons.EventReason | reasons.WaitingReason
     message: str
+
+    @classmethod
+    def on(
+        cls,
+        pod: pods.PodView,
+        reason: reasons.EventReason | reasons.WaitingReason,
+        message: str,
+        *,
+        warning: bool = True,
+    ) -> Self:
+        """Return the Event for this pod."""
+        kind = NoticeType.WARNING if warning else NoticeType.NORMAL
+        return cls(pod.namespace, pod.name, pod.uid, kind, reason, message)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Waiting:
     """Why a gated pod has no cores, and what would make it fit."""
 
-    reason: str
+    reason: reasons.WaitingReason
     message: str
 
 
@@ -107,7 +110,7 @@ class Drift:
     """Ledger and node disagree; ``kind`` is what to count it under."""
 
     node: str
-    kind: str
+    kind: reasons.DriftKind
     message: str
 
 

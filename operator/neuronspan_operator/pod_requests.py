@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from neuronspan import annotations, errors, grants, instance_types, names, placement, spans, visible_cores
-from neuronspan_operator import init_chains, quantities
+from neuronspan import annotations, errors, grants, instance_types, names, placement, visible_cores
+from neuronspan_operator import container_requests, init_chains, quantities
 
 _TYPES = instance_types.INSTANCE_TYPES.values()
-MOST_CORES: Final = max(each.devices * each.cores_per_device for each in _TYPES)
-MOST_DEVICES: Final = max(each.devices for each in _TYPES)
-_MOST: Final = {names.CORE_RESOURCE: MOST_CORES, names.DEVICE_RESOURCE: MOST_DEVICES}
+MOST_CORES_OF_A_NODE: Final = max(each.devices * each.cores_per_device for each in _TYPES)
+MOST_DEVICES_OF_A_NODE: Final = max(each.devices for each in _TYPES)
+_MOST: Final = {names.CORE_RESOURCE: MOST_CORES_OF_A_NODE, names.DEVICE_RESOURCE: MOST_DEVICES_OF_A_NODE}
 
 _COUNT = re.compile(r"[1-9][0-9]{0,8}")
 _COUNTS: Final = tuple(each for each in annotations.OF_USERS if each.per_container)
@@ -25,43 +25,10 @@ _PER_CONTAINER: Final = {each.per_container: each.asks for each in _COUNTS}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class ContainerRequest:
-    """What one grant has to provide."""
-
-    container: str
-    count: int  # in units of ``resource``: cores, or devices whose number of cores depends on the node
-    resource: str = names.CORE_RESOURCE
-    align: placement.Alignment | None = None  # None: as the node's pool says
-    first: int | None = None  # these very cores
-    env: grants.EnvMode = grants.EnvMode.VISIBLE
-    group_sizes: str = ""
-    init_containers: tuple[str, ...] = ()  # their devices are handed on to ``container``, which asks for no fewer
-
-    @property
-    def devices(self) -> int:
-        """Whole Neuron devices asked for, 0 when the request counts cores."""
-        return self.count if self.resource == names.DEVICE_RESOURCE else 0
-
-    def cores_on(self, hardware: instance_types.Hardware) -> int:
-        """NeuronCores that this request means on a node with that hardware."""
-        return self.devices * hardware.cores_per_device or self.count
-
-    def on(self, hardware: instance_types.Hardware, default: placement.Alignment) -> placement.Request:
-        """Placement request for a node with that hardware, whose pool has that default alignment."""
-        align = placement.Alignment.DEVICE if self.devices else self.align or default
-        return placement.Request(self.cores_on(hardware), align, self.first)
-
-    def __str__(self) -> str:
-        if self.first is not None:
-            return f"cores {spans.CoreSpan(self.first, self.count)} for container {self.container}"
-        return f"{amount(self.resource, self.count)} for container {self.container}"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Reading:
     """What ``read`` found; ``unlimited`` are containers whose annotation was never turned into a resource limit."""
 
-    requests: tuple[ContainerRequest, ...] = ()
+    requests: tuple[container_requests.ContainerRequest, ...] = ()
     problems: tuple[str, ...] = ()
     unlimited: tuple[str, ...] = ()
     pod_group: str = ""
@@ -74,12 +41,6 @@ class _Ask:
     container: str
     resource: str
     count: int
-
-
-def amount(resource: str, count: int) -> str:
-    """Say how many of which resource, like ``4 NeuronCores``."""
-    unit = "Neuron device" if resource == names.DEVICE_RESOURCE else "NeuronCore"
-    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 def read(written: Mapping[str, str], spec: Mapping[str, Any]) -> Reading:
@@ -119,7 +80,7 @@ class _Reader:
         align = self._choice(names.ALIGN_ANNOTATION, placement.Alignment, None)
         group, size = self._pod_group()
         requests = tuple(
-            ContainerRequest(
+            container_requests.ContainerRequest(
                 chain.container,
                 chain.count,
                 chain.resource,
@@ -184,11 +145,11 @@ class _Reader:
         if text is None:
             return None, ()
         try:
-            span = visible_cores.parse_visible_cores(text, MOST_CORES)
+            span = visible_cores.parse_visible_cores(text, MOST_CORES_OF_A_NODE)
         except errors.InvalidCoreSet:
             self.problems.append(
                 f'annotation {names.VISIBLE_CORES_ANNOTATION} is "{text}": write one run of consecutive cores between '
-                f'0 and {MOST_CORES - 1}, like "4-7"'
+                f'0 and {MOST_CORES_OF_A_NODE - 1}, like "4-7"'
             )
             return None, ()
         source = f"annotation {names.VISIBLE_CORES_ANNOTATION}"
@@ -202,10 +163,10 @@ class _Reader:
             sizes = visible_cores.parse_group_sizes(text)
         except errors.InvalidCoreSet:
             sizes = ()
-        if not 0 < sum(sizes) <= MOST_CORES:
+        if not 0 < sum(sizes) <= MOST_CORES_OF_A_NODE:
             self.problems.append(
                 f'annotation {names.GROUP_SIZES_ANNOTATION} is "{text}": write the NeuronCores of each group, together '
-                f'at most {MOST_CORES}, like "3,4,1"'
+                f'at most {MOST_CORES_OF_A_NODE}, like "3,4,1"'
             )
             return "", ()
         source = f"annotation {names.GROUP_SIZES_ANNOTATION}"
@@ -220,9 +181,10 @@ class _Reader:
             if (ask.resource, ask.count) != (other.resource, other.count):
                 equal = "keep one of them, or make them equal"
                 either = "one container has cores or whole devices, not both, so keep one of them"
+                amounts = [container_requests.amount(each.resource, each.count) for each in (other, ask)]
                 self.problems.append(
-                    f"container {ask.container}: {other.source} asks for {amount(other.resource, other.count)} and "
-                    f"{ask.source} for {amount(ask.resource, ask.count)}: "
+                    f"container {ask.container}: {other.source} asks for {amounts[0]} and "
+                    f"{ask.source} for {amounts[1]}: "
                     f"{equal if ask.resource == other.resource else either}"
                 )
         return merged

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from neuronspan import names, spans
-from neuronspan_operator import pod_requests, pod_totals
+from neuronspan_operator import container_requests, pod_requests, pod_totals
 
 _TERMINAL: Final = frozenset({"Succeeded", "Failed"})
 _GATE_GONE: Final = -1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Owner:
+class Controller:
     """The controller that would replace the pod."""
 
     kind: str
@@ -38,7 +38,7 @@ class PodView:
     node_name: str = ""
     created: str = ""  # RFC 3339
     priority: int = 0
-    requests: tuple[pod_requests.ContainerRequest, ...] = ()
+    requests: tuple[container_requests.ContainerRequest, ...] = ()
     problems: tuple[str, ...] = ()  # sentences; such a pod is never granted
     unlimited: tuple[str, ...] = ()  # containers that ask by annotation and never got the resource limit
     cpu_millis: int = 0
@@ -49,7 +49,7 @@ class PodView:
     has_node_selector: bool = False
     affinity: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # spec.affinity as it is
     tolerations: tuple[Mapping[str, Any], ...] = ()
-    owner: Owner | None = None
+    owner: Controller | None = None
     pod_group: str = ""
     pod_group_size: int = 0
     grant_annotation: str | None = None
@@ -132,10 +132,10 @@ def read(manifest: Mapping[str, Any]) -> PodView:
     )
 
 
-def _owner(metadata: Mapping[str, Any]) -> Owner | None:
+def _owner(metadata: Mapping[str, Any]) -> Controller | None:
     controllers = (owner for owner in metadata.get("ownerReferences") or () if owner.get("controller"))
     controller = next(controllers, None)
-    return None if controller is None else Owner(controller.get("kind", ""), controller.get("name", ""))
+    return None if controller is None else Controller(controller.get("kind", ""), controller.get("name", ""))
 
 
 def _unscheduled_message(status: Mapping[str, Any]) -> str:

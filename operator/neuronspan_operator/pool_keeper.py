@@ -10,33 +10,18 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from neuronspan_agent import backoff, errors, resources, signals
+from neuronspan_agent import backoff, calls, errors, resources, signals
 from neuronspan_operator import membership, pool_status, pools, world
 
 _log = logging.getLogger(__name__)
 
 _DEBOUNCE_SECONDS = 0.2
-"""Nodes come in crowds and the whole cluster is looked at each time; nobody needs a NeuronNode sooner."""
+"""Nodes come in crowds and the whole cluster is looked at each time; no NeuronNode is needed sooner."""
 _RETRY = backoff.Delays(first=1.0, longest=60.0)
 
 
-class PoolClient(Protocol):
-    """The calls the keeper needs; ``kube.Client`` has them."""
-
-    async def create(
-        self, resource: resources.Resource, manifest: Mapping[str, Any], namespace: str = ""
-    ) -> dict[str, Any]:
-        """Create one object."""
-
-    async def merge_patch(
-        self, resource: resources.Resource, name: str, patch: dict[str, Any], namespace: str = "", subresource: str = ""
-    ) -> dict[str, Any]:
-        """Merge fields into one object, by compare-and-swap when the patch carries a resourceVersion."""
-
-    async def delete(
-        self, resource: resources.Resource, name: str, namespace: str = "", *, uid: str = "", resource_version: str = ""
-    ) -> None:
-        """Delete one object if it still has this version."""
+class PoolClient(calls.Creates, calls.MergePatches, calls.Deletes, Protocol):
+    """The calls the keeper needs."""
 
 
 class PoolKeeper:

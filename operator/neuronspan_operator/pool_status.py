@@ -7,11 +7,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from neuronspan_operator import membership, pools
-
-READY = "Ready"
-CONFLICT = "Conflict"
-PENDING = "ProfilePending"
+from neuronspan_operator import membership, pools, reasons
 
 _SHOWN = 5
 """Nodes named in one message; a condition's message has room for 4096 characters."""
@@ -21,8 +17,18 @@ def wanted(pool: pools.PoolView, found: membership.Findings, now: dt.datetime) -
     """Give the status that this pool should have."""
     judgements = [
         _ready(pool, found),
-        _about(CONFLICT, found.conflicts, "OverlappingPools", "no other pool selects a node of this one"),
-        _about(PENDING, found.pending, "NodesInUse", "every node of the pool has the hardware that the pool describes"),
+        _about(
+            reasons.PoolCondition.CONFLICT,
+            found.conflicts,
+            reasons.PoolReason.OVERLAPPING_POOLS,
+            (reasons.PoolReason.NO_CONFLICT, "no other pool selects a node of this one"),
+        ),
+        _about(
+            reasons.PoolCondition.PROFILE_PENDING,
+            found.pending,
+            reasons.PoolReason.NODES_IN_USE,
+            (reasons.PoolReason.NO_PROFILE_PENDING, "every node of the pool has the hardware that the pool describes"),
+        ),
     ]
     before = {condition.get("type"): condition for condition in pool.status.get("conditions") or ()}
     return {
@@ -39,7 +45,7 @@ def differs(status: Mapping[str, Any], wanted_status: Mapping[str, Any]) -> bool
 
 def summary(status: Mapping[str, Any]) -> tuple[bool, str, str]:
     """Give readiness, reason and message of a status as ``wanted`` makes it."""
-    ready = next(condition for condition in status["conditions"] if condition["type"] == READY)
+    ready = next(condition for condition in status["conditions"] if condition["type"] == reasons.PoolCondition.READY)
     return ready["status"] == "True", ready["reason"], ready["message"]
 
 
@@ -47,27 +53,51 @@ def _ready(pool: pools.PoolView, found: membership.Findings) -> dict[str, str]:
     if pool.deleted:
         left = [f"node {member.view.name}" for member in found.members]
         message = f"the pool is deleted when its last node is empty; still there: {_listed(left)}"
-        return _judgement(READY, "False", "Draining", message)
+        return _judgement(reasons.PoolCondition.READY, "False", reasons.PoolReason.DRAINING, message)
     if pool.hardware is None:
-        return _judgement(READY, "False", pool.problem_reason, pool.problem)
+        return _judgement(
+            reasons.PoolCondition.READY,
+            "False",
+            pool.problem_reason or reasons.PoolReason.INVALID_HARDWARE,
+            pool.problem,
+        )
     if found.conflicts:
-        return _judgement(READY, "False", "OverlappingPools", _listed(found.conflicts.values()))
+        return _judgement(
+            reasons.PoolCondition.READY,
+            "False",
+            reasons.PoolReason.OVERLAPPING_POOLS,
+            _listed(found.conflicts.values()),
+        )
     if found.pending:
-        return _judgement(READY, "False", "NodesInUse", _listed(found.pending.values()))
+        return _judgement(
+            reasons.PoolCondition.READY, "False", reasons.PoolReason.NODES_IN_USE, _listed(found.pending.values())
+        )
     if not found.members:
         selector = ",".join(f"{key}={value}" for key, value in sorted(pool.selector.items()))
-        return _judgement(READY, "True", "NoNodes", f"no node has the labels {selector} yet")
-    return _judgement(READY, "True", "NodesReady", f"{len(found.members)} nodes of {pool.hardware.instance_type}")
+        return _judgement(
+            reasons.PoolCondition.READY, "True", reasons.PoolReason.NO_NODES, f"no node has the labels {selector} yet"
+        )
+    return _judgement(
+        reasons.PoolCondition.READY,
+        "True",
+        reasons.PoolReason.NODES_READY,
+        f"{len(found.members)} nodes of {pool.hardware.instance_type}",
+    )
 
 
-def _about(kind: str, troubles: Mapping[str, str], reason: str, otherwise: str) -> dict[str, str]:
-    if troubles:
-        return _judgement(kind, "True", reason, _listed(troubles.values()))
-    return _judgement(kind, "False", f"No{kind}", otherwise)
+def _about(
+    kind: reasons.PoolCondition,
+    found: Mapping[str, str],
+    reason: reasons.PoolReason,
+    otherwise: tuple[reasons.PoolReason, str],
+) -> dict[str, str]:
+    if found:
+        return _judgement(kind, "True", reason, _listed(found.values()))
+    return _judgement(kind, "False", *otherwise)
 
 
-def _judgement(kind: str, status: str, reason: str, message: str) -> dict[str, str]:
-    return {"type": kind, "status": status, "reason": reason, "message": message[:4096]}
+def _judgement(kind: reasons.PoolCondition, status: str, reason: reasons.PoolReason, message: str) -> dict[str, str]:
+    return {"type": str(kind), "status": status, "reason": str(reason), "message": message[:4096]}
 
 
 def _timed(

@@ -10,10 +10,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from neuronspan import errors, grants, instance_types, names, placement
-from neuronspan_operator import neuron_nodes, nodes, plans
+from neuronspan_operator import neuron_nodes, nodes, reasons
 
 POOL_LABEL = f"{names.GROUP}/pool"
 """On a NeuronNode: the NeuronPool whose profile and policy it has."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Policy:
+    """How a NeuronPool wants the cores of its nodes handed out."""
+
+    packing: placement.Packing = placement.Packing.BEST_FIT
+    align: placement.Alignment = placement.Alignment.NONE
+    limbo_seconds: float = 60.0  # a pod with cores that is not bound to its node after this time is in limbo
+    quarantine_seconds: float = 300.0  # how long the ledger of a gone node is kept after its last pod
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,8 +38,8 @@ class PoolView:
     selector: Mapping[str, str] = dataclasses.field(default_factory=dict)
     hardware: instance_types.Hardware | None = None
     problem: str = ""
-    problem_reason: str = ""
-    policy: plans.Policy = dataclasses.field(default_factory=plans.Policy)
+    problem_reason: reasons.PoolReason | None = None
+    policy: Policy = dataclasses.field(default_factory=Policy)
     status: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def selects(self, node: nodes.NodeView) -> bool:
@@ -47,7 +57,7 @@ class Member:
 
     @property
     def idle(self) -> bool:
-        """Whether nobody has or holds a core: only then may its hardware change."""
+        """Whether no container has or holds a core: only then may its hardware change."""
         return self.view.ledger is not None and not self.view.ledger.grants and not self.view.held
 
     @property
@@ -75,7 +85,7 @@ def read(manifest: Mapping[str, Any]) -> PoolView:
     try:
         policy = _policy(spec.get("policy") or {})
     except ValueError as error:
-        policy, hardware, reason = plans.Policy(), None, "InvalidPolicy"
+        policy, hardware, reason = Policy(), None, reasons.PoolReason.INVALID_POLICY
         problem = f"spec.policy: {error}: see kubectl explain neuronpool.spec.policy"
     return PoolView(
         name=metadata.get("name", ""),
@@ -98,18 +108,18 @@ def read_member(manifest: Mapping[str, Any]) -> Member:
     return Member(neuron_nodes.read(manifest), labels.get(POOL_LABEL, ""))
 
 
-def _profile(raw: Mapping[str, Any]) -> tuple[instance_types.Hardware | None, str, str]:
+def _profile(raw: Mapping[str, Any]) -> tuple[instance_types.Hardware | None, reasons.PoolReason | None, str]:
     try:
-        return instance_types.hardware_of(raw.get("instanceType", ""), raw.get("logicalCoreSize")), "", ""
+        return instance_types.hardware_of(raw.get("instanceType", ""), raw.get("logicalCoreSize")), None, ""
     except errors.UnknownInstanceType as error:
-        return None, "UnknownInstanceType", str(error)
+        return None, reasons.PoolReason.UNKNOWN_INSTANCE_TYPE, str(error)
     except errors.InvalidHardware as error:
-        return None, "InvalidHardware", str(error)
+        return None, reasons.PoolReason.INVALID_HARDWARE, str(error)
 
 
-def _policy(raw: Mapping[str, Any]) -> plans.Policy:
-    default = plans.Policy()
-    return plans.Policy(
+def _policy(raw: Mapping[str, Any]) -> Policy:
+    default = Policy()
+    return Policy(
         packing=placement.Packing(raw.get("packing", default.packing)),
         align=placement.Alignment(raw.get("alignment", default.align)),
         limbo_seconds=float(raw.get("limboSeconds", default.limbo_seconds)),
@@ -117,6 +127,6 @@ def _policy(raw: Mapping[str, Any]) -> plans.Policy:
     )
 
 
-def policies(pools: Mapping[str, PoolView], members: Mapping[str, Member]) -> dict[str, plans.Policy]:
+def policies(pools: Mapping[str, PoolView], members: Mapping[str, Member]) -> dict[str, Policy]:
     """Give the policy of each node that belongs to a pool."""
     return {name: pools[member.pool].policy for name, member in members.items() if member.pool in pools}

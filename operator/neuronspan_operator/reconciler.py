@@ -47,9 +47,9 @@ class Reconciler:
         self._events = events
         self._meters = meters
         self._now = now
-        self._troubles = backoff.Backoff(asyncio.get_running_loop().time)
-        self._storms = storms.StormGuard(self._troubles)
-        self._executor = execution.Executor(client, known, self._troubles, meters, now=now, writers=tempo.writers)
+        self._failures = backoff.Backoff(asyncio.get_running_loop().time)
+        self._storms = storms.StormGuard(self._failures)
+        self._executor = execution.Executor(client, known, self._failures, meters, now=now, writers=tempo.writers)
         self._changed = signals.Signal()
         self._debounce_seconds = tempo.debounce_seconds
         self._drift: frozenset[plans.Drift] = frozenset()
@@ -81,7 +81,11 @@ class Reconciler:
         waiting = {**plan.waiting, **held_back}
         self._show(snapshot, plan, waiting)
         report = await self._executor.carry_out(plan, calm)
-        explained = [_notice_of(snapshot, uid, why) for uid, why in sorted(waiting.items()) if uid in snapshot.pods]
+        explained = [
+            plans.Notice.on(snapshot.pods[uid], why.reason, why.message)
+            for uid, why in sorted(waiting.items())
+            if uid in snapshot.pods
+        ]
         self._events.tell([*explained, *plan.notices, *report.notices], snapshot.pods.keys())
         self._forget(snapshot)
         if report.stale:
@@ -90,7 +94,7 @@ class Reconciler:
 
     def _pause(self, plan: plans.Plan) -> float | None:
         timer = None if plan.wake_at is None else max(0.0, (plan.wake_at - self._now()).total_seconds())
-        return min((wait for wait in (timer, self._troubles.next_release()) if wait is not None), default=None)
+        return min((wait for wait in (timer, self._failures.next_release()) if wait is not None), default=None)
 
     def _show(self, snapshot: plans.Snapshot, plan: plans.Plan, waiting: Mapping[str, plans.Waiting]) -> None:
         views = snapshot.neuron_nodes.values()
@@ -105,15 +109,10 @@ class Reconciler:
         self._drift = drift
 
     def _forget(self, snapshot: plans.Snapshot) -> None:
-        """Drop the troubles of what is gone."""
+        """Forget the failures of what is gone."""
         keys = set(snapshot.pods)
         keys |= {execution.node_key(name) for name in snapshot.neuron_nodes}
         for pod in snapshot.pods.values():
             keys.add(execution.eviction_key(pod))
             keys.add(storms.owner_key(pod))
-        self._troubles.keep_only(keys)
-
-
-def _notice_of(snapshot: plans.Snapshot, uid: str, why: plans.Waiting) -> plans.Notice:
-    pod = snapshot.pods[uid]
-    return plans.Notice(pod.namespace, pod.name, uid, plans.NoticeType.WARNING, why.reason, why.message)
+        self._failures.keep_only(keys)

@@ -9,10 +9,10 @@ import dataclasses
 import datetime as dt
 import hashlib
 import logging
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable
 from typing import Any, Protocol
 
-from neuronspan_agent import backoff, errors, resources, signals
+from neuronspan_agent import backoff, calls, errors, resources, signals
 from neuronspan_operator import metrics, plans
 
 _log = logging.getLogger(__name__)
@@ -30,21 +30,8 @@ _LONGEST_MESSAGE = 1024
 Key = tuple[str, str]  # pod UID, reason
 
 
-class EventClient(Protocol):
-    """The calls the recorder needs; ``kube.Client`` has them."""
-
-    async def get(self, resource: resources.Resource, name: str, namespace: str = "") -> dict[str, Any]:
-        """Read one object."""
-
-    async def create(
-        self, resource: resources.Resource, manifest: Mapping[str, Any], namespace: str = ""
-    ) -> dict[str, Any]:
-        """Create one object."""
-
-    async def merge_patch(
-        self, resource: resources.Resource, name: str, patch: dict[str, Any], namespace: str = "", subresource: str = ""
-    ) -> dict[str, Any]:
-        """Merge fields into one object."""
+class EventClient(calls.Gets, calls.Creates, calls.MergePatches, Protocol):
+    """The calls the recorder needs."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -158,7 +145,7 @@ class Recorder:
                 "uid": notice.uid,
             },
             "type": str(notice.type),
-            "reason": notice.reason,
+            "reason": str(notice.reason),
             "message": notice.message[:_LONGEST_MESSAGE],
             "source": {"component": COMPONENT},
             "reportingComponent": COMPONENT,

@@ -1,14 +1,14 @@
-"""Fourth stage: gated pods whose grants are stored already go on to their node, or the grants are revoked.
+"""Gated pods whose grants are stored already go on to their node, or the grants are revoked.
 
-Law: a grant of a gated pod is released only after a fence on the pod is visible: until then somebody else may be
-letting the pod go to that node at this very moment (see pods.fence_patch).
+Law: a grant of a gated pod is released only after a fence on the pod is visible: until then another operator
+may be ungating the pod at this very moment (see pods.fence_patch).
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from neuronspan import grants
-from neuronspan_operator import drafts, groups, node_drafts, nodes, plans, pods
+from neuronspan_operator import drafts, node_drafts, nodes, plans, pods, reasons
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class _Stored:
 
     node: node_drafts.NodeDraft
     grants: tuple[grants.Grant, ...]
-    doom: str  # why they cannot be used, "" when they can
+    flaw: str  # why they cannot be used, "" when they can
 
     @property
     def since(self) -> str:
@@ -30,7 +30,7 @@ class _Stored:
         return pods.fence(self.node.name, self.since)
 
 
-def run(draft: drafts.Draft, pod_groups: Mapping[groups.Key, groups.Group]) -> None:
+def run(draft: drafts.Draft) -> None:
     """Ungate or revoke every gated pod that has grants."""
     usable: dict[str, _Stored] = {}
     for uid in sorted(draft.holders):
@@ -40,37 +40,38 @@ def run(draft: drafts.Draft, pod_groups: Mapping[groups.Key, groups.Group]) -> N
         best = _best(draft, pod)
         if best is not None:
             usable[uid] = best
-            if pod.pod_group:
-                pod_groups[pod.namespace, pod.pod_group].granted.add(uid)
+            group = draft.group_of(pod)
+            if group is not None:
+                group.granted.add(uid)
     for uid, stored in usable.items():
-        pod = draft.snapshot.pods[uid]
-        _go_on(draft, pod, stored, pod_groups.get((pod.namespace, pod.pod_group)))
+        _go_on(draft, draft.snapshot.pods[uid], stored)
 
 
 def _best(draft: drafts.Draft, pod: pods.PodView) -> _Stored | None:
     """Give the grants to go on with; without any, start to revoke those that cannot be used."""
-    found = [_Stored(node, granted, _doom(pod, node, granted)) for node, granted in draft.granted_on(pod)]
+    found = [_Stored(node, granted, _flaw(pod, node, granted)) for node, granted in draft.granted_on(pod)]
     fenced = [stored for stored in found if stored.fence in pod.revoked]
     for stored in fenced:
         _release(draft, stored)
-    usable = [stored for stored in found if not stored.doom and stored not in fenced]
-    doomed = [stored for stored in found if stored.doom and stored not in fenced]
-    if doomed and not usable:  # while others are usable these stay: they end when the pod has left the gate
-        why = "; ".join(f"on {stored.node.name}: {stored.doom}" for stored in doomed)
-        draft.revoke(pod, (stored.fence for stored in doomed), f"Its grant is being taken back: {why}.")
+    usable = [stored for stored in found if not stored.flaw and stored not in fenced]
+    flawed = [stored for stored in found if stored.flaw and stored not in fenced]
+    if flawed and not usable:  # while others are usable these stay: they end when the pod has left the gate
+        why = "; ".join(f"on {stored.node.name}: {stored.flaw}" for stored in flawed)
+        draft.revoke(pod, (stored.fence for stored in flawed), f"Its grant is being taken back: {why}.")
     return min(usable, key=lambda stored: (stored.since, stored.node.name), default=None)
 
 
-def _doom(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> str:
-    if node.node is None or node.ineligible:
+def _flaw(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> str:
+    if node.host is None or node.ineligible:
         return f"a node {node.ineligible}"
     if pod.problems or not _serve(pod, node, granted):
         return "the grant is not what the pod asks for"
     if pod.uid in node.contested:
-        return "somebody else holds the cores"
-    if any(grant.span.overlaps(run) for grant in granted for run in node.view.unhealthy):
-        return "some of the cores are unhealthy"
-    repelled = nodes.repelled(pod, node.node)
+        return "another container holds the cores"
+    unhealthy = node.unhealthy_among(granted)
+    if unhealthy:
+        return f"some of the cores are unhealthy: {unhealthy}"
+    repelled = nodes.repelled(pod, node.host)
     return f"a node {repelled}" if repelled else ""
 
 
@@ -78,13 +79,7 @@ def _serve(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[gra
     """Whether the grants are exactly what the pod asks for, today."""
     wanted = {request.container: request for request in pod.requests}
     return wanted.keys() == {grant.container for grant in granted} and all(
-        grant.resource == request.resource
-        and grant.span.count == request.cores_on(node.hardware)
-        and request.first in {None, grant.span.first}
-        and (grant.env, grant.group_sizes) == (request.env, request.group_sizes)
-        and grant.init_containers == request.init_containers
-        for grant in granted
-        for request in (wanted[grant.container],)
+        wanted[grant.container].is_served_by(grant, node.hardware) for grant in granted
     )
 
 
@@ -93,11 +88,14 @@ def _release(draft: drafts.Draft, stored: _Stored) -> None:
         stored.node.change(stored.node.ledger.release(grant.key, draft.since), f"{grant} is released: it was revoked")
 
 
-def _go_on(draft: drafts.Draft, pod: pods.PodView, stored: _Stored, group: groups.Group | None) -> None:
+def _go_on(draft: drafts.Draft, pod: pods.PodView, stored: _Stored) -> None:
+    group = draft.group_of(pod)
     if group is None or group.complete:
-        draft.let_go(pod, stored.node, stored.grants)
+        draft.ungate(pod, stored.node, stored.grants)
     elif group.present < group.size:
         draft.revoke(pod, [stored.fence], f"Its grant is being taken back: {group}.")
-    else:  # the other members are next; see granting
+    else:  # the grants of the other members are next
         draft.resumable[pod.uid] = stored.fence
-        draft.waiting[pod.uid] = plans.Waiting("PodGroup", f"It has its cores and waits for the others of {group}.")
+        draft.waiting[pod.uid] = plans.Waiting(
+            reasons.WaitingReason.POD_GROUP, f"It has its cores and waits for the others of {group}."
+        )

@@ -1,4 +1,4 @@
-"""Keeps controllers from burning through pods: who fails before it starts gets cores later and later.
+"""Keeps controllers from using up pods: those whose pods fail before they start get cores later and later.
 
 Law: only gated pods without a grant are held back; what has cores is never touched. A pod whose container holds its
 cores ends the delays of its owner.
@@ -8,16 +8,14 @@ import dataclasses
 
 from neuronspan import grants
 from neuronspan_agent import backoff
-from neuronspan_operator import plans, pods
-
-REASON = "BackOff"
+from neuronspan_operator import plans, pods, reasons
 
 
 class StormGuard:
     """Watches snapshots for pods that kubelet refused, and holds their successors back."""
 
-    def __init__(self, troubles: backoff.Backoff) -> None:
-        self._troubles = troubles
+    def __init__(self, failures: backoff.Backoff) -> None:
+        self._failures = failures
         self._counted: set[str] = set()
 
     def calm(self, snapshot: plans.Snapshot) -> tuple[plans.Snapshot, dict[str, plans.Waiting]]:
@@ -42,29 +40,29 @@ class StormGuard:
                 continue
             key = owner_key(pod)
             if state is grants.GrantState.CONFIRMED:
-                self._troubles.succeeded(key)
+                self._failures.succeeded(key)
             elif state is grants.GrantState.GRANTED and pod.phase == "Failed" and uid not in self._counted:
                 self._counted.add(uid)
-                if not self._troubles.holds(key):  # ten pods refused at once are one failure
-                    self._troubles.failed(key)
+                if not self._failures.holds(key):  # ten pods refused at once are one failure
+                    self._failures.failed(key)
 
     def _remaining(self, pod: pods.PodView) -> float:
-        of_owner = self._troubles.remaining(owner_key(pod)) if pod.owner is not None else 0.0
-        return max(of_owner, self._troubles.remaining(pod.uid))
+        of_owner = self._failures.remaining(owner_key(pod)) if pod.owner is not None else 0.0
+        return max(of_owner, self._failures.remaining(pod.uid))
 
     def _waiting(self, pod: pods.PodView) -> plans.Waiting:
-        if self._troubles.holds(pod.uid) or pod.owner is None:
+        if self._failures.holds(pod.uid) or pod.owner is None:
             message = "changing this pod failed; it is tried again soon"
         else:
             message = (
                 f"earlier pods of {pod.owner.kind} {pod.owner.name} failed before they started (see their status): "
-                "this one gets cores a little later, so that they do not all burn"
+                "this one gets cores a little later"
             )
-        return plans.Waiting(REASON, message)
+        return plans.Waiting(reasons.WaitingReason.BACK_OFF, message)
 
 
 def owner_key(pod: pods.PodView) -> str:
-    """Key of the troubles of the pod's controller, which must exist."""
+    """Return the back-off key of the pod's controller, which must exist."""
     owner = pod.owner
     return f"owner/{pod.namespace}/{owner.kind}/{owner.name}" if owner is not None else ""
 

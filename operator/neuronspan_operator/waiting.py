@@ -1,4 +1,4 @@
-"""Last stage: why each waiting pod has no cores, and what would make it fit.
+"""Why each unserved pod has no cores, and what would make it fit.
 
 Law: no gated pod is left without a sentence; the sentence counts nodes per reason, as the scheduler's own does.
 """
@@ -7,51 +7,28 @@ import collections
 import dataclasses
 from collections.abc import Sequence
 
-from neuronspan import names, spans
-from neuronspan_operator import drafts, groups, node_choice, node_drafts, nodes, plans, pod_requests, pods, ways_out
+from neuronspan import spans
+from neuronspan_operator import (
+    container_requests,
+    drafts,
+    node_drafts,
+    nodes,
+    placements,
+    plans,
+    pods,
+    reasons,
+    ways_out,
+)
 
-NO_NODES = "NoNeuronNodes"
-NEVER_FITS = "NeverFits"
-NO_NODE_MATCHES = "NoNodeMatches"
-NO_ROOM = "NoRoom"
-
-
-def refuse(draft: drafts.Draft) -> None:
-    """Explain the gated pods that cannot be considered at all; granting then leaves them out."""
-    going = {ungate.pod.uid for ungate in draft.ungates}
-    for uid in sorted(draft.snapshot.pods):
-        pod = draft.snapshot.pods[uid]
-        if not pod.gated or pod.deleted or pod.terminal or uid in draft.waiting or uid in going:
-            continue
-        refusal = _refusal(pod)
-        if refusal is not None:
-            draft.waiting[uid] = refusal
-            if refusal.reason == "InvalidRequest":
-                draft.notice(pod, refusal.reason, refusal.message)
+_AILING_SHOWN = 3
+"""Runs of unhealthy cores in one sentence: each may come with 256 characters of reason."""
 
 
-def _refusal(pod: pods.PodView) -> plans.Waiting | None:
-    if pod.problems:
-        return plans.Waiting("InvalidRequest", "; ".join(pod.problems))
-    if not pod.requests:
-        return plans.Waiting(
-            "NothingAsked",
-            f"the pod has the scheduling gate {names.SCHEDULING_GATE} and asks for no NeuronCores: "
-            f"set annotation {names.CORES_ANNOTATION}, or remove the gate",
-        )
-    if pod.unlimited:
-        return plans.Waiting(
-            "NotAdmitted",
-            f"container {drafts.listed(pod.unlimited)} asks for NeuronCores by annotation and has no limit, so "
-            "kubelet would give it none: the admission policy was not active when the pod was created; create the pod "
-            f"again, or write the limit {names.CORE_RESOURCE} yourself",
-        )
-    if pod.other_gates:
-        return plans.Waiting(
-            "OtherGates",
-            f"the pod also has scheduling gate {drafts.listed(pod.other_gates)}: it gets NeuronCores when that is gone",
-        )
-    return None
+def run(draft: drafts.Draft) -> None:
+    """Explain every unserved pod."""
+    explainer = _Explainer(draft)
+    for pod in draft.unserved:
+        explainer.explain(pod)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,21 +50,21 @@ class _Verdict:
         return ways_out.sentence(self.usable, pod.requests)
 
 
-class Explainer:
+class _Explainer:
     """Explains unserved pods after everything else has been granted; similar pods share the work."""
 
-    def __init__(self, draft: drafts.Draft, placements: node_choice.Placements) -> None:
+    def __init__(self, draft: drafts.Draft) -> None:
         self._draft = draft
-        self._placements = placements
         self._verdicts: dict[tuple[object, str], _Verdict] = {}
         self._ways_out: dict[tuple[object, str], str] = {}
-        self._answers: dict[tuple[node_choice.Shape, frozenset[str]], plans.Waiting] = {}
+        self._answers: dict[tuple[placements.Shape, frozenset[str]], plans.Waiting] = {}
         self._empty: dict[tuple[object, ...], bool] = {}
 
-    def explain(self, pod: pods.PodView, group: groups.Group | None) -> None:
+    def explain(self, pod: pods.PodView) -> None:
         """Say why the pod waits."""
-        shape = node_choice.shape(pod)
-        key = shape, frozenset(self._draft.shunned(pod.uid))
+        group = self._draft.group_of(pod)
+        shape = placements.shape(pod)
+        key = shape, frozenset(self._draft.winding_up(pod.uid))
         answer = self._answers.get(key)
         if answer is None:
             answer = self._answers[key] = self._answer(pod, shape)
@@ -95,33 +72,38 @@ class Explainer:
             answer = plans.Waiting(answer.reason, f"{group}, and all of them must fit at once. {answer.message}")
         self._draft.waiting[pod.uid] = answer
 
-    def _answer(self, pod: pods.PodView, shape: node_choice.Shape) -> plans.Waiting:
+    def _answer(self, pod: pods.PodView, shape: placements.Shape) -> plans.Waiting:
         wanted = drafts.listed(map(str, pod.requests))
         total = len(self._draft.nodes) + len(self._draft.broken)
-        if not self._draft.broken and all(node.node is None for node in self._draft.nodes.values()):
+        if not self._draft.broken and all(node.host is None for node in self._draft.nodes.values()):
             message = f"{wanted}: there is no Neuron node; a NeuronPool has to select nodes that run the device plugin"
-            return plans.Waiting(NO_NODES, message)
+            return plans.Waiting(reasons.WaitingReason.NO_NEURON_NODES, message)
         verdict = self._verdict(pod, shape)
         counted = f"{wanted}: 0/{total} Neuron nodes have room: {_counted(self._with_crowded(pod, verdict))}."
         if not verdict.matching:
-            return plans.Waiting(NO_NODE_MATCHES, f"{counted} Change the pod's node selector, affinity or tolerations.")
+            return plans.Waiting(
+                reasons.WaitingReason.NO_NODE_MATCHES,
+                f"{counted} Change the pod's node selector, affinity or tolerations.",
+            )
         if not verdict.large_enough:
-            return plans.Waiting(NEVER_FITS, _never(wanted, verdict.matching))
-        return plans.Waiting(NO_ROOM, f"{counted} {self._way_out(pod, shape, verdict)}")
+            return plans.Waiting(reasons.WaitingReason.NEVER_FITS, _never(wanted, verdict.matching))
+        return plans.Waiting(
+            reasons.WaitingReason.NO_ROOM, f"{counted} {self._way_out(pod, shape, verdict)}{_ailing(verdict)}"
+        )
 
-    def _verdict(self, pod: pods.PodView, shape: node_choice.Shape) -> _Verdict:
+    def _verdict(self, pod: pods.PodView, shape: placements.Shape) -> _Verdict:
         key = shape.requests, shape.constraints
         if key not in self._verdicts:
             self._verdicts[key] = self._judge(pod, shape)
         return self._verdicts[key]
 
-    def _way_out(self, pod: pods.PodView, shape: node_choice.Shape, verdict: _Verdict) -> str:
+    def _way_out(self, pod: pods.PodView, shape: placements.Shape, verdict: _Verdict) -> str:
         key = shape.requests, shape.constraints
         if key not in self._ways_out:
             self._ways_out[key] = verdict.way_out(pod)
         return self._ways_out[key]
 
-    def _judge(self, pod: pods.PodView, shape: node_choice.Shape) -> _Verdict:
+    def _judge(self, pod: pods.PodView, shape: placements.Shape) -> _Verdict:
         reasons = collections.Counter({"with an unreadable ledger": len(self._draft.broken)})
         stages: tuple[list[node_drafts.NodeDraft], ...] = ([], [], [], [])
         for node in self._draft.nodes.values():
@@ -131,20 +113,20 @@ class Explainer:
             reasons[reason] += bool(reason)
         return _Verdict(+reasons, *map(tuple, stages))
 
-    def _progress(self, pod: pods.PodView, shape: node_choice.Shape, node: node_drafts.NodeDraft) -> tuple[int, str]:
+    def _progress(self, pod: pods.PodView, shape: placements.Shape, node: node_drafts.NodeDraft) -> tuple[int, str]:
         """Give how many of the four hurdles of a Verdict the node takes, and the reason why not the next."""
-        repelled = "gone" if node.node is None else nodes.repelled(pod, node.node)
+        repelled = "gone" if node.host is None else nodes.repelled(pod, node.host)
         if repelled is not None:
             return 0, repelled
         if not self._holds_when_empty(pod, shape, node):
             return 1, f"too small ({node.hardware.cores} NeuronCores)"
         if node.ineligible is not None:
             return 2, node.ineligible
-        if self._placements.on(node, pod.requests, shape) is None:
+        if self._draft.placements.on(node, pod.requests, shape) is None:
             return 3, _lacking(pod)
         return 4, ""
 
-    def _holds_when_empty(self, pod: pods.PodView, shape: node_choice.Shape, node: node_drafts.NodeDraft) -> bool:
+    def _holds_when_empty(self, pod: pods.PodView, shape: placements.Shape, node: node_drafts.NodeDraft) -> bool:
         key = node.hardware, node.policy.align, shape.requests
         if key not in self._empty:
             self._empty[key] = ways_out.fits(node, pod.requests, ())
@@ -153,12 +135,12 @@ class Explainer:
     def _with_crowded(self, pod: pods.PodView, verdict: _Verdict) -> collections.Counter[str]:
         """Give the reasons, with those why not even the nodes that have the cores free would do."""
         reasons = verdict.reasons.copy()
-        shunned = self._draft.shunned(pod.uid)
+        not_yet = self._draft.winding_up(pod.uid)
         for node in verdict.roomy:
-            reason = None if node.node is None else nodes.crowded(pod, node.node, node.usage)
+            reason = None if node.host is None else nodes.crowded(pod, node.host, node.usage)
             if reason is None:
                 winding_up = "where an earlier grant of this pod is still being wound up"
-                reason = winding_up if node.name in shunned else "with room for this pod alone"
+                reason = winding_up if node.name in not_yet else "with room for this pod alone"
             reasons[reason] += 1
         return reasons
 
@@ -167,6 +149,16 @@ def _counted(reasons: collections.Counter[str]) -> str:
     return ", ".join(
         f"{count} {reason}" for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     )
+
+
+def _ailing(verdict: _Verdict) -> str:
+    """Return the sentence about unhealthy cores of the nodes that are large enough, "" without any."""
+    found = [
+        f"{each.span} of {node.name}{f' ({each.reason})' if each.reason else ''}"
+        for node in verdict.large_enough
+        for each in node.view.unhealthy
+    ]
+    return f" Unhealthy are cores {drafts.listed(found, most=_AILING_SHOWN)}." if found else ""
 
 
 def _never(wanted: str, matching: Sequence[node_drafts.NodeDraft]) -> str:
@@ -185,5 +177,5 @@ def _lacking(pod: pods.PodView) -> str:
     if request.first is not None:
         return f"where cores {spans.CoreSpan(request.first, request.count)} are not all free"
     if request.devices:
-        return f"without {pod_requests.amount(request.resource, request.count)} free side by side"
+        return f"without {container_requests.amount(request.resource, request.count)} free side by side"
     return f"without {request.count} contiguous free NeuronCores"

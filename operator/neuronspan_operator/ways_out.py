@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
 from neuronspan import grants, placement, spans
-from neuronspan_operator import drafts, node_drafts, pod_requests
+from neuronspan_operator import container_requests, drafts, node_drafts
 
 _NODES_TRIED = 3
 """Only the nodes with the longest free runs are searched: the answer is advice, not the optimum."""
@@ -33,7 +33,9 @@ class _Way:
 
 
 def fits(
-    node: node_drafts.NodeDraft, requests: Sequence[pod_requests.ContainerRequest], taken: Iterable[spans.CoreSpan]
+    node: node_drafts.NodeDraft,
+    requests: Sequence[container_requests.ContainerRequest],
+    taken: Iterable[spans.CoreSpan],
 ) -> bool:
     """Whether the requests would fit on the node's hardware with only these spans taken."""
     wanted = [request.on(node.hardware, node.policy.align) for request in requests]
@@ -41,7 +43,7 @@ def fits(
     return not isinstance(found, placement.Unplaceable)
 
 
-def sentence(nodes: Iterable[node_drafts.NodeDraft], requests: Sequence[pod_requests.ContainerRequest]) -> str:
+def sentence(nodes: Iterable[node_drafts.NodeDraft], requests: Sequence[container_requests.ContainerRequest]) -> str:
     """Say how long the longest free run is, and who would have to end; the nodes must be large enough."""
     ranked = sorted(((_longest(node), node) for node in nodes), key=lambda pair: (-len(pair[0]), pair[1].name))
     ways = sorted(way for _, node in ranked[:_NODES_TRIED] for way in _ways(node, requests))
@@ -58,7 +60,7 @@ def _longest(node: node_drafts.NodeDraft) -> range:
     return max((run.cores for run in free), key=len, default=range(0))
 
 
-def _ways(node: node_drafts.NodeDraft, requests: Sequence[pod_requests.ContainerRequest]) -> Iterator[_Way]:
+def _ways(node: node_drafts.NodeDraft, requests: Sequence[container_requests.ContainerRequest]) -> Iterator[_Way]:
     """Give what would make room: the end of any one pod, else that of several."""
     pods_there = tuple(dict.fromkeys(grant.pod_uid for grant in node.ledger.grants))
     alone = [uid for uid in pods_there if _fits_without(node, requests, {uid})]
@@ -70,7 +72,7 @@ def _ways(node: node_drafts.NodeDraft, requests: Sequence[pod_requests.Container
         yield _way(node, _needed(node, requests))
 
 
-def _places(node: node_drafts.NodeDraft, request: pod_requests.ContainerRequest) -> Iterator[_Way]:
+def _places(node: node_drafts.NodeDraft, request: container_requests.ContainerRequest) -> Iterator[_Way]:
     """Give who has cores of any place where the request could go."""
     wanted = request.on(node.hardware, node.policy.align)
     step = node.hardware.cores_per_device if wanted.align is placement.Alignment.DEVICE else 1
@@ -81,7 +83,9 @@ def _places(node: node_drafts.NodeDraft, request: pod_requests.ContainerRequest)
             yield _way(node, [grant for grant in node.ledger.grants if grant.span.overlaps(window)])
 
 
-def _needed(node: node_drafts.NodeDraft, requests: Sequence[pod_requests.ContainerRequest]) -> tuple[grants.Grant, ...]:
+def _needed(
+    node: node_drafts.NodeDraft, requests: Sequence[container_requests.ContainerRequest]
+) -> tuple[grants.Grant, ...]:
     """Give a set of pods' grants of which none can stay: from all of them, one after the other is put back."""
     ended = {grant.pod_uid for grant in node.ledger.grants}
     releasing = grants.GrantState.RELEASING
@@ -92,7 +96,7 @@ def _needed(node: node_drafts.NodeDraft, requests: Sequence[pod_requests.Contain
 
 
 def _fits_without(
-    node: node_drafts.NodeDraft, requests: Sequence[pod_requests.ContainerRequest], ended: AbstractSet[str]
+    node: node_drafts.NodeDraft, requests: Sequence[container_requests.ContainerRequest], ended: AbstractSet[str]
 ) -> bool:
     left = (grant.span for grant in node.ledger.grants if grant.pod_uid not in ended)
     return fits(node, requests, (*left, *node.blocked))

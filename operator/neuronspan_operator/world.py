@@ -4,12 +4,11 @@ Law: a reader never sees an object older than what this process wrote. Nothing i
 """
 
 import asyncio
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from neuronspan_agent import mirror, resources
-from neuronspan_operator import expectations, metrics, nodes, plans, pods, pools
+from neuronspan_operator import expectations, metrics, nodes, plans, pods, pools, snapshot
 
 Listener = Callable[[], None]
 T = TypeVar("T")
@@ -71,18 +70,9 @@ class World:
         return self._own_pools.overlay(self._pools.items)
 
     def snapshot(self) -> plans.Snapshot:
-        """Give what planning reads; nodes of a pool that is being deleted count as cordoned, so that they run empty."""
-        known_pools, members = self.known_pools(), self.members()
-        known_nodes = dict(self._nodes.items)
-        for name, member in members.items():
-            pool = known_pools.get(member.pool)
-            if pool is not None and pool.deleted and name in known_nodes:
-                known_nodes[name] = dataclasses.replace(known_nodes[name], unschedulable=True)
-        return plans.Snapshot(
-            pods=self._own_pods.overlay(self._pods.items),
-            nodes=known_nodes,
-            neuron_nodes={name: member.view for name, member in members.items()},
-            policies=pools.policies(known_pools, members),
+        """Give what planning reads: see ``snapshot.of``."""
+        return snapshot.of(
+            self._own_pods.overlay(self._pods.items), self.known_nodes(), self.members(), self.known_pools()
         )
 
     # --- what this process wrote, or read afresh ------------------------------------------------------------------

@@ -8,7 +8,7 @@ from kits import chart
 from neuronspan import grants, instance_types, names, spans
 from neuronspan_deviceplugin import config as plugin_config
 from neuronspan_operator import config as operator_config
-from neuronspan_operator import handlers, plans, pools
+from neuronspan_operator import handlers, pools
 
 GRANT = grants.Grant(
     pod_uid="u",
@@ -96,7 +96,7 @@ def test_cleanup_knows_the_operators_finalizer_and_pods() -> None:
 def test_pool_policy_defaults_are_the_operators() -> None:
     spec = chart.custom_resource("neuronpools")["properties"]["spec"]["properties"]
     defaults = {name: each["default"] for name, each in spec["policy"]["properties"].items()}
-    assert pools.read({"spec": {"policy": defaults}}).policy == plans.Policy()
+    assert pools.read({"spec": {"policy": defaults}}).policy == pools.Policy()
 
 
 def test_ledger_schema_has_the_fields_of_a_grant() -> None:

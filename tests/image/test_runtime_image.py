@@ -14,7 +14,6 @@ LEFT_OUT = {
     "test_extension.py": "needs a compiler, which the image has not: its library was compiled when it was built",
     "test_extension_processes.py": "needs one too",
     "test_guide_tables.py": "reads the documentation, which is the same everywhere",
-    "test_reasons.py": "reads the documentation, too",
     "test_pid_namespaces.py": "makes PID namespaces, for which a container has no right",
     f"{MODELS}[BERT]": "needs the transformers library, which the image has not",
     f"{MODELS}[GPT-2]": "needs it too",

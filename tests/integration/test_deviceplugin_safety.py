@@ -8,7 +8,7 @@ import pytest
 
 from kits import builders, domain, model_kubelet, plugin_rig
 from kits import model_kubelet_pods as pods
-from neuronspan import grants, names
+from neuronspan import grants, names, spans
 from neuronspan_deviceplugin import node_status
 
 
@@ -190,7 +190,8 @@ async def test_swapped_pods_start_only_after_the_operator_swapped_the_grants() -
         assert all("waiting for the operator to swap the two grants" in each for each in refusals)
         assert rig.metric("drift_total", kind="Swapped") == 2
         await rig.store.until(lambda: {(each["pod"], each["first"]) for each in rig.held()} == {("a", 8), ("b", 4)})
-        rig.change_ledger(rig.store.book().swap(("uid-a", "app"), ("uid-b", "app")))
+        exchanged = {("uid-a", "app"): spans.CoreSpan(8, 4), ("uid-b", "app"): spans.CoreSpan(4, 4)}
+        rig.change_ledger(rig.store.book().moved(exchanged))
         await rig.seen()
         assert [await _refusal(rig.kubelet.start_pod(uid)) for uid in ("uid-a", "uid-b")] == ["", ""]
 

@@ -136,12 +136,12 @@ def make_neuron_node(
     advertised: bool = True,
     held: Sequence[Manifest] = (),
     released: Sequence[str] = (),
-    unhealthy: Iterable[int] = (),
+    unhealthy: Iterable[int] | Mapping[int, str] = (),
 ) -> Manifest:
-    """A NeuronNode with a ledger of these grants, and what its plugin reports."""
+    """A NeuronNode with a ledger of these grants, and what its plugin reports; ``unhealthy`` may have reasons."""
     hardware = instance_types.hardware_of(instance_type)
     book = ledger.Ledger(hardware.cores, tuple(entries))
-    bad = frozenset(unhealthy)
+    bad = unhealthy if isinstance(unhealthy, Mapping) else dict.fromkeys(unhealthy, "")
     return {
         "apiVersion": names.API_VERSION,
         "kind": names.NEURON_NODE_KIND,
@@ -155,7 +155,10 @@ def make_neuron_node(
         "status": {
             "hardware": hardware.to_dict() if advertised else {},
             "epoch": epoch,
-            "cores": [{"index": core, "healthy": core not in bad} for core in range(hardware.cores)],
+            "cores": [
+                {"index": core, "healthy": core not in bad, "reason": bad.get(core, "")}
+                for core in range(hardware.cores)
+            ],
             "held": list(held),
             "released": list(released),
             "conditions": [{"type": "Registered", "status": "True" if registered else "False"}],

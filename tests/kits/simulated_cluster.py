@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from kits import builders
 from neuronspan import grants, instance_types, ledger, names, placement, spans
-from neuronspan_operator import membership, neuron_nodes, nodes, plans, pod_requests, pods
+from neuronspan_operator import container_requests, membership, neuron_nodes, nodes, plans, pods
 
 Manifest = dict[str, Any]
 View = TypeVar("View")
@@ -79,7 +79,7 @@ class Machine:
             if span is not None and not releasing and not (self.cautious and self._busy(span)):
                 self.processes.append(Process(*key, pod.namespace, pod.name, span, request.resource))
 
-    def _free(self, request: pod_requests.ContainerRequest) -> spans.CoreSpan | None:
+    def _free(self, request: container_requests.ContainerRequest) -> spans.CoreSpan | None:
         taken = [*(grant.span for grant in self.heard), *(process.span for process in self.processes)]
         wanted = request.on(HARDWARE, placement.Alignment.NONE)
         found = placement.place(HARDWARE, taken, wanted, placement.Packing.BEST_FIT)

@@ -241,7 +241,7 @@ class SimulatedNode:
             grant = domain.grant(str(holding.span), pod.name, container=holding.container, resource=holding.resource)
             self._write(self.book.adopt(dataclasses.replace(grant, state=grants.GrantState.CONFIRMED)))
         elif own and other and own.key != other.key and _equal(own, other):
-            self._write(self.book.swap(own.key, other.key))
+            self._write(self.book.moved({own.key: other.span, other.key: own.span}))
 
 
 class DirectPlugin:

@@ -15,7 +15,7 @@ class Operator:
     """One operator process; several may run at once, which is what compare-and-swap is for."""
 
     cluster: simulated_cluster.Cluster
-    policy: plans.Policy
+    policy: pools.Policy
     known_pods: dict[str, pods.PodView] = dataclasses.field(default_factory=dict)
     known_nodes: dict[str, nodes.NodeView] = dataclasses.field(default_factory=dict)
     known_ledgers: dict[str, neuron_nodes.NeuronNodeView] = dataclasses.field(default_factory=dict)

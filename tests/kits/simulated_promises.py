@@ -89,7 +89,9 @@ class Promises:
         for grant in write.ledger.grants:
             if grant.state is grants.GrantState.GRANTED and all(grant.key != each.key for each in known):
                 assert _takes_pods(node), f"{grant} is on {node}"
-                assert not any(grant.span.overlaps(run) for run in view.unhealthy), f"{grant} is on unhealthy cores"
+                assert not any(grant.span.overlaps(each.span) for each in view.unhealthy), (
+                    f"{grant} is on unhealthy cores"
+                )
 
     # --- at rest ---------------------------------------------------------------------------------------------------
 

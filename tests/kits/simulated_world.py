@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from kits import builders, simulated_cluster, simulated_operator, simulated_promises
 from neuronspan import names, placement
-from neuronspan_operator import plans, pods
+from neuronspan_operator import plans, pods, pools
 
 MACHINES = ("w1", "w2")
 POLICIES = tuple(
-    plans.Policy(packing, limbo_seconds=20, quarantine_seconds=30)
+    pools.Policy(packing, limbo_seconds=20, quarantine_seconds=30)
     for packing in (placement.Packing.BEST_FIT, placement.Packing.WORST_FIT)
 )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from kits import builders
 from neuronspan import grants
-from neuronspan_operator import neuron_nodes, nodes, planning, pods
+from neuronspan_operator import neuron_nodes, nodes, planning, plans, pods, pools
 
 NOW = dt.datetime(2026, 1, 31, 10, 0, tzinfo=dt.UTC)  # an hour after the times that the builders use
 
@@ -17,14 +17,14 @@ def snapshot(
     pod_list: Iterable[Manifest] = (),
     node_list: Iterable[Manifest] | None = None,
     neuron_node_list: Iterable[Manifest] | None = None,
-    policy: planning.Policy | None = None,
-) -> planning.Snapshot:
+    policy: pools.Policy | None = None,
+) -> plans.Snapshot:
     """Give a snapshot of these manifests; by default of the one empty node w1."""
     node_views = [nodes.read(each) for each in ([builders.make_node()] if node_list is None else node_list)]
     members = [builders.make_neuron_node()] if neuron_node_list is None else neuron_node_list
     neuron_node_views = [neuron_nodes.read(each) for each in members]
     pod_views = [pods.read(each) for each in pod_list]
-    return planning.Snapshot(
+    return plans.Snapshot(
         pods={pod.uid: pod for pod in pod_views},
         nodes={node.name: node for node in node_views},
         neuron_nodes={node.name: node for node in neuron_node_views},
@@ -36,14 +36,14 @@ def plan(
     pod_list: Iterable[Manifest] = (),
     node_list: Iterable[Manifest] | None = None,
     neuron_node_list: Iterable[Manifest] | None = None,
-    policy: planning.Policy | None = None,
+    policy: pools.Policy | None = None,
     now: dt.datetime = NOW,
-) -> planning.Plan:
+) -> plans.Plan:
     """Plan on these manifests."""
     return planning.plan(snapshot(pod_list, node_list, neuron_node_list, policy), now)
 
 
-def written(found: planning.Plan, node: str = "w1") -> dict[str, str] | None:
+def written(found: plans.Plan, node: str = "w1") -> dict[str, str] | None:
     """Give the ledger that the plan writes for a node: "pod/container" to "cores state"; None without a write."""
     for write in found.ledgers:
         if write.node == node:
@@ -51,7 +51,7 @@ def written(found: planning.Plan, node: str = "w1") -> dict[str, str] | None:
     return None
 
 
-def ungated(found: planning.Plan) -> dict[str, str]:
+def ungated(found: plans.Plan) -> dict[str, str]:
     """Give what the plan lets go: pod to "node container=cores ..."."""
     return {
         each.pod.name: " ".join([each.node, *(f"{name}={span}" for name, span in sorted(each.spans.items()))])
@@ -59,7 +59,7 @@ def ungated(found: planning.Plan) -> dict[str, str]:
     }
 
 
-def state_of(found: planning.Plan, pod: str, node: str = "w1") -> grants.GrantState:
+def state_of(found: plans.Plan, pod: str, node: str = "w1") -> grants.GrantState:
     """Give the state of a pod's grant in the ledger that the plan writes."""
     return next(
         each.state for write in found.ledgers if write.node == node for each in write.ledger.grants if each.pod == pod

@@ -17,7 +17,10 @@ COMPANIONS = {
 }
 """What must stand beside an annotation that means nothing alone."""
 FORMS = [each for each in annotations.OF_USERS if each.pattern]
-MOST = {names.CORE_RESOURCE: pod_requests.MOST_CORES, names.DEVICE_RESOURCE: pod_requests.MOST_DEVICES}
+MOST = {
+    names.CORE_RESOURCE: pod_requests.MOST_CORES_OF_A_NODE,
+    names.DEVICE_RESOURCE: pod_requests.MOST_DEVICES_OF_A_NODE,
+}
 
 
 def _read(asked: Mapping[str, str]) -> pods.PodView:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import random
 from collections.abc import Callable
 
 import pytest
@@ -97,21 +98,35 @@ class LedgerMachine(RuleBasedStateMachine):
             self.book = self.book.forget(key)
             del self.model[key]
 
-    @rule(one=known, other=known)
-    def swap(self, one: grants.Key, other: grants.Key) -> None:
-        a, b = self.model.get(one), self.model.get(other)
-        if a is None or b is None:
+    @rule(keys=st.lists(known, min_size=1, max_size=4, unique=True), chance=st.randoms(use_true_random=False))
+    def exchange(self, keys: list[grants.Key], chance: random.Random) -> None:
+        """Hand the spans of these grants round: legal when each gets as many cores as it had."""
+        unknown = [key for key in keys if key not in self.model]
+        if unknown:
             with pytest.raises(errors.UnknownGrant):
-                self.book.swap(one, other)
-        elif a.span.count != b.span.count or a.resource != b.resource:
-            with pytest.raises(errors.IllegalTransition):
-                self.book.swap(one, other)
-        else:
-            self.book = self.book.swap(one, other)
-            self.model[one], self.model[other] = (
-                dataclasses.replace(a, span=b.span),
-                dataclasses.replace(b, span=a.span),
-            )
+                self.book.moved({unknown[0]: spans.CoreSpan(0, 1)})
+            return
+        taken = [self.model[key].span for key in keys]
+        chance.shuffle(taken)
+        self.move_to(dict(zip(keys, taken, strict=True)))
+
+    @rule(wanted=st.dictionaries(known, SPANS, min_size=1, max_size=3))
+    def move_anywhere(self, wanted: dict[grants.Key, spans.CoreSpan]) -> None:
+        if wanted.keys() <= self.model.keys():
+            self.move_to(wanted)
+
+    def move_to(self, targets: dict[grants.Key, spans.CoreSpan]) -> None:
+        after = {
+            key: dataclasses.replace(grant, span=targets.get(key, grant.span)) for key, grant in self.model.items()
+        }
+        owned = [core for grant in after.values() for core in grant.span]
+        sizes_stay = all(self.model[key].span.count == span.count for key, span in targets.items())
+        if sizes_stay and len(owned) == len(set(owned)) and all(core < CORES for core in owned):
+            self.book = self.book.moved(targets)
+            self.model = after
+            return
+        with pytest.raises(errors.LedgerError):
+            self.book.moved(targets)
 
     @invariant()
     def no_core_has_two_owners_or_does_not_exist(self) -> None:

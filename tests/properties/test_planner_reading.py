@@ -49,7 +49,7 @@ def test_pod_is_read_into_possible_requests_or_sentences(manifest: dict[str, Any
     assert len(served) == len(set(served))
     assert set(served) <= set(everyone)
     for request in pod.requests:
-        assert 1 <= request.count <= pod_requests.MOST_CORES
+        assert 1 <= request.count <= pod_requests.MOST_CORES_OF_A_NODE
         assert request.resource in names.RESOURCES
 
 

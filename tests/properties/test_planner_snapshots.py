@@ -10,7 +10,7 @@ from hypothesis import strategies
 
 from kits import builders, domain, snapshots
 from neuronspan import errors, grants, ledger, names, placement
-from neuronspan_operator import planning
+from neuronspan_operator import planning, plans, pools
 
 INSTANCE_TYPE = builders.SMALL
 CORES = 12
@@ -85,7 +85,7 @@ def _members(draw: strategies.DrawFn, name: str) -> dict[str, Any]:
 
 
 @strategies.composite
-def _snapshots(draw: strategies.DrawFn) -> planning.Snapshot:
+def _snapshots(draw: strategies.DrawFn) -> plans.Snapshot:
     nodes = [
         builders.make_node(
             name,
@@ -100,12 +100,12 @@ def _snapshots(draw: strategies.DrawFn) -> planning.Snapshot:
     members = [draw(_members(name)) for name in NODES[: draw(strategies.integers(0, 3))]]
     pods = [draw(_pods(index)) for index in range(draw(strategies.integers(0, 8)))]
     packing = draw(strategies.sampled_from(placement.Packing))
-    return snapshots.snapshot(pods, nodes, members, planning.Policy(packing))
+    return snapshots.snapshot(pods, nodes, members, pools.Policy(packing))
 
 
 @hypothesis.given(_snapshots())
 @hypothesis.settings(deadline=None, max_examples=300)
-def test_new_grants_are_what_was_asked_for_on_cores_that_nobody_has(snapshot: planning.Snapshot) -> None:
+def test_new_grants_are_what_was_asked_for_on_cores_that_nobody_has(snapshot: plans.Snapshot) -> None:
     plan = planning.plan(snapshot, snapshots.NOW)
     for write in plan.ledgers:
         view = snapshot.neuron_nodes[write.node]
@@ -123,7 +123,7 @@ def test_new_grants_are_what_was_asked_for_on_cores_that_nobody_has(snapshot: pl
             assert view.hardware is not None
             assert grant.span.count == request.cores_on(view.hardware)
             assert request.first in {None, grant.span.first}
-            assert not any(grant.span.overlaps(run) for run in view.unhealthy)
+            assert not any(grant.span.overlaps(each.span) for each in view.unhealthy)
             assert not any(grant.span.overlaps(held.span) for held in view.held)
             assert not any(grant.span.overlaps(span) for span in view.ledger.taken() if not _freed(write.ledger, span))
 
@@ -134,7 +134,7 @@ def _freed(after: ledger.Ledger, span: object) -> bool:
 
 @hypothesis.given(_snapshots())
 @hypothesis.settings(deadline=None, max_examples=300)
-def test_every_gated_pod_goes_or_has_a_reason_to_wait(snapshot: planning.Snapshot) -> None:
+def test_every_gated_pod_goes_or_has_a_reason_to_wait(snapshot: plans.Snapshot) -> None:
     plan = planning.plan(snapshot, snapshots.NOW)
     going = collections.Counter(ungate.pod.uid for ungate in plan.ungates)
     assert set(going.values()) <= {1}
@@ -147,7 +147,7 @@ def test_every_gated_pod_goes_or_has_a_reason_to_wait(snapshot: planning.Snapsho
 
 @hypothesis.given(_snapshots())
 @hypothesis.settings(deadline=None, max_examples=300)
-def test_pods_go_only_where_the_ledger_has_their_cores(snapshot: planning.Snapshot) -> None:
+def test_pods_go_only_where_the_ledger_has_their_cores(snapshot: plans.Snapshot) -> None:
     plan = planning.plan(snapshot, snapshots.NOW)
     written = {write.node: write.ledger for write in plan.ledgers}
     for ungate in plan.ungates:
@@ -164,7 +164,7 @@ def test_pods_go_only_where_the_ledger_has_their_cores(snapshot: planning.Snapsh
 
 @hypothesis.given(_snapshots(), strategies.randoms(use_true_random=False))
 @hypothesis.settings(deadline=None, max_examples=150)
-def test_plan_depends_on_the_snapshot_alone(snapshot: planning.Snapshot, shuffler: random.Random) -> None:
+def test_plan_depends_on_the_snapshot_alone(snapshot: plans.Snapshot, shuffler: random.Random) -> None:
     def shuffled(items: Any) -> Any:
         pairs = list(items.items())
         shuffler.shuffle(pairs)
@@ -181,7 +181,7 @@ def test_plan_depends_on_the_snapshot_alone(snapshot: planning.Snapshot, shuffle
 
 @hypothesis.given(_snapshots())
 @hypothesis.settings(deadline=None, max_examples=300)
-def test_stored_ledgers_need_no_further_write(snapshot: planning.Snapshot) -> None:
+def test_stored_ledgers_need_no_further_write(snapshot: plans.Snapshot) -> None:
     plan = planning.plan(snapshot, snapshots.NOW)
     members = dict(snapshot.neuron_nodes)
     for write in plan.ledgers:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kits import domain
-from neuronspan import errors, grants, ledger, names
+from neuronspan import errors, grants, ledger
 
 GRANTED, CONFIRMED, RELEASING = grants.GrantState.GRANTED, grants.GrantState.CONFIRMED, grants.GrantState.RELEASING
 WEB = ("uid-web", "app")
@@ -133,10 +133,9 @@ def test_ledger_refuses_a_step_that_is_not_in_the_life_of_a_grant(
         lambda book: book.confirm(("uid-x", "app"), domain.LATER),
         lambda book: book.release(("uid-x", "app"), domain.LATER),
         lambda book: book.forget(("uid-x", "app")),
-        lambda book: book.swap(WEB, ("uid-x", "app")),
-        lambda book: book.swap(("uid-x", "app"), WEB),
+        lambda book: book.moved({("uid-x", "app"): domain.span("0-3")}),
     ],
-    ids=["get", "confirm", "release", "forget", "swap-second", "swap-first"],
+    ids=["get", "confirm", "release", "forget", "moved"],
 )
 def test_ledger_names_the_grant_it_does_not_have(step: Callable[[ledger.Ledger], object]) -> None:
     with pytest.raises(errors.UnknownGrant, match="no grant for container app of pod uid-x"):
@@ -159,25 +158,28 @@ def test_ledger_adopts_no_cores_that_nobody_holds() -> None:
         ledger.Ledger(32).adopt(domain.grant())
 
 
-def test_ledger_swaps_only_the_spans() -> None:
+def test_ledger_moves_only_the_spans() -> None:
     web = domain.grant("4-7", group_sizes="3,1", state=CONFIRMED)
     job = domain.grant("8-11", pod="job", env=grants.EnvMode.COUNT)
-    swapped = domain.book(32, [web, job]).swap(web.key, job.key)
-    assert swapped.get(web.key) == dataclasses.replace(web, span=job.span)
-    assert swapped.get(job.key) == dataclasses.replace(job, span=web.span)
-    assert swapped.swap(job.key, web.key) == domain.book(32, [web, job])
+    stays = domain.grant("0", pod="stays")
+    moved = domain.book(32, [web, job, stays]).moved({web.key: job.span, job.key: web.span})
+    assert moved.get(web.key) == dataclasses.replace(web, span=job.span)
+    assert moved.get(job.key) == dataclasses.replace(job, span=web.span)
+    assert moved.get(stays.key) == stays
 
 
 @pytest.mark.parametrize(
-    "other",
-    [domain.grant("8-10", pod="job"), domain.grant("8-11", pod="job", resource=names.DEVICE_RESOURCE)],
-    ids=["size", "resource"],
+    ("cores", "error", "words"),
+    [
+        ("8-10", errors.IllegalTransition, "cannot move to cores 8-10: it has 4 cores, and only a grant for 3 could"),
+        ("9-12", errors.SpanOverlap, "share a core"),
+        ("29-32", errors.SpanOutOfRange, "reaches past the node's last core 31"),
+    ],
+    ids=["another size", "somebody's", "outside"],
 )
-def test_ledger_refuses_to_swap_grants_that_differ(other: grants.Grant) -> None:
-    with pytest.raises(
-        errors.IllegalTransition, match="cannot be swapped: only grants of the same size and resource can"
-    ):
-        domain.book(32, [domain.grant(), other]).swap(WEB, other.key)
+def test_ledger_refuses_a_move_that_cannot_be(cores: str, error: type[errors.LedgerError], words: str) -> None:
+    with pytest.raises(error, match=words):
+        domain.book(32, [domain.grant(), domain.grant("12-15", pod="job")]).moved({WEB: domain.span(cores)})
 
 
 def test_ledger_answers_who_has_what() -> None:

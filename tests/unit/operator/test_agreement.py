@@ -6,7 +6,7 @@ import pytest
 
 from kits import builders, domain, snapshots
 from neuronspan import grants, names
-from neuronspan_operator import planning, pods
+from neuronspan_operator import plans, pods
 
 RIGHT = {"node": "w1", "containers": {"app": "4-7"}}
 
@@ -15,7 +15,7 @@ def _pod(**fields: Any) -> dict[str, Any]:
     return builders.make_pod(cores=4, **({"node": "w1", "phase": "Running"} | fields))
 
 
-def _plan(pod: dict[str, Any], state: grants.GrantState = grants.GrantState.CONFIRMED) -> planning.Plan:
+def _plan(pod: dict[str, Any], state: grants.GrantState = grants.GrantState.CONFIRMED) -> plans.Plan:
     members = [builders.make_neuron_node("w1", [domain.grant("4-7", state=state, since=snapshots.ago(1))])]
     return snapshots.plan([pod], None, members)
 

@@ -4,7 +4,7 @@ import pytest
 
 from kits import builders, domain, snapshots
 from neuronspan import grants, names
-from neuronspan_operator import planning
+from neuronspan_operator import plans
 
 CONFIRMED = grants.GrantState.CONFIRMED
 RELEASING = grants.GrantState.RELEASING
@@ -14,11 +14,11 @@ def _bound(name: str, cores: int = 4, **fields: Any) -> dict[str, Any]:
     return builders.make_pod(name, cores=cores, **({"node": "w1", "phase": "Running"} | fields))
 
 
-def _plan(pods: list[Any], entries: list[grants.Grant], held: list[Any], **status: Any) -> planning.Plan:
+def _plan(pods: list[Any], entries: list[grants.Grant], held: list[Any], **status: Any) -> plans.Plan:
     return snapshots.plan(pods, None, [builders.make_neuron_node("w1", entries, held=held, **status)])
 
 
-def _drift(plan: planning.Plan) -> list[str]:
+def _drift(plan: plans.Plan) -> list[str]:
     return [each.kind for each in plan.drift]
 
 
@@ -44,6 +44,15 @@ def test_grant_of_a_pod_that_was_not_seen_is_not_confirmed() -> None:
     assert plan.ledgers == ()
 
 
+@pytest.mark.parametrize("first", ["4-7", "8-11"])
+def test_grant_stays_when_one_of_two_reports_agrees_with_it(first: str) -> None:
+    """A plugin that reports a container twice must not make the ledger go back and forth."""
+    entries = [domain.grant(first, state=CONFIRMED)]
+    plan = _plan([_bound("web")], entries, [builders.held("4-7"), builders.held("8-11")])
+    assert plan.ledgers == ()
+    assert _drift(plan) == ["ContestedCores"]
+
+
 # --- adopted ---------------------------------------------------------------------------------------------------------
 
 
@@ -59,6 +68,31 @@ def test_init_containers_are_adopted_together_with_who_takes_over() -> None:
     plan = _plan([pod], [], [builders.held("4-7", container="i"), builders.held("4-7")])
     (entry,) = plan.ledgers[0].ledger.grants
     assert (entry.container, entry.init_containers, str(entry.span)) == ("app", ("i",), "4-7")
+
+
+@pytest.mark.parametrize(("cores", "kept"), [("0-7", "3,4,1"), ("0-3", "")], ids=["as asked", "other cores"])
+def test_core_groups_are_adopted_with_the_cores_that_they_divide(cores: str, kept: str) -> None:
+    notes = {names.GROUP_SIZES_ANNOTATION: "3,4,1", names.ENV_ANNOTATION: "count"}
+    plan = _plan([_bound("web", 8, annotations=notes)], [], [builders.held(cores)])
+    (entry,) = plan.ledgers[0].ledger.grants
+    assert (str(entry.span), entry.group_sizes, entry.env) == (cores, kept, grants.EnvMode.COUNT)
+
+
+def test_whole_devices_are_adopted_as_devices() -> None:
+    held = builders.held("0-3", resource=names.DEVICE_RESOURCE)
+    plan = _plan([_bound("web", 0, devices=2)], [], [held])
+    (entry,) = plan.ledgers[0].ledger.grants
+    assert (str(entry.span), entry.resource) == ("0-3", names.DEVICE_RESOURCE)
+
+
+def test_move_has_one_sentence_per_grant() -> None:
+    entries = [domain.grant("4-7", "a"), domain.grant("8-11", "b")]
+    plan = _plan([_bound("a"), _bound("b")], entries, [builders.held("8-11", "a"), builders.held("4-7", "b")])
+    moved = [why for why in plan.ledgers[0].why if "follows" in why]
+    assert moved == [
+        "default/a[app] 4-7 holds cores 8-11 on w1: the ledger follows",
+        "default/b[app] 8-11 holds cores 4-7 on w1: the ledger follows",
+    ]
 
 
 def test_cores_of_a_pod_that_is_gone_become_a_tombstone() -> None:

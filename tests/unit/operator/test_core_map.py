@@ -3,7 +3,7 @@ import io
 from rich import console
 
 from neuronspan import grants, instance_types, ledger, names, spans
-from neuronspan_operator import core_map
+from neuronspan_operator import core_map, neuron_nodes
 
 
 def grant(pod: str, first: int, count: int, state: grants.GrantState = grants.GrantState.CONFIRMED) -> grants.Grant:
@@ -24,14 +24,18 @@ def node(
     name: str,
     instance_type: str,
     *held: grants.Grant,
-    unhealthy: frozenset[int] = frozenset(),
+    unhealthy: tuple[neuron_nodes.Unhealthy, ...] = (),
     logical_core_size: int | None = None,
-) -> core_map.Node:
+) -> core_map.MappedNode:
     hardware = instance_types.hardware_of(instance_type, logical_core_size)
-    return core_map.Node(name, hardware, ledger.Ledger(hardware.cores, held), unhealthy)
+    return core_map.MappedNode(name, hardware, ledger.Ledger(hardware.cores, held), unhealthy)
 
 
-def drawn(*nodes: core_map.Node, colour: bool = True) -> str:
+def ailing(*cores: str, reason: str = "") -> tuple[neuron_nodes.Unhealthy, ...]:
+    return tuple(neuron_nodes.Unhealthy(spans.CoreSpan.parse(each), reason) for each in cores)
+
+
+def drawn(*nodes: core_map.MappedNode, colour: bool = True) -> str:
     screen = console.Console(
         width=160, file=io.StringIO(), force_terminal=colour, color_system="truecolor" if colour else None
     )
@@ -40,7 +44,7 @@ def drawn(*nodes: core_map.Node, colour: bool = True) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
-def plain(*nodes: core_map.Node) -> str:
+def plain(*nodes: core_map.MappedNode) -> str:
     return drawn(*nodes, colour=False)
 
 
@@ -69,8 +73,15 @@ def test_render_strikes_releasing_cores_through() -> None:
 
 
 def test_render_marks_unhealthy_cores_only_when_nobody_owns_them() -> None:
-    picture = plain(node("w1", "inf2.24xlarge", grant("a", 0, 1), unhealthy=frozenset({0, 11})))
+    picture = plain(node("w1", "inf2.24xlarge", grant("a", 0, 1), unhealthy=ailing("0", "11")))
     assert picture.splitlines()[1].strip() == "a· ·· ·· ·· ·· ·!"
+
+
+def test_render_says_which_cores_are_unhealthy_and_why() -> None:
+    unhealthy = ailing("2-3", reason="NEURON_HW_ERR=9") + ailing("11")
+    picture = plain(node("w1", "inf2.24xlarge", unhealthy=unhealthy), node("w2", "inf2.24xlarge"))
+    assert picture.splitlines()[1:4] == ["  ·· !! ·· ·· ·· ·!", "  ! unhealthy: 2-3 (NEURON_HW_ERR=9), 11", ""]
+    assert picture.count("unhealthy") == 1
 
 
 def test_render_continues_large_nodes_on_the_next_line() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from kits import builders, domain, snapshots
 from neuronspan import grants, names, placement
-from neuronspan_operator import planning
+from neuronspan_operator import pools
 
 
 def _nodes(*names_: str, **fields: Any) -> list[dict[str, Any]]:
@@ -88,7 +88,7 @@ def test_node_is_chosen_by_the_packing_of_its_pool(packing: placement.Packing, n
         )
         for name, cores in occupied.items()
     ]
-    plan = snapshots.plan([builders.make_pod(cores=4)], _nodes(*occupied), members, planning.Policy(packing))
+    plan = snapshots.plan([builders.make_pod(cores=4)], _nodes(*occupied), members, pools.Policy(packing))
     assert snapshots.ungated(plan)["web"].startswith(node)
 
 
@@ -103,7 +103,7 @@ def test_tightest_run_beats_the_fullest_node() -> None:
 
 def test_alignment_of_the_pool_is_the_default() -> None:
     busy = [domain.grant("0", "old", state=grants.GrantState.RELEASING)]
-    policy = planning.Policy(align=placement.Alignment.DEVICE)
+    policy = pools.Policy(align=placement.Alignment.DEVICE)
     plan = snapshots.plan([builders.make_pod(cores=3)], None, [builders.make_neuron_node("w1", busy)], policy)
     assert snapshots.ungated(plan) == {"web": "w1 app=2-4"}
 

@@ -7,7 +7,7 @@ import pytest
 
 from kits import builders, domain, snapshots
 from neuronspan import grants, names
-from neuronspan_operator import planning, pods
+from neuronspan_operator import plans, pods
 
 NODES = [builders.make_node("w1"), builders.make_node("w2")]
 
@@ -21,7 +21,7 @@ def _members(**entries: list[grants.Grant]) -> list[dict[str, Any]]:
     return [builders.make_neuron_node(name, entries.get(name, [])) for name in ("w1", "w2")]
 
 
-def _plan(pod_list: list[dict[str, Any]], **entries: list[grants.Grant]) -> planning.Plan:
+def _plan(pod_list: list[dict[str, Any]], **entries: list[grants.Grant]) -> plans.Plan:
     return snapshots.plan(pod_list, NODES, _members(**entries))
 
 

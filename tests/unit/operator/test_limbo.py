@@ -7,10 +7,10 @@ import pytest
 
 from kits import builders, domain, snapshots
 from neuronspan import grants, names
-from neuronspan_operator import planning
+from neuronspan_operator import plans, pools
 
 TOLD = {"node": "w1", "containers": {"app": "4-7"}}
-POLICY = planning.Policy(limbo_seconds=60)
+POLICY = pools.Policy(limbo_seconds=60)
 
 
 def _pod(owner: str = "rs", **fields: Any) -> dict[str, Any]:
@@ -18,12 +18,12 @@ def _pod(owner: str = "rs", **fields: Any) -> dict[str, Any]:
     return builders.make_pod(cores=4, owner=owner, **(pinned | fields))
 
 
-def _plan(pod: dict[str, Any], node: dict[str, Any] | None, age: float = 1, **grant: Any) -> planning.Plan:
+def _plan(pod: dict[str, Any], node: dict[str, Any] | None, age: float = 1, **grant: Any) -> plans.Plan:
     entry = domain.grant("4-7", since=snapshots.ago(age), **grant)
     return snapshots.plan([pod], [node] if node else [], [builders.make_neuron_node("w1", [entry])], POLICY)
 
 
-def _told(plan: planning.Plan) -> list[str]:
+def _told(plan: plans.Plan) -> list[str]:
     return [each.message for each in plan.notices if each.reason == "Limbo"]
 
 
@@ -67,9 +67,9 @@ def test_bare_pod_is_only_told() -> None:
 
 
 def test_pod_with_unhealthy_cores_is_sent_back() -> None:
-    members = [builders.make_neuron_node("w1", [domain.grant("4-7", since=snapshots.ago(1))], unhealthy=[7])]
+    members = [builders.make_neuron_node("w1", [domain.grant("4-7", since=snapshots.ago(1))], unhealthy={7: "ECC"})]
     (eviction,) = snapshots.plan([_pod()], None, members).evictions
-    assert "unhealthy" in eviction.reason
+    assert "some of its cores on node w1 are unhealthy: 7 (ECC)" in eviction.reason
 
 
 def test_pod_whose_grant_was_taken_back_is_sent_back() -> None:

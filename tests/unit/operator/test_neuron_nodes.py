@@ -12,7 +12,12 @@ def test_neuron_node_is_read() -> None:
     grant = domain.grant("4-7")
     view = neuron_nodes.read(
         builders.make_neuron_node(
-            "w1", [grant], version="7", held=[builders.held("4-7")], released=["uid-old"], unhealthy=[0, 1, 9]
+            "w1",
+            [grant],
+            version="7",
+            held=[builders.held("4-7")],
+            released=["uid-old"],
+            unhealthy={0: "ECC", 1: "ECC", 2: "hot", 9: ""},
         )
     )
     assert (view.name, view.resource_version, view.epoch, view.registered) == ("w1", "7", "e1", True)
@@ -22,7 +27,12 @@ def test_neuron_node_is_read() -> None:
         neuron_nodes.Held("uid-web", "default", "web", "app", domain.span("4-7"), names.CORE_RESOURCE, processes=True),
     )
     assert view.released == {"uid-old"}
-    assert view.unhealthy == (spans.CoreSpan(0, 2), spans.CoreSpan(9, 1))
+    assert view.unhealthy == (
+        neuron_nodes.Unhealthy(spans.CoreSpan(0, 2), "ECC"),
+        neuron_nodes.Unhealthy(spans.CoreSpan(2, 1), "hot"),
+        neuron_nodes.Unhealthy(spans.CoreSpan(9, 1), ""),
+    )
+    assert list(map(str, view.unhealthy)) == ["0-1 (ECC)", "2 (hot)", "9"]
 
 
 def test_new_neuron_node_has_no_status_yet() -> None:

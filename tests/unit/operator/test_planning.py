@@ -5,10 +5,10 @@ import random
 
 from kits import builders, domain, snapshots
 from neuronspan import grants
-from neuronspan_operator import planning
+from neuronspan_operator import planning, plans
 
 
-def _mixed(seed: int) -> planning.Snapshot:
+def _mixed(seed: int) -> plans.Snapshot:
     """Some of everything."""
     draw = random.Random(seed)  # noqa: S311 - repeatable on purpose
     entries = [
@@ -38,7 +38,7 @@ def _mixed(seed: int) -> planning.Snapshot:
 def test_equal_snapshots_give_equal_plans_in_whatever_order_they_were_read() -> None:
     for seed in range(20):
         first = _mixed(seed)
-        shuffled = planning.Snapshot(
+        shuffled = plans.Snapshot(
             pods=dict(reversed(list(first.pods.items()))),
             nodes=dict(reversed(list(first.nodes.items()))),
             neuron_nodes=dict(reversed(list(first.neuron_nodes.items()))),
@@ -63,4 +63,4 @@ def test_each_node_is_written_at_most_once() -> None:
 
 
 def test_empty_cluster_has_an_empty_plan() -> None:
-    assert snapshots.plan([], [], []) == planning.Plan()
+    assert snapshots.plan([], [], []) == plans.Plan()

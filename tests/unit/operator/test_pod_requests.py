@@ -4,7 +4,7 @@ import pytest
 
 from kits import builders
 from neuronspan import grants, instance_types, names, placement
-from neuronspan_operator import pod_requests, pods
+from neuronspan_operator import container_requests, pods
 
 CORES, DEVICES = names.CORES_ANNOTATION, names.DEVICES_ANNOTATION
 
@@ -24,7 +24,7 @@ def _read(annotations: Mapping[str, str], **shape: object) -> pods.PodView:
 )
 def test_every_form_ends_in_the_same_request(pod: dict[str, object]) -> None:
     view = pods.read(builders.make_pod(**pod))  # type: ignore[arg-type]  # builder arguments
-    assert view.requests == (pod_requests.ContainerRequest("app", 4),)
+    assert view.requests == (container_requests.ContainerRequest("app", 4),)
     assert view.problems == ()
 
 
@@ -260,11 +260,11 @@ def test_pod_group_is_read() -> None:
 @pytest.mark.parametrize(
     ("request_", "text"),
     [
-        (pod_requests.ContainerRequest("app", 1), "1 NeuronCore for container app"),
-        (pod_requests.ContainerRequest("app", 4), "4 NeuronCores for container app"),
-        (pod_requests.ContainerRequest("app", 2, names.DEVICE_RESOURCE), "2 Neuron devices for container app"),
-        (pod_requests.ContainerRequest("app", 4, first=4), "cores 4-7 for container app"),
+        (container_requests.ContainerRequest("app", 1), "1 NeuronCore for container app"),
+        (container_requests.ContainerRequest("app", 4), "4 NeuronCores for container app"),
+        (container_requests.ContainerRequest("app", 2, names.DEVICE_RESOURCE), "2 Neuron devices for container app"),
+        (container_requests.ContainerRequest("app", 4, first=4), "cores 4-7 for container app"),
     ],
 )
-def test_request_reads_as_people_say_it(request_: pod_requests.ContainerRequest, text: str) -> None:
+def test_request_reads_as_people_say_it(request_: container_requests.ContainerRequest, text: str) -> None:
     assert str(request_) == text

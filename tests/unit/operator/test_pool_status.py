@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kits import builders
-from neuronspan_operator import membership, pool_status, pools
+from neuronspan_operator import membership, pool_status, pools, reasons
 
 NOW = dt.datetime(2026, 1, 31, 9, tzinfo=dt.UTC)
 POOL = pools.read(
@@ -17,7 +17,9 @@ POOL = pools.read(
     }
 )
 MEMBER = pools.read_member(builders.make_neuron_node())
-BROKEN = dataclasses.replace(POOL, hardware=None, problem="no p5 here", problem_reason="UnknownInstanceType")
+BROKEN = dataclasses.replace(
+    POOL, hardware=None, problem="no p5 here", problem_reason=reasons.PoolReason.UNKNOWN_INSTANCE_TYPE
+)
 
 
 def conditions(status: dict[str, Any]) -> dict[str, tuple[str, str]]:

@@ -7,7 +7,7 @@ import pytest
 
 from kits import pool_views
 from neuronspan import instance_types, placement
-from neuronspan_operator import plans, pools
+from neuronspan_operator import pools
 
 manifest, pool, node, member = pool_views.manifest, pool_views.pool, pool_views.node, pool_views.member
 
@@ -20,7 +20,7 @@ def test_read_takes_profile_and_policy() -> None:
         )
     )
     assert view.hardware == instance_types.hardware_of("trn2.48xlarge", 1)
-    assert view.policy == plans.Policy(placement.Packing.WORST_FIT, placement.Alignment.DEVICE, 30.0, 0.0)
+    assert view.policy == pools.Policy(placement.Packing.WORST_FIT, placement.Alignment.DEVICE, 30.0, 0.0)
     assert (view.generation, view.resource_version, view.problem) == (3, "7", "")
 
 
@@ -58,4 +58,4 @@ def test_pool_selects(selector: Mapping[str, str], labels: dict[str, str], *, de
 def test_policies_follow_the_pool_label() -> None:
     known = {"a": pool("a", policy={"limboSeconds": 5})}
     members = {"w1": member("w1"), "w2": member("w2", of="b"), "w3": member("w3", of="")}
-    assert pools.policies(known, members) == {"w1": plans.Policy(limbo_seconds=5.0)}
+    assert pools.policies(known, members) == {"w1": pools.Policy(limbo_seconds=5.0)}

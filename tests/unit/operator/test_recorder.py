@@ -9,10 +9,15 @@ import pytest
 
 from kits import fake_kube
 from neuronspan_agent import errors, resources
-from neuronspan_operator import metrics, plans, recorder
+from neuronspan_operator import metrics, plans, reasons, recorder
 
 
-def notice(message: str = "no room", *, reason: str = "NoRoom", pod: str = "web") -> plans.Notice:
+def notice(
+    message: str = "no room",
+    *,
+    reason: reasons.EventReason | reasons.WaitingReason = reasons.WaitingReason.NO_ROOM,
+    pod: str = "web",
+) -> plans.Notice:
     return plans.Notice("default", pod, f"uid-{pod}", plans.NoticeType.WARNING, reason, message)
 
 
@@ -68,7 +73,7 @@ async def test_same_message_is_posted_once(desk: Desk) -> None:
 
 
 async def test_different_reasons_and_pods_get_events_of_their_own(desk: Desk) -> None:
-    await desk.tell(notice(), notice(reason="Limbo"), notice(pod="db"))
+    await desk.tell(notice(), notice(reason=reasons.EventReason.LIMBO), notice(pod="db"))
     assert len(desk.posted()) == 3
 
 

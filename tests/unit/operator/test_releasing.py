@@ -5,7 +5,7 @@ import pytest
 
 from kits import builders, domain, snapshots
 from neuronspan import grants
-from neuronspan_operator import planning, releasing
+from neuronspan_operator import plans, pools, releasing
 
 RELEASING = grants.GrantState.RELEASING
 CONFIRMED = grants.GrantState.CONFIRMED
@@ -14,7 +14,7 @@ BOUND = builders.make_pod(
 )
 
 
-def _plan(pod: dict[str, Any] | None, grant: grants.Grant, node: Any = None, **status: Any) -> planning.Plan:
+def _plan(pod: dict[str, Any] | None, grant: grants.Grant, node: Any = None, **status: Any) -> plans.Plan:
     members = [builders.make_neuron_node("w1", [grant], **status)]
     return snapshots.plan([pod] if pod else [], None if node is None else node, members)
 
@@ -99,7 +99,7 @@ def test_tombstones_of_a_gone_node_wait_for_proof_like_all_others(
 ) -> None:
     """One by one they could be forgotten while the next Node of that name still shows the old one's report."""
     members = [builders.make_neuron_node("w1", [domain.grant(state=RELEASING)], released=released)]
-    plan = snapshots.plan([], [], members, planning.Policy(quarantine_seconds=0))
+    plan = snapshots.plan([], [], members, pools.Policy(quarantine_seconds=0))
     assert snapshots.written(plan) == left
 
 

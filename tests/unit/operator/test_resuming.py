@@ -7,7 +7,7 @@ import pytest
 
 from kits import builders, domain, snapshots
 from neuronspan import grants
-from neuronspan_operator import planning, pods
+from neuronspan_operator import plans, pods
 
 GATED = builders.make_pod("web", cores=4)
 GRANT = domain.grant("4-7")
@@ -19,7 +19,7 @@ def _fenced(pod: dict[str, Any], *fences: str) -> dict[str, Any]:
     return fenced
 
 
-def _plan(pod: dict[str, Any] = GATED, grant: grants.Grant = GRANT, node: Any = None, **status: Any) -> planning.Plan:
+def _plan(pod: dict[str, Any] = GATED, grant: grants.Grant = GRANT, node: Any = None, **status: Any) -> plans.Plan:
     nodes = [builders.make_node() if node is None else node]
     return snapshots.plan([pod], nodes, [builders.make_neuron_node("w1", [grant], **status)])
 
@@ -46,7 +46,7 @@ def test_pod_is_pinned_by_the_hostname_label_and_told_the_nodes_name() -> None:
         pytest.param({"node": builders.make_node("other")}, "gone", id="node gone"),
         pytest.param({"registered": False}, "not registered", id="plugin not registered"),
         pytest.param({"advertised": False}, "hardware", id="plugin serves other hardware"),
-        pytest.param({"unhealthy": [5]}, "unhealthy", id="unhealthy core"),
+        pytest.param({"unhealthy": {5: "ECC"}}, "some of the cores are unhealthy: 5 (ECC)", id="unhealthy core"),
         pytest.param({"pod": builders.make_pod(cores=5)}, "not what the pod asks for", id="another size"),
         pytest.param(
             {"pod": builders.make_pod(cores=4, annotations={"neuronspan.dev/env": "count"})},

@@ -6,7 +6,7 @@ import pytest
 
 from kits import builders, domain, snapshots
 from neuronspan import grants, names
-from neuronspan_operator import planning
+from neuronspan_operator import plans
 
 CONFIRMED = grants.GrantState.CONFIRMED
 
@@ -17,7 +17,7 @@ def _running(name: str, cores: str, node: str = "w1") -> tuple[dict[str, Any], g
     return pod, domain.grant(cores, name, state=CONFIRMED)
 
 
-def _waiting(pod: dict[str, Any], *others: tuple[dict[str, Any], grants.Grant], **status: Any) -> planning.Waiting:
+def _waiting(pod: dict[str, Any], *others: tuple[dict[str, Any], grants.Grant], **status: Any) -> plans.Waiting:
     members = [builders.make_neuron_node("w1", [grant for _, grant in others], **status)]
     return snapshots.plan([pod, *(each for each, _ in others)], None, members).waiting[pod["metadata"]["uid"]]
 
@@ -72,11 +72,6 @@ def test_pod_that_no_freed_core_would_help_says_what_would(pod: dict[str, Any], 
     for word in words:
         assert word in found.message
     assert plan.ungates == ()
-
-
-def test_bad_request_is_also_an_event() -> None:
-    (notice,) = snapshots.plan([builders.make_pod(annotations={names.CORES_ANNOTATION: "four"})]).notices
-    assert (notice.type, notice.reason, notice.name) == ("Warning", "InvalidRequest", "web")
 
 
 @pytest.mark.parametrize("members", [[], [builders.make_neuron_node()]], ids=["none ever", "a gone one's ledger"])
@@ -153,11 +148,27 @@ def test_nobody_is_named_whose_end_would_not_help() -> None:
     assert "after the end" not in found.message
 
 
+def test_unhealthy_cores_are_named_with_their_reasons() -> None:
+    members = [
+        builders.make_neuron_node("w1", unhealthy={0: "ECC", 1: "ECC", 16: "hot"}),
+        builders.make_neuron_node("w2", unhealthy=dict.fromkeys((4, 8, 12, 16, 20, 24, 28), "ECC")),
+        builders.make_neuron_node("w3", unhealthy={3: "not asked for"}, instance_type=builders.SMALL),
+    ]
+    nodes = [builders.make_node(f"w{index}") for index in (1, 2, 3)]
+    found = snapshots.plan([builders.make_pod(cores=20)], nodes, members).waiting["uid-web"]
+    assert found.message.endswith(" Unhealthy are cores 0-1 of w1 (ECC), 16 of w1 (hot), 4 of w2 (ECC) and 6 more.")
+
+
+def test_healthy_nodes_are_not_said_to_be_unhealthy() -> None:
+    assert "nhealthy" not in _waiting(builders.make_pod(cores=30), _running("a", "0-3")).message
+
+
 def test_containers_that_fit_only_one_by_one_say_so() -> None:
     pod = builders.make_pod(containers=[builders.container("a", cores=12), builders.container("b", cores=12)])
     found = _waiting(pod, _running("x", "12-15"), _running("y", "28-31"), _running("z", "0-1"), unhealthy=[5])
     assert "without free runs of NeuronCores for all containers together" in found.message
-    assert found.message.endswith("after the end of default/x (cores 12-15), default/y (cores 28-31).")
+    ways = "after the end of default/x (cores 12-15), default/y (cores 28-31)."
+    assert found.message.endswith(f"{ways} Unhealthy are cores 5 of w1.")
 
 
 def test_taken_cores_that_were_asked_for_are_named() -> None:

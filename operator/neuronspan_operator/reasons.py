@@ -1,0 +1,66 @@
+"""Every reason that the operator writes: in Events, conditions of pools, metrics and ``kubectl neuron explain``.
+
+Law: a reason is a member here and a row of docs/reference/reasons.md, which a test compares with this module.
+"""
+
+import enum
+
+
+class WaitingReason(enum.StrEnum):
+    """Why a gated pod has no cores yet, or may not use them; an Event, and a label of neuronspan_waiting_pods."""
+
+    INVALID_REQUEST = "InvalidRequest"  # an annotation or a limit cannot be meant
+    NOTHING_ASKED = "NothingAsked"  # the gate without any request
+    NOT_ADMITTED = "NotAdmitted"  # asks by annotation and never got the limit
+    OTHER_GATES = "OtherGates"  # another scheduling gate holds it, too
+    NO_NEURON_NODES = "NoNeuronNodes"  # no node has a NeuronNode
+    NEVER_FITS = "NeverFits"  # larger than any node it may use
+    NO_NODE_MATCHES = "NoNodeMatches"  # selector, affinity or taints leave no node
+    NO_ROOM = "NoRoom"  # nodes would do, and have no room now
+    POD_GROUP = "PodGroup"  # the other pods of its group are missing or still without cores
+    REVOKED = "Revoked"  # its grant cannot be used and is being taken back
+    BACK_OFF = "BackOff"  # its controller's earlier pods failed, or changing this pod did
+
+
+class EventReason(enum.StrEnum):
+    """What was done to a pod, or has to be done by people; an Event."""
+
+    GRANTED = "Granted"  # it has its cores and has left the gate
+    EVICTED = "Evicted"  # it could not start on its cores
+    LIMBO = "Limbo"  # it cannot start on its cores, and no controller would replace it
+    GRANT_ADOPTED = "GrantAdopted"  # it holds cores and had no grant annotation
+    GRANT_CORRECTED = "GrantCorrected"  # its grant annotation differed from the ledger
+    PATCH_REFUSED = "PatchRefused"  # the API server refused to change it
+
+
+class DriftKind(enum.StrEnum):
+    """How ledger and node disagree; a label of neuronspan_drift_total."""
+
+    UNREADABLE_LEDGER = "UnreadableLedger"  # spec of the NeuronNode is no ledger
+    MOVED_GRANT = "MovedGrant"  # the container holds other cores than it was granted
+    ADOPTED_HOLDER = "AdoptedHolder"  # cores were held without a grant and have one now
+    NOT_ADOPTABLE = "NotAdoptable"  # cores are held without a grant, and no grant can be made of it
+    CONTESTED_CORES = "ContestedCores"  # cores are held that the ledger does not give to the holder
+
+
+class PoolCondition(enum.StrEnum):
+    """Types of a NeuronPool's conditions."""
+
+    READY = "Ready"  # the pool's nodes are as it wants them
+    CONFLICT = "Conflict"  # another pool selects a node of it
+    PROFILE_PENDING = "ProfilePending"  # a node cannot be changed while it is in use
+
+
+class PoolReason(enum.StrEnum):
+    """Reasons of a NeuronPool's conditions."""
+
+    NODES_READY = "NodesReady"  # every node is as the pool wants it
+    NO_NODES = "NoNodes"  # no node has the pool's labels
+    DRAINING = "Draining"  # the pool is being deleted and has nodes in use
+    OVERLAPPING_POOLS = "OverlappingPools"  # two pools select one node
+    NO_CONFLICT = "NoConflict"  # no other pool selects a node of it
+    NODES_IN_USE = "NodesInUse"  # nodes keep their hardware or ledger until they are empty
+    NO_PROFILE_PENDING = "NoProfilePending"  # nothing waits for a node to be empty
+    UNKNOWN_INSTANCE_TYPE = "UnknownInstanceType"  # not in the catalogue
+    INVALID_HARDWARE = "InvalidHardware"  # the instance type does not have this logical core size
+    INVALID_POLICY = "InvalidPolicy"  # spec.policy cannot be used
