@@ -19,7 +19,7 @@ PYTEST = $(BIN)/python -m pytest
 SOURCES := deviceplugin operator runtime tests examples
 
 # in this order, and only those that exist
-UNIT := $(wildcard tests/unit tests/properties)
+UNIT := $(wildcard tests/unit tests/guides tests/properties)
 DEVICE := $(wildcard tests/device)
 INTEGRATION := $(wildcard tests/integration)
 STRESS := $(wildcard tests/stress)

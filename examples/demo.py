@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 import click.testing
 from rich import box, console, table
 
-from kits import cluster_access, helm_release, installation
-from neuronspan_operator import core_map, explain
+from kits.release import cluster_access, helm_release, installation
+from neuronspan_operator.cli import commands, core_map
 
 EXAMPLES = pathlib.Path(__file__).resolve().parent
 NAMESPACE = "neuronspan-examples"
@@ -104,7 +104,7 @@ def report_table(found: Reports) -> table.Table:
 
 def kubectl_neuron(kubeconfig: pathlib.Path, *arguments: str) -> str:
     """Run the command line of `kubectl neuron` and return what it printed."""
-    outcome = click.testing.CliRunner().invoke(explain.main, ["--kubeconfig", str(kubeconfig), *arguments])
+    outcome = click.testing.CliRunner().invoke(commands.main, ["--kubeconfig", str(kubeconfig), *arguments])
     if outcome.exit_code != 0:
         raise DemoError(f"kubectl neuron {' '.join(arguments)}: {outcome.output}")
     return outcome.output
@@ -142,7 +142,7 @@ def show(cluster: cluster_access.Cluster, found: Reports, svg: pathlib.Path) -> 
     """Print what the containers saw, the core map (and write it to `svg`), and why one pod waits."""
     screen.print(report_table(found))
     kubectl_neuron(cluster.kubeconfig, "map", "--svg", str(svg))
-    screen.print(core_map.render(explain.read(str(cluster.kubeconfig)).map_nodes()))
+    screen.print(core_map.render(commands.read(str(cluster.kubeconfig)).map_nodes()))
     screen.print(f"kubectl neuron explain -n {NAMESPACE} never-fits", style="bold")
     screen.print(kubectl_neuron(cluster.kubeconfig, "explain", "-n", NAMESPACE, "never-fits"), markup=False)
 

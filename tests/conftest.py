@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from kits import control_plane as control_plane_kit
+from kits.api_server import control_plane as control_plane_kit
+
+pytest_plugins = ["kits.device.fixtures"]
 
 
 @pytest.fixture(scope="session")

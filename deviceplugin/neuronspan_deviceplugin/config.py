@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from neuronspan import names
 from neuronspan_agent import logs, settings
-from neuronspan_deviceplugin import kubelet_checkpoint
+from neuronspan_deviceplugin.kubelet import checkpoint_file
 
 PROGRAM = "neuronspan-deviceplugin"
 _LEAST_SECONDS = 0.001
@@ -84,7 +84,7 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
 
 def _contradictions(values: settings.Values) -> list[str]:
     checkpoint = values.get("checkpoint")
-    if checkpoint and checkpoint.name == kubelet_checkpoint.FILE:
+    if checkpoint and checkpoint.name == checkpoint_file.FILE:
         name = settings.flag("checkpoint")
         return [f"{name} is {checkpoint}: that is the name of kubelet's own record, choose another"]
     return []

@@ -11,25 +11,12 @@ from collections.abc import AsyncIterator
 
 from neuronspan import names
 from neuronspan_agent import signals
-from neuronspan_deviceplugin import (
-    cdi,
-    cgroups,
-    checkpoint,
-    conditions,
-    config,
-    endpoint,
-    errors,
-    kubelet_checkpoint,
-    metrics,
-    neuron_node,
-    node_directory,
-    node_view,
-    outside,
-    own_node,
-    podresources,
-    resource_manager,
-    services,
-)
+from neuronspan_deviceplugin import config, errors, metrics, observing, outside
+from neuronspan_deviceplugin.allocation import resource_manager
+from neuronspan_deviceplugin.host import cdi, cgroups, checkpoint, node_directory
+from neuronspan_deviceplugin.kubelet import checkpoint_file, pod_resources
+from neuronspan_deviceplugin.kubelet.device_plugin import endpoint, services
+from neuronspan_deviceplugin.neuron_node import conditions, own_node, reading
 
 _log = logging.getLogger(__name__)
 
@@ -50,9 +37,9 @@ class AgentParts:
 class Serving:
     """The objects of one profile."""
 
-    profile: neuron_node.HardwareProfile
+    profile: reading.HardwareProfile
     manager: resource_manager.ResourceManager
-    observer: node_view.NodeObserver
+    observer: observing.NodeObserver
     endpoints: tuple[endpoint.Endpoint, ...]
     set_aside: str
     """Why the record of the process before could not be read; "" when it could."""
@@ -76,7 +63,7 @@ class Serving:
 
 
 @contextlib.asynccontextmanager
-async def prepared(profile: neuron_node.HardwareProfile, parts: AgentParts) -> AsyncIterator[Serving]:
+async def prepared(profile: reading.HardwareProfile, parts: AgentParts) -> AsyncIterator[Serving]:
     """Write the node's files and build what serves the profile; nothing is registered yet. Raises CannotServe."""
     settings = parts.settings
     catalogue = _catalogue(settings)
@@ -95,12 +82,12 @@ async def prepared(profile: neuron_node.HardwareProfile, parts: AgentParts) -> A
     if loaded.problem:
         _log.error("record set aside", extra={"error": loaded.problem})
     manager.restore(loaded.holdings)
-    pods = podresources.PodResources(settings.pod_resources_socket, parts.outside.clock)
-    observer = node_view.NodeObserver(
+    pods = pod_resources.PodResources(settings.pod_resources_socket, parts.outside.clock)
+    observer = observing.NodeObserver(
         manager,
         own=parts.own,
         pods=pods,
-        kubelet=kubelet_checkpoint.KubeletCheckpoint(settings.kubelet_directory),
+        kubelet=checkpoint_file.KubeletCheckpoint(settings.kubelet_directory),
         processes=processes,
         record=parts.record,
     )
@@ -112,7 +99,7 @@ async def prepared(profile: neuron_node.HardwareProfile, parts: AgentParts) -> A
 
 
 def _write_files(
-    profile: neuron_node.HardwareProfile, settings: config.Settings, catalogue: cdi.Catalogue | cdi.NoCatalogue
+    profile: reading.HardwareProfile, settings: config.Settings, catalogue: cdi.Catalogue | cdi.NoCatalogue
 ) -> None:
     try:
         node_directory.NodeDirectory(settings.run_directory).write(profile.hardware)
@@ -133,8 +120,8 @@ def _catalogue(settings: config.Settings) -> cdi.Catalogue | cdi.NoCatalogue:
 
 def _endpoints(
     manager: resource_manager.ResourceManager,
-    pods: podresources.PodResources,
-    observer: node_view.NodeObserver,
+    pods: pod_resources.PodResources,
+    observer: observing.NodeObserver,
     parts: AgentParts,
 ) -> tuple[endpoint.Endpoint, ...]:
     shared = services.Services(

@@ -13,19 +13,10 @@ from collections.abc import Mapping, Sequence
 
 from neuronspan import names
 from neuronspan_agent import pages, signals
-from neuronspan_deviceplugin import (
-    checkpoint,
-    conditions,
-    config,
-    metrics,
-    neuron_node,
-    node_directory,
-    node_status,
-    outside,
-    own_node,
-    probe,
-    serving,
-)
+from neuronspan_deviceplugin import config, metrics, outside, serving
+from neuronspan_deviceplugin.host import checkpoint, node_directory
+from neuronspan_deviceplugin.kubelet import probe
+from neuronspan_deviceplugin.neuron_node import conditions, own_node, reading, status_writer
 
 SILENCE_SECONDS = 10.0
 """How long the API server may be out of reach at the start before the node serves the hardware it had before."""
@@ -56,10 +47,10 @@ class Supervisor:
         self._outside = out
         self._silence_seconds = silence_seconds
         self._epoch = out.new_token()
-        self._node: neuron_node.NeuronNode | None = None
+        self._node: reading.NeuronNode | None = None
         self._own = own_node.OwnNode(client, settings.node_name, self._seen, self.meters)
-        self._reporter = node_status.Reporter(self._own, out.now, self.meters)
-        self._facts: node_status.Facts | None = None
+        self._reporter = status_writer.Reporter(self._own, out.now, self.meters)
+        self._facts: status_writer.Facts | None = None
         self._stopping = asyncio.Event()
         record = checkpoint.RecordFile(settings.checkpoint)
         self._parts = serving.AgentParts(settings, self._own, out, self.meters, self.changed, record)
@@ -88,7 +79,7 @@ class Supervisor:
 
     # --- the NeuronNode ------------------------------------------------------------------------------------------
 
-    def _seen(self, node: neuron_node.NeuronNode | None) -> None:
+    def _seen(self, node: reading.NeuronNode | None) -> None:
         self._node = node
         if node is None:
             _log.warning("the node has no NeuronNode")
@@ -99,8 +90,8 @@ class Supervisor:
                 self.serving.observer.learn(node)
         self.changed.raised()
 
-    def _wanted(self) -> neuron_node.HardwareProfile | None:
-        return neuron_node.wanted(self._node, self._settings.core_numbering)
+    def _wanted(self) -> reading.HardwareProfile | None:
+        return reading.wanted(self._node, self._settings.core_numbering)
 
     # --- serving -------------------------------------------------------------------------------------------------
 
@@ -121,7 +112,7 @@ class Supervisor:
                     await _cancelled(work)
                     self.serving = None
 
-    async def _profile(self) -> neuron_node.HardwareProfile:
+    async def _profile(self) -> reading.HardwareProfile:
         """Wait for the hardware; while the API server is out of reach, what the node had before will do."""
         since = self._outside.clock()
         while True:
@@ -133,12 +124,12 @@ class Supervisor:
                 return profile
             await self.changed.beyond_within(version, self._settings.poll_seconds)
 
-    def _described(self) -> neuron_node.HardwareProfile | None:
+    def _described(self) -> reading.HardwareProfile | None:
         hardware = node_directory.NodeDirectory(self._settings.run_directory).hardware()
         if hardware is None:
             return None
         _log.warning("the API server is out of reach, serving the hardware the node had before")
-        return neuron_node.HardwareProfile(hardware, self._settings.core_numbering)
+        return reading.HardwareProfile(hardware, self._settings.core_numbering)
 
     async def _until_replaced(self, current: serving.Serving) -> None:
         """Wait until the NeuronNode asks for another profile and no pod has cores of this one."""
@@ -174,8 +165,8 @@ class Supervisor:
             self._facts = self._facts_of(current)
             await self._reporter.report(self._facts, self._node)
 
-    def _facts_of(self, current: serving.Serving | None) -> node_status.Facts:
-        return node_status.Facts(
+    def _facts_of(self, current: serving.Serving | None) -> status_writer.Facts:
+        return status_writer.Facts(
             epoch=self._epoch,
             hardware=current.profile.hardware if current else None,
             unhealthy=current.manager.unhealthy if current else {},

@@ -5,7 +5,8 @@ import logging
 import sys
 
 from neuronspan_agent import errors, logs, settings
-from neuronspan_operator import application, config, handlers
+from neuronspan_operator import application, config
+from neuronspan_operator.pools import handlers
 
 _log = logging.getLogger(__name__)
 

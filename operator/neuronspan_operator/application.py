@@ -13,17 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 from neuronspan_agent import kube, mirror, pages
-from neuronspan_operator import (
-    config,
-    elector,
-    handlers,
-    metrics,
-    parts,
-    pool_keeper,
-    reconciler,
-    recorder,
-    world,
-)
+from neuronspan_operator import config, metrics, tasks
+from neuronspan_operator.cluster import elector, world
+from neuronspan_operator.pools import handlers, pool_keeper
+from neuronspan_operator.reconciling import reconciler, recorder
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +52,7 @@ class Application:
                 _log.info("serving /livez, /readyz and /metrics", extra={"port": self.port})
                 candidate = self._candidate(client) if settings.leader_election else None
                 try:
-                    async with parts.Parts(self.stop) as running:
+                    async with tasks.Parts(self.stop) as running:
                         running.start("caches", known.run())
                         if await self._elected(candidate, running):
                             await self._lead(client, known, running)
@@ -83,7 +76,7 @@ class Application:
         """End at once: whatever this process still does, another one may be doing too."""
         self._end_process(_LOST_LEADERSHIP)
 
-    async def _elected(self, candidate: elector.Elector | None, running: parts.Parts) -> bool:
+    async def _elected(self, candidate: elector.Elector | None, running: tasks.Parts) -> bool:
         """Wait for leadership and keep it up; False when ``stop`` came first."""
         if candidate is not None:
             if not await running.finish(candidate.acquire()):
@@ -92,7 +85,7 @@ class Application:
         self.meters.leader.set(1)
         return True
 
-    async def _lead(self, client: kube.Client, known: world.World, running: parts.Parts) -> None:
+    async def _lead(self, client: kube.Client, known: world.World, running: tasks.Parts) -> None:
         """Run everything that writes."""
         settings = self._settings
         keeper = pool_keeper.PoolKeeper(

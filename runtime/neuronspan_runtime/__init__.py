@@ -10,16 +10,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from neuronspan_runtime.replicas import ReplicaSpan, owned_cores, placement
-    from neuronspan_runtime.runtime import close
+    from neuronspan_runtime.device.session import close
+    from neuronspan_runtime.models.replicas import ReplicaSpan, owned_cores, placement
 
 __all__ = ["ReplicaSpan", "close", "owned_cores", "placement"]
 
 _HOMES = {
-    "ReplicaSpan": "neuronspan_runtime.replicas",
-    "close": "neuronspan_runtime.runtime",
-    "owned_cores": "neuronspan_runtime.replicas",
-    "placement": "neuronspan_runtime.replicas",
+    "ReplicaSpan": "neuronspan_runtime.models.replicas",
+    "close": "neuronspan_runtime.device.session",
+    "owned_cores": "neuronspan_runtime.models.replicas",
+    "placement": "neuronspan_runtime.models.replicas",
 }
 
 

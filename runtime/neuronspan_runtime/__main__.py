@@ -8,7 +8,8 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from neuronspan_runtime import errors, extension
+from neuronspan_runtime import errors
+from neuronspan_runtime.library import extension
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

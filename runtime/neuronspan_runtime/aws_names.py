@@ -5,14 +5,16 @@ One module serves as both, whichever of the two packages is imported, and in wha
 Law: only joins what others define; a name of torch itself is never replaced, unless the package asks for it.
 """
 
-from neuronspan_runtime import analysis, core_placement, data_parallel, device_module, trace_api
+from neuronspan_runtime.compiling import analysis, trace_api
+from neuronspan_runtime.device import device_module
+from neuronspan_runtime.models import data_parallel, placing
 
 NAMES = {
     "DataParallel": data_parallel.DataParallelForInferentia,
     "Optimization": trace_api.Optimization,
     "__version__": analysis.PACKAGE_VERSION,
     "analyze_model": analysis.analyze_model,
-    "experimental": core_placement,
+    "experimental": placing,
     "get_supported_operations": analysis.get_supported_operations,
     "trace": trace_api.trace_for_inferentia,
 }

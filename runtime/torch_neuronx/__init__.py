@@ -1,17 +1,21 @@
 """Stand-in for AWS's torch-neuronx (Inf2, Trn): importing it registers the `neuron` device and fills `torch.neuron`."""
 
-from neuronspan_runtime import analysis, aws_names, backend
-from neuronspan_runtime.analysis import analyze
-from neuronspan_runtime.bucketing import BucketModelConfig, bucket_model_trace
-from neuronspan_runtime.core_placement import (
-    move_trace_to_device,
-    multicore_context,
-    neuron_cores_context,
-    set_multicore,
-    set_neuron_cores,
+from neuronspan_runtime import aws_names
+from neuronspan_runtime.compiling import analysis
+from neuronspan_runtime.compiling.analysis import analyze
+from neuronspan_runtime.compiling.bucketing import BucketModelConfig, bucket_model_trace
+from neuronspan_runtime.compiling.partitions.configuration import PartitionerConfig
+from neuronspan_runtime.compiling.trace_api import trace_for_trainium as trace
+from neuronspan_runtime.device import backend
+from neuronspan_runtime.device.device_module import (
+    current_device,
+    device_count,
+    get_device_properties,
+    is_available,
+    set_device,
+    synchronize,
 )
-from neuronspan_runtime.data_parallel import DataParallel
-from neuronspan_runtime.device_memory import (
+from neuronspan_runtime.device.memory import (
     empty_cache,
     max_memory_allocated,
     max_memory_reserved,
@@ -22,19 +26,17 @@ from neuronspan_runtime.device_memory import (
     reset_accumulated_memory_stats,
     reset_peak_memory_stats,
 )
-from neuronspan_runtime.device_module import (
-    current_device,
-    device_count,
-    get_device_properties,
-    is_available,
-    set_device,
-    synchronize,
+from neuronspan_runtime.models.data_parallel import DataParallel
+from neuronspan_runtime.models.dynamic_batching import dynamic_batch
+from neuronspan_runtime.models.loading import async_load, lazy_load
+from neuronspan_runtime.models.placing import (
+    move_trace_to_device,
+    multicore_context,
+    neuron_cores_context,
+    set_multicore,
+    set_neuron_cores,
 )
-from neuronspan_runtime.dynamic_batching import dynamic_batch
-from neuronspan_runtime.loading_options import async_load, lazy_load
-from neuronspan_runtime.partitioner_config import PartitionerConfig
-from neuronspan_runtime.trace_api import trace_for_trainium as trace
-from neuronspan_runtime.weights import replace_weights
+from neuronspan_runtime.models.weights import replace_weights
 from torch_neuronx import contexts, experimental
 
 __all__ = [

@@ -1,5 +1,5 @@
 """`torch_neuronx.contexts`: what AWS's package has there for programs that read a model before they place it."""
 
-from neuronspan_runtime.loading_options import disable_nrt_load
+from neuronspan_runtime.models.loading import disable_nrt_load
 
 __all__ = ["disable_nrt_load"]

@@ -4,11 +4,12 @@ import dataclasses
 
 import pytest
 
-from kits import chart
+from kits.api_server import chart
 from neuronspan import grants, instance_types, names, spans
 from neuronspan_deviceplugin import config as plugin_config
 from neuronspan_operator import config as operator_config
-from neuronspan_operator import handlers, pools
+from neuronspan_operator.objects import pools
+from neuronspan_operator.pools import handlers
 
 GRANT = grants.Grant(
     pod_uid="u",

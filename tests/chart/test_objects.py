@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kits import chart
+from kits.api_server import chart
 
 UNPRIVILEGED = {
     "allowPrivilegeEscalation": False,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kits import chart
+from kits.api_server import chart
 from neuronspan import names
 
 

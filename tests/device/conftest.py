@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from kits import neuron_processes, operator_exceptions, operator_sweep
+from kits.device import neuron_processes
+from kits.opinfo import operator_exceptions, operator_sweep
 
 
 @pytest.fixture(scope="session")

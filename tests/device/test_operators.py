@@ -1,11 +1,11 @@
 """torch's operators on the device against the same on the CPU.
 
-The whole database runs once; the tests read what came of it. `kits/operator_checks.py` says what is compared.
+The whole database runs once; the tests read what came of it. `kits/opinfo/operator_checks.py` says what is compared.
 """
 
 import pytest
 
-from kits import operator_exceptions, operator_sweep
+from kits.opinfo import operator_exceptions, operator_sweep
 
 pytestmark = pytest.mark.timeout(3600)  # whichever test comes first waits for the sweep
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from kits import neuron_processes, operator_checks, operator_comparison, operator_exceptions, operator_sweep
+from kits.device import neuron_processes
+from kits.opinfo import operator_checks, operator_comparison, operator_exceptions, operator_sweep
 
 Comparison = operator_comparison.Comparison
 Outcome = operator_sweep.Outcome

@@ -15,7 +15,7 @@ import pytest_kind
 
 from cluster import kind_cluster as kind
 from cluster import kind_config, layout, logs, tools
-from kits import cluster_access, helm_release
+from kits.release import cluster_access, helm_release
 
 HERE = pathlib.Path(__file__).parent
 SHIM = HERE.parent / "cluster" / "kind-shim"

@@ -1,6 +1,6 @@
 """Sixty pods at once over fifty-six cores, on two real kubelets."""
 
-from kits import cluster_access, installation, workloads
+from kits.release import cluster_access, installation, workloads
 
 
 def test_sixty_pods_over_fifty_six_cores_run_or_say_why_and_follow(

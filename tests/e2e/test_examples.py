@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kits import cluster_access, installation, workloads
+from kits.release import cluster_access, installation, workloads
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 NAMESPACE = "neuronspan-examples"

@@ -3,7 +3,7 @@
 import pytest
 
 from cluster import errors, process, tools
-from kits import cluster_access, helm_release, installation, workloads
+from kits.release import cluster_access, helm_release, installation, workloads
 
 
 def test_helm_test_passes(cluster: cluster_access.Cluster) -> None:

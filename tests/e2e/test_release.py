@@ -1,6 +1,6 @@
 """A core is free again only when no process of its last owner is left, whatever the API server says."""
 
-from kits import cluster_access, installation, workloads
+from kits.release import cluster_access, installation, workloads
 
 PRE_STOP_SECONDS = 30
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from cluster import errors as kind_errors
-from kits import cluster_access, installation, workloads
+from kits.release import cluster_access, installation, workloads
 
 START_SECONDS = 30
 """New pods start within this time after a restart; a limit on the cluster's behaviour, not on the test's speed."""

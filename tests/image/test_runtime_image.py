@@ -5,16 +5,17 @@ import sys
 
 import pytest
 
-from kits import runtime_image
+from kits.release import runtime_image
 
-TIER = "tests/unit/runtime"
-PROGRAMS = "test_device_programs.py::test_device_runs_programs"
-MODELS = "test_deployed_models.py::test_deployed_model_is_bit_equal_wherever_it_runs"
+UNIT = "tests/unit/runtime"
+GUIDES = "tests/guides"
+PROGRAMS = f"{UNIT}/device/test_device_programs.py::test_device_runs_programs"
+MODELS = f"{UNIT}/models/test_deployed_models.py::test_deployed_model_is_bit_equal_wherever_it_runs"
 LEFT_OUT = {
-    "test_extension.py": "needs a compiler, which the image has not: its library was compiled when it was built",
-    "test_extension_processes.py": "needs one too",
-    "test_guide_tables.py": "reads the documentation, which is the same everywhere",
-    "test_pid_namespaces.py": "makes PID namespaces, for which a container has no right",
+    f"{UNIT}/library/test_extension.py": "needs a compiler, which the image has not: its library came with it",
+    f"{UNIT}/library/test_extension_processes.py": "needs one too",
+    f"{GUIDES}/test_guide_tables.py": "reads the documentation, which is the same everywhere",
+    f"{UNIT}/cores/test_pid_namespaces.py": "makes PID namespaces, for which a container has no right",
     f"{MODELS}[BERT]": "needs the transformers library, which the image has not",
     f"{MODELS}[GPT-2]": "needs it too",
     f"{PROGRAMS}[compiled_functions_run]": "torch.compile needs Python packages that the image leaves out",
@@ -35,8 +36,8 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 @pytest.mark.timeout(runtime_image.SECONDS)
 def test_runtime_tests_pass_in_the_image(packages: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
-    without = [f"--{'deselect' if '::' in name else 'ignore'}={TIER}/{name}" for name in LEFT_OUT]
-    output = runtime_image.run_pytest(packages, [TIER, f"--confcutdir={TIER}", *without])
+    without = [f"--{'deselect' if '::' in name else 'ignore'}={name}" for name in LEFT_OUT]
+    output = runtime_image.run_pytest(packages, [UNIT, GUIDES, "--noconftest", "-p", "kits.device.fixtures", *without])
     closing = output.strip().splitlines()[-1]
     with capsys.disabled():
         for name, reason in LEFT_OUT.items():

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from kits import control_plane as control_plane_kit
-from kits import stand_in
+from kits.api_server import control_plane as control_plane_kit
+from kits.world import stand_in
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import urllib.parse
 
 import pytest
 
-from kits import api_client
-from kits import control_plane as control_plane_kit
+from kits.api_server import api_client
+from kits.api_server import control_plane as control_plane_kit
 
 pytestmark = pytest.mark.integration
 

@@ -9,12 +9,13 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from kits import admission as admission_kit
-from kits import api_client
-from kits import control_plane as control_plane_kit
+from kits.api_server import admission as admission_kit
+from kits.api_server import api_client
+from kits.api_server import control_plane as control_plane_kit
 from neuronspan import errors, grants, instance_types, ledger, names, spans
-from neuronspan_deviceplugin import conditions, holdings, node_status
-from neuronspan_operator import neuron_nodes, nodes
+from neuronspan_deviceplugin.allocation import holdings
+from neuronspan_deviceplugin.neuron_node import conditions, status_writer
+from neuronspan_operator.objects import neuron_nodes, nodes
 
 pytestmark = pytest.mark.integration
 
@@ -252,7 +253,7 @@ def test_plugin_writes_only_fields_the_schema_knows(admin: api_client.Client) ->
     hardware = instance_types.hardware_of("trn1.32xlarge")
     holding = holdings.Holding(names.CORE_RESOURCE, spans.CoreSpan(0, 4), 1.0, "u", "n", "p", "c")
     releasing = grants.Grant.from_dict(grant(1, 4, 4, env="visible", state="Releasing", since="2026-01-31T09:00:00Z"))
-    facts = node_status.Facts(
+    facts = status_writer.Facts(
         epoch="e",
         hardware=hardware,
         unhealthy={3: "scripted"},
@@ -261,7 +262,7 @@ def test_plugin_writes_only_fields_the_schema_knows(admin: api_client.Client) ->
         alive={"u": True, releasing.pod_uid: False},
         conditions=conditions.of_node((), None, None),
     )
-    status = node_status.document(facts, {}, "2026-01-31T09:00:00Z")
+    status = status_writer.document(facts, {}, "2026-01-31T09:00:00Z")
     assert all(status.values())
     admin.create(NODES, admission_kit.neuron_node("reporting"))
     assert admin.patch(f"{NODES}/reporting/status{STRICT}", {"status": status})["status"] == status

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
-from kits import builders, domain, neuron_node_store, plugin_rig, tcp_proxy
-from kits import control_plane as control_plane_kit
+from kits.api_server import control_plane as control_plane_kit
+from kits.api_server import neuron_node_store, tcp_proxy
+from kits.kubelet import plugin_rig
+from kits.manifests import builders, domain
 from neuronspan_agent import errors, kube, resources, signals
-from neuronspan_deviceplugin import metrics, neuron_node, own_node
+from neuronspan_deviceplugin import metrics
+from neuronspan_deviceplugin.neuron_node import own_node, reading
 
 pytestmark = pytest.mark.integration
 
@@ -39,10 +42,10 @@ class Seen:
 
     def __init__(self, client: kube.Client, name: str) -> None:
         self.changed = signals.Signal()
-        self.states: list[neuron_node.NeuronNode | None] = []
+        self.states: list[reading.NeuronNode | None] = []
         self.own = own_node.OwnNode(client, name, self._see, metrics.Metrics())
 
-    def _see(self, node: neuron_node.NeuronNode | None) -> None:
+    def _see(self, node: reading.NeuronNode | None) -> None:
         self.states.append(node)
         self.changed.raised()
 

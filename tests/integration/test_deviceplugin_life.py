@@ -12,10 +12,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from kits import builders, domain, model_kubelet, plugin_rig
+from kits.kubelet import model_kubelet, plugin_rig
+from kits.manifests import builders, domain
 from neuronspan import grants, instance_types, names
 from neuronspan_agent import errors as agent_errors
-from neuronspan_deviceplugin import checkpoint, errors, outside, supervisor
+from neuronspan_deviceplugin import errors, outside, supervisor
+from neuronspan_deviceplugin.host import checkpoint
 
 EVERYTHING = {names.CORE_RESOURCE: 32, names.DEVICE_RESOURCE: 16}
 

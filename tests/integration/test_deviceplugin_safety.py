@@ -6,10 +6,11 @@ from collections.abc import Awaitable
 import grpc
 import pytest
 
-from kits import builders, domain, model_kubelet, plugin_rig
-from kits import model_kubelet_pods as pods
+from kits.kubelet import model_kubelet, plugin_rig
+from kits.kubelet import model_kubelet_pods as pods
+from kits.manifests import builders, domain
 from neuronspan import grants, names, spans
-from neuronspan_deviceplugin import node_status
+from neuronspan_deviceplugin.neuron_node import status_writer
 
 
 async def _refusal(start: Awaitable[None]) -> str:
@@ -87,7 +88,7 @@ async def test_unreadable_control_groups_never_release_and_never_start_on_used_c
         await observer.refresh_record()
 
         assert observer.alive == {"uid-old": None}
-        assert node_status.released(observer.book, observer.alive) == []
+        assert status_writer.released(observer.book, observer.alive) == []
         rig.store.write_ledger([domain.grant("4-7", "new")])
         await rig.seen()
         await rig.kubelet.admit(builders.make_pod("new", cores=4, node="w1"))

@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
-from kits import builders, domain, neuron_node_store, plugin_rig
+from kits.api_server import neuron_node_store
+from kits.kubelet import plugin_rig
+from kits.manifests import builders, domain
 from neuronspan import names
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import grpc
 import pytest
 
-from kits import builders, domain, plugin_rig
+from kits.kubelet import plugin_rig
+from kits.manifests import builders, domain
 from neuronspan import grants, names
 
 

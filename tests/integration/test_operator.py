@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from kits import control_plane as control_plane_kit
-from kits import operators, stand_in
+from kits.api_server import control_plane as control_plane_kit
+from kits.world import running_operator, stand_in
 
 pytestmark = pytest.mark.integration
 
@@ -15,11 +15,11 @@ async def test_operator_takes_a_pod_from_the_gate_to_its_release(
 ) -> None:
     cluster.add_node("w1")
     cluster.add_pool("trn1")
-    async with operators.whole(control_plane) as operator:
-        await operators.until(lambda: cluster.neuron_nodes() == ["w1"])
+    async with running_operator.whole(control_plane) as operator:
+        await running_operator.until(lambda: cluster.neuron_nodes() == ["w1"])
         cluster.register_plugin("w1")
         uid = cluster.submit("train", 4)["metadata"]["uid"]
-        await operators.until(cluster.ungated)
+        await running_operator.until(cluster.ungated)
         pod = cluster.pod("train")
         assert json.loads(pod["metadata"]["annotations"]["neuronspan.dev/grant"]) == {
             "node": "w1",
@@ -27,11 +27,11 @@ async def test_operator_takes_a_pod_from_the_gate_to_its_release(
         }
         assert cluster.bind("train") == "w1"
         cluster.report_held("w1")
-        await operators.until(lambda: [grant["state"] for grant in cluster.ledger("w1")] == ["Confirmed"])
+        await running_operator.until(lambda: [grant["state"] for grant in cluster.ledger("w1")] == ["Confirmed"])
         cluster.delete_pods(["train"])
-        await operators.until(lambda: [grant["state"] for grant in cluster.ledger("w1")] == ["Releasing"])
+        await running_operator.until(lambda: [grant["state"] for grant in cluster.ledger("w1")] == ["Releasing"])
         cluster.report_released("w1", [uid])
-        await operators.until(lambda: cluster.ledger("w1") == [])
+        await running_operator.until(lambda: cluster.ledger("w1") == [])
         spec = cluster.neuron_node("w1")["spec"]
         assert (spec["granted"], spec["free"], spec["largestFreeRun"]) == (0, 32, 32)
         assert "NeuronCores on w1: app 0-3." in cluster.events_of("train")["Granted"]

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from kits import control_plane as control_plane_kit
-from kits import operators, stand_in
+from kits.api_server import control_plane as control_plane_kit
+from kits.world import running_operator, stand_in
 
 pytestmark = pytest.mark.integration
 
@@ -16,11 +16,11 @@ GRANT = "neuronspan.dev/grant"
 @pytest.fixture
 async def core(
     control_plane: control_plane_kit.ControlPlane, cluster: stand_in.StandIn
-) -> AsyncIterator[operators.Core]:
+) -> AsyncIterator[running_operator.Core]:
     """A running operator, and node w1 with a registered plugin."""
     cluster.add_node("w1")
     cluster.add_pool("trn1")
-    async with operators.core(control_plane.kubeconfig) as running:
+    async with running_operator.core(control_plane.kubeconfig) as running:
         await running.keeper.settle()
         cluster.register_plugin("w1")
         yield running
@@ -29,10 +29,12 @@ async def core(
 async def start(cluster: stand_in.StandIn, name: str, cores: int = 4) -> str:
     """Bring a pod to running on its cores; gives its UID."""
     uid = str(cluster.submit(name, cores)["metadata"]["uid"])
-    await operators.until(lambda: not cluster.pod(name)["spec"].get("schedulingGates"))
+    await running_operator.until(lambda: not cluster.pod(name)["spec"].get("schedulingGates"))
     cluster.bind(name)
     cluster.report_held("w1")
-    await operators.until(lambda: {g["podUID"]: g["state"] for g in cluster.ledger("w1")}.get(uid) == "Confirmed")
+    await running_operator.until(
+        lambda: {g["podUID"]: g["state"] for g in cluster.ledger("w1")}.get(uid) == "Confirmed"
+    )
     return uid
 
 
@@ -41,28 +43,28 @@ def annotated(cluster: stand_in.StandIn, name: str) -> str:
 
 
 async def test_hand_edited_grant_annotation_is_corrected_and_told(
-    core: operators.Core, cluster: stand_in.StandIn
+    core: running_operator.Core, cluster: stand_in.StandIn
 ) -> None:
     await start(cluster, "web")
     edited = json.dumps({"node": "w1", "containers": {"app": "0-31"}})
     cluster.patch_pod("web", {"metadata": {"annotations": {GRANT: edited}}})
-    await operators.until(lambda: annotated(cluster, "web") == "0-3")
-    await operators.until(lambda: "GrantCorrected" in cluster.events_of("web"))
+    await running_operator.until(lambda: annotated(cluster, "web") == "0-3")
+    await running_operator.until(lambda: "GrantCorrected" in cluster.events_of("web"))
     assert [(grant["first"], grant["count"]) for grant in cluster.ledger("w1")] == [(0, 4)]
 
 
 async def test_hand_edited_ledger_of_a_running_pod_follows_the_cores_it_holds(
-    core: operators.Core, cluster: stand_in.StandIn
+    core: running_operator.Core, cluster: stand_in.StandIn
 ) -> None:
     await start(cluster, "web")
     (grant,) = cluster.ledger("w1")
     cluster.patch_neuron_node("w1", {"spec": {"grants": [{**grant, "first": 8}]}}).expect()
-    await operators.until(lambda: [grant["first"] for grant in cluster.ledger("w1")] == [0])
+    await running_operator.until(lambda: [grant["first"] for grant in cluster.ledger("w1")] == [0])
     assert core.count("neuronspan_drift_total", kind="MovedGrant") >= 1
 
 
 async def test_ledger_edited_by_hand_into_an_overlap_is_refused_by_the_api_server(
-    core: operators.Core, cluster: stand_in.StandIn
+    core: running_operator.Core, cluster: stand_in.StandIn
 ) -> None:
     await start(cluster, "one")
     await start(cluster, "two")
@@ -75,59 +77,61 @@ async def test_ledger_edited_by_hand_into_an_overlap_is_refused_by_the_api_serve
 
 
 async def test_grant_dropped_by_hand_before_the_pod_ran_is_not_given_to_another_pod_unseen(
-    core: operators.Core, cluster: stand_in.StandIn
+    core: running_operator.Core, cluster: stand_in.StandIn
 ) -> None:
     """The pod has left the gate: whoever is granted the same cores later meets it on the node."""
     cluster.submit("web", 4)
-    await operators.until(cluster.ungated)
+    await running_operator.until(cluster.ungated)
     cluster.patch_neuron_node("w1", {"spec": {"grants": []}}).expect()
     cluster.bind("web")
-    await operators.until(lambda: any(pod.node_name for pod in core.known.snapshot().pods.values()))
+    await running_operator.until(lambda: any(pod.node_name for pod in core.known.snapshot().pods.values()))
     held = {
         "podUID": cluster.pod("web")["metadata"]["uid"], "namespace": "default", "pod": "web", "container": "app",
         "first": 0, "count": 4, "resource": "aws.amazon.com/neuroncore", "processes": True,
     }  # fmt: skip
     cluster.report("w1", held=[held])
-    await operators.until(lambda: [grant["state"] for grant in cluster.ledger("w1")] == ["Confirmed"])
+    await running_operator.until(lambda: [grant["state"] for grant in cluster.ledger("w1")] == ["Confirmed"])
     await start(cluster, "next")
     assert annotated(cluster, "next") == "4-7"
 
 
 async def test_cores_of_a_force_deleted_pod_stay_taken_until_its_processes_are_gone(
-    core: operators.Core, cluster: stand_in.StandIn
+    core: running_operator.Core, cluster: stand_in.StandIn
 ) -> None:
     cluster.set_allocatable("w1", 32)
     uid = await start(cluster, "old", 30)
     cluster.delete_pods(["old"])
-    await operators.until(lambda: cluster.ledger("w1")[0]["state"] == "Releasing")
+    await running_operator.until(lambda: cluster.ledger("w1")[0]["state"] == "Releasing")
     cluster.submit("new", 20)
-    await operators.until(lambda: "NoRoom" in cluster.events_of("new"))
+    await running_operator.until(lambda: "NoRoom" in cluster.events_of("new"))
     assert cluster.ungated() == []
     cluster.report_released("w1", [uid])
-    await operators.until(cluster.ungated)
+    await running_operator.until(cluster.ungated)
     assert annotated(cluster, "new") == "0-19"
 
 
 async def test_pod_that_cannot_be_bound_is_evicted_for_its_controller_and_told_without_one(
-    core: operators.Core, cluster: stand_in.StandIn
+    core: running_operator.Core, cluster: stand_in.StandIn
 ) -> None:
     cluster.submit("bare", 4)
     cluster.submit("owned", 4, owner="web")
-    await operators.until(lambda: len(cluster.ungated()) == 2)
+    await running_operator.until(lambda: len(cluster.ungated()) == 2)
     cluster.patch_node("w1", {"spec": {"unschedulable": True}})
-    await operators.until(lambda: [pod["metadata"]["name"] for pod in cluster.pods()] == ["bare"])
-    await operators.until(lambda: "cordoned" in cluster.events_of("bare").get("Limbo", ""))
-    await operators.until(lambda: "cordoned" in cluster.events_of("owned").get("Evicted", ""))
+    await running_operator.until(lambda: [pod["metadata"]["name"] for pod in cluster.pods()] == ["bare"])
+    await running_operator.until(lambda: "cordoned" in cluster.events_of("bare").get("Limbo", ""))
+    await running_operator.until(lambda: "cordoned" in cluster.events_of("owned").get("Evicted", ""))
 
 
-async def test_pods_of_many_sizes_fill_a_node_without_a_gap(core: operators.Core, cluster: stand_in.StandIn) -> None:
+async def test_pods_of_many_sizes_fill_a_node_without_a_gap(
+    core: running_operator.Core, cluster: stand_in.StandIn
+) -> None:
     sizes = [4, 1, 2, 8, 1, 4, 3, 1, 8]
     for index, size in enumerate(sizes):
         cluster.submit(f"pod-{index}", size)
-    await operators.until(lambda: len(cluster.ungated()) == len(sizes))
+    await running_operator.until(lambda: len(cluster.ungated()) == len(sizes))
     taken = sorted(
         core for grant in cluster.ledger("w1") for core in range(grant["first"], grant["first"] + grant["count"])
     )
     assert taken == list(range(32))
     cluster.submit("one-too-many", 1)
-    await operators.until(lambda: "NoRoom" in cluster.events_of("one-too-many"))
+    await running_operator.until(lambda: "NoRoom" in cluster.events_of("one-too-many"))

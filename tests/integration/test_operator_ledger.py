@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kits import stand_in
+from kits.world import stand_in
 
 pytestmark = pytest.mark.integration
 

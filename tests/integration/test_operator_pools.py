@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from kits import control_plane as control_plane_kit
-from kits import operators, stand_in
+from kits.api_server import control_plane as control_plane_kit
+from kits.world import running_operator, stand_in
 from neuronspan_operator import application
 
 pytestmark = pytest.mark.integration
@@ -16,13 +16,13 @@ async def operator(
     control_plane: control_plane_kit.ControlPlane, cluster: stand_in.StandIn
 ) -> AsyncIterator[application.Application]:
     """A running operator in an empty cluster."""
-    async with operators.whole(control_plane, "--leader-election=false") as running:
+    async with running_operator.whole(control_plane, "--leader-election=false") as running:
         yield running
 
 
 async def ready(cluster: stand_in.StandIn, pool: str, *expected: str) -> str:
     """Wait until the pool's condition Ready has this status and reason; gives the message."""
-    await operators.until(
+    await running_operator.until(
         lambda: cluster.pool_condition(pool, "Ready")[:2] == expected,
         what=f"{pool} {expected}, now {cluster.pool_condition(pool, 'Ready')}",
     )
@@ -40,13 +40,13 @@ async def test_pool_takes_in_nodes_that_come_later_and_lets_go_of_those_that_lea
     await ready(cluster, "trn1", "True", "NoNodes")
     cluster.add_node("w1")
     cluster.add_node("w2", labels={"neuron": "no"})
-    await operators.until(lambda: cluster.neuron_nodes() == ["w1"])
+    await running_operator.until(lambda: cluster.neuron_nodes() == ["w1"])
     cluster.patch_node("w2", {"metadata": {"labels": {"neuron": "yes"}}})
-    await operators.until(lambda: cluster.neuron_nodes() == ["w1", "w2"])
-    await operators.until(lambda: (cluster.pool("trn1") or {})["status"]["cores"] == 64)
+    await running_operator.until(lambda: cluster.neuron_nodes() == ["w1", "w2"])
+    await running_operator.until(lambda: (cluster.pool("trn1") or {})["status"]["cores"] == 64)
     cluster.patch_node("w1", {"metadata": {"labels": {"neuron": None}}})
-    await operators.until(lambda: cluster.neuron_nodes() == ["w2"])
-    await operators.until(lambda: (cluster.pool("trn1") or {})["status"]["nodes"] == 1)
+    await running_operator.until(lambda: cluster.neuron_nodes() == ["w2"])
+    await running_operator.until(lambda: (cluster.pool("trn1") or {})["status"]["nodes"] == 1)
 
 
 async def test_neuron_node_has_no_owner_and_carries_no_mark_of_kopf(
@@ -57,7 +57,7 @@ async def test_neuron_node_has_no_owner_and_carries_no_mark_of_kopf(
     await ready(cluster, "trn1", "True", "NodesReady")
     cluster.register_plugin("w1")
     cluster.submit("web", 4)
-    await operators.until(cluster.ungated)
+    await running_operator.until(cluster.ungated)
     metadata = cluster.neuron_node("w1")["metadata"]
     assert "ownerReferences" not in metadata
     assert metadata["labels"] == {"neuronspan.dev/pool": "trn1"}
@@ -77,14 +77,14 @@ async def test_two_pools_that_select_one_node_say_so_and_nothing_is_switched(
     assert message == "node w1 is selected by first and second: it stays with first"
     await ready(cluster, "first", "False", "OverlappingPools")
     assert cluster.pool_condition("first", "Conflict")[0] == "True"
-    await operators.until(lambda: cluster.events_of("second").get("OverlappingPools") == message)
+    await running_operator.until(lambda: cluster.events_of("second").get("OverlappingPools") == message)
     assert hardware(cluster, "w1") == "trn1.32xlarge"
     cluster.add_node("w2")
-    await operators.until(lambda: "w2" in cluster.pool_condition("first", "Ready")[2])
+    await running_operator.until(lambda: "w2" in cluster.pool_condition("first", "Ready")[2])
     assert cluster.neuron_nodes() == ["w1"]
     cluster.delete_pool("second")
     await ready(cluster, "first", "True", "NodesReady")
-    await operators.until(lambda: cluster.neuron_nodes() == ["w1", "w2"])
+    await running_operator.until(lambda: cluster.neuron_nodes() == ["w1", "w2"])
 
 
 async def test_profile_changes_only_when_nobody_has_cores(
@@ -93,19 +93,19 @@ async def test_profile_changes_only_when_nobody_has_cores(
     for name in ("idle", "busy"):
         cluster.add_node(name)
     cluster.add_pool("pool")
-    await operators.until(lambda: len(cluster.neuron_nodes()) == 2)
+    await running_operator.until(lambda: len(cluster.neuron_nodes()) == 2)
     cluster.register_plugin("busy")
     uid = cluster.submit("web", 4)["metadata"]["uid"]
-    await operators.until(cluster.ungated)
+    await running_operator.until(cluster.ungated)
     cluster.patch_pool("pool", {"spec": {"hardware": {"instanceType": "inf2.48xlarge"}}})
-    await operators.until(lambda: hardware(cluster, "idle") == "inf2.48xlarge")
+    await running_operator.until(lambda: hardware(cluster, "idle") == "inf2.48xlarge")
     message = await ready(cluster, "pool", "False", "NodesInUse")
     assert message == "node busy keeps its present hardware until it is empty: 1 containers have cores"
     assert hardware(cluster, "busy") == "trn1.32xlarge"
     assert cluster.pool_condition("pool", "ProfilePending")[0] == "True"
     cluster.delete_pods(["web"])
     cluster.report_released("busy", [uid])
-    await operators.until(lambda: hardware(cluster, "busy") == "inf2.48xlarge")
+    await running_operator.until(lambda: hardware(cluster, "busy") == "inf2.48xlarge")
     await ready(cluster, "pool", "True", "NodesReady")
     assert cluster.neuron_node("busy")["spec"]["cores"] == 24
 
@@ -118,18 +118,18 @@ async def test_deleted_pool_stays_until_its_last_node_is_empty_and_takes_no_new_
     await ready(cluster, "pool", "True", "NodesReady")
     cluster.register_plugin("w1")
     uid = cluster.submit("web", 4)["metadata"]["uid"]
-    await operators.until(cluster.ungated)
+    await running_operator.until(cluster.ungated)
     cluster.bind("web")
     cluster.report_held("w1")
-    await operators.until(lambda: cluster.ledger("w1")[0]["state"] == "Confirmed")
+    await running_operator.until(lambda: cluster.ledger("w1")[0]["state"] == "Confirmed")
     cluster.delete_pool("pool")
     assert "node w1" in await ready(cluster, "pool", "False", "Draining")
     cluster.submit("late", 4)
-    await operators.until(lambda: "cordoned" in cluster.events_of("late").get("NoRoom", ""))
+    await running_operator.until(lambda: "cordoned" in cluster.events_of("late").get("NoRoom", ""))
     assert hardware(cluster, "w1") == "trn1.32xlarge"
     cluster.delete_pods(["web", "late"])
     cluster.report_released("w1", [uid])
-    await operators.until(lambda: cluster.pool("pool") is None, seconds=30)
+    await running_operator.until(lambda: cluster.pool("pool") is None, seconds=30)
     assert cluster.neuron_nodes() == []
 
 
@@ -150,14 +150,14 @@ async def test_unknown_instance_type_is_refused_by_the_api_server_and_explained_
     field = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/hardware/properties/instanceType/enum"
     cluster.client.patch(path, [{"op": "remove", "path": field}], "application/json-patch+json")
     try:
-        await operators.until(lambda: cluster.client.request("POST", pools, manifest).status == 201)
+        await running_operator.until(lambda: cluster.client.request("POST", pools, manifest).status == 201)
         cluster.add_node("w1")
         message = await ready(cluster, "odd", "False", "UnknownInstanceType")
         assert "p5.48xlarge" in message
         assert "trn1.32xlarge" in message
         assert cluster.neuron_nodes() == []
         cluster.delete_pool("odd")
-        await operators.until(lambda: cluster.pool("odd") is None)
+        await running_operator.until(lambda: cluster.pool("odd") is None)
     finally:
         enum = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["hardware"][
             "properties"
@@ -165,17 +165,19 @@ async def test_unknown_instance_type_is_refused_by_the_api_server_and_explained_
         restored = [{"op": "add", "path": field, "value": enum}]
         cluster.client.patch(path, restored, "application/json-patch+json")
         broken = {**manifest, "metadata": {"name": "odd2"}}
-        await operators.until(lambda: cluster.client.request("POST", pools + "?dryRun=All", broken).status == 422)
+        await running_operator.until(
+            lambda: cluster.client.request("POST", pools + "?dryRun=All", broken).status == 422
+        )
 
 
 async def test_restarted_operator_takes_pools_up_again(
     control_plane: control_plane_kit.ControlPlane, cluster: stand_in.StandIn
 ) -> None:
     cluster.add_pool("pool")
-    async with operators.whole(control_plane, "--leader-election=false"):
+    async with running_operator.whole(control_plane, "--leader-election=false"):
         await ready(cluster, "pool", "True", "NoNodes")
     cluster.add_node("w1")
     cluster.patch_pool("pool", {"spec": {"hardware": {"instanceType": "inf2.48xlarge"}}})
-    async with operators.whole(control_plane, "--leader-election=false"):
+    async with running_operator.whole(control_plane, "--leader-election=false"):
         await ready(cluster, "pool", "True", "NodesReady")
     assert hardware(cluster, "w1") == "inf2.48xlarge"

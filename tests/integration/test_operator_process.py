@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from kits import api_client, chart, operators, stand_in, tcp_proxy
-from kits import control_plane as control_plane_kit
+from kits.api_server import api_client, chart, tcp_proxy
+from kits.api_server import control_plane as control_plane_kit
+from kits.world import running_operator, stand_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -85,13 +86,13 @@ async def test_process_serves_probes_leads_and_ends_cleanly_on_sigterm(
     control_plane: control_plane_kit.ControlPlane, cluster: stand_in.StandIn, tmp_path: pathlib.Path
 ) -> None:
     async with started(tmp_path, f"--kubeconfig={control_plane.kubeconfig}", "--identity=me") as process:
-        await operators.until(process.is_ready, seconds=40)
-        await operators.until(process.leads)
+        await running_operator.until(process.is_ready, seconds=40)
+        await running_operator.until(process.leads)
         assert process.fetch("/livez") == (200, "ok\n")
         assert cluster.client.get(_LEASE)["spec"]["holderIdentity"] == "me"
         cluster.add_pool("trn1")
-        await operators.until(lambda: cluster.pool_condition("trn1", "Ready")[0] == "True")
-        await operators.until(lambda: (cluster.pool("trn1") or {})["metadata"].get("finalizers"))
+        await running_operator.until(lambda: cluster.pool_condition("trn1", "Ready")[0] == "True")
+        await running_operator.until(lambda: (cluster.pool("trn1") or {})["metadata"].get("finalizers"))
         process.process.send_signal(signal.SIGTERM)
         assert await ended(process) == 0
         assert "Traceback" not in process.output
@@ -124,20 +125,20 @@ async def test_leader_cut_off_from_the_api_server_ends_itself_and_the_standby_ta
         leader = await stack.enter_async_context(
             started(tmp_path, f"--kubeconfig={behind_proxy}", "--identity=leader", *_QUICK)
         )
-        await operators.until(leader.leads, seconds=40)
-        await operators.until(lambda: cluster.neuron_nodes() == ["w1"])
+        await running_operator.until(leader.leads, seconds=40)
+        await running_operator.until(lambda: cluster.neuron_nodes() == ["w1"])
         cluster.register_plugin("w1")
         standby = await stack.enter_async_context(
             started(tmp_path, f"--kubeconfig={control_plane.kubeconfig}", "--identity=standby", *_QUICK)
         )
-        await operators.until(standby.is_ready, seconds=40)
+        await running_operator.until(standby.is_ready, seconds=40)
         assert not standby.leads()
         proxy.freeze()
         assert await ended(leader) == 1
         assert "could not renew it for 6 s" in leader.output
-        await operators.until(standby.leads)
+        await running_operator.until(standby.leads)
         cluster.submit("web", 4)
-        await operators.until(cluster.ungated)
+        await running_operator.until(cluster.ungated)
         assert cluster.client.get(_LEASE)["spec"]["holderIdentity"] == "standby"
 
 
@@ -146,12 +147,12 @@ async def test_killed_leader_is_followed_by_the_standby(
 ) -> None:
     flags = (f"--kubeconfig={control_plane.kubeconfig}", *_QUICK)
     async with started(tmp_path, "--identity=one", *flags) as one, started(tmp_path, "--identity=two", *flags) as two:
-        await operators.until(lambda: one.leads() or two.leads(), seconds=40)
-        await operators.until(lambda: one.is_ready() and two.is_ready(), seconds=40)
+        await running_operator.until(lambda: one.leads() or two.leads(), seconds=40)
+        await running_operator.until(lambda: one.is_ready() and two.is_ready(), seconds=40)
         leader, standby = (one, two) if one.leads() else (two, one)
         assert not standby.leads()
         leader.process.kill()
-        await operators.until(standby.leads)
+        await running_operator.until(standby.leads)
 
 
 async def test_operator_needs_no_right_that_the_chart_does_not_give(
@@ -165,28 +166,28 @@ async def test_operator_needs_no_right_that_the_chart_does_not_give(
         async with started(tmp_path, f"--kubeconfig={kubeconfig}", *names) as process:
             cluster.add_node("w1")
             cluster.add_pool("trn1")
-            await operators.until(lambda: cluster.neuron_nodes() == ["w1"], seconds=40)
+            await running_operator.until(lambda: cluster.neuron_nodes() == ["w1"], seconds=40)
             cluster.register_plugin("w1")
             uid = cluster.submit("web", 4)["metadata"]["uid"]
             cluster.submit("big", 33)
-            await operators.until(cluster.ungated)
-            await operators.until(lambda: "Granted" in cluster.events_of("web"))
-            await operators.until(lambda: "NeverFits" in cluster.events_of("big"))
+            await running_operator.until(cluster.ungated)
+            await running_operator.until(lambda: "Granted" in cluster.events_of("web"))
+            await running_operator.until(lambda: "NeverFits" in cluster.events_of("big"))
             cluster.submit("owned", 4, owner="rs")
-            await operators.until(lambda: len(cluster.ungated()) == 2)
+            await running_operator.until(lambda: len(cluster.ungated()) == 2)
             cluster.patch_node("w1", {"spec": {"unschedulable": True}})
-            await operators.until(lambda: "owned" not in [pod["metadata"]["name"] for pod in cluster.pods()])
+            await running_operator.until(lambda: "owned" not in [pod["metadata"]["name"] for pod in cluster.pods()])
             cluster.delete_pods(["web"])
-            await operators.until(lambda: len(cluster.ledger("w1")) == 2)
+            await running_operator.until(lambda: len(cluster.ledger("w1")) == 2)
             gone = [grant["podUID"] for grant in cluster.ledger("w1")]
             assert uid in gone
-            await operators.until(lambda: {grant["state"] for grant in cluster.ledger("w1")} == {"Releasing"})
+            await running_operator.until(lambda: {grant["state"] for grant in cluster.ledger("w1")} == {"Releasing"})
             cluster.report_released("w1", gone)
-            await operators.until(lambda: cluster.ledger("w1") == [])
+            await running_operator.until(lambda: cluster.ledger("w1") == [])
             cluster.patch_pool("trn1", {"spec": {"hardware": {"instanceType": "inf2.48xlarge"}}})
-            await operators.until(lambda: cluster.neuron_node("w1")["spec"]["cores"] == 24)
+            await running_operator.until(lambda: cluster.neuron_node("w1")["spec"]["cores"] == 24)
             cluster.delete_pool("trn1")
-            await operators.until(lambda: cluster.pool("trn1") is None, seconds=30)
+            await running_operator.until(lambda: cluster.pool("trn1") is None, seconds=30)
             process.process.send_signal(signal.SIGTERM)
             assert await ended(process) == 0
             assert "403" not in process.output

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from kits import control_plane as control_plane_kit
-from kits import operators, stand_in, tcp_proxy
+from kits.api_server import control_plane as control_plane_kit
+from kits.api_server import tcp_proxy
+from kits.world import running_operator, stand_in
 from neuronspan_agent import errors, kube, resources
 
 pytestmark = pytest.mark.integration
@@ -25,7 +26,7 @@ async def nodes(control_plane: control_plane_kit.ControlPlane, cluster: stand_in
     for name in names:
         cluster.add_node(name)
     cluster.add_pool("trn1")
-    async with operators.core(control_plane.kubeconfig, running=False) as setup:
+    async with running_operator.core(control_plane.kubeconfig, running=False) as setup:
         await setup.keeper.settle()
     for name in names:
         cluster.register_plugin(name)
@@ -57,18 +58,21 @@ async def test_two_operators_racing_never_grant_twice(
     control_plane: control_plane_kit.ControlPlane, cluster: stand_in.StandIn, nodes: list[str]
 ) -> None:
     """Both lead: no election at all. Conflicts must happen, and must be all that happens."""
-    async with operators.core(control_plane.kubeconfig) as one, operators.core(control_plane.kubeconfig) as two:
+    async with (
+        running_operator.core(control_plane.kubeconfig) as one,
+        running_operator.core(control_plane.kubeconfig) as two,
+    ):
         created = [
             await asyncio.to_thread(cluster.submit, f"race-{index}", size)
             for index, size in zip(range(24), itertools.cycle([1, 2, 3]))
         ]
-        await operators.until(lambda: len(cluster.ungated()) == len(created), seconds=60)
+        await running_operator.until(lambda: len(cluster.ungated()) == len(created), seconds=60)
         racers = [one, two]
 
         def done() -> float:
             return sum(racer.count("neuronspan_ungates_total", outcome="done") for racer in racers)
 
-        await operators.until(lambda: done() >= len(created), what="both to learn what they did")
+        await running_operator.until(lambda: done() >= len(created), what="both to learn what they did")
         conflicts = sum(racer.count(WRITES, outcome="conflict") for racer in racers)
         refused = sum(racer.count(WRITES, outcome="refused") for racer in racers)
     assert conflicts > 0, "the race was never tight: the test shows nothing"
@@ -86,13 +90,13 @@ async def test_two_planners_on_the_same_old_state_cannot_both_write(
 ) -> None:
     """Lock step: both plan on the same resourceVersion, every time."""
     async with (
-        operators.core(control_plane.kubeconfig, running=False) as one,
-        operators.core(control_plane.kubeconfig, running=False) as two,
+        running_operator.core(control_plane.kubeconfig, running=False) as one,
+        running_operator.core(control_plane.kubeconfig, running=False) as two,
     ):
         for index in range(5):
             cluster.submit(f"step-{index}", 3)
             for racer in (one, two):
-                await operators.until(functools.partial(_knows, racer, index + 1))
+                await running_operator.until(functools.partial(_knows, racer, index + 1))
             await asyncio.gather(one.loop.reconcile(), two.loop.reconcile())
             await asyncio.gather(one.loop.reconcile(), two.loop.reconcile())
             version = max((cluster.neuron_node(node)["metadata"]["resourceVersion"] for node in nodes), key=int)
@@ -103,7 +107,7 @@ async def test_two_planners_on_the_same_old_state_cannot_both_write(
     assert all(len(grants_of(cluster, nodes, pod)) == 1 for pod in cluster.pods())
 
 
-def _knows(core: operators.Core, pods: int) -> bool:
+def _knows(core: running_operator.Core, pods: int) -> bool:
     return len(core.known.snapshot().pods) == pods
 
 
@@ -124,15 +128,15 @@ async def test_restart_completes_what_a_crash_left_between_ledger_and_ungate(
 
     with monkeypatch.context() as patched:
         patched.setattr(kube.Client, "json_patch", crash)
-        async with operators.core(control_plane.kubeconfig, running=False) as first:
+        async with running_operator.core(control_plane.kubeconfig, running=False) as first:
             with pytest.raises(BaseExceptionGroup) as end:
                 await first.loop.reconcile()
             assert end.group_contains(Crash)
     assert len(grants_of(cluster, nodes, pod)) == 1
     assert cluster.ungated() == []
     before = owners(cluster, nodes)
-    async with operators.core(control_plane.kubeconfig) as second:
-        await operators.until(cluster.ungated)
+    async with running_operator.core(control_plane.kubeconfig) as second:
+        await running_operator.until(cluster.ungated)
         assert second.count(WRITES, outcome="written") == 0
     assert owners(cluster, nodes) == before
 
@@ -150,12 +154,12 @@ async def test_restart_takes_back_what_a_crash_left_on_a_node_that_is_cordoned_n
 
     with monkeypatch.context() as patched:
         patched.setattr(kube.Client, "json_patch", lost)
-        async with operators.core(control_plane.kubeconfig, running=False) as first:
+        async with running_operator.core(control_plane.kubeconfig, running=False) as first:
             await first.loop.reconcile()
     (granted,) = grants_of(cluster, nodes, pod)
     cluster.patch_node(granted, {"spec": {"unschedulable": True}})
-    async with operators.core(control_plane.kubeconfig):
-        await operators.until(cluster.ungated)
+    async with running_operator.core(control_plane.kubeconfig):
+        await running_operator.until(cluster.ungated)
     other = next(node for node in nodes if node != granted)
     assert grants_of(cluster, nodes, pod) == [other]
     assert cluster.pod("web")["spec"]["nodeSelector"]["kubernetes.io/hostname"] == other
@@ -167,18 +171,18 @@ async def test_operator_finds_what_happened_while_its_connections_were_cut(
 ) -> None:
     async with tcp_proxy.TcpProxy(control_plane.url).running() as proxy:
         kubeconfig = control_plane.write_kubeconfig(url=proxy.url)
-        async with operators.core(kubeconfig, call_seconds=2) as core:
+        async with running_operator.core(kubeconfig, call_seconds=2) as core:
             cluster.submit("first", 4)
-            await operators.until(lambda: len(cluster.ungated()) == 1)
+            await running_operator.until(lambda: len(cluster.ungated()) == 1)
             proxy.freeze()
             cluster.submit("second", 4)
             cluster.delete_pods(["first"])
             proxy.cut()
             proxy.thaw()
-            await operators.until(
+            await running_operator.until(
                 lambda: len(cluster.ungated()) == 1 and cluster.pods()[0]["metadata"]["name"] == "second"
             )
-            await operators.until(lambda: len(core.known.snapshot().pods) == 1)
+            await running_operator.until(lambda: len(core.known.snapshot().pods) == 1)
             assert core.count("neuronspan_cache_relists_total", resource="pods", reason="gone") == 0
             assert core.count("neuronspan_cache_streams_total", resource="pods", outcome="broken") >= 1
 
@@ -192,7 +196,7 @@ async def test_operator_lists_again_when_its_version_is_too_old(
     """A real 410 from a real API server; the NeuronNode that went meanwhile must not stay as a ghost."""
     async with (
         tcp_proxy.TcpProxy(control_plane.url).running() as proxy,
-        operators.core(control_plane.write_kubeconfig(url=proxy.url)) as core,
+        running_operator.core(control_plane.write_kubeconfig(url=proxy.url)) as core,
     ):
         touched = cluster.patch_neuron_node("w1", {"metadata": {"labels": {"touched": "yes"}}}).expect()
         await core.known._members.reached(touched["metadata"]["resourceVersion"])  # by a watch, so there is one
@@ -207,17 +211,17 @@ async def test_operator_lists_again_when_its_version_is_too_old(
 
         monkeypatch.setattr(core.client, "watch", watch_from_long_ago)
         proxy.cut()
-        await operators.until(lambda: list(core.known.members()) == ["w1"])
+        await running_operator.until(lambda: list(core.known.members()) == ["w1"])
         name = str(resources.NEURON_NODES)
         assert core.count("neuronspan_cache_relists_total", resource=name, reason="gone") == 1
         cluster.submit("next", 4)
-        await operators.until(cluster.ungated)
+        await running_operator.until(cluster.ungated)
 
 
 async def test_operator_waits_out_an_api_server_that_hangs(
     control_plane: control_plane_kit.ControlPlane, cluster: stand_in.StandIn, nodes: list[str]
 ) -> None:
-    async with operators.core(control_plane.kubeconfig, call_seconds=0.5) as core:
+    async with running_operator.core(control_plane.kubeconfig, call_seconds=0.5) as core:
         control_plane.pause()
         try:
             with contextlib.suppress(errors.Unavailable):
@@ -226,4 +230,4 @@ async def test_operator_waits_out_an_api_server_that_hangs(
         finally:
             control_plane.unpause()
         cluster.submit("web", 4)
-        await operators.until(cluster.ungated)
+        await running_operator.until(cluster.ungated)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from kits import control_plane as control_plane_kit
-from kits import neuron_node_store, operators, tcp_proxy
+from kits.api_server import control_plane as control_plane_kit
+from kits.api_server import neuron_node_store, tcp_proxy
+from kits.world import running_operator
 from neuronspan_agent import kube, meters, mirror, resources
 
 pytestmark = pytest.mark.integration
@@ -47,7 +48,7 @@ async def _until_all_show(mirrors: dict[str, mirror.Mirror[str]], epoch: str) ->
     def shown() -> dict[str, str | None]:
         return {name: each.items.get("w1") for name, each in mirrors.items()}
 
-    await operators.until(lambda: set(shown().values()) == {epoch}, what=f"{epoch} in every mirror")
+    await running_operator.until(lambda: set(shown().values()) == {epoch}, what=f"{epoch} in every mirror")
 
 
 async def test_mirrors_follow_an_api_server_restored_from_a_backup(tmp_path: pathlib.Path) -> None:

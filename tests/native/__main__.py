@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"unknown arguments: {' '.join(rest)}")
         return _versions(options.versions, options.compiler)
     with tempfile.TemporaryDirectory(prefix="sanitizers-") as directory:
-        return sanitizers.run_tests(rest or ["tests/unit/runtime"], pathlib.Path(directory, "found"))
+        return sanitizers.run_tests(rest or ["tests/unit/runtime", "tests/guides"], pathlib.Path(directory, "found"))
 
 
 def _versions(versions: Sequence[str], compiler: str) -> int:

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from cluster import layout
-from neuronspan_runtime import environment, extension
+from neuronspan_runtime import environment
+from neuronspan_runtime.library import extension
 
 FLAGS = (
     extension.STANDARD,
@@ -21,8 +22,8 @@ FLAGS = (
 
 _RESIDENT = "it limits how much memory is resident, and AddressSanitizer keeps what is freed"
 DESELECTED: Mapping[str, str] = {
-    "tests/unit/runtime/test_hbm_pools.py::test_pools[ten_thousand_tensors_leave_nothing]": _RESIDENT,
-    "tests/unit/runtime/test_hbm_pools.py::test_ten_thousand_loads_and_unloads_leave_nothing": _RESIDENT,
+    "tests/unit/runtime/device/test_hbm_pools.py::test_pools[ten_thousand_tensors_leave_nothing]": _RESIDENT,
+    "tests/unit/runtime/device/test_hbm_pools.py::test_ten_thousand_loads_and_unloads_leave_nothing": _RESIDENT,
 }
 """Tests that cannot run under a sanitizer, by their ID, with the reason, which is printed."""
 

@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 
 from native import headers
-from neuronspan_runtime import extension
+from neuronspan_runtime.library import extension
 
 VERSIONS = ("2.6.0", "2.7.1", "2.8.0", "2.9.1", "2.10.0", "2.11.0", "2.12.0", "2.13.0")
 """The last patch of each minor version that pyproject.toml allows."""

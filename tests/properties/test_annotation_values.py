@@ -7,9 +7,9 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from kits import builders
+from kits.manifests import builders
 from neuronspan import annotations, names
-from neuronspan_operator import pod_requests, pods
+from neuronspan_operator.objects import pod_requests, pods
 
 COMPANIONS = {
     names.POD_GROUP_ANNOTATION: {names.CORES_ANNOTATION: "4", names.POD_GROUP_SIZE_ANNOTATION: "2"},

@@ -10,8 +10,9 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-from kits import neuron_models, neuron_processes
-from neuronspan_runtime import device_memory, environment
+from kits.device import neuron_models, neuron_processes
+from neuronspan_runtime import environment
+from neuronspan_runtime.device import memory
 
 PAGE = 4096
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -97,8 +98,8 @@ class Stack(hypothesis.stateful.RuleBasedStateMachine):
         self.loaded: list[int] = []
         self.peaks = dict.fromkeys((0, 1), 0)
         for core in (0, 1):
-            device_memory.reset_peak_memory_stats(core)
-            device_memory.reset_accumulated_memory_stats(core)
+            memory.reset_peak_memory_stats(core)
+            memory.reset_accumulated_memory_stats(core)
 
     @hypothesis.stateful.rule(core=CORES, size=SIZES)
     def take(self, core: int, size: int) -> None:
@@ -109,7 +110,7 @@ class Stack(hypothesis.stateful.RuleBasedStateMachine):
         except torch.OutOfMemoryError:
             assert size
             assert expected is None
-            assert device_memory.memory_allocated(core) == before
+            assert memory.memory_allocated(core) == before
             return
         self.peaks[core] = max(self.peaks[core], self.blocks.used(core))
         if size == 0:
@@ -146,7 +147,7 @@ class Stack(hypothesis.stateful.RuleBasedStateMachine):
     def books_agree(self) -> None:
         used = [self.blocks.used(core) for core in (0, 1)]
         for core in (0, 1):
-            found = device_memory.memory_stats(core)
+            found = memory.memory_stats(core)
             size = found["allocated_bytes"]
             assert (size["current"], size["peak"]) == (used[core], self.peaks[core])
             assert size["allocated"] - size["freed"] == used[core]
@@ -156,8 +157,8 @@ class Stack(hypothesis.stateful.RuleBasedStateMachine):
     def teardown(self) -> None:
         self.tensors.clear()
         self.held.unload()
-        assert [device_memory.memory_allocated(core) for core in (0, 1)] == [0, 0]
-        assert device_memory.memory_stats(0)["largest_free_bytes"] == len(MAIN)
+        assert [memory.memory_allocated(core) for core in (0, 1)] == [0, 0]
+        assert memory.memory_stats(0)["largest_free_bytes"] == len(MAIN)
 
 
 def run_stack(examples: int, steps: int) -> None:

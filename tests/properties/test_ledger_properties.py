@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from kits import domain
+from kits.manifests import domain
 from neuronspan import errors, grants, ledger, names, spans
 
 CORES = 16

@@ -5,7 +5,8 @@ import hypothesis.strategies as st
 import pytest
 
 from neuronspan import instance_types, spans
-from neuronspan_runtime import errors, hardware, ownership, selection
+from neuronspan_runtime import errors
+from neuronspan_runtime.cores import hardware, ownership, selection
 
 CORES = 16
 HARDWARE = instance_types.hardware_of("inf1.6xlarge")

@@ -5,9 +5,9 @@ from typing import Any
 import hypothesis
 from hypothesis import strategies
 
-from kits import builders
+from kits.manifests import builders
 from neuronspan import annotations, names
-from neuronspan_operator import pod_requests, pods
+from neuronspan_operator.objects import pod_requests, pods
 
 POD_WIDE = [each.name for each in annotations.OF_USERS]
 PER_CONTAINER = [

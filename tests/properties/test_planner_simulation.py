@@ -1,14 +1,14 @@
 """The planner in a random world: pods come and go, operators crash and race, reports are late, nodes vanish.
 
-100 000 random operations, each followed by the checks of kits.simulated_promises. A failure names its world: run that
-one with ``_run(seed, number)``.
+100 000 random operations, each followed by the checks of kits.world.simulated_promises. A failure names its world:
+run that one with ``_run(seed, number)``.
 """
 
 import collections
 
 import pytest
 
-from kits import simulated_world
+from kits.world import simulated_world
 
 SEEDS = range(10)
 WORLDS_PER_SEED = 40

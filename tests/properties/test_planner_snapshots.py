@@ -8,9 +8,10 @@ from typing import Any
 import hypothesis
 from hypothesis import strategies
 
-from kits import builders, domain, snapshots
+from kits.manifests import builders, domain, snapshots
 from neuronspan import errors, grants, ledger, names, placement
-from neuronspan_operator import planning, plans, pools
+from neuronspan_operator.objects import pools
+from neuronspan_operator.planning import planner, plans
 
 INSTANCE_TYPE = builders.SMALL
 CORES = 12
@@ -106,7 +107,7 @@ def _snapshots(draw: strategies.DrawFn) -> plans.Snapshot:
 @hypothesis.given(_snapshots())
 @hypothesis.settings(deadline=None, max_examples=300)
 def test_new_grants_are_what_was_asked_for_on_cores_that_nobody_has(snapshot: plans.Snapshot) -> None:
-    plan = planning.plan(snapshot, snapshots.NOW)
+    plan = planner.plan(snapshot, snapshots.NOW)
     for write in plan.ledgers:
         view = snapshot.neuron_nodes[write.node]
         assert view.ledger is not None
@@ -135,7 +136,7 @@ def _freed(after: ledger.Ledger, span: object) -> bool:
 @hypothesis.given(_snapshots())
 @hypothesis.settings(deadline=None, max_examples=300)
 def test_every_gated_pod_goes_or_has_a_reason_to_wait(snapshot: plans.Snapshot) -> None:
-    plan = planning.plan(snapshot, snapshots.NOW)
+    plan = planner.plan(snapshot, snapshots.NOW)
     going = collections.Counter(ungate.pod.uid for ungate in plan.ungates)
     assert set(going.values()) <= {1}
     for uid, pod in snapshot.pods.items():
@@ -148,7 +149,7 @@ def test_every_gated_pod_goes_or_has_a_reason_to_wait(snapshot: plans.Snapshot) 
 @hypothesis.given(_snapshots())
 @hypothesis.settings(deadline=None, max_examples=300)
 def test_pods_go_only_where_the_ledger_has_their_cores(snapshot: plans.Snapshot) -> None:
-    plan = planning.plan(snapshot, snapshots.NOW)
+    plan = planner.plan(snapshot, snapshots.NOW)
     written = {write.node: write.ledger for write in plan.ledgers}
     for ungate in plan.ungates:
         book = written.get(ungate.node) or snapshot.neuron_nodes[ungate.node].ledger
@@ -176,17 +177,17 @@ def test_plan_depends_on_the_snapshot_alone(snapshot: plans.Snapshot, shuffler: 
         nodes=shuffled(snapshot.nodes),
         neuron_nodes=shuffled(snapshot.neuron_nodes),
     )
-    assert planning.plan(same, snapshots.NOW) == planning.plan(snapshot, snapshots.NOW)
+    assert planner.plan(same, snapshots.NOW) == planner.plan(snapshot, snapshots.NOW)
 
 
 @hypothesis.given(_snapshots())
 @hypothesis.settings(deadline=None, max_examples=300)
 def test_stored_ledgers_need_no_further_write(snapshot: plans.Snapshot) -> None:
-    plan = planning.plan(snapshot, snapshots.NOW)
+    plan = planner.plan(snapshot, snapshots.NOW)
     members = dict(snapshot.neuron_nodes)
     for write in plan.ledgers:
         members[write.node] = dataclasses.replace(members[write.node], ledger=write.ledger)
-    again = planning.plan(dataclasses.replace(snapshot, neuron_nodes=members), snapshots.NOW)
+    again = planner.plan(dataclasses.replace(snapshot, neuron_nodes=members), snapshots.NOW)
     # what was released in the first pass may find its proof only now that it is stored
     proven = {uid for view in snapshot.neuron_nodes.values() for uid in view.released}
     for write in again.ledgers:

@@ -5,7 +5,7 @@ import itertools
 import hypothesis
 import hypothesis.strategies as st
 
-from neuronspan_runtime import segments
+from neuronspan_runtime.compiling.partitions import segments
 
 
 @st.composite

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuronspan_runtime import stage_balance
+from neuronspan_runtime.compiling import stage_balance
 
 TIMES = st.lists(st.integers(0, 20), min_size=1, max_size=9)
 

@@ -6,9 +6,11 @@ from typing import Any
 import hypothesis
 from hypothesis import strategies as st
 
-from kits import domain, simulated_node
+from kits.manifests import domain
+from kits.world import simulated_node
 from neuronspan import device_ids, grants, ledger, names, spans
-from neuronspan_deviceplugin import pod_devices, reasons, steering
+from neuronspan_deviceplugin import reasons
+from neuronspan_deviceplugin.allocation import pod_devices, steering
 
 HARDWARE = simulated_node.HARDWARE
 CORES = range(HARDWARE.cores)

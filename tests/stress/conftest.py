@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kits import neuron_processes
+from kits.device import neuron_processes
 from stress import driver, worker
 
 SECONDS = float(os.environ.get("STRESS_SECONDS", "30"))  # noqa: TID251 - the tests have no settings module

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 
-from kits import neuron_processes
+from kits.device import neuron_processes
 from stress import journal, worker
 
 PATIENCE_SECONDS = 240.0

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 import neuronspan_runtime
-from kits import neuron_models, neuron_processes
+from kits.device import neuron_models, neuron_processes
 from stress import driver, worker
 
 

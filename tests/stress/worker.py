@@ -20,8 +20,10 @@ import torch
 
 import neuronspan_runtime
 import torch_neuronx
-from kits import neuron_models
-from neuronspan_runtime import errors, model, runtime
+from kits.device import neuron_models
+from neuronspan_runtime import errors
+from neuronspan_runtime.device import session
+from neuronspan_runtime.models import model
 from stress import journal as journals
 
 OPERATION_SECONDS = 120.0
@@ -91,7 +93,7 @@ class Life:
         """Start the runtime with an environment by chance, use it with all threads, and close it."""
         _set_environment(chance)
         try:
-            started = runtime.start()
+            started = session.start()
         except errors.StartRefused:
             self.journal.write("refused")
             threading.Event().wait(chance.uniform(0, REFUSED_SECONDS))
@@ -276,7 +278,7 @@ def fork(life: Life, chance: random.Random) -> None:
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
-            runtime.start()
+            session.start()
             os._exit(1)
         os._exit(0)
     if os.waitpid(child, 0)[1] != 0:

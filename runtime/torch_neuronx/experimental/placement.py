@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from neuronspan_runtime import core_placement
+from neuronspan_runtime.models import placing
 
 __all__ = ["multicore_context", "neuron_cores_context", "set_multicore", "set_neuron_cores"]
 
@@ -25,7 +25,7 @@ def _moved(function: Callable[P, R]) -> Callable[P, R]:
     return warn_and_call
 
 
-multicore_context = _moved(core_placement.multicore_context)
-neuron_cores_context = _moved(core_placement.neuron_cores_context)
-set_multicore = _moved(core_placement.set_multicore)
-set_neuron_cores = _moved(core_placement.set_neuron_cores)
+multicore_context = _moved(placing.multicore_context)
+neuron_cores_context = _moved(placing.neuron_cores_context)
+set_multicore = _moved(placing.set_multicore)
+set_neuron_cores = _moved(placing.set_neuron_cores)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from kits import admission as admission_kit
-from kits import control_plane as control_plane_kit
+from kits.api_server import admission as admission_kit
+from kits.api_server import control_plane as control_plane_kit
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from kits import admission as admission_kit
-from kits import chart
+from kits.api_server import admission as admission_kit
+from kits.api_server import chart
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from kits import admission as admission_kit
-from kits import chart
+from kits.api_server import admission as admission_kit
+from kits.api_server import chart
 from neuronspan import names
-from neuronspan_operator import pods
+from neuronspan_operator.objects import pods
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
 

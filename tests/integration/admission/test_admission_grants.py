@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from kits import admission as admission_kit
-from kits import api_client
+from kits.api_server import admission as admission_kit
+from kits.api_server import api_client
 from neuronspan import names, spans
-from neuronspan_operator import pods
+from neuronspan_operator.objects import pods
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from kits import admission as admission_kit
-from kits import api_client, chart
+from kits.api_server import admission as admission_kit
+from kits.api_server import api_client, chart
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from kits import admission as admission_kit
-from kits import chart
-from kits import control_plane as control_plane_kit
+from kits.api_server import admission as admission_kit
+from kits.api_server import chart
+from kits.api_server import control_plane as control_plane_kit
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from kits import admission as admission_kit
+from kits.api_server import admission as admission_kit
 from neuronspan import annotations
-from neuronspan_operator import pod_requests
+from neuronspan_operator.objects import pod_requests
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kits import domain
+from kits.manifests import domain
 from neuronspan_agent import logs
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kits import fake_kube
+from kits.api_server import fake_kube
 from neuronspan import errors as domain_errors
 from neuronspan_agent import errors, meters, mirror, resources
 

@@ -1,6 +1,6 @@
 import pytest
 
-from kits import cluster_access, helm_release
+from kits.release import cluster_access, helm_release
 
 
 def test_pools_select_the_workers_of_the_kind_cluster() -> None:

@@ -6,21 +6,14 @@ from typing import cast
 
 import pytest
 
-from kits import builders, domain, neuron_node_store
+from kits.api_server import neuron_node_store
+from kits.manifests import builders, domain
 from neuronspan import grants, instance_types, names
 from neuronspan_agent import resources, signals
-from neuronspan_deviceplugin import (
-    cdi,
-    config,
-    holdings,
-    metrics,
-    neuron_node,
-    node_view,
-    outside,
-    resource_manager,
-    serving,
-    supervisor,
-)
+from neuronspan_deviceplugin import config, metrics, observing, outside, serving, supervisor
+from neuronspan_deviceplugin.allocation import holdings, resource_manager
+from neuronspan_deviceplugin.host import cdi
+from neuronspan_deviceplugin.neuron_node import reading
 
 HELD = holdings.Holding(names.CORE_RESOURCE, domain.span("4-7"), 0.0, "uid-web")
 
@@ -43,8 +36,8 @@ def _serving(record: holdings.Holdings) -> serving.Serving:
         meters=metrics.Metrics(),
     )
     manager.restore(record)
-    observer = cast("node_view.NodeObserver", None)
-    return serving.Serving(neuron_node.HardwareProfile(hardware, names.NODE_NUMBERING), manager, observer, (), "")
+    observer = cast("observing.NodeObserver", None)
+    return serving.Serving(reading.HardwareProfile(hardware, names.NODE_NUMBERING), manager, observer, (), "")
 
 
 IDLE = {
@@ -61,7 +54,7 @@ def test_hardware_may_change_only_when_nothing_is_granted_or_held(
 ) -> None:
     manifest = neuron_node_store.neuron_node(entries)
     agent = _agent(neuron_node_store.NeuronNodeStore(manifest))
-    agent._seen(neuron_node.read(manifest))
+    agent._seen(reading.read(manifest))
     assert agent._is_idle(_serving(record)) is idle
 
 
@@ -70,12 +63,12 @@ def test_hardware_may_not_change_while_the_ledger_cannot_be_read() -> None:
     manifest["metadata"]["resourceVersion"] = "1"
     manifest["spec"]["grants"] = [domain.grant("4-7").to_dict() | {"count": 0}]
     agent = _agent(neuron_node_store.NeuronNodeStore())
-    agent._seen(neuron_node.read(manifest))
+    agent._seen(reading.read(manifest))
     assert not agent._is_idle(_serving(()))
 
 
-async def _stored(store: neuron_node_store.NeuronNodeStore) -> neuron_node.NeuronNode:
-    return neuron_node.read(await store.get(resources.NEURON_NODES, "w1"))
+async def _stored(store: neuron_node_store.NeuronNodeStore) -> reading.NeuronNode:
+    return reading.read(await store.get(resources.NEURON_NODES, "w1"))
 
 
 async def _stopped_after(store: neuron_node_store.NeuronNodeStore, epoch: str) -> neuron_node_store.Manifest:

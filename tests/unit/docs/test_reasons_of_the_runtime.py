@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from neuronspan_runtime import errors, extension, nrt_status
+from neuronspan_runtime import errors, nrt_status
+from neuronspan_runtime.library import extension
 
 PAGE = pathlib.Path(__file__).parents[3] / "docs/reference/reasons.md"
 

@@ -1,6 +1,6 @@
 import pytest
 
-from kits import domain
+from kits.manifests import domain
 from neuronspan import device_ids, errors, instance_types, names
 
 HARDWARE = instance_types.hardware_of("inf2.24xlarge")  # 6 devices, 2 cores each

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from kits import domain
+from kits.manifests import domain
 from neuronspan import errors, instance_types
 
 GIB = 1024**3

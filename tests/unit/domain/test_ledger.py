@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kits import domain
+from kits.manifests import domain
 from neuronspan import errors, grants, ledger
 
 GRANTED, CONFIRMED, RELEASING = grants.GrantState.GRANTED, grants.GrantState.CONFIRMED, grants.GrantState.RELEASING

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from kits import domain
+from kits.manifests import domain
 from neuronspan import errors, instance_types, placement
 
 BEST, FIRST, WORST = placement.Packing.BEST_FIT, placement.Packing.FIRST_FIT, placement.Packing.WORST_FIT

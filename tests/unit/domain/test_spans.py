@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from kits import domain
+from kits.manifests import domain
 from neuronspan import errors, spans
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from kits import domain
+from kits.manifests import domain
 from neuronspan import errors, spans, visible_cores
 
 NOT_CONTIGUOUS = "NRT:nrt_allocate_neuron_cores  Neuron cores are not contiguous"

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from kits import builders
+from kits.manifests import builders
 from neuronspan import annotations, errors, grants, instance_types, names, placement
-from neuronspan_operator import pods
+from neuronspan_operator.objects import pods
 
 CHART = pathlib.Path(__file__).parents[3] / "charts" / "neuronspan"
 Accepts = Callable[[str], object]

@@ -3,7 +3,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from kits import agreement
+from kits.release import agreement
 from neuronspan import grants, instance_types, names, spans
 
 HARDWARE = instance_types.hardware_of("trn1.32xlarge")

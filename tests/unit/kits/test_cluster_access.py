@@ -3,7 +3,7 @@
 import pytest
 
 from cluster import errors
-from kits import cluster_access
+from kits.release import cluster_access
 
 CRASHED = (
     "error: Internal error occurred: error executing command in container: failed to exec in container: failed to "

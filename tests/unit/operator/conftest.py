@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
-from kits import virtual_time
+from kits.world import virtual_time
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, type[asyncio.AbstractEventLoop]]:

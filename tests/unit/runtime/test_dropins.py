@@ -10,7 +10,7 @@ import torch
 import neuronspan_runtime
 import torch_neuron
 import torch_neuronx
-from kits import neuron_models, neuron_processes, neuron_programs
+from kits.device import neuron_models, neuron_processes, neuron_programs
 from neuronspan_runtime import aws_names
 
 PLACEMENT = {"set_neuron_cores", "set_multicore", "neuron_cores_context", "multicore_context"}

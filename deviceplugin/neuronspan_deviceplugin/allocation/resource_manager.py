@@ -1,0 +1,240 @@
+"""The node's cores under both resource names: what is advertised, preferred, allocated and allowed to start.
+
+Law: no gRPC and no waiting; every method is one step on the state, so calls for the two resources cannot interleave
+inside it. Decisions are the pure functions of steering, verification, holdings and health; this is their memory.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+from neuronspan import device_ids, grants, instance_types, ledger, names, spans
+from neuronspan import errors as domain_errors
+from neuronspan_agent import logs, signals
+from neuronspan_deviceplugin import errors, metrics, reasons
+from neuronspan_deviceplugin.allocation import container_edits, health, holdings, pod_devices, steering, verification
+
+Look = Callable[[Collection[str]], Mapping[str, bool | None]]
+"""Pod UIDs -> whether a process of each is left (None: cannot see); reads the control groups now."""
+
+_log = logging.getLogger(__name__)
+
+
+class ResourceManager:
+    """The state of one node; raises ``changed`` whenever an answer could differ from before."""
+
+    def __init__(
+        self,
+        hardware: instance_types.Hardware,
+        numbering: str,
+        *,
+        catalogue: container_edits.EditsMaker,
+        look: Look,
+        clock: Callable[[], float],
+        changed: signals.Signal,
+        meters: metrics.Metrics,
+    ) -> None:
+        self.hardware = hardware
+        self.numbering = numbering
+        self.changed = changed
+        self.book: ledger.Ledger | None = None
+        self.unhealthy: Mapping[int, str] = {}
+        self.holdings: holdings.Holdings = ()
+        self.placed: tuple[holdings.Placed, ...] | None = ()
+        self._catalogue = catalogue
+        self._look = look
+        self._clock = clock
+        self._meters = meters
+        self._expected: dict[tuple[str, spans.CoreSpan], grants.Grant] = {}
+        self._shared: frozenset[frozenset[str]] = frozenset()
+        meters.healthy.set(hardware.cores)
+
+    # --- what others tell us -------------------------------------------------------------------------------------
+
+    def learn_ledger(self, book: ledger.Ledger | None, faults: Iterable[health.Fault]) -> None:
+        """Take over the node's ledger (None: keep the last one) and its faults."""
+        unhealthy = health.unhealthy_cores(faults, self.hardware)
+        if (book is None or book == self.book) and unhealthy == self.unhealthy:
+            return
+        self.book = self.book if book is None else book
+        self.unhealthy = unhealthy
+        self._meters.healthy.set(self.hardware.cores - len(unhealthy))
+        self.changed.raised()
+
+    def restore(self, current: holdings.Holdings) -> None:
+        """Take over the record of an earlier process; what does not exist on this hardware any more is left out."""
+        self._hold(tuple(each for each in current if each.span.end <= self.hardware.cores))
+
+    def learn_pods(self, pods: Iterable[pod_devices.PodDevices]) -> None:
+        """Learn the names of pods whose devices PodResources lists."""
+        by_place = {}
+        for pod in pods:
+            for container in pod.containers:
+                for resource, ids in container.devices.items():
+                    span = self._span(ids)
+                    if span is not None:
+                        by_place[resource, span] = (pod.namespace, pod.name, container.name)
+        self._hold(holdings.named(self.holdings, by_place))
+
+    def learn_assignments(
+        self, assignments: Sequence[pod_devices.Assignment] | None, alive: Mapping[str, bool | None]
+    ) -> None:
+        """Complete the record from kubelet's checkpoint (None: unreadable) and from the pods' processes."""
+        self.placed = None if assignments is None else tuple(self._placed(assignments))
+        self._hold(holdings.reconciled(self.holdings, self.placed, self.book, alive.get, self._clock()))
+        self._count_shared(alive)
+
+    def pods_of_interest(self, assignments: Sequence[pod_devices.Assignment] | None) -> frozenset[str]:
+        """Give the UIDs of all pods whose processes matter."""
+        granted = (each.pod_uid for each in (self.book.grants if self.book else ()))
+        recorded = (each.pod_uid for each in assignments or ())
+        return frozenset((*granted, *recorded, *(each.pod_uid for each in self.holdings))) - {""}
+
+    # --- what kubelet asks ---------------------------------------------------------------------------------------
+
+    def devices(self, resource: str) -> tuple[health.DeviceHealth, ...]:
+        """Give the full list of this resource's devices."""
+        return health.devices(resource, self.hardware, self.unhealthy)
+
+    def ids(self, resource: str, span: spans.CoreSpan) -> tuple[str, ...]:
+        """Give the device IDs that are the span."""
+        return device_ids.ids_of(resource, span, self.hardware)
+
+    def prefer(
+        self,
+        resource: str,
+        available: Iterable[str],
+        must_include: Iterable[str],
+        size: int,
+        pods: Sequence[pod_devices.PodDevices] | None,
+    ) -> steering.Answer:
+        """Choose the cores for a preferred allocation; raises InvalidDeviceId (domain) for IDs that are not ours."""
+        unit = self.hardware.cores_per_device if resource == names.DEVICE_RESOURCE else 1
+        elsewhere = {core for each in self.holdings if each.resource != resource for core in each.span}
+        free = self._cores(available) - elsewhere  # kubelet counts the two resources apart
+        call = steering.Call(resource, free, self._cores(must_include), size * unit)
+        choice = steering.choose(
+            call,
+            self.hardware,
+            self.book or ledger.Ledger(self.hardware.cores),
+            pods,
+            allocated={(each.pod_uid, each.container) for each in self.holdings},
+            avoid=[each.span for each in self.holdings],
+        )
+        if choice.outcome is reasons.SteeringOutcome.GRANT and choice.span and choice.grant:
+            self._expected[resource, choice.span] = choice.grant
+        elif choice.span:
+            self._expected.pop((resource, choice.span), None)
+        return choice
+
+    def allocate(self, resource: str, ids: Collection[str]) -> container_edits.Edits:
+        """Give what the container gets, and record it; raises AllocationRefused."""
+        span = self._contiguous(ids)
+        self._refuse_taken(resource, span)
+        grant = self._expected.pop((resource, span), None) or self._granted(resource, span)
+        mode = grant.env if grant else grants.EnvMode.VISIBLE
+        variables = container_edits.environment(span, mode, self.numbering)
+        variables |= container_edits.group_environment(grant, span)
+        self._hold(holdings.allocated(self.holdings, self._holding(resource, span, grant)))
+        whose = logs.of_grant(grant) if grant else {}
+        _log.info("allocated", extra={"resource": resource, "cores": str(span), **whose})
+        return self._catalogue.edits(span, mode, variables, self.hardware)
+
+    def check_start(
+        self, resource: str, ids: Collection[str], alive: Mapping[str, bool | None]
+    ) -> tuple[verification.Holder, grants.Grant | None]:
+        """Give who is about to start, and under which grant; raises NotYet."""
+        start = verification.Start(resource, self._known(ids))
+        holder = verification.holder_to_start(start, self.placed, self.holdings)
+        grant = verification.grant_to_start(start, holder, self.book, self.holdings)
+        verification.refuse_former_holders(start, holder.pod_uid, self.book, self.holdings, alive.get)
+        return holder, grant
+
+    def started(self, resource: str, ids: Collection[str], pod_uid: str) -> None:
+        """Note that a container of this pod was let start on these devices."""
+        self._hold(holdings.verified(self.holdings, resource, self._known(ids), pod_uid))
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _hold(self, current: holdings.Holdings) -> None:
+        if current == self.holdings:
+            return
+        self.holdings = current
+        self._meters.held.set(len({core for each in current for core in each.span}))
+        self.changed.raised()
+
+    def _count_shared(self, alive: Mapping[str, bool | None]) -> None:
+        """Count pods that both run on one core: it must never happen, so it must be seen if it does."""
+        shared = holdings.shared(self.holdings, alive.get)
+        for pods in shared - self._shared:
+            self._meters.double_grants.inc()
+            _log.error("two pods run on one core", extra={"pods": sorted(pods)})
+        self._shared = shared
+
+    def _holding(self, resource: str, span: spans.CoreSpan, grant: grants.Grant | None) -> holdings.Holding:
+        """Record what was given away, for the container the grant names: kubelet's record will tell for sure."""
+        if grant is None:
+            return holdings.Holding(resource, span, self._clock())
+        container = grant.container if span == grant.span else grant.init_containers[0]
+        return holdings.Holding(resource, span, self._clock(), grant.pod_uid, grant.namespace, grant.pod, container)
+
+    def _granted(self, resource: str, span: spans.CoreSpan) -> grants.Grant | None:
+        return steering.grant_behind(self.book, resource, span) if self.book else None
+
+    def _contiguous(self, ids: Collection[str]) -> spans.CoreSpan:
+        try:
+            return device_ids.span_of(ids, self.hardware)
+        except domain_errors.NotContiguous as error:
+            raise errors.AllocationRefused(
+                f"kubelet chose devices that are not one run: {error}; delete the pod, its successor asks again",
+                reason=reasons.AllocationRefusal.NOT_CONTIGUOUS,
+            ) from error
+        except domain_errors.InvalidDeviceId as error:
+            raise errors.AllocationRefused(
+                f"kubelet chose wrong devices: {error}; delete the pod, its successor asks again",
+                reason=reasons.AllocationRefusal.UNKNOWN_DEVICE,
+            ) from error
+
+    def _refuse_taken(self, resource: str, span: spans.CoreSpan) -> None:
+        """Refuse cores that a live container holds under the other resource: kubelet counts the two apart.
+
+        Cores held under the same resource are not refused here: kubelet gives a finished init container's devices to
+        the next container, and cores of a former holder are what PreStartContainer waits for.
+        """
+        for each in holdings.overlapping(self.holdings, span):
+            if each.resource != resource and self._is_live(each):
+                raise errors.AllocationRefused(
+                    f"cores {span} are not free: {each} holds them as {each.resource}; delete the pod, its successor "
+                    "asks again",
+                    reason=reasons.AllocationRefusal.HELD_UNDER_OTHER_RESOURCE,
+                )
+
+    def _is_live(self, holding: holdings.Holding) -> bool:
+        if not holding.pod_uid:
+            return holdings.is_recent(holding, self._clock())
+        states = {each.state for each in (self.book.of_pod(holding.pod_uid) if self.book else ())}
+        return bool(states & holdings.ACTIVE) or self._look({holding.pod_uid})[holding.pod_uid] is not False
+
+    def _known(self, ids: Collection[str]) -> spans.CoreSpan:
+        try:
+            return device_ids.span_of(ids, self.hardware)
+        except domain_errors.NeuronspanError as error:
+            raise errors.NotYet(
+                f"kubelet wants to start a container on devices that are no run of this node: {error}; delete the pod",
+                reason=reasons.StartRefusal.UNKNOWN_DEVICES,
+            ) from error
+
+    def _cores(self, ids: Iterable[str]) -> frozenset[int]:
+        return frozenset(core for each in ids for core in device_ids.span_of((each,), self.hardware))
+
+    def _span(self, ids: Collection[str]) -> spans.CoreSpan | None:
+        try:
+            return device_ids.span_of(ids, self.hardware)
+        except domain_errors.NeuronspanError:  # given by an earlier hardware, or by another plugin of the same name
+            _log.warning("kubelet lists devices that are no run of this node", extra={"ids": sorted(ids)})
+            return None
+
+    def _placed(self, assignments: Iterable[pod_devices.Assignment]) -> Iterable[holdings.Placed]:
+        for each in assignments:
+            span = self._span(each.ids)
+            if span is not None:
+                yield holdings.Placed(each.pod_uid, each.container, each.resource, span)

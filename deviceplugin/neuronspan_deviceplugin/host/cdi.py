@@ -1,0 +1,127 @@
+"""The static CDI catalogue: every contiguous run of the node's cores as a device that a container runtime can add.
+
+Law: written once per hardware, whole or not at all, so Allocate only names entries. An environment variable from CDI
+wins over the pod's own manifest, which is why a container learns of its cores in this way.
+"""
+
+import json
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from neuronspan import grants, instance_types, names, spans
+from neuronspan_deviceplugin.allocation import container_edits
+from neuronspan_deviceplugin.host import files
+
+CDI_VERSION = "0.6.0"  # containerd 1.7 reads up to 0.6.0
+_READABLE = 0o644
+
+Document = dict[str, Any]
+
+
+def documents(hardware: instance_types.Hardware, numbering: str, node_directory: pathlib.Path) -> dict[str, Document]:
+    """Give the catalogue: file name -> CDI document, one per kind."""
+    kinds: Mapping[str, Iterator[Document]] = {
+        names.CDI_CORES_KIND: _runs(hardware, grants.EnvMode.VISIBLE, numbering, node_directory),
+        names.CDI_COUNT_KIND: _runs(hardware, grants.EnvMode.COUNT, numbering, node_directory),
+        names.CDI_CORE_KIND: _cores(hardware, node_directory),
+        names.CDI_DEVICE_KIND: _devices(hardware),
+    }
+    return {
+        f"{kind.replace('/', '-')}.json": {"cdiVersion": CDI_VERSION, "kind": kind, "devices": list(entries)}
+        for kind, entries in kinds.items()
+    }
+
+
+class Catalogue:
+    """The folder in which container runtimes look for CDI documents."""
+
+    def __init__(self, folder: pathlib.Path, node_directory: pathlib.Path) -> None:
+        self._folder = folder
+        self._node_directory = node_directory
+
+    def write(self, hardware: instance_types.Hardware, numbering: str) -> int:
+        """Write what is not there already; gives the number of files written. Raises OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        wanted = documents(hardware, numbering, self._node_directory)
+        return sum(_write_if_new(self._folder / name, document) for name, document in wanted.items())
+
+    def edits(
+        self,
+        span: spans.CoreSpan,
+        mode: grants.EnvMode,
+        variables: Mapping[str, str],
+        hardware: instance_types.Hardware,
+    ) -> container_edits.Edits:
+        """Name the entries of the catalogue for a span; ``variables`` are its environment once more."""
+        return container_edits.Edits(variables, cdi_devices=container_edits.cdi_devices(span, mode, hardware))
+
+
+class NoCatalogue:
+    """For container runtimes without CDI: nothing is written, and each answer carries everything itself."""
+
+    def __init__(self, node_directory: pathlib.Path) -> None:
+        self._node_directory = node_directory
+
+    def write(self, hardware: instance_types.Hardware, numbering: str) -> int:  # noqa: ARG002 - the catalogue's form
+        """Write nothing."""
+        return 0
+
+    def edits(
+        self,
+        span: spans.CoreSpan,
+        mode: grants.EnvMode,  # noqa: ARG002 - the variables say it already
+        variables: Mapping[str, str],
+        hardware: instance_types.Hardware,
+    ) -> container_edits.Edits:
+        """Give environment, mounts and device nodes of a span."""
+        return container_edits.plain(span, variables, hardware, self._node_directory)
+
+
+def _runs(
+    hardware: instance_types.Hardware, mode: grants.EnvMode, numbering: str, node_directory: pathlib.Path
+) -> Iterator[Document]:
+    mount = _mount(container_edits.hardware_mount(node_directory))
+    for first in range(hardware.cores):
+        for count in range(1, hardware.cores - first + 1):
+            span = spans.CoreSpan(first, count)
+            variables = container_edits.environment(span, mode, numbering)
+            yield _device(str(span), env=[f"{name}={value}" for name, value in variables.items()], mounts=[mount])
+
+
+def _cores(hardware: instance_types.Hardware, node_directory: pathlib.Path) -> Iterator[Document]:
+    for core in range(hardware.cores):
+        files = (container_edits.lock_mount(node_directory, core), container_edits.page_mount(node_directory, core))
+        yield _device(str(core), mounts=list(map(_mount, files)))
+
+
+def _devices(hardware: instance_types.Hardware) -> Iterator[Document]:
+    for device in range(hardware.devices):
+        node = {
+            "path": container_edits.device_path(device),
+            "type": "c",
+            "major": container_edits.NULL_MAJOR,
+            "minor": container_edits.NULL_MINOR,
+            "permissions": "rw",
+        }
+        yield _device(str(device), deviceNodes=[node])
+
+
+def _device(name: str, **edits: Any) -> Document:
+    return {"name": name, "containerEdits": edits}
+
+
+def _mount(mount: container_edits.Mount) -> Document:
+    options = ["ro" if mount.read_only else "rw", "nosuid", "nodev", "bind"]
+    return {"hostPath": mount.host_path, "containerPath": mount.container_path, "options": options}
+
+
+def _write_if_new(path: pathlib.Path, document: Document) -> bool:
+    content = json.dumps(document, separators=(",", ":")).encode()
+    try:
+        if path.read_bytes() == content:
+            return False
+    except FileNotFoundError:
+        pass
+    files.write_atomically(path, content, _READABLE)
+    return True

@@ -1,0 +1,124 @@
+"""``kubectl neuron``: the core map, and why a pod waits. Reads the cluster, writes nothing.
+
+The reason is the planner's own: what was just read becomes a snapshot as the operator makes it, and is planned on.
+"""
+
+import asyncio
+import dataclasses
+import datetime as dt
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from rich import console
+
+from neuronspan_agent import calls, errors, kube, resources
+from neuronspan_operator.cli import core_map, standing
+from neuronspan_operator.objects import nodes, pods, pools
+from neuronspan_operator.planning import plans, snapshot
+
+_PAGE = 500
+"""Objects per list call, as the API server's own clients ask for."""
+_SVG_WIDTH = 120
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """What the commands need of a cluster, read once."""
+
+    snapshot: plans.Snapshot
+
+    def pod(self, namespace: str, name: str) -> pods.PodView:
+        """Return a pod; raises click.ClickException when there is none of this name."""
+        for pod in self.snapshot.pods.values():
+            if (pod.namespace, pod.name) == (namespace, name):
+                return pod
+        raise click.ClickException(
+            f"no pod {name} in namespace {namespace}: give its namespace with -n, or see `kubectl get pods -A`"
+        )
+
+    def map_nodes(self) -> list[core_map.MappedNode]:
+        """Give the nodes as the map draws them."""
+        return [
+            core_map.MappedNode(view.name, view.hardware, view.ledger, view.unhealthy)
+            for view in self.snapshot.neuron_nodes.values()
+            if view.hardware is not None and view.ledger is not None
+        ]
+
+
+async def _everything(client: calls.Lists, resource: resources.Resource) -> list[Mapping[str, Any]]:
+    """List a collection page by page."""
+    found: list[Mapping[str, Any]] = []
+    continuation = ""
+    while True:
+        page = await client.list_page(resource, resources.EVERYTHING, limit=_PAGE, continuation=continuation)
+        found += page["items"]
+        continuation = page["metadata"].get("continue", "")
+        if not continuation:
+            return found
+
+
+async def read_cluster(client: calls.Lists) -> Cluster:
+    """Read pods, nodes, NeuronNodes and NeuronPools."""
+    members = [pools.read_member(item) for item in await _everything(client, resources.NEURON_NODES)]
+    by_name = {member.view.name: member for member in members}
+    known_pools = {pool.name: pool for pool in map(pools.read, await _everything(client, resources.NEURON_POOLS))}
+    known_pods = {pod.uid: pod for pod in map(pods.read, await _everything(client, resources.PODS))}
+    known_nodes = {node.name: node for node in map(nodes.read, await _everything(client, resources.NODES))}
+    return Cluster(snapshot.of(known_pods, known_nodes, by_name, known_pools))
+
+
+def read(kubeconfig: str) -> Cluster:
+    """Read the cluster of a kubeconfig; raises click.ClickException with what to do about it."""
+    try:
+        return asyncio.run(_connect_and_read(kubeconfig))
+    except errors.NotFound as error:
+        raise click.ClickException("the cluster knows no NeuronNodes: install the chart first") from error
+    except errors.AgentError as error:
+        raise click.ClickException(str(error)) from error
+
+
+async def _connect_and_read(kubeconfig: str) -> Cluster:
+    async with await kube.connect("kubectl-neuron", kubeconfig) as client:
+        return await read_cluster(client)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--kubeconfig",
+    envvar="KUBECONFIG",
+    default=lambda: str(pathlib.Path.home() / ".kube" / "config"),
+    help="kubeconfig file; default $KUBECONFIG, then ~/.kube/config",
+)
+@click.pass_context
+def main(context: click.Context, kubeconfig: str) -> None:
+    """Look at NeuronCores: who has which, and why a pod waits."""
+    context.obj = kubeconfig
+
+
+@main.command("map")
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="also write the map as an SVG")
+@click.pass_obj
+def show_map(kubeconfig: str, svg: pathlib.Path | None) -> None:
+    """Draw every node, device and core with its owner."""
+    found = read(kubeconfig).map_nodes()
+    if not found:
+        raise click.ClickException(
+            "no NeuronNode has a hardware profile: is a NeuronPool's nodeSelector matching a node? "
+            "`kubectl get neuronpools` shows how many nodes each has"
+        )
+    picture = core_map.render(found)
+    console.Console().print(picture)
+    if svg is not None:
+        svg.write_text(core_map.to_svg(picture, width=_SVG_WIDTH), encoding="utf-8")
+
+
+@main.command()
+@click.argument("pod")
+@click.option("-n", "--namespace", default="default", show_default=True, help="the pod's namespace")
+@click.pass_obj
+def explain(kubeconfig: str, pod: str, namespace: str) -> None:
+    """Say which cores POD has, or why it has none and what would make it fit."""
+    cluster = read(kubeconfig)
+    click.echo(standing.of(cluster.snapshot, cluster.pod(namespace, pod), dt.datetime.now(dt.UTC)))

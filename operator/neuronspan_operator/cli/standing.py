@@ -1,0 +1,100 @@
+"""Says where a pod stands: which cores it has, or why it has none. Pure.
+
+Law: only what the cluster's objects show is said. That the operator runs, or holds a pod back after failures, is in
+none of the objects that are read, so nothing is promised in its name.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+
+from neuronspan import names
+from neuronspan_operator.objects import pods
+from neuronspan_operator.planning import drafts, planner, plans
+
+
+def of(snapshot: plans.Snapshot, pod: pods.PodView, now: dt.datetime) -> str:
+    """Return in words where a pod of the snapshot stands at that moment (timezone-aware)."""
+    return f"pod {pod.key} {_predicate(snapshot, pod, now)}"
+
+
+def _predicate(snapshot: plans.Snapshot, pod: pods.PodView, now: dt.datetime) -> str:
+    granted = list(_granted(snapshot, pod))
+    if granted:
+        return "; ".join([f"is {_phase(pod)}", *granted, *_what_keeps_it(snapshot, pod, now)])
+    if not (pod.requests or pod.problems or pod.gated):
+        return "asks for no NeuronCores"
+    if pod.terminal:
+        return f"has {pod.phase.lower()} and gets no NeuronCores: create it again to run it again"
+    if pod.deleted:
+        return "is being deleted and gets no NeuronCores"
+    if not pod.gated:
+        return _beyond_the_gate(pod)
+    return _at_the_gate(snapshot, pod, now)
+
+
+def _phase(pod: pods.PodView) -> str:
+    return f"{pod.phase}, being deleted" if pod.deleted else pod.phase
+
+
+def _granted(snapshot: plans.Snapshot, pod: pods.PodView) -> Iterator[str]:
+    for view in snapshot.neuron_nodes.values():
+        for grant in () if view.ledger is None else view.ledger.of_pod(pod.uid):
+            where = f"cores {grant.span} of node {view.name}"
+            yield f"container {grant.container}: {where} ({grant.state} since {grant.since})"
+
+
+def _what_keeps_it(snapshot: plans.Snapshot, pod: pods.PodView, now: dt.datetime) -> Iterator[str]:
+    """Yield why a gated pod that has grants does not leave the gate."""
+    waiting = planner.plan(snapshot, now).waiting.get(pod.uid)
+    if waiting is not None:
+        yield f"it waits ({waiting.reason}): {waiting.message}"
+
+
+def _beyond_the_gate(pod: pods.PodView) -> str:
+    if pod.problems:
+        return f"can get no cores: {'; '.join(pod.problems)}"
+    if pod.node_name:
+        return (
+            f"is {pod.phase} on node {pod.node_name} without a grant: the operator enters its cores into the ledger "
+            "when the node's device plugin reports that a container holds them"
+        )
+    if pod.grant_annotation is not None:
+        return (
+            f"has the grant annotation {pod.grant_annotation} and no ledger has cores of it: if that stays so, delete "
+            "it and create it again"
+        )
+    words = f" The scheduler says: {pod.unscheduled_message}" if pod.unscheduled_message else ""
+    return (
+        f"has no scheduling gate {names.SCHEDULING_GATE}, so the operator grants it nothing: it was created before "
+        "neuronspan was installed, or the admission policies did not see it. Create it again to have cores granted to "
+        f"it.{words}"
+    )
+
+
+def _at_the_gate(snapshot: plans.Snapshot, pod: pods.PodView, now: dt.datetime) -> str:
+    plan = planner.plan(snapshot, now)
+    waiting = plan.waiting.get(pod.uid)
+    if waiting is not None:
+        return f"waits ({waiting.reason}): {waiting.message}"
+    # nothing in the snapshot keeps it: every gated pod that is not explained has been granted in the plan
+    ungate = next(ungate for ungate in plan.ungates if ungate.pod.uid == pod.uid)
+    room = ", ".join(f"cores {span} for container {container}" for container, span in sorted(ungate.spans.items()))
+    return (
+        f"has no cores yet, and nothing in the cluster's ledgers keeps it: node {ungate.node} has room now ({room}). "
+        f"{_who_may_keep_it(snapshot, pod)}"
+    )
+
+
+def _who_may_keep_it(snapshot: plans.Snapshot, pod: pods.PodView) -> str:
+    operator = "If it keeps waiting, look whether the operator runs and what it says in the pod's Events"
+    failed = [other.name for other in snapshot.pods.values() if _is_failed_sibling(other, pod)]
+    if not failed or pod.owner is None:
+        return f"{operator}."
+    return (
+        f"{operator}: it may hold the pod back for a while (BackOff), because pods of {pod.owner.kind} "
+        f"{pod.owner.name} have failed: {drafts.listed(sorted(failed))}."
+    )
+
+
+def _is_failed_sibling(other: pods.PodView, pod: pods.PodView) -> bool:
+    return (other.namespace, other.owner, other.phase) == (pod.namespace, pod.owner, "Failed")

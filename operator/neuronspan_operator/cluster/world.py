@@ -1,0 +1,121 @@
+"""What the operator knows of the cluster: four caches, with its own writes laid over them.
+
+Law: a reader never sees an object older than what this process wrote. Nothing is decided here.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from neuronspan_agent import mirror, resources
+from neuronspan_operator import metrics
+from neuronspan_operator.cluster import expectations
+from neuronspan_operator.objects import nodes, pods, pools
+from neuronspan_operator.planning import plans, snapshot
+
+Listener = Callable[[], None]
+T = TypeVar("T")
+
+
+class World:
+    """Pods, Nodes, NeuronNodes and NeuronPools; run ``run`` as a task."""
+
+    def __init__(self, client: mirror.Reader, meters: metrics.Metrics, pace: mirror.Pace | None = None) -> None:
+        self._client = client
+        self._meters = meters
+        self._pace = pace or mirror.Pace()
+        self._listeners: dict[resources.Resource, list[Listener]] = {}
+        clock = asyncio.get_running_loop().time
+        self._pods = self._cache(resources.PODS, pods.read, resources.uid_of)
+        self._nodes = self._cache(resources.NODES, nodes.read, resources.name_of)
+        self._members = self._cache(resources.NEURON_NODES, pools.read_member, resources.name_of)
+        self._pools = self._cache(resources.NEURON_POOLS, pools.read, resources.name_of)
+        self._own_pods = expectations.Expectations[pods.PodView](lambda pod: pod.resource_version, clock)
+        self._own_members = expectations.Expectations[pools.Member](lambda each: each.view.resource_version, clock)
+        self._own_pools = expectations.Expectations[pools.PoolView](lambda pool: pool.resource_version, clock)
+
+    async def run(self) -> None:
+        """Keep all caches up to date, for ever."""
+        async with asyncio.TaskGroup() as group:
+            for cache in self._caches.values():
+                group.create_task(cache.run())
+
+    async def synced(self) -> None:
+        """Wait until every cache holds a complete list."""
+        for cache in self._caches.values():
+            await cache.synced.wait()
+
+    async def readiness(self) -> dict[str, str]:
+        """Return for each resource what its cache lacks: a complete list, or nothing."""
+        return {str(each): "" if cache.is_synced else "not listed yet" for each, cache in self._caches.items()}
+
+    async def pools_reached(self, version: str) -> None:
+        """Wait until the NeuronPools known here are not older than this resourceVersion of one of them."""
+        await self._pools.reached(version)
+
+    def subscribe(self, listener: Listener, *kinds: resources.Resource) -> None:
+        """Call the listener on every change of these kinds; it must return at once."""
+        for kind in kinds:
+            self._listeners[kind].append(listener)
+
+    # --- what is known -------------------------------------------------------------------------------------------
+
+    def known_nodes(self) -> Mapping[str, nodes.NodeView]:
+        """Give the nodes by name."""
+        return dict(self._nodes.items)
+
+    def members(self) -> Mapping[str, pools.Member]:
+        """Give the NeuronNodes by name."""
+        return self._own_members.overlay(self._members.items)
+
+    def known_pools(self) -> Mapping[str, pools.PoolView]:
+        """Give the NeuronPools by name."""
+        return self._own_pools.overlay(self._pools.items)
+
+    def snapshot(self) -> plans.Snapshot:
+        """Give what planning reads: see ``snapshot.of``."""
+        return snapshot.of(
+            self._own_pods.overlay(self._pods.items), self.known_nodes(), self.members(), self.known_pools()
+        )
+
+    # --- what this process wrote, or read afresh ------------------------------------------------------------------
+
+    def saw_pod(self, before: pods.PodView, manifest: Mapping[str, Any]) -> None:
+        """Take the API server's answer about a pod that was known as ``before``."""
+        self._own_pods.expect(before.uid, before.resource_version, pods.read(manifest))
+
+    def saw_neuron_node(self, before_version: str, manifest: Mapping[str, Any]) -> None:
+        """Take the API server's answer about a NeuronNode that had this version."""
+        member = pools.read_member(manifest)
+        self._own_members.expect(member.view.name, before_version, member)
+
+    def saw_pool(self, before: pools.PoolView, manifest: Mapping[str, Any]) -> None:
+        """Take the API server's answer about a NeuronPool that was known as ``before``."""
+        self._own_pools.expect(before.name, before.resource_version, pools.read(manifest))
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    @property
+    def _caches(self) -> "Mapping[resources.Resource, mirror.Mirror[Any]]":
+        return {
+            resources.PODS: self._pods,
+            resources.NODES: self._nodes,
+            resources.NEURON_NODES: self._members,
+            resources.NEURON_POOLS: self._pools,
+        }
+
+    def _cache(
+        self,
+        resource: resources.Resource,
+        read: Callable[[Mapping[str, Any]], T | None],
+        key_of: Callable[[Mapping[str, Any]], str],
+    ) -> mirror.Mirror[T]:
+        listeners = self._listeners.setdefault(resource, [])
+
+        def tell(_key: str) -> None:
+            for listener in listeners:
+                listener()
+
+        return mirror.Mirror(
+            self._client, resource, read, key_of=key_of, on_change=tell, meters=self._meters, pace=self._pace
+        )

@@ -1,0 +1,176 @@
+"""The working state of one planning pass: each node's ledger as it will be, and the actions found so far.
+
+Law: stages change drafts, never views; what differs from the snapshot at the end is what has to be written.
+"""
+
+import collections
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+
+from neuronspan import grants, names
+from neuronspan_operator import reasons
+from neuronspan_operator.objects import neuron_nodes, pods, pools
+from neuronspan_operator.planning import groups, node_drafts, placements, plans
+
+DEFAULT_POLICY = pools.Policy()
+
+
+class Draft:
+    """One planning pass."""
+
+    def __init__(self, snapshot: plans.Snapshot, now: dt.datetime) -> None:
+        self.snapshot = snapshot
+        self.now = now
+        self.since = _rfc3339(now)
+        self.nodes: dict[str, node_drafts.NodeDraft] = {}
+        self.broken: list[neuron_nodes.NeuronNodeView] = []
+        self.ungates: list[plans.Ungate] = []
+        self.patches: list[plans.PodPatch] = []
+        self.evictions: list[plans.Evict] = []
+        self.notices: list[plans.Notice] = []
+        self.waiting: dict[str, plans.Waiting] = {}
+        self.drift: list[plans.Drift] = []
+        self.wake_at: dt.datetime | None = None
+        self.resumable: dict[str, str] = {}  # gated pods with usable grants in store: UID -> fence to end them with
+        self.unserved: list[pods.PodView] = []  # gated pods that found no place
+        self.groups = groups.of(snapshot.pods.values())
+        self.placements = placements.Placements()
+        for name in sorted(snapshot.neuron_nodes):
+            self._open(snapshot.neuron_nodes[name])
+        self._node_of_hostname = {node.hostname: node.name for node in snapshot.nodes.values()}
+        self.holders = self._index_holders()
+        self._released_on: dict[str, list[str]] = collections.defaultdict(list)
+        for node in self.nodes.values():
+            for uid in node.view.released:
+                self._released_on[uid].append(node.name)
+        self.bound: dict[str, list[pods.PodView]] = collections.defaultdict(list)  # asking pods, by node
+        for uid in sorted(snapshot.pods):
+            self._count(snapshot.pods[uid])
+
+    def _open(self, view: neuron_nodes.NeuronNodeView) -> None:
+        if view.ledger is None or view.hardware is None:
+            self.broken.append(view)
+            self.drift.append(plans.Drift(view.name, reasons.DriftKind.UNREADABLE_LEDGER, view.problem))
+            return
+        node = self.snapshot.nodes.get(view.name)
+        policy = self.snapshot.policies.get(view.name, DEFAULT_POLICY)
+        self.nodes[view.name] = node_drafts.NodeDraft(view, node, policy, view.hardware, view.ledger)
+
+    def _index_holders(self) -> Mapping[str, list[str]]:
+        """Map pod UIDs to the nodes whose stored ledger mentions them."""
+        holders: dict[str, list[str]] = collections.defaultdict(list)
+        for node in self.nodes.values():
+            for uid in sorted({grant.pod_uid for grant in node.stored.grants}):
+                holders[uid].append(node.name)
+        return holders
+
+    def _count(self, pod: pods.PodView) -> None:
+        """Count what the scheduler counts, and what it will count once the granted pods are bound."""
+        if pod.terminal:
+            return
+        if pod.node_name:
+            homes = [pod.node_name]
+            if pod.requests:
+                self.bound[pod.node_name].append(pod)
+        else:
+            homes = [name for name in self.holders.get(pod.uid, ()) if self.nodes[name].grants_of(pod.uid)]
+        for name in homes:
+            if name in self.nodes:
+                self.nodes[name].promise(pod)
+
+    # --- questions -----------------------------------------------------------------------------------------------
+
+    def home(self, pod: pods.PodView) -> str:
+        """Give the only node that an ungated pod can run on, "" when it may still go anywhere."""
+        if pod.gated or pod.node_name:
+            return pod.node_name
+        hostname = pod.node_selector.get(names.HOSTNAME_LABEL, "")
+        if hostname in self._node_of_hostname:
+            return self._node_of_hostname[hostname]
+        return hostname if hostname in self.nodes else pod.granted_node or hostname
+
+    def granted_on(self, pod: pods.PodView) -> Iterator[tuple[node_drafts.NodeDraft, tuple[grants.Grant, ...]]]:
+        """Give the nodes where the pod has grants that are not being released, with those grants."""
+        for name in self.holders.get(pod.uid, ()):
+            found = self.nodes[name].grants_of(pod.uid)
+            if found:
+                yield self.nodes[name], found
+
+    def winding_up(self, uid: str) -> set[str]:
+        """Give the nodes where the pod cannot be granted anew yet: an earlier grant of it is still being wound up.
+
+        A node's ``released`` is proof for any grant of the pod: it must not mention the pod when a new one is made.
+        """
+        return {*self.holders.get(uid, ()), *self._released_on.get(uid, ())}
+
+    def group_of(self, pod: pods.PodView) -> groups.Group | None:
+        """Return the group that the pod names, if any."""
+        return self.groups.get((pod.namespace, pod.pod_group))
+
+    def undecided(self) -> list[pods.PodView]:
+        """Return the gated pods that neither go on nor have a reason to wait, by UID."""
+        going = {ungate.pod.uid for ungate in self.ungates}
+        return [
+            pod
+            for uid, pod in sorted(self.snapshot.pods.items())
+            if pod.gated and not (pod.deleted or pod.terminal or uid in self.waiting or uid in going)
+        ]
+
+    # --- actions -------------------------------------------------------------------------------------------------
+
+    def notice(self, pod: pods.PodView, reason: reasons.EventReason, message: str, *, warning: bool = True) -> None:
+        """Put an Event on a pod."""
+        self.notices.append(plans.Notice.on(pod, reason, message, warning=warning))
+
+    def ungate(self, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Iterable[grants.Grant]) -> None:
+        """Let a pod with these grants leave the gate."""
+        given = {grant.container: grant.span for grant in granted}
+        self.ungates.append(plans.Ungate(pod, node.name, given, node.hostname))
+
+    def revoke(self, pod: pods.PodView, fences: Iterable[str], why: str) -> None:
+        """Take a gated pod's grants back: first the fence; once that is visible, the next pass releases them."""
+        self.patches.append(plans.PodPatch(pod, pods.fence_patch(pod, sorted(fences)), why))
+        self.waiting[pod.uid] = plans.Waiting(
+            reasons.WaitingReason.REVOKED, f"{why} It is planned again as soon as that is undone."
+        )
+
+    def wake(self, moment: dt.datetime) -> bool:
+        """Note that a timer ends at ``moment``; True when it has ended already."""
+        if moment <= self.now:
+            return True
+        self.wake_at = moment if self.wake_at is None else min(self.wake_at, moment)
+        return False
+
+    def elapsed(self, since: str, seconds: float) -> bool:
+        """Whether that much time has passed since then; if not, the plan wakes up when it has."""
+        return self.wake(neuron_nodes.moment(since) + dt.timedelta(seconds=seconds))
+
+    def plan(self) -> plans.Plan:
+        """Give everything found."""
+        changed = (node for node in self.nodes.values() if node.ledger != node.stored)
+        return plans.Plan(
+            ledgers=tuple(_write(node) for node in changed),
+            ungates=tuple(self.ungates),
+            patches=tuple(self.patches),
+            evictions=tuple(self.evictions),
+            notices=tuple(self.notices),
+            waiting=dict(self.waiting),
+            drift=tuple(self.drift),
+            wake_at=self.wake_at,
+        )
+
+
+def _write(node: node_drafts.NodeDraft) -> plans.LedgerWrite:
+    return plans.LedgerWrite(node.name, node.view.resource_version, node.ledger, tuple(node.why))
+
+
+def _rfc3339(moment: dt.datetime) -> str:
+    """Write a moment with microseconds: two grants of one pod on one node must never look alike."""
+    return moment.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def listed(items: Iterable[str], most: int = 5) -> str:
+    """Join names for a sentence, the first few of them: an Event has room for 1024 characters."""
+    named = list(items)
+    rest = f" and {len(named) - most} more" if len(named) > most else ""
+    return ", ".join(named[:most]) + rest

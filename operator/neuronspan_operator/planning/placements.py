@@ -1,0 +1,106 @@
+"""Where requests fit on a node as it is now, remembered: nodes in the same state have the same answer. Pure."""
+
+import dataclasses
+import json
+import types
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from neuronspan import instance_types, placement, spans
+from neuronspan_operator.objects import container_requests, pods
+from neuronspan_operator.planning import node_drafts
+
+Score = tuple[int, ...]
+Spans = tuple[spans.CoreSpan, ...]
+RequestsKey = tuple[container_requests.PlacementKey, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shape:
+    """Everything about a pod that decides where it fits."""
+
+    requests: RequestsKey
+    constraints: str
+    amounts: tuple[int, ...]
+
+
+def shape(pod: pods.PodView) -> Shape:
+    """Give the pod's shape."""
+    constraints = (pod.node_selector, pod.affinity.get("nodeAffinity"), pod.tolerations)
+    return Shape(
+        tuple(each.placement_key for each in pod.requests),
+        json.dumps(constraints, sort_keys=True) if any(constraints) else "",
+        (pod.cpu_millis, pod.memory_bytes, pod.neuroncores, pod.neuron_devices),
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fit:
+    """Where requests go on one node, and how well; a smaller score is better."""
+
+    score: Score
+    spans: Spans
+
+
+_State = tuple[instance_types.Hardware, placement.Packing, placement.Alignment, tuple[spans.CoreSpan, ...]]
+
+
+class Placements:
+    """Remembers where requests go on nodes in equal states: a cluster has many, the empty ones first of all."""
+
+    def __init__(self) -> None:
+        self._states: dict[_State, int] = {}
+        self._state_of: dict[str, tuple[int, int]] = {}
+        self._found: dict[tuple[int, RequestsKey], Fit | None] = {}
+
+    def on(
+        self, node: node_drafts.NodeDraft, requests: tuple[container_requests.ContainerRequest, ...], wanted: Shape
+    ) -> Fit | None:
+        """Give the spans for the requests on the node as it is now, with their score; None when they do not fit."""
+        key = (self._state(node), wanted.requests)
+        if key not in self._found:
+            self._found[key] = _place(node, requests)
+        return self._found[key]
+
+    def _state(self, node: node_drafts.NodeDraft) -> int:
+        version, state = self._state_of.get(node.name, (-1, -1))
+        if version != node.version:
+            content = (node.hardware, node.policy.packing, node.policy.align, node.taken())
+            state = self._states.setdefault(content, len(self._states))
+            self._state_of[node.name] = node.version, state
+        return state
+
+
+def _place(node: node_drafts.NodeDraft, requests: tuple[container_requests.ContainerRequest, ...]) -> Fit | None:
+    wanted = [request.on(node.hardware, node.policy.align) for request in requests]
+    taken = node.taken()
+    found = placement.place_all(node.hardware, taken, wanted, node.policy.packing)
+    if isinstance(found, placement.Unplaceable):
+        return None
+    before = spans.free_runs(node.hardware.cores, taken)
+    after = spans.free_runs(node.hardware.cores, (*taken, *found))
+    return Fit(_SCORES[node.policy.packing](before, after, found), found)
+
+
+def _left_over(before: Spans, found: Spans) -> int:
+    """Count the cores that stay free in the runs that are used."""
+    used = (run.count for run in before if any(run.overlaps(span) for span in found))
+    return sum(used) - sum(span.count for span in found)
+
+
+def _tightest(before: Spans, after: Spans, found: Spans) -> Score:
+    return _left_over(before, found), len(after), sum(run.count for run in after)
+
+
+def _roomiest(before: Spans, after: Spans, found: Spans) -> Score:
+    return -_left_over(before, found), len(after), -sum(run.count for run in after)
+
+
+# Smaller is better; ties go to the node whose name comes first.
+_SCORES: Final[Mapping[placement.Packing, Callable[[Spans, Spans, Spans], Score]]] = types.MappingProxyType(
+    {
+        placement.Packing.BEST_FIT: _tightest,
+        placement.Packing.FIRST_FIT: lambda _before, _after, _found: (0, 0, 0),
+        placement.Packing.WORST_FIT: _roomiest,
+    }
+)

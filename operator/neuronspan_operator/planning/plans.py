@@ -1,0 +1,129 @@
+"""What planning reads (Snapshot) and what it answers (Plan): plain values, no decision.
+
+Law: a Plan is carried out in this order: ``patches``, ledger writes, and after the write of its node each ungate.
+"""
+
+import dataclasses
+import datetime as dt
+import enum
+from collections.abc import Mapping
+from typing import Any, Self
+
+from neuronspan import ledger, spans
+from neuronspan_operator import reasons
+from neuronspan_operator.objects import neuron_nodes, nodes, pods, pools
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The world at one moment. Pods are keyed by UID, all else by node name; a missing policy is the default one."""
+
+    pods: Mapping[str, pods.PodView]
+    nodes: Mapping[str, nodes.NodeView]
+    neuron_nodes: Mapping[str, neuron_nodes.NeuronNodeView]
+    policies: Mapping[str, pools.Policy] = dataclasses.field(default_factory=dict)
+
+
+class NoticeType(enum.StrEnum):
+    """The two types of Kubernetes Events."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LedgerWrite:
+    """Store this ledger if the NeuronNode still has that resourceVersion; ``why`` has a sentence per change."""
+
+    node: str
+    resource_version: str
+    ledger: ledger.Ledger
+    why: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ungate:
+    """Let the pod go to its node; only when the stored ledger of that node has these grants."""
+
+    pod: pods.PodView
+    node: str
+    spans: Mapping[str, spans.CoreSpan]  # by container
+    hostname: str = ""  # the node's kubernetes.io/hostname label
+
+    @property
+    def patch(self) -> list[dict[str, Any]]:
+        """The JSON patch that does it."""
+        return pods.ungate_patch(self.pod, self.node, self.spans, self.hostname)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PodPatch:
+    """A JSON patch of a pod's annotations: a correction of its grant, or a fence before a grant is revoked."""
+
+    pod: pods.PodView
+    patch: list[dict[str, Any]]
+    why: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Evict:
+    """Evict the pod: its controller makes another one, which comes back gated."""
+
+    pod: pods.PodView
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Notice:
+    """An Event on a pod."""
+
+    namespace: str
+    name: str
+    uid: str
+    type: NoticeType
+    reason: reasons.EventReason | reasons.WaitingReason
+    message: str
+
+    @classmethod
+    def on(
+        cls,
+        pod: pods.PodView,
+        reason: reasons.EventReason | reasons.WaitingReason,
+        message: str,
+        *,
+        warning: bool = True,
+    ) -> Self:
+        """Return the Event for this pod."""
+        kind = NoticeType.WARNING if warning else NoticeType.NORMAL
+        return cls(pod.namespace, pod.name, pod.uid, kind, reason, message)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why a gated pod has no cores, and what would make it fit."""
+
+    reason: reasons.WaitingReason
+    message: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Drift:
+    """Ledger and node disagree; ``kind`` is what to count it under."""
+
+    node: str
+    kind: reasons.DriftKind
+    message: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything to do now, in a fixed order: equal snapshots give equal plans."""
+
+    ledgers: tuple[LedgerWrite, ...] = ()  # at most one per node
+    ungates: tuple[Ungate, ...] = ()
+    patches: tuple[PodPatch, ...] = ()
+    evictions: tuple[Evict, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    waiting: Mapping[str, Waiting] = dataclasses.field(default_factory=dict)  # by pod UID
+    drift: tuple[Drift, ...] = ()
+    wake_at: dt.datetime | None = None  # when a timer matters next

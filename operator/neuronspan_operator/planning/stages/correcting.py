@@ -1,0 +1,36 @@
+"""Grant annotations of pods that have left the gate say what the stored ledger says.
+
+Law: the ledger is the truth; an annotation that says something else is corrected, and the pod gets an Event.
+"""
+
+from neuronspan_operator import reasons
+from neuronspan_operator.objects import pods
+from neuronspan_operator.planning import drafts, node_drafts, plans
+
+
+def run(draft: drafts.Draft) -> None:
+    """Correct annotations; a grant that changes in this very pass is left to the next one, when it is stored."""
+    for node in draft.nodes.values():
+        for uid in sorted({grant.pod_uid for grant in node.stored.grants}):
+            pod = draft.snapshot.pods.get(uid)
+            if pod is None or pod.deleted or pod.terminal:
+                continue
+            if draft.home(pod) == node.name:  # a gated pod has no home yet
+                _correct(draft, node, pod)
+
+
+def _correct(draft: drafts.Draft, node: node_drafts.NodeDraft, pod: pods.PodView) -> None:
+    granted = {grant.container: grant.span for grant in node.grants_of(pod.uid)}
+    text = pods.grant_text(node.name, granted)
+    if pod.grant_annotation == text or not granted:
+        return
+    stored = {grant.container: grant.span for grant in node.stored.of_pod(pod.uid)}
+    if granted != stored or pod.annotated_grant() == pods.grant_content(node.name, granted):
+        return
+    if pod.grant_annotation is None:
+        why = f"The pod holds cores without a grant annotation: added {text}."
+        draft.notice(pod, reasons.EventReason.GRANT_ADOPTED, why, warning=False)
+    else:
+        why = f"The grant annotation said {pod.grant_annotation}, the ledger says {text}: corrected."
+        draft.notice(pod, reasons.EventReason.GRANT_CORRECTED, why)
+    draft.patches.append(plans.PodPatch(pod, pods.grant_patch(pod, node.name, granted), why))

@@ -1,0 +1,107 @@
+"""Gated pods without cores get a node and spans, in order of priority, creation time and UID.
+
+Law: all containers of a pod on one node; all pods of a group that still need cores at once, or none of them.
+"""
+
+import collections
+
+from neuronspan_operator import reasons
+from neuronspan_operator.objects import pods
+from neuronspan_operator.planning import drafts, groups, node_choice, node_drafts, plans
+
+
+def run(draft: drafts.Draft) -> None:
+    """Grant what fits; who finds no place is unserved."""
+    choice = node_choice.NodeChoice(draft)
+    for group, unit in _units(draft):
+        if group is not None:
+            draft.unserved += _grant_together(draft, choice, unit, group)
+            continue
+        (pod,) = unit
+        node = _grant(draft, choice, pod)
+        if node is None:
+            draft.unserved.append(pod)
+        else:
+            draft.ungate(pod, node, node.grants_of(pod.uid))
+
+
+def _rank(pod: pods.PodView) -> tuple[int, str, str]:
+    return -pod.priority, pod.created, pod.uid
+
+
+def _units(draft: drafts.Draft) -> list[tuple[groups.Group | None, list[pods.PodView]]]:
+    """Return what is granted together, in order; a group stands where its first member does."""
+    members: dict[groups.Key, list[pods.PodView]] = collections.defaultdict(list)
+    units: list[tuple[groups.Group | None, list[pods.PodView]]] = []
+    for pod in sorted(draft.undecided(), key=_rank):
+        group = draft.group_of(pod)
+        if group is None or group.complete:  # a group that is served once has its later members served one by one
+            units.append((None, [pod]))
+            continue
+        unit = members[pod.namespace, pod.pod_group]
+        if not unit:
+            units.append((group, unit))
+        unit.append(pod)
+    return units
+
+
+def _grant(
+    draft: drafts.Draft,
+    choice: node_choice.NodeChoice,
+    pod: pods.PodView,
+    before: dict[str, node_drafts.Savepoint] | None = None,
+) -> node_drafts.NodeDraft | None:
+    """Grant one pod if it fits anywhere, and return its node; ``before`` collects what undoes it."""
+    found = choice.best(pod, draft.winding_up(pod.uid))
+    if found is None:
+        return None
+    node, changed = found.node, found.node.ledger
+    if before is not None:
+        before.setdefault(node.name, node.savepoint())
+    for request, span in zip(pod.requests, found.spans, strict=True):
+        changed = changed.add(request.granted(pod, span, draft.since))
+    given = drafts.listed(f"{each.container} {span}" for each, span in zip(pod.requests, found.spans, strict=True))
+    node.change(changed, f"{pod.key} is granted {given}")
+    node.promise(pod)
+    choice.changed(node)
+    return node
+
+
+def _grant_together(
+    draft: drafts.Draft, choice: node_choice.NodeChoice, unit: list[pods.PodView], group: groups.Group
+) -> list[pods.PodView]:
+    """Grant all that the group still needs, or nothing; no pod leaves the gate before all grants are stored."""
+    needed = unit[: group.size - group.served]
+    if group.served + len(unit) < group.size:
+        _wait_for_members(draft, unit, group)
+        _take_back(draft, group)
+        return []
+    before: dict[str, node_drafts.Savepoint] = {}
+    # the hardest first: what is left over is then easier to use
+    for pod in sorted(needed, key=lambda pod: (-pod.neuroncores, -pod.neuron_devices, *_rank(pod))):
+        if _grant(draft, choice, pod, before) is not None:
+            continue
+        for name, savepoint in before.items():
+            draft.nodes[name].restore(savepoint)
+        choice.forget()
+        _take_back(draft, group)
+        return unit
+    for pod in unit:
+        message = f"{group}: the others are written down first, then all of them start."
+        draft.waiting[pod.uid] = plans.Waiting(reasons.WaitingReason.POD_GROUP, message)
+    return []
+
+
+def _wait_for_members(draft: drafts.Draft, unit: list[pods.PodView], group: groups.Group) -> None:
+    for pod in unit:
+        message = f"{group}: create the missing pods with the same annotation, or make pod-group-size smaller."
+        draft.waiting[pod.uid] = plans.Waiting(reasons.WaitingReason.POD_GROUP, message)
+
+
+def _take_back(draft: drafts.Draft, group: groups.Group) -> None:
+    """Take the cores back from a group that cannot be served now; once one pod has started, the group was served."""
+    if group.started:
+        return
+    for uid in sorted(group.granted & draft.resumable.keys()):
+        why = f"Its grant is being taken back: {group}, and the others do not fit now."
+        draft.revoke(draft.snapshot.pods[uid], [draft.resumable[uid]], why)

@@ -1,0 +1,38 @@
+"""Gated pods that cannot be considered at all get their reason; granting then leaves them out."""
+
+from neuronspan import names
+from neuronspan_operator import reasons
+from neuronspan_operator.objects import pods
+from neuronspan_operator.planning import drafts, plans
+
+
+def run(draft: drafts.Draft) -> None:
+    """Explain the pods whose requests, limits or other gates rule them out."""
+    for pod in draft.undecided():
+        refusal = _refusal(pod)
+        if refusal is not None:
+            draft.waiting[pod.uid] = refusal
+
+
+def _refusal(pod: pods.PodView) -> plans.Waiting | None:
+    if pod.problems:
+        return plans.Waiting(reasons.WaitingReason.INVALID_REQUEST, "; ".join(pod.problems))
+    if not pod.requests:
+        return plans.Waiting(
+            reasons.WaitingReason.NOTHING_ASKED,
+            f"the pod has the scheduling gate {names.SCHEDULING_GATE} and asks for no NeuronCores: "
+            f"set annotation {names.CORES_ANNOTATION}, or remove the gate",
+        )
+    if pod.unlimited:
+        return plans.Waiting(
+            reasons.WaitingReason.NOT_ADMITTED,
+            f"container {drafts.listed(pod.unlimited)} asks for NeuronCores by annotation and has no limit, so "
+            "kubelet would give it none: the admission policy was not active when the pod was created; create the pod "
+            f"again, or write the limit {names.CORE_RESOURCE} yourself",
+        )
+    if pod.other_gates:
+        return plans.Waiting(
+            reasons.WaitingReason.OTHER_GATES,
+            f"the pod also has scheduling gate {drafts.listed(pod.other_gates)}: it gets NeuronCores when that is gone",
+        )
+    return None

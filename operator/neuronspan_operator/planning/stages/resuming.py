@@ -1,0 +1,103 @@
+"""Gated pods whose grants are stored already go on to their node, or the grants are revoked.
+
+Law: a grant of a gated pod is released only after a fence on the pod is visible: until then another operator
+may be ungating the pod at this very moment (see pods.fence_patch).
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+from neuronspan import grants
+from neuronspan_operator import reasons
+from neuronspan_operator.objects import nodes, pods
+from neuronspan_operator.planning import drafts, node_drafts, plans
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Stored:
+    """A pod's grants on one node, as they are stored."""
+
+    node: node_drafts.NodeDraft
+    grants: tuple[grants.Grant, ...]
+    flaw: str  # why they cannot be used, "" when they can
+
+    @property
+    def since(self) -> str:
+        """When they were made."""
+        return min(grant.since for grant in self.grants)
+
+    @property
+    def fence(self) -> str:
+        """Their name for a fence."""
+        return pods.fence(self.node.name, self.since)
+
+
+def run(draft: drafts.Draft) -> None:
+    """Ungate or revoke every gated pod that has grants."""
+    usable: dict[str, _Stored] = {}
+    for uid in sorted(draft.holders):
+        pod = draft.snapshot.pods.get(uid)
+        if pod is None or not pod.gated or pod.deleted or pod.terminal:
+            continue
+        best = _best(draft, pod)
+        if best is not None:
+            usable[uid] = best
+            group = draft.group_of(pod)
+            if group is not None:
+                group.granted.add(uid)
+    for uid, stored in usable.items():
+        _go_on(draft, draft.snapshot.pods[uid], stored)
+
+
+def _best(draft: drafts.Draft, pod: pods.PodView) -> _Stored | None:
+    """Give the grants to go on with; without any, start to revoke those that cannot be used."""
+    found = [_Stored(node, granted, _flaw(pod, node, granted)) for node, granted in draft.granted_on(pod)]
+    fenced = [stored for stored in found if stored.fence in pod.revoked]
+    for stored in fenced:
+        _release(draft, stored)
+    usable = [stored for stored in found if not stored.flaw and stored not in fenced]
+    flawed = [stored for stored in found if stored.flaw and stored not in fenced]
+    if flawed and not usable:  # while others are usable these stay: they end when the pod has left the gate
+        why = "; ".join(f"on {stored.node.name}: {stored.flaw}" for stored in flawed)
+        draft.revoke(pod, (stored.fence for stored in flawed), f"Its grant is being taken back: {why}.")
+    return min(usable, key=lambda stored: (stored.since, stored.node.name), default=None)
+
+
+def _flaw(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> str:
+    if node.host is None or node.ineligible:
+        return f"a node {node.ineligible}"
+    if pod.problems or not _serve(pod, node, granted):
+        return "the grant is not what the pod asks for"
+    if pod.uid in node.contested:
+        return "another container holds the cores"
+    unhealthy = node.unhealthy_among(granted)
+    if unhealthy:
+        return f"some of the cores are unhealthy: {unhealthy}"
+    repelled = nodes.repelled(pod, node.host)
+    return f"a node {repelled}" if repelled else ""
+
+
+def _serve(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> bool:
+    """Whether the grants are exactly what the pod asks for, today."""
+    wanted = {request.container: request for request in pod.requests}
+    return wanted.keys() == {grant.container for grant in granted} and all(
+        wanted[grant.container].is_served_by(grant, node.hardware) for grant in granted
+    )
+
+
+def _release(draft: drafts.Draft, stored: _Stored) -> None:
+    for grant in stored.grants:
+        stored.node.change(stored.node.ledger.release(grant.key, draft.since), f"{grant} is released: it was revoked")
+
+
+def _go_on(draft: drafts.Draft, pod: pods.PodView, stored: _Stored) -> None:
+    group = draft.group_of(pod)
+    if group is None or group.complete:
+        draft.ungate(pod, stored.node, stored.grants)
+    elif group.present < group.size:
+        draft.revoke(pod, [stored.fence], f"Its grant is being taken back: {group}.")
+    else:  # the grants of the other members are next
+        draft.resumable[pod.uid] = stored.fence
+        draft.waiting[pod.uid] = plans.Waiting(
+            reasons.WaitingReason.POD_GROUP, f"It has its cores and waits for the others of {group}."
+        )

@@ -1,0 +1,121 @@
+"""The one loop that gives out cores: snapshot, plan, carry out; again when something changed or a timer ends.
+
+Law: decisions are planning's, writes are execution's. A round that fails is logged and the next one starts from what
+the cluster is then; nothing but the back-off is remembered between rounds.
+"""
+
+import asyncio
+import collections
+import dataclasses
+import datetime as dt
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+from neuronspan_agent import backoff, resources, signals
+from neuronspan_operator import metrics
+from neuronspan_operator.cluster import world
+from neuronspan_operator.planning import planner, plans
+from neuronspan_operator.reconciling import executor, recorder, storms
+
+_log = logging.getLogger(__name__)
+
+_BROKEN_ROUND_SECONDS = 5.0
+"""After a round that ended in an exception: a bug must not turn the operator into a load generator."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tempo:
+    """How the loop runs: see config.Settings for the meaning."""
+
+    debounce_seconds: float = 0.02
+    writers: int = 32
+
+
+class Reconciler:
+    """One per process, and only the leader's runs. ``now`` gives the time of day."""
+
+    def __init__(
+        self,
+        client: executor.Writer,
+        known: world.World,
+        events: recorder.Recorder,
+        meters: metrics.Metrics,
+        *,
+        now: Callable[[], dt.datetime],
+        tempo: Tempo | None = None,
+    ) -> None:
+        tempo = tempo or Tempo()
+        self._known = known
+        self._events = events
+        self._meters = meters
+        self._now = now
+        self._failures = backoff.Backoff(asyncio.get_running_loop().time)
+        self._storms = storms.StormGuard(self._failures)
+        self._executor = executor.Executor(client, known, self._failures, meters, now=now, writers=tempo.writers)
+        self._changed = signals.Signal()
+        self._debounce_seconds = tempo.debounce_seconds
+        self._drift: frozenset[plans.Drift] = frozenset()
+        kinds = resources.PODS, resources.NODES, resources.NEURON_NODES, resources.NEURON_POOLS
+        known.subscribe(self._changed.raised, *kinds)
+
+    async def run(self) -> None:
+        """Reconcile for ever, once the caches are complete."""
+        await self._known.synced()
+        while True:
+            seen = self._changed.version
+            try:
+                pause = await self.reconcile()
+                outcome = "done"
+            except Exception:  # noqa: BLE001 - a pod that planning cannot digest must not stop all the others for good
+                _log.exception("a round failed", extra={"pause": _BROKEN_ROUND_SECONDS})
+                pause = _BROKEN_ROUND_SECONDS
+                outcome = "failed"
+            self._meters.rounds.labels(outcome).inc()
+            await self._changed.beyond_within(seen, pause, collect_seconds=self._debounce_seconds)
+
+    async def reconcile(self) -> float | None:
+        """Do one round; gives the seconds after which the next one is due even if nothing changes."""
+        snapshot = self._known.snapshot()
+        calm, held_back = self._storms.calm(snapshot)
+        started = time.perf_counter()
+        plan = planner.plan(calm, self._now())
+        self._meters.planning.observe(time.perf_counter() - started)
+        waiting = {**plan.waiting, **held_back}
+        self._show(snapshot, plan, waiting)
+        report = await self._executor.carry_out(plan, calm)
+        explained = [
+            plans.Notice.on(snapshot.pods[uid], why.reason, why.message)
+            for uid, why in sorted(waiting.items())
+            if uid in snapshot.pods
+        ]
+        self._events.tell([*explained, *plan.notices, *report.notices], snapshot.pods.keys())
+        self._forget(snapshot)
+        if report.stale:
+            self._changed.raised()
+        return self._pause(plan)
+
+    def _pause(self, plan: plans.Plan) -> float | None:
+        timer = None if plan.wake_at is None else max(0.0, (plan.wake_at - self._now()).total_seconds())
+        return min((wait for wait in (timer, self._failures.next_release()) if wait is not None), default=None)
+
+    def _show(self, snapshot: plans.Snapshot, plan: plans.Plan, waiting: Mapping[str, plans.Waiting]) -> None:
+        views = snapshot.neuron_nodes.values()
+        self._meters.nodes.show({view.name: view.ledger for view in views if view.ledger is not None})
+        self._meters.waiting.clear()
+        for reason, count in collections.Counter(why.reason for why in waiting.values()).items():
+            self._meters.waiting.labels(reason).set(count)
+        drift = frozenset(plan.drift)
+        for each in sorted(drift - self._drift, key=lambda each: (each.node, each.kind, each.message)):
+            _log.warning("drift", extra={"node": each.node, "kind": each.kind, "reason": each.message})
+            self._meters.drift.labels(each.kind).inc()
+        self._drift = drift
+
+    def _forget(self, snapshot: plans.Snapshot) -> None:
+        """Forget the failures of what is gone."""
+        keys = set(snapshot.pods)
+        keys |= {executor.node_key(name) for name in snapshot.neuron_nodes}
+        for pod in snapshot.pods.values():
+            keys.add(executor.eviction_key(pod))
+            keys.add(storms.owner_key(pod))
+        self._failures.keep_only(keys)

@@ -1,0 +1,145 @@
+"""The functions behind `torch.neuron`: what torch itself and device-agnostic programs expect of a device's module.
+
+Cores are counted from the first one of this process. Asking how many there are is a first use: it claims them.
+
+Law: keeps nothing of the device; that is in the C++ library and in the state of the process.
+"""
+
+import contextlib
+import dataclasses
+
+import torch
+
+from neuronspan_runtime.device import device_index, memory, session
+
+DeviceLike = device_index.DeviceLike
+_ops = torch.ops.neuron
+
+
+class device(contextlib.ContextDecorator):  # noqa: N801 - torch looks for it under this name
+    """Make a device the current one of this thread for a while."""
+
+    def __init__(self, device: DeviceLike) -> None:
+        self._index = index_of(device)
+        self._previous = -1
+
+    def __enter__(self) -> None:
+        self._previous = current_device()
+        _ops.set_device(self._index)
+
+    def __exit__(self, *exception: object) -> None:
+        _ops.set_device(self._previous)
+
+
+@dataclasses.dataclass(frozen=True)
+class DeviceProperties:
+    """What a program may want to know of one NeuronCore."""
+
+    name: str
+    """Family of the instance, such as `trn1`."""
+    total_memory: int
+    """Bytes of HBM that tensors and models can use."""
+
+
+index_of = device_index.index_of
+current_device = device_index.current_device
+
+
+def is_available() -> bool:
+    """Return whether this process has NeuronCores, or could get some. Unlike counting them this claims none."""
+    return is_initialized() or session.could_start()
+
+
+def is_initialized() -> bool:
+    """Return whether the cores are claimed."""
+    return bool(_ops.is_initialized())
+
+
+def init() -> None:
+    """Claim the cores now. Raises RuntimeError when that fails."""
+    _ops.initialize()
+
+
+_lazy_init = init  # torch calls it before the first tensor is made
+
+
+def device_count() -> int:
+    """Return how many NeuronCores this process owns. Raises RuntimeError when it cannot own any."""
+    return int(_ops.device_count())
+
+
+def set_device(device: DeviceLike) -> None:
+    """Choose this thread's current device. Raises ValueError for an index that is not this process's."""
+    index, count = index_of(device), device_count()
+    if not 0 <= index < count:
+        raise ValueError(f"Invalid device id: {index}. Valid range is 0 to {count - 1}")
+    _ops.set_device(index)
+
+
+def get_device_properties(device: DeviceLike = None) -> DeviceProperties:
+    """Describe one NeuronCore."""
+    family, _, _ = session.start().hardware.instance_type.partition(".")
+    return DeviceProperties(family, memory.statistics(device)["limit"])
+
+
+def get_device_name(device: DeviceLike = None) -> str:
+    """Return the family of the instance that the device belongs to."""
+    return get_device_properties(device).name
+
+
+def synchronize(device: DeviceLike = None) -> None:
+    """Wait until the device is idle: it always is, every operation ends before it returns."""
+    index_of(device)
+
+
+def _is_in_bad_fork() -> bool:
+    return bool(_ops.in_bad_fork())
+
+
+# --- random numbers: every generator draws the CPU's stream, so a seed gives the same numbers on both ----------------
+
+
+def manual_seed(seed: int) -> None:
+    """Seed the current device."""
+    torch.default_generator.manual_seed(seed)
+
+
+def manual_seed_all(seed: int) -> None:
+    """Seed all devices. torch.manual_seed calls it after it seeded the CPU, whose generator they share."""
+    torch.default_generator.manual_seed(seed)
+
+
+def initial_seed() -> int:
+    """Return the seed of the current device."""
+    return torch.default_generator.initial_seed()
+
+
+def get_rng_state(device: DeviceLike = "neuron") -> torch.Tensor:
+    """Return the state of the device's generator, on the CPU."""
+    index_of(device)
+    return torch.get_rng_state()
+
+
+def set_rng_state(new_state: torch.Tensor, device: DeviceLike = "neuron") -> None:
+    """Restore a state of the device's generator."""
+    index_of(device)
+    torch.set_rng_state(new_state)
+
+
+def get_amp_supported_dtype() -> list[torch.dtype]:
+    """Return the types that torch.autocast("neuron") may compute in."""
+    return [torch.bfloat16, torch.float16]
+
+
+# --- memory, where torch and programs look for it ---------------------------------------------------------------------
+
+memory_stats = memory.memory_stats
+memory_allocated = memory.memory_allocated
+max_memory_allocated = memory.max_memory_allocated
+memory_reserved = memory.memory_reserved
+max_memory_reserved = memory.max_memory_reserved
+mem_get_info = memory.mem_get_info
+reset_peak_memory_stats = memory.reset_peak_memory_stats
+reset_accumulated_memory_stats = memory.reset_accumulated_memory_stats
+empty_cache = memory.empty_cache
+memory_summary = memory.memory_summary

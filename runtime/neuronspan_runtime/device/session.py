@@ -1,0 +1,133 @@
+"""The state of this process: its NeuronCores are claimed once, at first use, and the torch device is made for them.
+
+A failed start leaves nothing behind and is tried again at the next use. A child forked after the start owns nothing.
+
+Law: the only module that claims cores; all of a start happens, or nothing of it stays.
+"""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import threading
+from collections.abc import Mapping
+
+from neuronspan import instance_types, spans
+from neuronspan_runtime import environment, errors
+from neuronspan_runtime.cores import hardware, hbm, ownership, selection
+from neuronspan_runtime.device import nrt_log, operators
+from neuronspan_runtime.telemetry import page_files
+
+
+@dataclasses.dataclass(frozen=True)
+class Started:
+    """What the process has, from start to close."""
+
+    span: spans.CoreSpan
+    """Its cores, node numbering."""
+    hardware: instance_types.Hardware
+    """The machine they belong to."""
+    pages: Mapping[int, pathlib.Path]
+    """Where the tools see what each core does; a core without a page works as well."""
+
+
+class _Process:
+    """One per process; the lock is held over every change, and over a fork, so that a child never sees half of one."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.claim: ownership.Claim | None = None
+        self.started: Started | None = None
+        self.forked_from: int | None = None
+
+
+_process = _Process()
+
+
+def start() -> Started:
+    """Claim the cores and configure the device, or return what an earlier call did.
+
+    Raises StartRefused, InvalidSettings or HardwareUnknown when that fails, ForkedProcess in a child of a started
+    process.
+    """
+    with _process.lock:
+        if _process.forked_from is not None:
+            raise errors.ForkedProcess(_process.forked_from)
+        if _process.started is None:
+            _process.claim, _process.started = _start()
+        return _process.started
+
+
+def could_start() -> bool:
+    """Return whether the process has cores or could be given some; none is claimed, and start finds out which are free.
+
+    torch asks this before it forks workers for a DataLoader, so it must leave the process as it was.
+    """
+    with _process.lock:
+        if _process.started is not None or _process.forked_from is not None:
+            return _process.started is not None
+    try:
+        settings = environment.read()
+        machine = hardware.find(settings)
+        return ownership.within_reach(machine, selection.wish(settings, machine.hardware, machine.scope))
+    except errors.NeuronRuntimeError:
+        return False
+
+
+def close() -> None:
+    """Give the cores back; the next use reads the environment again and may get others.
+
+    Without a start nothing happens. Raises RuntimeError, and keeps everything, while tensors or models are on the
+    device.
+    """
+    with _process.lock:
+        if _process.claim is None or _process.started is None:
+            return
+        operators.shutdown()
+        page_files.withdraw(_process.started.pages)
+        _process.claim.release()
+        _process.claim = _process.started = None
+
+
+def _start() -> tuple[ownership.Claim, Started]:
+    """Claim and configure; whatever goes wrong, also a Ctrl-C, everything until then is undone."""
+    settings = environment.read()
+    nrt_log.warning(*selection.advice(settings), level=settings.log_level)
+    with contextlib.ExitStack() as undo:
+        machine, asked, claim = _claimed(settings)
+        undo.callback(claim.release)
+        pages = page_files.publish(machine, claim.span, settings.process_tag)
+        undo.callback(page_files.withdraw, pages)
+        undo.callback(operators.close_telemetry)
+        for core, page in pages.items():
+            operators.open_telemetry(core - claim.span.first, str(page))
+        memory = hbm.with_ledgers(hbm.layout_of(machine.hardware, claim.span), machine)
+        undo.callback(operators.shutdown)
+        log_errors = settings.log_level != "QUIET"
+        operators.configure(
+            memory, asked.group_sizes, log_errors=log_errors, log_exhaustion=log_errors and settings.oom_log
+        )
+        undo.pop_all()
+    return claim, Started(claim.span, machine.hardware, pages)
+
+
+def _claimed(settings: environment.Environment) -> tuple[hardware.Machine, selection.Wish, ownership.Claim]:
+    try:
+        machine = hardware.find(settings)
+        asked = selection.wish(settings, machine.hardware, machine.scope)
+        return machine, asked, ownership.claim(machine, asked)
+    except errors.StartRefused as refused:
+        nrt_log.error(*refused.lines, level=settings.log_level)
+        raise
+
+
+def _forget_parent() -> None:
+    """Run in a forked child: drop the inherited locks, which would otherwise outlive the parent."""
+    if _process.claim is not None:
+        _process.claim.abandon()
+        _process.forked_from = os.getppid()
+        _process.claim = _process.started = None
+    _process.lock.release()
+
+
+os.register_at_fork(before=_process.lock.acquire, after_in_parent=_process.lock.release, after_in_child=_forget_parent)

@@ -1,0 +1,4 @@
+"""``neuron-monitor``: periodic reports as JSON, and their Prometheus exporter.
+
+Law: AWS's configuration, groups and JSON keys.
+"""

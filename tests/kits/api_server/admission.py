@@ -1,0 +1,177 @@
+"""The chart's objects in a real API server, and the people and programs that meet its policies there.
+
+Policies become active some 100 ms after they are created, one after another: `installed` returns when each of them
+answers.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from kits.api_server import api_client, chart
+from kits.api_server import control_plane as control_plane_kit
+
+Manifest = dict[str, Any]
+PODS = "/api/v1/namespaces/default/pods"
+NEURON_NODES = "/apis/neuronspan.dev/v1alpha1/neuronnodes"
+CORES = "aws.amazon.com/neuroncore"
+DEVICES = "aws.amazon.com/neuron"
+
+EVERYTHING = {"networkPolicy": {"enabled": True}, "resourceQuota": {"enabled": True}}
+"""Values that bring every object of the chart but those of the Prometheus operator."""
+_DRY = "?dryRun=All"
+_ACTIVE_SECONDS = 30.0
+_PLURALS = {"NetworkPolicy": "networkpolicies"}
+_WORKLOADS = "/apis/apps/v1/namespaces/default/deployments"
+
+
+def container(
+    name: str, *, cores: int | None = None, devices: int | None = None, sidecar: bool = False
+) -> dict[str, Any]:
+    """Give a container that asks by resource limits, or not at all."""
+    asked = {CORES: cores, DEVICES: devices}
+    limits = {resource: str(count) for resource, count in asked.items() if count is not None}
+    restarting = {"restartPolicy": "Always"} if sidecar else {}
+    return {"name": name, "image": "x", **restarting, **({"resources": {"limits": limits}} if limits else {})}
+
+
+def pod(
+    annotations: Mapping[str, str] | None = None,
+    *containers: Mapping[str, Any],
+    init: Sequence[Mapping[str, Any]] = (),
+    name: str = "pod",
+    **spec: Any,
+) -> Manifest:
+    """Give a pod; without containers it has one, `app`, that does not ask by limits."""
+    inits = {"initContainers": list(init)} if init else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "annotations": dict(annotations or {})},
+        "spec": {"containers": list(containers) or [container("app")], **inits, **spec},
+    }
+
+
+def binding(pod_name: str, *, node: str = "w1", **metadata: Any) -> Manifest:
+    """Give what a scheduler posts to bind a pod to a node."""
+    target = {"apiVersion": "v1", "kind": "Node", "name": node}
+    return {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod_name, **metadata}, "target": target}
+
+
+def collection(manifest: Mapping[str, Any]) -> str:
+    """Give the URL path under which objects of this kind are created."""
+    version, kind = manifest["apiVersion"], manifest["kind"]
+    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    namespace = manifest["metadata"].get("namespace")
+    scope = f"/namespaces/{namespace}" if namespace else ""
+    plural = _PLURALS.get(kind, kind.lower() + ("es" if kind.endswith("s") else "s"))
+    return f"{root}{scope}/{plural.replace('policys', 'policies')}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Admission:
+    """An API server with the chart in it; `admin` is in system:masters and still meets the policies."""
+
+    plane: control_plane_kit.ControlPlane
+    admin: api_client.Client
+    operator: api_client.Client
+    _numbers: Iterator[int] = dataclasses.field(default_factory=itertools.count)
+
+    def plugin(self, node: str) -> api_client.Client:
+        """Give the device plugin's client as its token from this node would make it."""
+        extra = {"authentication.kubernetes.io/node-name": node}
+        return self.plane.client(impersonation=_account(chart.DEVICE_PLUGIN, extra))
+
+    def unique(self, prefix: str) -> str:
+        """Give a name that no other test uses."""
+        return f"{prefix}-{next(self._numbers)}"
+
+    def submit(self, manifest: Mapping[str, Any]) -> api_client.Response:
+        """Create a pod under a unique name; the answer may be a refusal."""
+        named = {**manifest, "metadata": {**manifest["metadata"], "name": self.unique("pod")}}
+        return self.admin.request("POST", PODS, named)
+
+    def stored(self, manifest: Mapping[str, Any]) -> Manifest:
+        """Create a pod that must be accepted, and read back what is stored."""
+        name = self.submit(manifest).expect()["metadata"]["name"]
+        return self.admin.get(f"{PODS}/{name}")
+
+    def pod_names(self) -> set[str]:
+        """Names of all pods that are stored."""
+        return {item["metadata"]["name"] for item in self.admin.get(PODS)["items"]}
+
+
+def _account(user: str, extra: Mapping[str, str] | None = None) -> api_client.Impersonation:
+    namespace = user.split(":")[2]
+    groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
+    return api_client.Impersonation(user, groups, dict(extra or {}))
+
+
+@contextlib.contextmanager
+def installed(plane: control_plane_kit.ControlPlane) -> Iterator[Admission]:
+    """Install the chart with helm and wait until every policy is active."""
+    admin = plane.client()
+    operator = plane.client(impersonation=_account(chart.OPERATOR))
+    chart.release(plane, "install", values=EVERYTHING)
+    admission = Admission(plane, admin, operator)
+    for name, is_active in _probes(admission).items():
+        wait_for(is_active, f"policy {name} to be active")
+    yield admission
+
+
+def _probes(admission: Admission) -> dict[str, Callable[[], bool]]:
+    """Give for each policy a question that only an active policy answers with its name."""
+    admin = admission.admin
+    gated = pod({"neuronspan.dev/cores": "1"}, name="canary")
+    bad = pod({"neuronspan.dev/cores": "x"}, name="canary")
+    template = {"metadata": {"labels": {"a": "b"}, **bad["metadata"]}, "spec": bad["spec"]}
+    workload = {"metadata": {"name": "canary"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template}}
+    node = neuron_node("canary")
+    admin.create(PODS, pod(name="canary"))
+    granted = {"metadata": {"annotations": {"neuronspan.dev/grant": "x"}}}
+    bound = binding("canary", annotations=granted["metadata"]["annotations"])
+
+    def says(policy: str, *request: Any) -> bool:
+        return f"'neuronspan-{policy}' denied" in admin.request(*request).message
+
+    def is_gated() -> bool:
+        return "schedulingGates" in admin.request("POST", f"{PODS}{_DRY}", {**gated, "metadata": named}).body["spec"]
+
+    named = {**gated["metadata"], "name": "canary-gated"}
+    return {
+        "mutation": is_gated,
+        "requests": lambda: says("requests", "POST", f"{PODS}{_DRY}", bad),
+        "workloads": lambda: says("workloads", "POST", f"{_WORKLOADS}{_DRY}", workload),
+        "neuronnodes": lambda: says("neuronnodes", "POST", f"{NEURON_NODES}{_DRY}", node),
+        "bindings": lambda: says("bindings", "POST", f"{PODS}/canary/binding{_DRY}", bound),
+        "grants": lambda: says("grants", "PATCH", f"{PODS}/canary{_DRY}", granted, api_client.MERGE_PATCH),
+    }
+
+
+def wait_for(is_so: Callable[[], bool], what: str = "that") -> None:
+    """Ask until the answer is yes: policies are compiled some time after they are written."""
+    deadline = time.monotonic() + _ACTIVE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, f"waited {_ACTIVE_SECONDS:g} s for {what}"
+        time.sleep(0.02)  # the API server tells nobody when a policy is compiled: asking is all there is
+
+
+def neuron_node(name: str, *grants: Mapping[str, Any], **spec: Any) -> Manifest:
+    """Give a NeuronNode of a trn1.32xlarge."""
+    hardware = {
+        "instanceType": "trn1.32xlarge",
+        "devices": 16,
+        "coresPerDevice": 2,
+        "logicalCoreSize": 1,
+        "hbmBytesPerCore": 17179869184,
+        "topology": "torus",
+    }
+    return {
+        "apiVersion": "neuronspan.dev/v1alpha1",
+        "kind": "NeuronNode",
+        "metadata": {"name": name},
+        "spec": {"hardware": hardware, "cores": 32, "grants": list(grants), **spec},
+    }

@@ -1,0 +1,1 @@
+"""Kubernetes objects for tests: manifests, views and snapshots of them, domain values."""

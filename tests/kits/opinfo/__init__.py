@@ -1,0 +1,1 @@
+"""torch's own database of operators, run on the device and compared with the CPU."""

@@ -1,0 +1,95 @@
+"""The operator's loop over the API server in memory; the test says when a round happens."""
+
+import asyncio
+import contextlib
+import datetime as dt
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from kits.api_server import fake_kube
+from kits.manifests import builders
+from neuronspan_agent import resources
+from neuronspan_operator import metrics, tasks
+from neuronspan_operator.cluster import world
+from neuronspan_operator.pools import pool_keeper
+from neuronspan_operator.reconciling import reconciler, recorder
+
+START = dt.datetime(2026, 1, 31, 9, 0, 1, tzinfo=dt.UTC)
+
+
+def now() -> dt.datetime:
+    """Give the time of day; it moves with the loop's clock, which starts at 1 000 s."""
+    return START + dt.timedelta(seconds=asyncio.get_running_loop().time() - 1000)
+
+
+class Rehearsal:
+    """A server, and what the operator makes of it; give the server of another one to play a restart."""
+
+    def __init__(self, server: fake_kube.FakeKube | None = None) -> None:
+        self.server = server or fake_kube.FakeKube()
+        self.meters = metrics.Metrics()
+        self.known = world.World(self.server, self.meters)
+        self.events = recorder.Recorder(self.server, self.meters, instance="me", now=now)
+        self.loop = reconciler.Reconciler(self.server, self.known, self.events, self.meters, now=now)
+        self.keeper = pool_keeper.PoolKeeper(self.server, self.known, core_numbering="node", writers=8, now=now)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the caches only."""
+        async with tasks.Parts(asyncio.Event()) as started:
+            started.start("caches", self.known.run())
+            await self.known.synced()
+            yield
+
+    async def settle(self) -> None:
+        """Let the caches see everything that happened."""
+        await asyncio.sleep(0.01)
+
+    async def round(self) -> float | None:
+        """Do one round on what the server has now, and let the caches see what came of it."""
+        await self.settle()
+        pause = await self.loop.reconcile()
+        await self.events.flush()
+        await self.settle()
+        return pause
+
+    # --- the cluster ---------------------------------------------------------------------------------------------
+
+    def add_node(self, name: str = "w1", **node: Any) -> None:
+        """Add a node with a registered plugin and an empty ledger."""
+        self.server.put(resources.NODES, builders.make_node(name, **node))
+        self.server.put(resources.NEURON_NODES, builders.make_neuron_node(name))
+
+    def add_pod(self, name: str = "web", cores: int = 4, **pod: Any) -> None:
+        """Add a gated pod."""
+        self.server.put(resources.PODS, builders.make_pod(name, cores=cores, **pod))
+
+    def edit(self, resource: resources.Resource, name: str, change: Callable[[dict[str, Any]], object]) -> None:
+        """Change an object behind the operator's back."""
+        namespace = "default" if resource in {resources.PODS, resources.EVENTS} else ""
+        manifest = self.server.stored(resource, name, namespace)
+        change(manifest)
+        self.server.put(resource, manifest)
+
+    # --- what came of it -----------------------------------------------------------------------------------------
+
+    def ledger(self, node: str = "w1") -> dict[str, str]:
+        """Give state and cores of the stored grants by pod: by its UID without "uid-", which is its name by default."""
+        grants = self.server.stored(resources.NEURON_NODES, node)["spec"]["grants"]
+        return {
+            each["podUID"].removeprefix("uid-"): f"{each['state']} {each['first']}+{each['count']}" for each in grants
+        }
+
+    def ungated(self) -> list[str]:
+        """Give the pods that have left the gate."""
+        pods = self.server.all(resources.PODS)
+        return sorted(pod["metadata"]["name"] for pod in pods if not pod["spec"].get("schedulingGates"))
+
+    def told(self, pod: str) -> dict[str, str]:
+        """Give the messages of a pod's Events by reason."""
+        events = self.server.all(resources.EVENTS)
+        return {each["reason"]: each["message"] for each in events if each["involvedObject"]["name"] == pod}
+
+    def count(self, metric: str, labels: Mapping[str, str] | None = None) -> float:
+        """Give the value of a metric, 0 when it has none."""
+        return self.meters.registry.get_sample_value(metric, dict(labels or {})) or 0.0

@@ -1,0 +1,304 @@
+"""A cluster in memory for random simulations of the planner: an API server with its rules, and machines with processes.
+
+Nothing here decides like the operator does. A machine starts a pod's containers where its (possibly old) copy of the
+ledger says, and by default without any check of its own, so that only the operator's care keeps cores exclusive.
+"""
+
+import copy
+import dataclasses
+import datetime as dt
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from kits.manifests import builders
+from neuronspan import grants, instance_types, ledger, names, placement, spans
+from neuronspan_operator.objects import container_requests, neuron_nodes, nodes, pods
+from neuronspan_operator.planning import plans
+from neuronspan_operator.pools import membership
+
+Manifest = dict[str, Any]
+View = TypeVar("View")
+HARDWARE = instance_types.Hardware("test.small", 4, 2, 1, 1 << 30, instance_types.Topology.NONE)
+LABELS = {"neuron": "yes"}
+START = dt.datetime(2026, 1, 31, 9, 0, tzinfo=dt.UTC)
+
+
+class Refused(Exception):  # noqa: N818 - an answer of the API server, not a failure of the test
+    """The API server's 404, 409 or 422."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Process:
+    """One container's processes."""
+
+    uid: str
+    container: str
+    namespace: str
+    pod: str
+    span: spans.CoreSpan
+    resource: str
+
+
+@dataclasses.dataclass
+class Machine:
+    """What is behind a Node: it does not care about API objects until somebody tells it."""
+
+    name: str
+    cautious: bool  # whether its plugin refuses cores that a process has; off = the operator alone has to be right
+    processes: list[Process] = dataclasses.field(default_factory=list)
+    heard: tuple[grants.Grant, ...] = ()  # its copy of the ledger, as old as the last ``hear``
+    nameless: bool = False  # whether its reports leave out pod UIDs
+    epoch: int = 1
+    unhealthy: set[int] = dataclasses.field(default_factory=set)
+
+    def end(self, uid: str) -> None:
+        """End all processes of a pod."""
+        self.processes = [process for process in self.processes if process.uid != uid]
+
+    def report(self) -> Manifest:
+        """Give the status the plugin would write now."""
+        busy = {process.uid for process in self.processes}
+        over = {grant.pod_uid for grant in self.heard if grant.state is grants.GrantState.RELEASING}
+        return {
+            "hardware": HARDWARE.to_dict(),
+            "epoch": f"{self.name}-{self.epoch}",
+            "cores": [{"index": core, "healthy": core not in self.unhealthy} for core in range(HARDWARE.cores)],
+            "held": [_held(process, nameless=self.nameless) for process in self.processes],
+            "released": sorted(over - busy),
+            "conditions": [{"type": "Registered", "status": "True"}],
+        }
+
+    def start(self, pod: pods.PodView) -> None:
+        """Start the containers of a bound pod: on the granted cores, or (never granted) wherever there is room."""
+        for request in pod.requests:
+            key = pod.uid, request.container
+            if any((process.uid, process.container) == key for process in self.processes):
+                continue
+            grant = next((grant for grant in self.heard if grant.key == key), None)
+            span = self._free(request) if grant is None else grant.span
+            releasing = grant is not None and grant.state is grants.GrantState.RELEASING
+            if span is not None and not releasing and not (self.cautious and self._busy(span)):
+                self.processes.append(Process(*key, pod.namespace, pod.name, span, request.resource))
+
+    def _free(self, request: container_requests.ContainerRequest) -> spans.CoreSpan | None:
+        taken = [*(grant.span for grant in self.heard), *(process.span for process in self.processes)]
+        wanted = request.on(HARDWARE, placement.Alignment.NONE)
+        found = placement.place(HARDWARE, taken, wanted, placement.Packing.BEST_FIT)
+        return found if isinstance(found, spans.CoreSpan) else None
+
+    def _busy(self, span: spans.CoreSpan) -> bool:
+        return any(process.span.overlaps(span) for process in self.processes)
+
+
+def _held(process: Process, *, nameless: bool) -> Manifest:
+    return builders.held(
+        str(process.span),
+        process.pod,
+        container=process.container,
+        uid="" if nameless else process.uid,
+        namespace=process.namespace,
+        resource=process.resource,
+    )
+
+
+class Cluster:
+    """The API objects and the machines."""
+
+    def __init__(self, machines: Sequence[str], *, cautious: bool) -> None:
+        self.now = START
+        self.pods: dict[str, Manifest] = {}
+        self.nodes: dict[str, Manifest] = {}
+        self.neuron_nodes: dict[str, Manifest] = {}
+        self.machines = {name: Machine(name, cautious) for name in machines}
+        self.version = 0
+        self._views: dict[str, Any] = {}  # by resourceVersion: every object is read once per version
+        for name in machines:
+            self.add_node(name)
+            self.neuron_nodes[name] = self.touch(neuron_nodes.manifest(self.node(name), HARDWARE))
+
+    # --- writes, with the API server's rules -----------------------------------------------------------------------
+
+    def touch(self, manifest: Manifest) -> Manifest:
+        """Give an object its next resourceVersion."""
+        self.version += 1
+        manifest["metadata"]["resourceVersion"] = str(self.version)
+        return manifest
+
+    def add_pod(self, manifest: Manifest) -> pods.PodView:
+        """Store a pod."""
+        self.pods[manifest["metadata"]["uid"]] = self.touch(manifest)
+        return self.pod(manifest["metadata"]["uid"])
+
+    def change_pod(self, uid: str, **status_or_spec: Mapping[str, Any]) -> None:
+        """Merge fields into a pod's top-level parts."""
+        changed = copy.deepcopy(self.pods[uid])
+        for part, fields in status_or_spec.items():
+            changed.setdefault(part, {}).update(fields)
+        self.pods[uid] = self.touch(changed)
+
+    def patch_pod(self, uid: str, operations: Iterable[Mapping[str, Any]]) -> None:
+        """Apply a JSON patch; raises Refused when a test fails or the pod is gone."""
+        if uid not in self.pods:
+            raise Refused(uid)
+        self.pods[uid] = self.touch(_patched(self.pods[uid], operations))
+
+    def write_ledger(self, write: plans.LedgerWrite) -> None:
+        """Store a ledger by compare-and-swap; raises Refused when somebody wrote before."""
+        current = self.neuron_nodes.get(write.node)
+        if current is None or current["metadata"]["resourceVersion"] != write.resource_version:
+            raise Refused(write.node)
+        view = self.neuron_node(write.node)
+        assert view.ledger is not None
+        _check_steps(view.ledger, write.ledger)
+        patch = neuron_nodes.spec_patch(view, write.ledger)
+        self.neuron_nodes[write.node] = self.touch({**current, "spec": {**current["spec"], **patch["spec"]}})
+
+    def add_neuron_node(self, creation: membership.Creation) -> None:
+        """Store a NeuronNode; raises Refused when there is one."""
+        if creation.node.name in self.neuron_nodes:
+            raise Refused(creation.node.name)
+        self.neuron_nodes[creation.node.name] = self.touch(creation.manifest(names.NODE_NUMBERING))
+
+    def remove_neuron_node(self, removal: membership.Removal) -> None:
+        """Delete a NeuronNode; raises Refused when it is gone or somebody wrote it before."""
+        current = self.neuron_nodes.get(removal.name)
+        if current is None or current["metadata"]["resourceVersion"] != removal.resource_version:
+            raise Refused(removal.name)
+        del self.neuron_nodes[removal.name]
+
+    def write_status(self, name: str) -> None:
+        """Let the plugin of a machine report."""
+        current = self.neuron_nodes.get(name)
+        if current is not None and name in self.nodes:
+            self.neuron_nodes[name] = self.touch({**current, "status": self.machines[name].report()})
+
+    # --- nodes -----------------------------------------------------------------------------------------------------
+
+    def add_node(self, name: str) -> None:
+        """Join a node, under a new UID each time."""
+        uid = f"uid-{name}-{self.version}"
+        node = builders.make_node(name, cores=HARDWARE.cores, devices=HARDWARE.devices, labels=LABELS, uid=uid)
+        self.nodes[name] = self.touch(node)
+
+    def remove_node(self, name: str, *, switch_off: bool) -> None:
+        """Delete a Node and, as its garbage collector would, the pods bound to it.
+
+        The machine is switched off or runs on, unseen.
+        """
+        del self.nodes[name]
+        for uid in [uid for uid, pod in self.pods.items() if pod["spec"].get("nodeName") == name]:
+            del self.pods[uid]
+        if switch_off:
+            self.machines[name].processes = []
+
+    def change_node(self, name: str, **fields: Any) -> None:
+        """Rebuild a Node with other builder arguments."""
+        uid = self.nodes[name]["metadata"]["uid"]
+        defaults: dict[str, Any] = {"cores": HARDWARE.cores, "devices": HARDWARE.devices, "labels": LABELS}
+        self.nodes[name] = self.touch(builders.make_node(name, uid=uid, **(defaults | fields)))
+
+    # --- views -----------------------------------------------------------------------------------------------------
+
+    def pod(self, uid: str) -> pods.PodView:
+        """Give a pod as it is now."""
+        return self._view(self.pods[uid], pods.read)
+
+    def node(self, name: str) -> nodes.NodeView:
+        """Give a node as it is now."""
+        return self._view(self.nodes[name], nodes.read)
+
+    def neuron_node(self, name: str) -> neuron_nodes.NeuronNodeView:
+        """Give a NeuronNode as it is now."""
+        return self._view(self.neuron_nodes[name], neuron_nodes.read)
+
+    def _view(self, manifest: Manifest, read: Callable[[Manifest], View]) -> View:
+        version = manifest["metadata"]["resourceVersion"]
+        if version not in self._views:
+            self._views[version] = read(manifest)
+        view: View = self._views[version]
+        return view
+
+    def views(self) -> list[pods.PodView]:
+        """Give all pods as they are now, in a fixed order."""
+        return [self.pod(uid) for uid in sorted(self.pods)]
+
+    def ledger(self, name: str) -> ledger.Ledger:
+        """Give the stored ledger of a node."""
+        stored = self.neuron_node(name).ledger
+        assert stored is not None
+        return stored
+
+    def hear(self, name: str) -> None:
+        """Let a machine's plugin see the ledger as it is now."""
+        if name in self.neuron_nodes:
+            self.machines[name].heard = self.ledger(name).grants
+
+    def bind(self, pod: pods.PodView) -> None:
+        """Do as the scheduler does with a pod that is pinned to a node: bind it when the node takes pods."""
+        name = pod.node_selector.get(names.HOSTNAME_LABEL, "")
+        if not (pod.gated or pod.node_name or pod.deleted) and name in self.nodes:
+            node = self.node(name)
+            if node.ready and not node.unschedulable and node.allocatable.neuroncore:
+                self.change_pod(pod.uid, spec={"nodeName": name})
+
+    def start(self, pod: pods.PodView) -> None:
+        """Let kubelet start a bound pod; a plugin that knows no grant of it reads the ledger once more."""
+        machine = self.machines[pod.node_name]
+        if all(grant.pod_uid != pod.uid for grant in machine.heard):
+            self.hear(machine.name)
+        machine.start(pod)
+
+    def reap(self, machine: Machine) -> None:
+        """End processes of pods that are gone or being deleted; then those pods go, as kubelet would have it."""
+        for uid in {process.uid for process in machine.processes}:
+            if uid not in self.pods or self.pod(uid).deleted:
+                machine.end(uid)
+        for pod in self.views():
+            if pod.deleted and pod.node_name in {"", machine.name}:
+                self.remove_pod(pod.uid)
+
+    def remove_pod(self, uid: str) -> None:
+        """Take a pod object away, whatever its processes do."""
+        self.pods.pop(uid, None)
+
+
+def _check_steps(before: ledger.Ledger, after: ledger.Ledger) -> None:
+    """The transition rules of the CRD: the operator must never even try to break one."""
+    new = {grant.key: grant for grant in after.grants}
+    for grant in before.grants:
+        changed = new.get(grant.key)
+        if changed is None:
+            assert grant.state is not grants.GrantState.CONFIRMED, f"{grant} was dropped while Confirmed"
+            continue
+        assert changed.span.count == grant.span.count, f"{grant} changed its size"
+        assert changed.state in grants.TRANSITIONS[grant.state] | {grant.state}, f"{grant} became {changed.state}"
+        if grant.state is grants.GrantState.RELEASING:
+            assert changed.span == grant.span, f"{grant} moved while Releasing"
+
+
+def _patched(manifest: Manifest, operations: Iterable[Mapping[str, Any]]) -> Manifest:
+    """Apply the three JSON patch operations that the operator uses."""
+    changed = copy.deepcopy(manifest)
+    for operation in operations:
+        *parents, last = [key.replace("~1", "/").replace("~0", "~") for key in operation["path"].split("/")[1:]]
+        try:
+            target: Any = changed
+            for key in parents:
+                target = target[int(key) if isinstance(target, list) else key]
+            if operation["op"] == "add":
+                target[last] = operation["value"]
+            elif operation["op"] == "remove":
+                del target[int(last) if isinstance(target, list) else last]
+            elif target[last] != operation["value"]:
+                raise Refused(operation["path"])
+        except (KeyError, IndexError) as error:
+            raise Refused(operation["path"]) from error
+    return changed
+
+
+def annotated(pod: pods.PodView) -> Mapping[str, str]:
+    """Give the containers' cores by a pod's grant annotation."""
+    content = json.loads(pod.grant_annotation or '{"containers": {}}')
+    containers: Mapping[str, str] = content["containers"]
+    return containers

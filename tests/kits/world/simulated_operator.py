@@ -1,0 +1,118 @@
+"""An operator for simulations: its caches lag, its plans are carried out one write at a time, it crashes in between."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
+from kits.world import simulated_cluster
+from neuronspan_operator.objects import neuron_nodes, nodes, pods, pools
+from neuronspan_operator.planning import planner, plans
+from neuronspan_operator.pools import membership
+
+POOL = "pool"
+
+
+@dataclasses.dataclass
+class Operator:
+    """One operator process; several may run at once, which is what compare-and-swap is for."""
+
+    cluster: simulated_cluster.Cluster
+    policy: pools.Policy
+    known_pods: dict[str, pods.PodView] = dataclasses.field(default_factory=dict)
+    known_nodes: dict[str, nodes.NodeView] = dataclasses.field(default_factory=dict)
+    known_ledgers: dict[str, neuron_nodes.NeuronNodeView] = dataclasses.field(default_factory=dict)
+    work: Iterator[None] | None = None
+    plan: plans.Plan = dataclasses.field(default_factory=plans.Plan)
+
+    def observe_pods(self) -> None:
+        """Catch up with the pods."""
+        self.known_pods = {uid: self.cluster.pod(uid) for uid in self.cluster.pods}
+
+    def observe_nodes(self) -> None:
+        """Catch up with the nodes."""
+        self.known_nodes = {name: self.cluster.node(name) for name in self.cluster.nodes}
+
+    def observe_ledgers(self) -> None:
+        """Catch up with the NeuronNodes."""
+        self.known_ledgers = {name: self.cluster.neuron_node(name) for name in self.cluster.neuron_nodes}
+
+    def observe(self) -> None:
+        """Catch up with everything."""
+        self.observe_pods()
+        self.observe_nodes()
+        self.observe_ledgers()
+
+    def snapshot(self) -> plans.Snapshot:
+        """Give what this operator believes."""
+        policies = dict.fromkeys(self.known_ledgers, self.policy)
+        return plans.Snapshot(dict(self.known_pods), dict(self.known_nodes), dict(self.known_ledgers), policies)
+
+    def think(self, snapshot: plans.Snapshot) -> plans.Plan:
+        """Plan, and start to carry it out; what was being done is lost."""
+        self.plan = planner.plan(snapshot, self.cluster.now)
+        self.work = self._carry_out(self.plan)
+        return self.plan
+
+    def crash(self) -> None:
+        """Forget what was being done."""
+        self.work = None
+
+    def step(self) -> bool:
+        """Make the next write of the current plan; False when there is none."""
+        if self.work is None:
+            return False
+        try:
+            next(self.work)
+        except StopIteration:
+            self.work = None
+        return self.work is not None
+
+    def run(self) -> None:
+        """Make all writes."""
+        while self.step():
+            pass
+
+    def keep_pool(self) -> None:
+        """Make and remove NeuronNodes as the one pool of the cluster wants it."""
+        pool = pools.PoolView(
+            POOL, selector=simulated_cluster.LABELS, hardware=simulated_cluster.HARDWARE, policy=self.policy
+        )
+        members = {name: pools.Member(view, POOL) for name, view in self.known_ledgers.items()}
+        decision = membership.decide({POOL: pool}, self.known_nodes, members, self.cluster.now)
+        assert not decision.changes, "the pool's hardware never changes here"
+        with contextlib.suppress(simulated_cluster.Refused):
+            for removal in decision.removals:
+                self.cluster.remove_neuron_node(removal)
+        with contextlib.suppress(simulated_cluster.Refused):
+            for creation in decision.creations:
+                self.cluster.add_neuron_node(creation)
+
+    def _carry_out(self, plan: plans.Plan) -> Iterator[None]:
+        """One write per step, in the order the executor keeps: patches, then each ledger before its ungates."""
+        for patch in plan.patches:
+            self._try_patch(patch.pod.uid, patch.patch)
+            yield
+        failed = set()
+        for write in plan.ledgers:
+            try:
+                self.cluster.write_ledger(write)
+            except simulated_cluster.Refused:
+                failed.add(write.node)
+            else:
+                self.known_ledgers[write.node] = self.cluster.neuron_node(write.node)  # the API server's answer
+            yield
+        for ungate in plan.ungates:
+            if ungate.node not in failed:
+                self._try_patch(ungate.pod.uid, ungate.patch)
+                yield
+        for eviction in plan.evictions:
+            if eviction.pod.uid in self.cluster.pods:
+                self.cluster.change_pod(eviction.pod.uid, metadata={"deletionTimestamp": "2026-01-31T09:00:00Z"})
+            yield
+
+    def _try_patch(self, uid: str, patch: list[dict[str, object]]) -> None:
+        try:
+            self.cluster.patch_pod(uid, patch)
+        except simulated_cluster.Refused:
+            return
+        self.known_pods[uid] = self.cluster.pod(uid)

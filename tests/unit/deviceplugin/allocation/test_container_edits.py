@@ -1,0 +1,121 @@
+"""What a container gets, as CDI entries and as plain fields."""
+
+import json
+import pathlib
+
+import pytest
+
+from kits.manifests import domain
+from neuronspan import grants, instance_types, names
+from neuronspan_deviceplugin.allocation import container_edits
+from neuronspan_deviceplugin.host import cdi
+
+HARDWARE = instance_types.hardware_of("inf2.24xlarge")  # 12 cores on 6 devices
+RUN = pathlib.Path("/run/neuronspan")
+VISIBLE, COUNT = grants.EnvMode.VISIBLE, grants.EnvMode.COUNT
+
+
+@pytest.mark.parametrize(
+    ("mode", "numbering", "told"),
+    [
+        (VISIBLE, "node", {names.VISIBLE_CORES_ENV: "4-7"}),
+        (VISIBLE, "container", {names.VISIBLE_CORES_ENV: "0-3"}),
+        (COUNT, "node", {names.NUM_CORES_ENV: "4", names.VISIBLE_CORES_ENV: ""}),
+        (COUNT, "container", {names.NUM_CORES_ENV: "4", names.VISIBLE_CORES_ENV: ""}),
+    ],
+)
+def test_environment_always_has_the_fence(mode: grants.EnvMode, numbering: str, told: dict[str, str]) -> None:
+    fence = {names.GRANT_ENV: "4-7", names.CORE_NUMBERING_ENV: numbering}
+    assert container_edits.environment(domain.span("4-7"), mode, numbering) == told | fence
+
+
+def test_groups_are_told_to_the_container_that_has_all_cores() -> None:
+    grant = domain.grant("4-7", group_sizes="3,1", init_containers=("init",))
+    assert container_edits.group_environment(grant, grant.span) == {names.GROUP_SIZES_ENV: "3,1"}
+    assert container_edits.group_environment(grant, domain.span("4-5")) == {}
+    assert container_edits.group_environment(None, grant.span) == {}
+
+
+def test_cdi_names_are_environment_locks_and_every_touched_device() -> None:
+    assert container_edits.cdi_devices(domain.span("5-6"), VISIBLE, HARDWARE) == (
+        "neuronspan.dev/cores=5-6", "neuronspan.dev/core=5", "neuronspan.dev/core=6",
+        "neuronspan.dev/device=2", "neuronspan.dev/device=3",
+    )  # fmt: skip
+    assert container_edits.cdi_devices(domain.span("4"), COUNT, HARDWARE)[0] == "neuronspan.dev/count=4"
+
+
+def _entries() -> dict[str, dict[str, dict[str, object]]]:
+    documents = cdi.documents(HARDWARE, "node", RUN).values()
+    return {each["kind"]: {one["name"]: one["containerEdits"] for one in each["devices"]} for each in documents}
+
+
+def test_catalogue_has_every_run_in_both_modes_and_every_core_and_device() -> None:
+    entries = _entries()
+    assert {kind: len(devices) for kind, devices in entries.items()} == {
+        names.CDI_CORES_KIND: 78, names.CDI_COUNT_KIND: 78, names.CDI_CORE_KIND: 12, names.CDI_DEVICE_KIND: 6,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", grants.EnvMode)
+def test_every_name_an_answer_can_carry_is_in_the_catalogue(mode: grants.EnvMode) -> None:
+    entries = _entries()
+    for name in container_edits.cdi_devices(domain.span("0-11"), mode, HARDWARE):
+        kind, _, device = name.partition("=")
+        assert device in entries[kind]
+
+
+def test_catalogue_entries_are_a_read_only_lock_a_writable_page_and_devices_of_known_number() -> None:
+    entries = _entries()
+    assert entries[names.CDI_CORE_KIND]["4"] == {
+        "mounts": [
+            {
+                "hostPath": "/run/neuronspan/cores/4.lock",
+                "containerPath": "/run/neuronspan/cores/4.lock",
+                "options": ["ro", "nosuid", "nodev", "bind"],
+            },
+            {
+                "hostPath": "/run/neuronspan/telemetry/4.page",
+                "containerPath": "/run/neuronspan/telemetry/4.page",
+                "options": ["rw", "nosuid", "nodev", "bind"],
+            },
+        ]
+    }
+    assert entries[names.CDI_DEVICE_KIND]["1"] == {
+        "deviceNodes": [{"path": "/dev/neuron1", "type": "c", "major": 1, "minor": 3, "permissions": "rw"}]
+    }
+
+
+def test_catalogue_is_written_once_and_readable(tmp_path: pathlib.Path) -> None:
+    catalogue = cdi.Catalogue(tmp_path / "cdi", RUN)
+    assert catalogue.write(HARDWARE, "node") == 4
+    before = {each: each.stat().st_mtime_ns for each in (tmp_path / "cdi").iterdir()}
+    assert catalogue.write(HARDWARE, "node") == 0
+    assert {each: each.stat().st_mtime_ns for each in (tmp_path / "cdi").iterdir()} == before
+    assert all(each.stat().st_mode & 0o777 == 0o644 for each in before)
+    assert catalogue.write(HARDWARE, "container") == 2
+
+
+def test_catalogue_replaces_a_half_written_document(tmp_path: pathlib.Path) -> None:
+    catalogue = cdi.Catalogue(tmp_path, RUN)
+    catalogue.write(HARDWARE, "node")
+    (path := tmp_path / "neuronspan.dev-core.json").write_text('{"cdi')
+    assert catalogue.write(HARDWARE, "node") == 1
+    assert json.loads(path.read_text())["kind"] == names.CDI_CORE_KIND
+
+
+def test_catalogue_of_a_large_node_stays_in_bounds() -> None:
+    """64 cores have 2 080 runs, in two modes; container runtimes read all of it."""
+    documents = cdi.documents(instance_types.hardware_of("trn2.48xlarge"), "node", RUN)
+    assert len(documents["neuronspan.dev-cores.json"]["devices"]) == 2080
+    assert sum(len(json.dumps(each)) for each in documents.values()) < 2_000_000
+
+
+def test_plain_answer_carries_what_cdi_would() -> None:
+    edits = container_edits.plain(domain.span("5-6"), {"A": "b"}, HARDWARE, RUN)
+    assert edits.devices == ("/dev/neuron2", "/dev/neuron3")
+    assert [(each.container_path, each.read_only) for each in edits.mounts] == [
+        ("/run/neuronspan/hardware.json", True),
+        ("/run/neuronspan/cores/5.lock", True), ("/run/neuronspan/telemetry/5.page", False),
+        ("/run/neuronspan/cores/6.lock", True), ("/run/neuronspan/telemetry/6.page", False),
+    ]  # fmt: skip
+    assert edits.cdi_devices == ()

@@ -1,0 +1,195 @@
+"""The node's memory: what it counts, what it forgets, what it refuses; the decisions have tests of their own."""
+
+import pathlib
+
+import pytest
+
+from kits.manifests import domain
+from neuronspan import grants, instance_types, names
+from neuronspan_agent import signals
+from neuronspan_deviceplugin import errors, metrics, reasons
+from neuronspan_deviceplugin.allocation import holdings, pod_devices, resource_manager
+from neuronspan_deviceplugin.host import cdi
+
+HARDWARE = instance_types.hardware_of("inf2.24xlarge")  # 12 cores on 6 devices
+CORES, DEVICES = names.RESOURCES
+NC = [f"nc-{core}" for core in range(12)]
+ND = [f"nd-{device}" for device in range(6)]
+
+
+class _Node:
+    """A manager with a settable clock and settable processes."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.alive: dict[str, bool | None] = {}
+        self.meters = metrics.Metrics()
+        self.manager = resource_manager.ResourceManager(
+            HARDWARE,
+            names.NODE_NUMBERING,
+            catalogue=cdi.NoCatalogue(pathlib.Path("/run/neuronspan")),
+            look=lambda uids: {each: self.alive.get(each) for each in uids},
+            clock=lambda: self.now,
+            changed=signals.Signal(),
+            meters=self.meters,
+        )
+
+    def assign(self, uid: str, ids: list[str], resource: str = CORES) -> None:
+        assignment = pod_devices.Assignment(uid, "app", resource, frozenset(ids))
+        self.manager.learn_assignments([assignment], self.alive)
+
+    def counted(self, name: str) -> float | None:
+        return self.meters.registry.get_sample_value(f"neuronspan_plugin_{name}")
+
+
+@pytest.fixture
+def node() -> _Node:
+    return _Node()
+
+
+def test_change_is_raised_only_by_a_change(node: _Node) -> None:
+    manager = node.manager
+    book = domain.book(12, [domain.grant()])
+    manager.learn_ledger(book, ())
+    version = manager.changed.version
+    manager.learn_ledger(book, ())
+    manager.learn_ledger(None, ())
+    manager.learn_pods(())
+    manager.learn_assignments((), {})
+    assert manager.changed.version == version
+    manager.learn_ledger(domain.book(12), ())
+    assert manager.changed.version == version + 1
+
+
+def test_last_ledger_stays_when_the_new_one_cannot_be_read(node: _Node) -> None:
+    node.manager.learn_ledger(domain.book(12, [domain.grant()]), ())
+    node.manager.learn_ledger(None, ())
+    assert node.manager.book == domain.book(12, [domain.grant()])
+
+
+def test_without_a_ledger_a_run_is_chosen_beside_what_is_held(node: _Node) -> None:
+    node.manager.allocate(CORES, ["nc-0", "nc-1"])
+    choice = node.manager.prefer(CORES, NC, [], 2, None)
+    assert (choice.outcome, str(choice.span)) == (reasons.SteeringOutcome.UNMANAGED, "2-3")
+
+
+def test_granted_cores_that_a_pod_holds_as_devices_are_not_answered(node: _Node) -> None:
+    """Kubelet counts the two resources apart and offers the cores of a device that it has given away."""
+    node.manager.allocate(DEVICES, ["nd-2"])
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7")]), ())
+    choice = node.manager.prefer(CORES, NC, [], 4, None)
+    assert choice.outcome is reasons.SteeringOutcome.DRIFT
+    assert choice.span is not None
+    assert not {4, 5} & set(choice.span)
+
+
+def test_allocation_is_recorded_for_the_container_it_was_steered_to(node: _Node) -> None:
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7")]), ())
+    node.manager.prefer(CORES, NC, [], 4, None)
+    node.manager.allocate(CORES, NC[4:8])
+    (held,) = node.manager.holdings
+    assert (held.pod_uid, held.container, held.certain) == ("uid-web", "app", False)
+
+
+def test_allocation_is_that_of_the_grant_it_was_steered_to_although_the_ledger_changed_meanwhile(node: _Node) -> None:
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7", env=grants.EnvMode.COUNT)]), ())
+    node.manager.prefer(CORES, NC, [], 4, None)
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7", "other")]), ())
+    told = node.manager.allocate(CORES, NC[4:8]).environment
+    (held,) = node.manager.holdings
+    assert (held.pod_uid, told[names.NUM_CORES_ENV]) == ("uid-web", "4")
+
+
+def test_allocation_is_of_no_known_pod_when_a_later_preference_was_for_no_grant(node: _Node) -> None:
+    node.manager.learn_ledger(domain.book(12, [domain.grant("0-3")]), ())
+    node.manager.prefer(CORES, NC, [], 4, None)
+    node.manager.learn_ledger(domain.book(12), ())
+    node.manager.prefer(CORES, NC, [], 4, None)
+    node.manager.allocate(CORES, NC[:4])
+    (held,) = node.manager.holdings
+    assert held.pod_uid == ""
+
+
+@pytest.mark.parametrize(
+    ("now", "alive", "refused"),
+    [(100.0, None, True), (100.0, False, True), (161.0, False, False), (161.0, True, False)],
+    ids=["just allocated", "not started yet", "never started", "of an unknown pod"],
+)
+def test_cores_of_an_unidentified_holder_are_refused_while_it_may_still_start(
+    node: _Node, now: float, alive: bool | None, refused: bool
+) -> None:
+    node.manager.allocate(DEVICES, ["nd-0"])
+    node.now = now
+    node.alive["uid-web"] = alive
+    if not refused:
+        node.manager.allocate(CORES, ["nc-1"])
+        return
+    with pytest.raises(errors.AllocationRefused) as refusal:
+        node.manager.allocate(CORES, ["nc-1"])
+    assert refusal.value.reason == "HeldUnderOtherResource"
+
+
+@pytest.mark.parametrize(
+    ("alive", "granted", "refused"),
+    [(True, False, True), (None, False, True), (False, False, False), (False, True, True)],
+    ids=["running", "unseen", "over", "granted"],
+)
+def test_cores_of_a_known_holder_are_refused_while_it_lives(
+    node: _Node, alive: bool | None, granted: bool, refused: bool
+) -> None:
+    node.alive["uid-web"] = True
+    node.assign("uid-web", ["nd-1"], DEVICES)
+    grant = domain.grant("2-3", resource=DEVICES)
+    node.manager.learn_ledger(domain.book(12, [grant] if granted else []), ())
+    node.alive["uid-web"] = alive
+    reason = ""
+    try:
+        node.manager.allocate(CORES, ["nc-3"])
+    except errors.AllocationRefused as error:
+        reason = error.reason
+    assert (reason == "HeldUnderOtherResource") is refused
+
+
+def test_same_cores_under_the_same_resource_are_given_again(node: _Node) -> None:
+    """Kubelet reuses a finished init container's devices without asking; a former holder is PreStart's matter."""
+    node.manager.allocate(CORES, NC[:4])
+    assert node.manager.allocate(CORES, NC[:4]).environment[names.GRANT_ENV] == "0-3"
+
+
+def test_two_pods_on_one_core_are_counted_once(node: _Node) -> None:
+    running = [
+        holdings.Holding(
+            CORES, domain.span(cores), 0.0, uid, container="app", certain=True, started=True, verified=True
+        )
+        for cores, uid in (("0-3", "uid-a"), ("3-5", "uid-b"))
+    ]
+    node.manager.restore(tuple(running))
+    node.alive = {"uid-a": True, "uid-b": True}
+    for _ in range(3):
+        node.manager.learn_assignments(None, node.alive)
+    assert node.counted("double_grants_total") == 1
+
+
+def test_gauges_show_what_is_held_and_healthy(node: _Node) -> None:
+    node.manager.allocate(DEVICES, ND[:2])
+    node.manager.allocate(CORES, NC[6:9])
+    assert node.counted("held_cores") == 7
+    assert node.counted("healthy_cores") == 12
+
+
+def test_record_of_larger_hardware_is_cut_to_what_exists(node: _Node) -> None:
+    node.manager.restore(
+        (holdings.Holding(CORES, domain.span("10-13"), 0.0), holdings.Holding(CORES, domain.span("3"), 0.0))
+    )
+    assert [str(each.span) for each in node.manager.holdings] == ["3"]
+
+
+def test_devices_of_another_hardware_in_kubelets_record_are_left_out(node: _Node) -> None:
+    node.alive["uid-web"] = True
+    node.assign("uid-web", ["nc-40"])
+    assert node.manager.holdings == ()
+
+
+def test_start_on_devices_that_do_not_exist_is_not_yet(node: _Node) -> None:
+    with pytest.raises(errors.NotYet, match="does not exist on this node"):
+        node.manager.check_start(CORES, ["nc-40"], {})

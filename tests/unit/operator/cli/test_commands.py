@@ -1,0 +1,191 @@
+"""``kubectl neuron`` reads the cluster as the operator does, and says what it found or what to do."""
+
+import asyncio
+import contextlib
+import pathlib
+from collections.abc import AsyncIterator
+
+import pytest
+from click import testing
+
+from kits.api_server import fake_kube
+from kits.manifests import builders, domain, pool_views, snapshots
+from neuronspan import grants
+from neuronspan_agent import errors, kube, resources
+from neuronspan_operator import metrics
+from neuronspan_operator.cli import commands, standing
+from neuronspan_operator.cluster import world
+from neuronspan_operator.planning import planner, plans
+
+
+def _cluster(*pods: builders.Manifest, pool_deleted: bool = False) -> fake_kube.FakeKube:
+    """One node of one pool, and these pods."""
+    fake = fake_kube.FakeKube()
+    pool = pool_views.manifest()
+    if pool_deleted:
+        pool["metadata"]["deletionTimestamp"] = builders.CREATED
+    fake.put(resources.NEURON_POOLS, pool)
+    fake.put(resources.NODES, builders.make_node("w1", labels={"neuron": "yes"}))
+    member = builders.make_neuron_node("w1", [domain.grant("0-3", "old", state=grants.GrantState.CONFIRMED)])
+    member["metadata"]["labels"] = {"neuronspan.dev/pool": "a"}
+    fake.put(resources.NEURON_NODES, member)
+    for pod in pods:
+        fake.put(resources.PODS, pod)
+    return fake
+
+
+def _serve(monkeypatch: pytest.MonkeyPatch, fake: fake_kube.FakeKube) -> list[str]:
+    """Let the commands log in to this fake; gives the kubeconfigs they log in with."""
+    kubeconfigs: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def client() -> AsyncIterator[fake_kube.FakeKube]:
+        yield fake
+
+    async def connect(_program: str, kubeconfig: str) -> contextlib.AbstractAsyncContextManager[fake_kube.FakeKube]:
+        kubeconfigs.append(kubeconfig)
+        return client()
+
+    monkeypatch.setattr(kube, "connect", connect)
+    return kubeconfigs
+
+
+def _run(*arguments: str, **environment: str | None) -> testing.Result:
+    return testing.CliRunner(env=environment).invoke(commands.main, arguments)
+
+
+def _operator_snapshot(fake: fake_kube.FakeKube) -> plans.Snapshot:
+    """What the operator plans on, once its caches are complete."""
+
+    async def read() -> plans.Snapshot:
+        known = world.World(fake, metrics.Metrics())
+        running = asyncio.create_task(known.run())
+        await known.synced()
+        running.cancel()
+        return known.snapshot()
+
+    return asyncio.run(read())
+
+
+@pytest.mark.parametrize("pool_deleted", [False, True], ids=["pool", "pool being deleted"])
+def test_command_and_operator_agree(*, pool_deleted: bool) -> None:
+    fake = _cluster(builders.make_pod(cores=4), builders.make_pod("large", cores=40), pool_deleted=pool_deleted)
+    cluster = asyncio.run(commands.read_cluster(fake))
+    assert cluster.snapshot == _operator_snapshot(fake)
+    plan = planner.plan(cluster.snapshot, snapshots.NOW)
+    assert [ungate.pod.name for ungate in plan.ungates] == ([] if pool_deleted else ["web"])
+    said = standing.of(cluster.snapshot, cluster.pod("default", "web"), snapshots.NOW)
+    assert ("1 cordoned" in said) is pool_deleted
+    assert ("has room now" in said) is not pool_deleted
+
+
+def test_cluster_is_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "_PAGE", 2)
+    fake = _cluster(*(builders.make_pod(f"p{index}", cores=1) for index in range(5)))
+    assert len(asyncio.run(commands.read_cluster(fake)).snapshot.pods) == 5
+    assert fake.calls.count("list pods") == 3
+
+
+def test_explain_says_where_the_pod_of_that_namespace_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = builders.make_pod("web", uid="1", cores=40), builders.make_pod("db", uid="2", namespace="ml", cores=4)
+    _serve(monkeypatch, _cluster(*others, builders.make_pod(cores=4, uid="3", namespace="ml", deleted=True)))
+    result = _run("explain", "-n", "ml", "web")
+    assert (result.exit_code, result.output) == (0, "pod ml/web is being deleted and gets no NeuronCores\n")
+
+
+def test_explain_uses_the_namespace_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    _serve(monkeypatch, _cluster(builders.make_pod(gates=())))
+    assert _run("explain", "web").output == "pod default/web asks for no NeuronCores\n"
+
+
+def test_explain_refuses_a_pod_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    _serve(monkeypatch, _cluster())
+    result = _run("explain", "-n", "ml", "web")
+    assert result.exit_code == 1
+    assert result.output == (
+        "Error: no pod web in namespace ml: give its namespace with -n, or see `kubectl get pods -A`\n"
+    )
+
+
+def test_map_draws_nodes_whose_ledger_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = _cluster()
+    broken = builders.make_neuron_node("w2")
+    broken["spec"]["grants"] = [{}]
+    fake.put(resources.NEURON_NODES, broken)
+    fake.put(resources.NEURON_NODES, {"metadata": {"name": "w3"}})
+    _serve(monkeypatch, fake)
+    result = _run("map")
+    assert result.exit_code == 0
+    assert "w1  trn1.32xlarge  28 of 32 cores free" in result.output
+    assert "default/old" in result.output
+    assert "w2" not in result.output
+    assert "w3" not in result.output
+
+
+def test_map_and_explain_say_why_cores_are_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = _cluster(builders.make_pod(cores=28))
+    faulty = fake.stored(resources.NEURON_NODES, "w1")
+    faulty["status"]["cores"][16] = {"index": 16, "healthy": False, "reason": "NEURON_HW_ERR=9"}
+    fake.put(resources.NEURON_NODES, faulty)
+    _serve(monkeypatch, fake)
+    assert "! unhealthy: 16 (NEURON_HW_ERR=9)" in _run("map").output
+    assert "Unhealthy are cores 16 of w1 (NEURON_HW_ERR=9)." in _run("explain", "web").output
+
+
+def test_map_is_also_written_as_svg(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    _serve(monkeypatch, _cluster())
+    path = tmp_path / "map.svg"
+    assert _run("map", "--svg", str(path)).exit_code == 0
+    assert "kubectl neuron map" in path.read_text(encoding="utf-8").replace("&#160;", " ")
+
+
+def test_map_of_a_cluster_without_neuron_nodes_says_what_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    _serve(monkeypatch, fake_kube.FakeKube())
+    result = _run("map")
+    assert result.exit_code == 1
+    assert "no NeuronNode has a hardware profile" in result.output
+    assert "kubectl get neuronpools" in result.output
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (errors.NotFound("GET /apis: 404", status=404), "the cluster knows no NeuronNodes: install the chart first"),
+        (errors.Forbidden("GET /apis: 403 you may not list neuronnodes", status=403), "you may not list neuronnodes"),
+        (errors.Unavailable("GET /apis: no answer in time"), "no answer in time"),
+    ],
+    ids=["not installed", "forbidden", "unreachable"],
+)
+def test_refused_call_is_one_line_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, error: errors.KubernetesError, words: str
+) -> None:
+    fake = _cluster()
+    fake.fail("list neuronnodes", error)
+    _serve(monkeypatch, fake)
+    result = _run("map")
+    assert (result.exit_code, result.output) == (1, f"Error: {words}\n" if error.status == 404 else f"Error: {error}\n")
+    assert words in result.output
+
+
+def test_unusable_kubeconfig_is_one_line_without_a_traceback(tmp_path: pathlib.Path) -> None:
+    result = _run("--kubeconfig", str(tmp_path / "none"), "map")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: cannot log in with the kubeconfig ")
+    assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "chosen"),
+    [
+        (("--kubeconfig", "/flag"), "/variable", "/flag"),
+        ((), "/variable", "/variable"),
+        ((), None, str(pathlib.Path.home() / ".kube" / "config")),
+    ],
+    ids=["flag", "variable", "default"],
+)
+def test_kubeconfig_is_the_flag_then_the_variable_then_the_default(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], variable: str | None, chosen: str
+) -> None:
+    kubeconfigs = _serve(monkeypatch, _cluster())
+    assert _run(*arguments, "map", KUBECONFIG=variable).exit_code == 0
+    assert kubeconfigs == [chosen]

@@ -1,0 +1,165 @@
+import json
+from typing import Any
+
+import jsonpatch
+import pytest
+
+from kits.manifests import builders
+from neuronspan import names, spans
+from neuronspan_operator.objects import pods
+
+SPANS = {"b": spans.CoreSpan(8, 1), "a": spans.CoreSpan(4, 4)}
+
+
+def test_pod_is_read() -> None:
+    pod = pods.read(
+        builders.make_pod(
+            "web",
+            cores=4,
+            version="7",
+            gates=("other", names.SCHEDULING_GATE),
+            priority=10,
+            owner="web-rs",
+            selector={"zone": "a"},
+            unscheduled="0/3 nodes",
+        )
+    )
+    assert (pod.uid, pod.key, pod.resource_version) == ("uid-web", "default/web", "7")
+    assert (pod.gated, pod.gate_index, pod.other_gates) == (True, 1, ("other",))
+    assert (pod.priority, pod.owner) == (10, pods.Controller("ReplicaSet", "web-rs"))
+    assert (pod.node_selector, pod.unscheduled_message) == ({"zone": "a"}, "0/3 nodes")
+    assert (pod.phase, pod.terminal, pod.deleted, pod.node_name) == ("Pending", False, False, "")
+
+
+def test_pod_from_a_file_is_read_with_what_it_has() -> None:
+    pod = pods.read({"metadata": {"name": "web"}, "spec": {"containers": [{"name": "app"}]}})
+    assert (pod.uid, pod.namespace, pod.gated, pod.requests, pod.problems) == ("", "default", False, (), ())
+
+
+def test_bound_pod_is_not_gated() -> None:
+    pod = pods.read(builders.make_pod(cores=1, node="w1", phase="Succeeded", deleted=True))
+    assert (pod.gated, pod.node_name, pod.terminal, pod.deleted) == (False, "w1", True, True)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "node"),
+    [(None, ""), ("{", ""), ("[]", ""), ('{"node": 4}', ""), ('{"node": "w1", "containers": {}}', "w1")],
+)
+def test_granted_node_is_read_from_whatever_the_annotation_says(annotation: str | None, node: str) -> None:
+    notes = {} if annotation is None else {names.GRANT_ANNOTATION: annotation}
+    assert pods.read(builders.make_pod(annotations=notes)).granted_node == node
+
+
+# --- what the scheduler counts ---------------------------------------------------------------------------------------
+
+APP = builders.container
+
+
+@pytest.mark.parametrize(
+    ("spec", "cpu_millis", "memory_bytes"),
+    [
+        pytest.param({"containers": [APP(cpu="1", memory="1Gi"), APP("b", cpu="500m")]}, 1500, 1 << 30, id="sum"),
+        pytest.param({"containers": [APP(cpu="1")], "initContainers": [APP("i", cpu="3")]}, 3000, 0, id="init peak"),
+        pytest.param(
+            {"containers": [APP(cpu="1")], "initContainers": [APP("s", cpu="3", sidecar=True)]}, 4000, 0, id="sidecar"
+        ),
+        pytest.param(
+            {"containers": [APP(cpu="1")], "initContainers": [APP("s", cpu="2", sidecar=True), APP("i", cpu="4")]},
+            6000,
+            0,
+            id="init container beside an earlier sidecar",
+        ),
+        pytest.param(
+            {"containers": [APP(cpu="1")], "initContainers": [APP("i", cpu="4"), APP("s", cpu="2", sidecar=True)]},
+            4000,
+            0,
+            id="init container before the sidecar",
+        ),
+        pytest.param(
+            {"containers": [APP(cpu="1")], "overhead": {"cpu": "250m", "memory": "10Mi"}}, 1250, 10 << 20, id="overhead"
+        ),
+        pytest.param(
+            {"containers": [APP(cpu="1")], "resources": {"requests": {"cpu": "7"}}}, 7000, 0, id="pod-level requests"
+        ),
+        pytest.param(
+            {"containers": [{"name": "app", "resources": {"limits": {"cpu": "2"}}}]}, 2000, 0, id="limits stand in"
+        ),
+        pytest.param({"containers": [{"name": "app"}]}, 0, 0, id="nothing"),
+    ],
+)
+def test_requests_are_added_up_as_the_scheduler_does(spec: dict[str, Any], cpu_millis: int, memory_bytes: int) -> None:
+    pod = pods.read({"metadata": {"name": "web"}, "spec": spec})
+    assert (pod.cpu_millis, pod.memory_bytes) == (cpu_millis, memory_bytes)
+
+
+def test_neuron_resources_are_counted_too() -> None:
+    pod = pods.read(builders.make_pod(containers=[APP("a", cores=4), APP("b", cores=1), APP("c", devices=2)]))
+    assert (pod.neuroncores, pod.neuron_devices) == (5, 2)
+
+
+def test_unreadable_quantity_is_a_problem_not_an_error() -> None:
+    (problem,) = pods.read(builders.make_pod(containers=[APP(cpu="many")])).problems
+    assert (
+        problem == "the pod's cpu: 'many' is not a quantity: write a number with or without a unit, like 2, 500m or 4Gi"
+    )
+
+
+# --- patches ---------------------------------------------------------------------------------------------------------
+
+
+def _applied(manifest: dict[str, Any], patch: list[dict[str, Any]]) -> dict[str, Any]:
+    changed: dict[str, Any] = jsonpatch.apply_patch(manifest, patch)
+    return changed
+
+
+@pytest.mark.parametrize("annotations", [None, {"a": "b"}], ids=["no annotations", "annotations"])
+@pytest.mark.parametrize("selector", [None, {"zone": "a"}], ids=["no selector", "selector"])
+def test_ungate_patch_does_all_in_one(annotations: dict[str, str] | None, selector: dict[str, str] | None) -> None:
+    manifest = builders.make_pod(
+        cores=4, annotations=annotations, selector=selector, gates=("x", names.SCHEDULING_GATE)
+    )
+    after = pods.read(_applied(manifest, pods.ungate_patch(pods.read(manifest), "w1", SPANS, "host-1")))
+    assert not after.gated
+    assert after.other_gates == ("x",)
+    assert after.node_selector == {**(selector or {}), names.HOSTNAME_LABEL: "host-1"}
+    assert json.loads(after.grant_annotation or "") == {"node": "w1", "containers": {"a": "4-7", "b": "8"}}
+
+
+def test_ungate_patch_pins_to_the_name_when_the_hostname_is_the_same() -> None:
+    manifest = builders.make_pod(cores=4)
+    after = pods.read(_applied(manifest, pods.ungate_patch(pods.read(manifest), "w1", SPANS)))
+    assert after.node_selector == {names.HOSTNAME_LABEL: "w1"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"uid": "another"}, id="another pod of that name"),
+        pytest.param({"version": "2"}, id="the pod changed"),
+        pytest.param({"gates": ()}, id="somebody else was faster"),
+    ],
+)
+def test_ungate_patch_lands_on_no_other_pod_than_the_one_it_was_made_for(changed: dict[str, Any]) -> None:
+    patch = pods.ungate_patch(pods.read(builders.make_pod(cores=4)), "w1", SPANS)
+    with pytest.raises((jsonpatch.JsonPatchException, jsonpatch.JsonPointerException)):
+        _applied(builders.make_pod(cores=4, **changed), patch)
+
+
+def test_fence_patch_names_the_grants_and_keeps_earlier_fences() -> None:
+    manifest = builders.make_pod(cores=4)
+    for fences in (["w1/t1"], ["w2/t2", "w3/t3"]):
+        manifest = _applied(manifest, pods.fence_patch(pods.read(manifest), fences))
+    assert pods.read(manifest).revoked == ("w1/t1", "w2/t2", "w3/t3")
+
+
+def test_fence_patch_needs_the_gate() -> None:
+    patch = pods.fence_patch(pods.read(builders.make_pod(cores=4)), [pods.fence("w1", "t1")])
+    with pytest.raises((jsonpatch.JsonPatchException, jsonpatch.JsonPointerException)):
+        _applied(builders.make_pod(cores=4, gates=()), patch)
+
+
+def test_grant_patch_changes_the_annotation_only() -> None:
+    manifest = builders.make_pod(cores=4, node="w1", grant={"node": "w9"})
+    after = _applied(manifest, pods.grant_patch(pods.read(manifest), "w1", SPANS))
+    assert pods.read(after).annotated_grant() == pods.grant_content("w1", SPANS)
+    assert after["spec"] == manifest["spec"]

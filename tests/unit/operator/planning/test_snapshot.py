@@ -1,0 +1,29 @@
+"""What planning reads, as it is made of what was read of the cluster."""
+
+import pytest
+
+from kits.manifests import builders, pool_views
+from neuronspan_operator.objects import pods
+from neuronspan_operator.planning import snapshot
+
+
+@pytest.mark.parametrize(
+    ("of", "deleted", "cordoned"),
+    [("a", True, True), ("a", False, False), ("b", True, False), ("", True, False)],
+    ids=["pool being deleted", "pool that stays", "pool that is unknown", "no pool"],
+)
+def test_nodes_of_a_pool_in_deletion_count_as_cordoned(of: str, *, deleted: bool, cordoned: bool) -> None:
+    members = {"w1": pool_views.member("w1", of=of)}
+    known_pools = {"a": pool_views.pool("a", deleted=deleted)}
+    found = snapshot.of({}, {"w1": pool_views.node("w1")}, members, known_pools)
+    assert found.nodes["w1"].unschedulable is cordoned
+
+
+def test_snapshot_keeps_what_was_read() -> None:
+    pod = pods.read(builders.make_pod(cores=4))
+    node = pool_views.node("w2")  # without a NeuronNode
+    member = pool_views.member("w1")  # without a Node
+    pool = pool_views.pool("a", policy={"limboSeconds": 5})
+    found = snapshot.of({pod.uid: pod}, {"w2": node}, {"w1": member}, {"a": pool})
+    assert (found.pods, found.nodes) == ({"uid-web": pod}, {"w2": node})
+    assert (found.neuron_nodes, found.policies) == ({"w1": member.view}, {"w1": pool.policy})

@@ -1,0 +1,340 @@
+"""Rounds of the reconcile loop over an API server in memory, with every kind of bad luck."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from kits.manifests import builders, domain
+from kits.world import rehearsal
+from neuronspan import grants
+from neuronspan_agent import errors, resources
+from neuronspan_operator import tasks
+from neuronspan_operator.planning import planner
+
+CONFIRMED = grants.GrantState.CONFIRMED
+WRITES = "neuronspan_ledger_writes_total"
+UNGATES = "neuronspan_ungates_total"
+
+
+@pytest.fixture
+async def play() -> rehearsal.Rehearsal:
+    return rehearsal.Rehearsal()
+
+
+def touch(manifest: dict[str, Any]) -> None:
+    manifest["metadata"].setdefault("labels", {})["touched"] = "yes"
+
+
+async def test_round_grants_writes_and_ungates(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    play.add_pod()
+    async with play.running():
+        await play.round()
+    assert play.ledger() == {"web": "Granted 0+4"}
+    assert play.ungated() == ["web"]
+    assert play.told("web")["Granted"] == "NeuronCores on w1: app 0-3."
+    assert play.count(WRITES, {"outcome": "written"}) == 1
+    assert play.count(UNGATES, {"outcome": "done"}) == 1
+    assert play.count("neuronspan_stage_seconds_count", {"stage": "granted"}) == 1
+    assert play.count("neuronspan_stage_seconds_count", {"stage": "ungated"}) == 1
+
+
+async def test_round_writes_the_ledger_before_it_ungates(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    play.add_pod()
+    async with play.running():
+        await play.round()
+    written, ungated = "merge_patch neuronnodes w1", "json_patch pods web"
+    assert play.server.calls.index(written) < play.server.calls.index(ungated)
+
+
+async def test_round_changes_nothing_when_there_is_nothing_to_do(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    play.add_pod()
+    async with play.running():
+        await play.round()
+        before = len(play.server.calls)
+        await play.round()
+        assert play.server.calls[before:] == []
+
+
+async def test_round_does_not_act_twice_while_the_caches_are_behind(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    play.add_pod("one")
+    play.add_pod("two")
+    async with play.running():
+        play.server.mute()
+        await play.round()
+        await play.round()
+        await play.round()
+    assert play.ledger() == {"one": "Granted 0+4", "two": "Granted 4+4"}
+    assert play.server.calls.count("merge_patch neuronnodes w1") == 1
+    assert play.server.calls.count("json_patch pods one") == 1
+
+
+async def test_round_builds_on_its_own_ledger_write_while_the_cache_is_behind(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    async with play.running():
+        play.server.mute(resources.NEURON_NODES)
+        for name in ("one", "two", "three"):
+            play.add_pod(name)
+            await play.round()
+    assert play.ledger() == {"one": "Granted 0+4", "two": "Granted 4+4", "three": "Granted 8+4"}
+    assert play.count(WRITES, {"outcome": "conflict"}) == 0
+
+
+async def test_round_without_the_ledger_write_lets_nobody_go(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    play.add_pod()
+    play.server.fail("merge_patch neuronnodes", errors.Unavailable("down"))
+    async with play.running():
+        pause = await play.round()
+        assert play.ungated() == []
+        assert play.ledger() == {}
+        assert pause == pytest.approx(1, abs=0.1)
+        await play.round()
+        assert play.ungated() == [], "the node is left alone for a second"
+        await asyncio.sleep(1)
+        await play.round()
+    assert play.ungated() == ["web"]
+    assert play.count(WRITES, {"outcome": "failed"}) == 1
+
+
+async def test_round_that_loses_the_race_plans_again_on_what_the_winner_left(play: rehearsal.Rehearsal) -> None:
+    """Another operator granted cores 0-3 between our read and our write."""
+    play.add_node()
+    play.add_pod("mine")
+
+    def other_writes() -> None:
+        grant = {
+            "podUID": "uid-theirs", "container": "app", "namespace": "default", "pod": "theirs", "first": 0, "count": 4,
+            "resource": "aws.amazon.com/neuroncore", "env": "visible", "state": "Granted",
+            "since": "2026-01-31T09:00:01Z",
+        }  # fmt: skip
+        play.edit(resources.NEURON_NODES, "w1", lambda node: node["spec"]["grants"].append(grant))
+        play.add_pod("theirs")
+
+    async with play.running():
+        play.server.fail("merge_patch neuronnodes", other_writes)
+        play.server.mute(resources.NEURON_NODES)  # the loser has to look for himself
+        await play.round()
+        assert play.ungated() == []
+        await play.round()
+    assert play.ledger() == {"theirs": "Granted 0+4", "mine": "Granted 4+4"}
+    assert play.count(WRITES, {"outcome": "conflict"}) == 1
+
+
+async def test_round_reports_what_the_api_servers_own_rules_refuse(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    play.add_pod()
+    play.server.fail("merge_patch neuronnodes", errors.Invalid("two grants share a core", status=422))
+    async with play.running():
+        await play.round()
+    assert play.count(WRITES, {"outcome": "refused"}) == 1
+    assert play.ungated() == []
+
+
+async def test_round_completes_what_a_crash_left_between_ledger_and_ungate(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    play.add_pod()
+    play.server.fail("json_patch pods", errors.Unavailable("the process died here"))
+    async with play.running():
+        await play.round()
+    assert play.ledger() == {"web": "Granted 0+4"}
+    assert play.ungated() == []
+    again = rehearsal.Rehearsal(play.server)
+    async with again.running():
+        await again.round()
+    assert again.ungated() == ["web"]
+    assert again.ledger() == {"web": "Granted 0+4"}
+    assert again.count(WRITES, {"outcome": "written"}) == 0
+
+
+async def test_round_plans_again_at_once_when_the_pod_changed_meanwhile(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    play.add_pod()
+    play.server.fail("json_patch pods", lambda: play.edit(resources.PODS, "web", touch))
+    async with play.running():
+        await play.round()
+        assert play.count(UNGATES, {"outcome": "stale"}) == 1
+        await play.round()
+    assert play.ungated() == ["web"]
+
+
+async def test_round_tells_the_pod_when_the_api_server_will_not_let_it_go(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    play.add_pod()
+    play.server.fail("json_patch pods", *[errors.Invalid("a policy forbids it", status=422)] * 3)
+    async with play.running():
+        await play.round()
+        assert "a policy forbids it" in play.told("web")["PatchRefused"]
+        await play.round()
+        assert play.server.calls.count("json_patch pods web") == 1, "left alone for a while"
+        for _ in range(4):
+            await asyncio.sleep(5)
+            await play.round()
+    assert play.ungated() == ["web"]
+    assert play.count(UNGATES, {"outcome": "refused"}) == 3
+
+
+async def test_round_forgets_the_troubles_of_a_pod_that_is_gone(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    play.add_pod()
+    play.server.fail("json_patch pods", errors.Invalid("a policy forbids it", status=422))
+    async with play.running():
+        assert await play.round() == pytest.approx(1, abs=0.1), "the next try"
+        play.server.remove(resources.PODS, "web", "default")
+        assert await play.round() == pytest.approx(5, abs=0.1), "the end of the fresh grant, and nothing before"
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["gone", "another-of-that-name"])
+async def test_round_takes_a_pod_that_vanished_meanwhile_in_its_stride(
+    play: rehearsal.Rehearsal, *, again: bool
+) -> None:
+    play.add_node()
+    play.add_pod()
+
+    def vanish() -> None:
+        play.server.remove(resources.PODS, "web", "default")
+        if again:
+            play.add_pod(uid="uid-second")
+
+    async with play.running():
+        play.server.fail("json_patch pods", vanish)
+        await play.round()
+        assert play.count(UNGATES, {"outcome": "gone"}) == 1
+        await asyncio.sleep(6)
+        await play.round()
+        assert play.ledger()["web"] == "Releasing 0+4"
+        await play.round()
+    assert play.ungated() == (["web"] if again else [])
+
+
+async def test_round_says_why_a_pod_waits(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    play.add_pod("big", cores=33)
+    async with play.running():
+        await play.round()
+    assert play.count("neuronspan_waiting_pods", {"reason": "NeverFits"}) == 1
+    assert "33 NeuronCores" in play.told("big")["NeverFits"]
+
+
+async def test_round_evicts_once_and_asks_again_later(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    play.add_pod(owner="web")
+    async with play.running():
+        await play.round()
+        play.edit(resources.NODES, "w1", lambda node: node["spec"].update(unschedulable=True))
+        play.server.fail("evict pods", errors.Unavailable("a disruption budget forbids it", status=429))
+        await play.round()
+        await play.round()
+        assert play.server.calls.count("evict pods web") == 1
+        assert "cordoned" in play.told("web")["Evicted"]
+        await asyncio.sleep(1)
+        await play.round()
+    assert play.server.calls.count("evict pods web") == 2
+    assert play.count("neuronspan_evictions_total", {"outcome": "evicted"}) == 1
+    assert play.server.all(resources.PODS) == []
+
+
+async def test_round_counts_drift_when_it_appears_and_not_again(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    play.edit(resources.NEURON_NODES, "w1", lambda node: node["spec"].update(grants=[{"pod": "nobody"}]))
+    async with play.running():
+        await play.round()
+        await play.round()
+    assert play.count("neuronspan_drift_total", {"kind": "UnreadableLedger"}) == 1
+
+
+async def test_run_survives_a_round_that_fails(
+    play: rehearsal.Rehearsal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    play.add_node()
+    play.add_pod()
+    plan, failures = planner.plan, iter([ZeroDivisionError("a bug")])
+
+    def sometimes(*arguments: Any) -> Any:
+        for failure in failures:
+            raise failure
+        return plan(*arguments)
+
+    monkeypatch.setattr(planner, "plan", sometimes)
+    async with play.running():
+        task = asyncio.create_task(play.loop.run())
+        await asyncio.sleep(6)
+        task.cancel()
+    assert play.ungated() == ["web"]
+    assert play.count("neuronspan_reconciles_total", {"outcome": "failed"}) == 1
+    assert "a bug" in caplog.text
+
+
+async def test_run_waits_until_every_cache_is_complete(play: rehearsal.Rehearsal) -> None:
+    """Without its pods a ledger looks as if everybody were gone, and cores in use would be taken back."""
+    play.add_node()
+    play.server.put(resources.NEURON_NODES, builders.make_neuron_node(entries=[domain.grant(state=CONFIRMED)]))
+    play.server.put(resources.PODS, builders.make_pod("web", cores=4, node="w1", phase="Running"))
+    listed = asyncio.Event()
+    play.server.fail("list pods", listed)
+    async with tasks.Parts(asyncio.Event()) as started:
+        started.start("caches", play.known.run())
+        started.start("grants", play.loop.run())
+        await asyncio.sleep(60)
+        assert play.ledger() == {"web": "Confirmed 4+4"}
+        listed.set()
+        play.add_pod("next")
+        await asyncio.sleep(1)
+    assert play.ledger() == {"web": "Confirmed 4+4", "next": "Granted 0+4"}
+
+
+async def test_run_reacts_to_changes_and_to_timers(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    async with play.running():
+        task = asyncio.create_task(play.loop.run())
+        await asyncio.sleep(1)
+        play.add_pod()
+        await asyncio.sleep(1)
+        assert play.ungated() == ["web"]
+        await asyncio.sleep(70)  # nobody binds it: limbo after 60 s, and nothing else happens meanwhile
+        await play.events.flush()
+        task.cancel()
+    assert "60 s" in play.told("web")["Limbo"]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [("json_patch pods", resources.PODS), ("merge_patch neuronnodes", resources.NEURON_NODES)],
+    ids=["pod", "ledger"],
+)
+async def test_run_plans_again_at_once_when_it_was_overtaken(
+    play: rehearsal.Rehearsal, call: str, kind: resources.Resource
+) -> None:
+    """Not when the cache tells, which may be late."""
+    play.add_node()
+
+    def overtake() -> None:
+        play.server.mute()
+        play.edit(kind, "web" if kind is resources.PODS else "w1", touch)
+
+    async with play.running():
+        task = asyncio.create_task(play.loop.run())
+        await asyncio.sleep(1)
+        play.server.mute(resources.NEURON_NODES)  # the loop's own ledger write would wake it too
+        play.add_pod()
+        play.server.fail(call, overtake)
+        await asyncio.sleep(1)
+        task.cancel()
+    assert play.ungated() == ["web"]
+
+
+async def test_run_collects_changes_before_it_plans(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    async with play.running():
+        task = asyncio.create_task(play.loop.run())
+        await asyncio.sleep(1)
+        for index in range(8):
+            play.add_pod(f"web-{index}")
+        await asyncio.sleep(1)
+        task.cancel()
+    assert len(play.ungated()) == 8
+    assert play.server.calls.count("merge_patch neuronnodes w1") == 1
