@@ -35,7 +35,7 @@ help: ## this list
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-unit test-device test-integration test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance lint format
+.PHONY: test test-unit test-device test-integration test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance lint house format
 test: lint tools images cluster ## everything: lint, then all tests in one run (cold about an hour, warm 25 minutes)
 	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(DEVICE) $(INTEGRATION) $(CHART) $(IMAGE) $(STRESS) $(E2E)
 
@@ -75,6 +75,9 @@ lint: venv ## style, formatting, types, and which module may import which
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy $(SOURCES)
 	PYTHONPATH=deviceplugin:operator:runtime $(BIN)/lint-imports
+
+house: venv ## the structure of the packages: folders, modules, and the imports between them
+	$(RUN) -m house
 
 format: venv ## format, and fix what can be fixed without thinking
 	$(BIN)/python -m ruff check --fix-only .

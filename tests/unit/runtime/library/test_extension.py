@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from kits.device import stand_in_compiler
+from native import stand_in_compiler
 from neuronspan_runtime import __main__ as command_line
 from neuronspan_runtime import environment, errors
 from neuronspan_runtime.library import extension

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from kits.device import neuron_processes, stand_in_compiler
+from kits.device import neuron_processes
+from native import stand_in_compiler
 from neuronspan_runtime import environment, errors
 from neuronspan_runtime.library import extension, library_cache
 

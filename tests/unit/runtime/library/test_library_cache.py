@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from kits.device import neuron_processes, stand_in_compiler
+from kits.device import neuron_processes
+from native import stand_in_compiler
 from neuronspan_runtime import environment
 from neuronspan_runtime.library import extension, library_cache, retention
 
