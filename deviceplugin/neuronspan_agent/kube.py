@@ -108,7 +108,7 @@ class Client:
                 if response.status >= _FIRST_REFUSAL:
                     raise await _refusal(call, response)
                 async for line in _lines(response.content, silence_seconds):
-                    event: Manifest = json.loads(line)
+                    event = _decoded(call, line)
                     if event["type"] == "ERROR":
                         raise errors.of_status(call, event["object"])
                     yield event
@@ -193,8 +193,7 @@ class Client:
                 with contextlib.closing(response):
                     if response.status >= _FIRST_REFUSAL:
                         raise await _refusal(call, response)
-                    answer: Manifest = json.loads(await response.read())
-                    return answer
+                    return _decoded(call, await response.read())
 
     async def _send(
         self,
@@ -228,11 +227,11 @@ async def connect(program: str, kubeconfig: str = "", *, call_seconds: float = _
             await config.load_kube_config(kubeconfig, client_configuration=settings, persist_config=False)
         else:
             config.load_incluster_config(client_configuration=settings)
-    except (config.ConfigException, OSError) as error:
+        return Client(settings, program, call_seconds)
+    except Exception as error:  # the client lets through what its readers of YAML, base64 and keys raise
         source = f"the kubeconfig {kubeconfig}" if kubeconfig else "the service account of this pod"
         way_out = "give a kubeconfig file outside a cluster, and mount a service account token inside one"
-        raise errors.LoginFailed(f"cannot log in with {source}: {error}; {way_out}") from error
-    return Client(settings, program, call_seconds)
+        raise errors.LoginFailed(f"cannot log in with {source}: {error!r}; {way_out}") from error
 
 
 @contextlib.contextmanager
@@ -243,17 +242,28 @@ def _converted(call: str) -> Iterator[None]:
         raise errors.Unavailable(f"{call}: no answer in time; is the API server overloaded?") from error
     except (aiohttp.ClientError, OSError) as error:
         raise errors.Unavailable(f"{call}: {error!r}; is the API server reachable?") from error
-    except json.JSONDecodeError as error:
+    except config.ConfigException as error:  # the token is read from its file again and again
+        raise errors.Unavailable(f"{call}: the credentials cannot be read: {error}") from error
+
+
+def _decoded(call: str, text: bytes) -> Manifest:
+    try:
+        manifest = json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise errors.Unavailable(f"{call}: the answer is not JSON, is a proxy in the way? {error}") from error
+    if not isinstance(manifest, dict):
+        raise errors.Unavailable(f"{call}: the answer is no Kubernetes object, is a proxy in the way?")
+    return manifest
 
 
 async def _refusal(call: str, response: aiohttp.ClientResponse) -> errors.KubernetesError:
-    text = await response.text()
+    text = await response.text(errors="replace")
     try:
         status = json.loads(text)
     except json.JSONDecodeError:  # a proxy's page, or an API server that is starting
         status = {"message": text[:200]}
-    return errors.of_status(call, {"code": response.status, **(status if isinstance(status, dict) else {})})
+    # the status line counts: a proxy's page has a "code" of its own
+    return errors.of_status(call, {**(status if isinstance(status, dict) else {}), "code": response.status})
 
 
 async def _lines(content: aiohttp.StreamReader, silence_seconds: float) -> AsyncIterator[bytes]:
@@ -264,5 +274,5 @@ async def _lines(content: aiohttp.StreamReader, silence_seconds: float) -> Async
         if not chunk:
             return  # a line without its end is no event: the next watch brings it whole
         *whole, pending = (pending + chunk).split(b"\n")
-        for line in whole:
+        for line in filter(None, whole):  # a proxy may keep the connection alive with empty ones
             yield line

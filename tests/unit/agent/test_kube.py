@@ -10,7 +10,9 @@ from typing import Any
 import certifi
 import pytest
 from aiohttp import web
+from kubernetes.aio import config as kubernetes_config
 
+from kits.api_server import kubeconfig
 from neuronspan_agent import errors, kube, resources
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -27,27 +29,20 @@ async def served(handler: Handler, folder: pathlib.Path, call_seconds: float = 1
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     server = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    config = {
-        "current-context": "c",
-        "clusters": [{"name": "c", "cluster": {"server": server, "certificate-authority": _authority(folder)}}],
-        "users": [{"name": "c", "user": {"token": "secret"}}],
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
-    }
-    path = folder / "kubeconfig"
-    path.write_text(json.dumps(config))
+    path = kubeconfig.written(folder, server, _authority(folder))
     try:
-        async with await kube.connect("test", str(path), call_seconds=call_seconds) as client:
+        async with await kube.connect("test", path, call_seconds=call_seconds) as client:
             yield client
     finally:
         await runner.cleanup()
 
 
-def _authority(folder: pathlib.Path) -> str:
+def _authority(folder: pathlib.Path) -> pathlib.Path:
     """Give a file with one certificate: the client reads authorities for http, too, and the system's take it long."""
     one, end, _ = pathlib.Path(certifi.where()).read_text(encoding="utf-8").partition("-----END CERTIFICATE-----\n")
     path = folder / "authority.pem"
     path.write_text(one + end)
-    return str(path)
+    return path
 
 
 def refusing(status: int, **body: Any) -> Handler:
@@ -123,16 +118,40 @@ def test_client_gives_up_on_a_server_that_does_not_answer(tmp_path: pathlib.Path
         asyncio.run(ask())
 
 
-def test_client_reports_a_page_of_a_proxy_in_words(tmp_path: pathlib.Path) -> None:
-    async def handler(_: web.Request) -> web.StreamResponse:
-        return web.Response(text="<html>Welcome</html>")
+LATIN = "<html>Zurück später</html>".encode("latin-1")
 
+
+def answering(status: int, body: bytes) -> Handler:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, body=body)
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(b"<html>Welcome</html>", "not JSON"), (LATIN, "not JSON"), (b'["Welcome"]', "no Kubernetes object")],
+)
+def test_client_reports_a_page_of_a_proxy_in_words(tmp_path: pathlib.Path, body: bytes, said: str) -> None:
     async def ask() -> None:
-        async with served(handler, tmp_path) as client:
+        async with served(answering(200, body), tmp_path) as client:
             await client.get(resources.NODES, "w1")
 
-    with pytest.raises(errors.Unavailable, match="not JSON"):
+    with pytest.raises(errors.Unavailable, match=said):
         asyncio.run(ask())
+
+
+@pytest.mark.parametrize("body", [b"", LATIN, b'["no"]', b'{"code": "E_UPSTREAM"}', b'{"code": 0}', b'{"code": 503}'])
+def test_client_reads_a_refusal_that_is_no_status_object_by_its_status_line(
+    tmp_path: pathlib.Path, body: bytes
+) -> None:
+    async def ask() -> None:
+        async with served(answering(410, body), tmp_path) as client:
+            await client.get(resources.NODES, "w1")
+
+    with pytest.raises(errors.Gone) as refusal:
+        asyncio.run(ask())
+    assert refusal.value.status == 410
 
 
 def test_client_reports_a_server_that_is_not_there(tmp_path: pathlib.Path) -> None:
@@ -181,6 +200,17 @@ def test_watch_joins_lines_from_pieces_and_drops_an_unfinished_one(tmp_path: pat
     assert events_of(streaming(line[:10], line[10:] + line, line[:20]), tmp_path) == [EVENT, EVENT]
 
 
+def test_watch_passes_over_empty_lines(tmp_path: pathlib.Path) -> None:
+    line = json.dumps(EVENT).encode() + b"\n"
+    assert events_of(streaming(b"\n" + line + b"\n", line), tmp_path) == [EVENT, EVENT]
+
+
+@pytest.mark.parametrize("line", [b"<html>", LATIN, b'"ADDED"'])
+def test_watch_reports_what_is_no_event_in_words(tmp_path: pathlib.Path, line: bytes) -> None:
+    with pytest.raises(errors.Unavailable, match="watch nodes: the answer is"):
+        events_of(streaming(line + b"\n"), tmp_path)
+
+
 def test_watch_gives_up_on_a_silent_stream(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.Unavailable, match="watch nodes: no answer in time"):
         events_of(streaming(json.dumps(EVENT).encode() + b"\n", then_silent=True), tmp_path, silence_seconds=0.2)
@@ -205,6 +235,35 @@ def test_connect_says_how_to_log_in_when_it_cannot(tmp_path: pathlib.Path) -> No
         asyncio.run(kube.connect("test"))
     with pytest.raises(errors.LoginFailed, match=f"kubeconfig {tmp_path}/absent"):
         asyncio.run(kube.connect("test", str(tmp_path / "absent")))
+
+
+@pytest.mark.parametrize("text", ["", "clusters: [", "[1]", "\x00"], ids=["empty", "no-yaml", "a-list", "binary"])
+def test_connect_says_that_a_kubeconfig_cannot_be_read(tmp_path: pathlib.Path, text: str) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(text)
+    with pytest.raises(errors.LoginFailed, match=f"kubeconfig {path}"):
+        asyncio.run(kube.connect("test", str(path)))
+
+
+def test_connect_says_that_the_authority_is_no_certificate(tmp_path: pathlib.Path) -> None:
+    authority = tmp_path / "authority.pem"
+    authority.write_text("nonsense")
+    path = kubeconfig.written(tmp_path, "https://127.0.0.1:1", authority)
+    with pytest.raises(errors.LoginFailed, match=f"kubeconfig {path}"):
+        asyncio.run(kube.connect("test", path))
+
+
+def test_client_reports_credentials_that_become_unreadable(tmp_path: pathlib.Path) -> None:
+    async def refuse(_: Any) -> None:
+        raise kubernetes_config.ConfigException("Token file exists but empty.")
+
+    async def ask() -> None:
+        async with served(hang, tmp_path) as client:
+            client._settings.refresh_api_key_hook = refuse
+            await client.get(resources.NODES, "w1")
+
+    with pytest.raises(errors.Unavailable, match="credentials cannot be read: Token file"):
+        asyncio.run(ask())
 
 
 def test_credentials_are_those_of_the_client(tmp_path: pathlib.Path) -> None:
