@@ -10,6 +10,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import logging
+import ssl
 import threading
 from collections.abc import Coroutine, Mapping
 from typing import Any, Protocol, TypeVar
@@ -192,9 +193,19 @@ def settings(identity: str) -> kopf.OperatorSettings:
     return chosen
 
 
+class _Connection(kopf.ConnectionInfo):
+    """Accepts the same servers as ``kube.connect``: key identifiers may be missing, all else is checked."""
+
+    def as_ssl_context(self) -> ssl.SSLContext:
+        """Return the context of kopf's own connections."""
+        context = super().as_ssl_context()
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        return context
+
+
 def connection(credentials: kube.Credentials) -> kopf.ConnectionInfo:
     """Give kopf the same identity; its own logins want cluster DNS, or files that only some clients write."""
-    return kopf.ConnectionInfo(
+    return _Connection(
         server=credentials.server,
         ca_path=credentials.authority_path,
         insecure=credentials.insecure,

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import ssl
 import threading
 from typing import Any
 
@@ -28,6 +29,15 @@ def test_connection_works_with_a_client_certificate() -> None:
     info = handlers.connection(certificate)
     assert (info.certificate_path, info.private_key_path) == ("/cert", "/key")
     assert info.as_http_headers() == {}
+
+
+def test_connection_needs_no_key_identifiers_but_the_authority_and_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = ssl.create_default_context()
+    made.verify_flags |= ssl.VERIFY_X509_STRICT  # as Python 3.13 makes it
+    monkeypatch.setattr(ssl, "create_default_context", lambda **_: made)
+    context = handlers.connection(CREDENTIALS).as_ssl_context()
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 
 @pytest.mark.parametrize(
