@@ -29,7 +29,7 @@ class OwnNode:
         self._name = name
         self._seen = seen
         self._shown: reading.NeuronNode | None = None
-        self._newest = ""
+        self._newest: reading.NeuronNode | None = None
         self._mirror = mirror.Mirror(
             client,
             resources.NEURON_NODES,
@@ -52,11 +52,11 @@ class OwnNode:
         await self._mirror.run()
 
     async def fresh(self) -> reading.NeuronNode:
-        """Read the object now; raises NotFound."""
+        """Read the object now; raises NotFound. An answer that was overtaken on its way gives way to what is newer."""
         node = reading.read(await self._client.get(resources.NEURON_NODES, self._name))
-        if not resources.is_older(node.resource_version, self._newest):
-            self._newest = node.resource_version
-        return node
+        if self._newest is None or not _is_older(node, self._newest):
+            self._newest = node
+        return self._newest
 
     async def patch_status(self, status: Mapping[str, Any]) -> None:
         """Merge into the object's status; raises NotFound."""
@@ -65,7 +65,7 @@ class OwnNode:
 
     def _changed(self, _key: str) -> None:
         node = self._mirror.items.get(self._name)
-        if node is None or not resources.is_older(node.resource_version, self._newest):
+        if node is None or self._newest is None or not _is_older(node, self._newest):
             self._show(node)
 
     def _listed(self) -> None:
@@ -74,6 +74,9 @@ class OwnNode:
             self._show(node)
 
     def _show(self, node: reading.NeuronNode | None) -> None:
-        self._shown = node
-        self._newest = node.resource_version if node else ""
+        self._shown = self._newest = node
         self._seen(node)
+
+
+def _is_older(one: reading.NeuronNode, other: reading.NeuronNode) -> bool:
+    return resources.is_older(one.resource_version, other.resource_version)

@@ -26,8 +26,8 @@ def numbered(numbering: str) -> dict[str, Any]:
 class Rig:
     """An agent's view of its node over a fake server."""
 
-    def __init__(self) -> None:
-        self.server = fake_kube.FakeKube()
+    def __init__(self, server: fake_kube.FakeKube | None = None) -> None:
+        self.server = server or fake_kube.FakeKube()
         self.seen: list[str | None] = []
         self.own = own_node.OwnNode(self.server, "w1", self._see, metrics.Metrics())
 
@@ -93,6 +93,47 @@ async def test_event_that_is_older_than_what_was_read_is_not_shown() -> None:
         assert (await rig.own.fresh()).numbering == "node"
         rig.server.catch_up()
         await rig.shows("node", "node")
+
+
+class SlowAnswer(fake_kube.FakeKube):
+    """The answer to the first read is on its way until ``arrive``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrive = asyncio.Event()
+
+    async def get(self, resource: resources.Resource, name: str, namespace: str = "") -> fake_kube.Manifest:
+        answer = await super().get(resource, name, namespace)
+        if self.calls.count(f"get neuronnodes {name}") == 1:
+            await self.arrive.wait()
+        return answer
+
+
+async def test_answer_that_an_event_has_overtaken_is_not_given_any_more() -> None:
+    server = SlowAnswer()
+    rig = Rig(server)
+    server.put(KIND, numbered("node"))
+    async with rig.running():
+        reading_now = asyncio.create_task(rig.own.fresh())
+        await rig.until(lambda: "get neuronnodes w1" in server.calls)
+        await asyncio.sleep(1)  # virtual: it is answered
+        server.put(KIND, numbered("container"))
+        await rig.shows("node", "container")
+        server.arrive.set()
+        assert (await reading_now).numbering == "container"
+
+
+async def test_answer_that_another_answer_has_overtaken_is_not_given_any_more() -> None:
+    server = SlowAnswer()
+    rig = Rig(server)
+    server.put(KIND, numbered("node"))
+    slow = asyncio.create_task(rig.own.fresh())
+    await rig.until(lambda: server.calls == ["get neuronnodes w1"])
+    await asyncio.sleep(1)  # virtual: it is answered
+    server.put(KIND, numbered("container"))
+    assert (await rig.own.fresh()).numbering == "container"
+    server.arrive.set()
+    assert (await slow).numbering == "container"
 
 
 async def test_server_restored_from_a_backup_is_followed() -> None:
