@@ -19,7 +19,7 @@ from neuronspan_deviceplugin.kubelet import probe
 from neuronspan_deviceplugin.neuron_node import conditions, own_node, reading, status_writer
 
 SILENCE_SECONDS = 10.0
-"""How long the API server may be out of reach at the start before the node serves the hardware it had before."""
+"""How long the API server may be out of reach before a node that serves nothing serves the hardware it had before."""
 _GOODBYE_SECONDS = 3.0
 _QUIETEST = 0.25
 """Part of the poll interval that lies between two reports, however much happens."""
@@ -118,7 +118,9 @@ class Supervisor:
         while True:
             version = self.changed.version
             profile = self._wanted()
-            if profile is None and not self._own.in_touch and self._outside.clock() - since >= self._silence_seconds:
+            if self._own.in_touch:
+                since = self._outside.clock()
+            elif profile is None and self._outside.clock() - since >= self._silence_seconds:
                 profile = self._described()
             if profile is not None:
                 return profile

@@ -1,18 +1,19 @@
 """When the hardware may change, and what the agent says when it stops."""
 
+import asyncio
 import pathlib
 from collections.abc import Iterable
 from typing import cast
 
 import pytest
 
-from kits.api_server import neuron_node_store
+from kits.api_server import fake_kube, neuron_node_store
 from kits.manifests import builders, domain
 from neuronspan import grants, instance_types, names
-from neuronspan_agent import resources, signals
+from neuronspan_agent import errors, resources, signals
 from neuronspan_deviceplugin import config, metrics, observing, outside, serving, supervisor
 from neuronspan_deviceplugin.allocation import holdings, resource_manager
-from neuronspan_deviceplugin.host import cdi
+from neuronspan_deviceplugin.host import cdi, node_directory
 from neuronspan_deviceplugin.neuron_node import reading
 
 HELD = holdings.Holding(names.CORE_RESOURCE, domain.span("4-7"), 0.0, "uid-web")
@@ -92,3 +93,28 @@ async def test_agent_that_stops_beside_its_successor_says_nothing() -> None:
     store = neuron_node_store.NeuronNodeStore(neuron_node_store.neuron_node())
     assert await _stopped_after(store, "the successor's") == {}
     assert store.status["epoch"] == "the successor's"
+
+
+async def test_hardware_of_before_is_served_only_after_the_api_server_was_out_of_reach_for_long(
+    tmp_path: pathlib.Path,
+) -> None:
+    """A node without a NeuronNode, where the watch breaks after an hour, must not offer what it had once."""
+    node_directory.NodeDirectory(tmp_path).write(instance_types.hardware_of(builders.LARGE))
+    server = fake_kube.FakeKube()
+    clock = asyncio.get_running_loop().time
+    settings = config.Settings(node_name="w1", run_directory=tmp_path, checkpoint=tmp_path / "checkpoint.json")
+    agent = supervisor.Supervisor(settings, server, outside.Outside(clock=clock))
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(agent._own.run())
+        profile = group.create_task(agent._profile())
+        for _ in range(60):
+            await asyncio.sleep(60)  # virtual
+            server.bookmark(resources.NEURON_NODES)
+        await asyncio.sleep(1)
+        server.fail("list neuronnodes", *[errors.Unavailable("down")] * 1000)
+        server.end_streams(errors.Unavailable("connection reset"))
+        broken = clock()
+        found = await profile
+        assert 9 <= clock() - broken < 12  # looked at once a second
+        assert found.hardware == instance_types.hardware_of(builders.LARGE)
+        following.cancel()
