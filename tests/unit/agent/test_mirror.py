@@ -307,8 +307,9 @@ async def test_mirror_of_few_objects_follows_a_server_restored_from_a_backup(
         await rig.shows(w0="black")
 
 
-async def test_mirror_lists_again_when_a_stream_tells_another_history() -> None:
-    rig = Rig()
+@pytest.mark.parametrize("pace", [mirror.Pace(), OWN], ids=["many-objects", "few-objects"])
+async def test_mirror_lists_again_when_a_stream_tells_another_history(pace: mirror.Pace) -> None:
+    rig = Rig(pace)
     rig.server.put(resources.NODES, a_node("w0"))
     restore = rig.server.backup()
     async with rig.running():

@@ -112,3 +112,7 @@ def test_help_names_program_flags_values_defaults_and_variables(capsys: pytest.C
     assert "--node VALUE name of the node (a name; required; NEURONSPAN_NODE)" in shown
     assert "--colour VALUE 100 % of it (red or blue; default: red; NEURONSPAN_COLOUR)" in shown
     assert "--label VALUE any (a text; default: empty; NEURONSPAN_LABEL)" in shown
+
+
+def test_empty_flag_beats_its_variable() -> None:
+    assert load(["--label="], {"NEURONSPAN_NODE": "w1", "NEURONSPAN_LABEL": "theirs"}).label == ""
