@@ -48,8 +48,3 @@ def test_choices_are_those_of_the_domain() -> None:
     choices = {each.name: [choice.value for choice in each.choices] for each in annotations.OF_USERS if each.choices}
     assert choices[names.ENV_ANNOTATION] == list(grants.EnvMode)
     assert choices[names.ALIGN_ANNOTATION] == list(placement.Alignment)
-
-
-def test_what_reaches_the_container_is_in_the_grant() -> None:
-    reaching = {each.name for each in annotations.OF_USERS if each.effect is annotations.Effect.REACHES_CONTAINER}
-    assert reaching == {names.ENV_ANNOTATION, names.GROUP_SIZES_ANNOTATION}
