@@ -4,9 +4,10 @@ import pytest
 
 from kits.manifests import builders
 from neuronspan import grants, instance_types, names, placement
-from neuronspan_operator.objects import container_requests, pods
+from neuronspan_operator.objects import container_requests, pod_requests, pods
 
 CORES, DEVICES = names.CORES_ANNOTATION, names.DEVICES_ANNOTATION
+MOST, MOST_DEVICES = pod_requests.MOST_CORES_OF_A_NODE, pod_requests.MOST_DEVICES_OF_A_NODE
 
 
 def _read(annotations: Mapping[str, str], **shape: object) -> pods.PodView:
@@ -76,21 +77,22 @@ def test_alignment_of_the_pod_beats_that_of_the_pool() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["four", "0", "-1", "1.5", "10000", "", " 4", "+4", "04", "4 ", "4e0", "٤", "1_0", "129"]
+    "value", ["four", "0", "-1", "1.5", "10000", "", " 4", "+4", "04", "4 ", "4e0", "٤", "1_0", f"{MOST + 1}"]
 )
 def test_bad_number_of_cores_is_named_with_the_way_out(value: str) -> None:
     view = _read({CORES: value})
     assert view.requests == ()
-    sentence = f'annotation {CORES} is "{value}": write the number of NeuronCores, from "1" to "128"'
+    sentence = f'annotation {CORES} is "{value}": write the number of NeuronCores, from "1" to "{MOST}"'
     assert view.problems == (f"{sentence}, which is what the largest instance type has",)
 
 
-@pytest.mark.parametrize("value", ["two", "0", "17"])
+@pytest.mark.parametrize("value", ["two", "0", f"{MOST_DEVICES + 1}"])
 def test_bad_number_of_devices_is_named_with_the_way_out(value: str) -> None:
     view = _read({f"{names.CONTAINER_DEVICES_PREFIX}app": value})
     assert view.requests == ()
     sentence = (
-        f'annotation devices.neuronspan.dev/app is "{value}": write the number of Neuron devices, from "1" to "16"'
+        f'annotation devices.neuronspan.dev/app is "{value}": write the number of Neuron devices, from "1" to '
+        f'"{MOST_DEVICES}"'
     )
     assert view.problems == (f"{sentence}, which is what the largest instance type has",)
 
@@ -107,14 +109,14 @@ def _asked(*sources: str, either: bool = False) -> str:
 def _one_run(value: str) -> str:
     return (
         f'annotation {names.VISIBLE_CORES_ANNOTATION} is "{value}": write one run of consecutive cores between 0 and '
-        '127, like "4-7"'
+        f'{MOST - 1}, like "4-7"'
     )
 
 
 def _groups(value: str) -> str:
     return (
         f'annotation {names.GROUP_SIZES_ANNOTATION} is "{value}": write the NeuronCores of each group, together at '
-        'most 128, like "3,4,1"'
+        f'most {MOST}, like "3,4,1"'
     )
 
 
@@ -179,7 +181,7 @@ FOUR = f"annotation {CORES} asks for 4 NeuronCores"
                 ("gap", "3,5"),
                 ("backwards", "7-4"),
                 ("no visible cores", ""),
-                ("beyond the largest", "126-128"),
+                ("beyond the largest", f"126-{MOST}"),
             )
         ),
         pytest.param(
@@ -192,7 +194,9 @@ FOUR = f"annotation {CORES} asks for 4 NeuronCores"
             id="visible and limits",
         ),
         pytest.param({names.GROUP_SIZES_ANNOTATION: "3,x"}, {}, _groups("3,x"), id="group sizes"),
-        pytest.param({names.GROUP_SIZES_ANNOTATION: "100,100"}, {}, _groups("100,100"), id="groups beyond the largest"),
+        pytest.param(
+            {names.GROUP_SIZES_ANNOTATION: f"{MOST},1"}, {}, _groups(f"{MOST},1"), id="groups beyond the largest"
+        ),
         pytest.param(
             {CORES: "4", names.ENV_ANNOTATION: "all"},
             {},
@@ -225,7 +229,7 @@ FOUR = f"annotation {CORES} asks for 4 NeuronCores"
             {},
             {"cores": 1000},
             (
-                "limit aws.amazon.com/neuroncore of container app is 1000: ask for at most 128, "
+                f"limit aws.amazon.com/neuroncore of container app is 1000: ask for at most {MOST}, "
                 "which is what the largest instance type has"
             ),
             id="limit too large",
