@@ -27,7 +27,7 @@ class Choice:
     """One of the values that an annotation can have."""
 
     value: str
-    meaning: str  # as the sentence says it that refuses another value
+    meaning: str  # as the sentence says it that refuses another value; no apostrophe: it is quoted in CEL
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
