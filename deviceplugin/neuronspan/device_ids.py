@@ -14,17 +14,17 @@ _ID = re.compile(r"(?P<prefix>nc-|nd-)(?P<index>0|[1-9][0-9]{0,8})")  # one spel
 
 
 def core_id(core: int) -> str:
-    """Give the ID of a NeuronCore, unit of the resource aws.amazon.com/neuroncore."""
+    """Return the ID of a NeuronCore, unit of the resource aws.amazon.com/neuroncore."""
     return f"{_CORE_PREFIX}{core}"
 
 
 def device_id(device: int) -> str:
-    """Give the ID of a Neuron device, unit of the resource aws.amazon.com/neuron."""
+    """Return the ID of a Neuron device, unit of the resource aws.amazon.com/neuron."""
     return f"{_DEVICE_PREFIX}{device}"
 
 
 def ids_of(resource: str, span: spans.CoreSpan, hardware: instance_types.Hardware) -> tuple[str, ...]:
-    """Give the IDs that together are the span, ascending.
+    """Return the IDs that together are the span, ascending.
 
     Raises InvalidDeviceId when the resource is not ours, when the span leaves the node, or when it is not made of
     whole devices and the resource counts devices.
@@ -43,12 +43,12 @@ def ids_of(resource: str, span: spans.CoreSpan, hardware: instance_types.Hardwar
 
 
 def all_ids(resource: str, hardware: instance_types.Hardware) -> tuple[str, ...]:
-    """Give every ID of the node for this resource, ascending; raises InvalidDeviceId when it is not ours."""
+    """Return every ID of the node for this resource, ascending; raises InvalidDeviceId when it is not ours."""
     return ids_of(resource, spans.CoreSpan(0, hardware.cores), hardware)
 
 
 def span_of(ids: Iterable[str], hardware: instance_types.Hardware) -> spans.CoreSpan:
-    """Give the cores that these IDs, all of one kind, mean; order and repetition do not matter.
+    """Return the cores that these IDs, all of one kind, mean; order and repetition do not matter.
 
     Raises InvalidDeviceId for an ID that is not the node's, for both kinds at once, and for no ID at all;
     NotContiguous when a core between them is missing.

@@ -83,14 +83,14 @@ class Grant:
         return f"{self.namespace}/{self.pod}[{self.container}] {self.span}"
 
     def moved_to(self, state: GrantState, since: str) -> Self:
-        """Give the grant in another state; raises IllegalTransition when TRANSITIONS has no such step."""
+        """Return the grant in another state; raises IllegalTransition when TRANSITIONS has no such step."""
         if state not in TRANSITIONS[self.state]:
             allowed = " or ".join(sorted(TRANSITIONS[self.state])) or "nothing: it can only be forgotten"
             raise errors.IllegalTransition(f"grant {self} is {self.state} and cannot become {state}: only {allowed}")
         return dataclasses.replace(self, state=state, since=since)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the form stored in NeuronNode.spec.grants."""
+        """Return the form stored in NeuronNode.spec.grants."""
         return {
             "podUID": self.pod_uid,
             "container": self.container,
@@ -158,7 +158,7 @@ def _is_name(value: object) -> bool:
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    """Give a list as a tuple; a text, of which Python would make one name per letter, is refused."""
+    """Return a list as a tuple; a text, of which Python would make one name per letter, is refused."""
     if isinstance(value, str):
         raise TypeError(f"{value!r} is not a list of names")
     return tuple(value)

@@ -89,17 +89,17 @@ class Hardware:
         return self.logical_core_size > 1 or (known is not None and len(known.logical_core_sizes) > 1)
 
     def device_of(self, core: int) -> int:
-        """Give the device that core ``core`` belongs to; raises InvalidHardware when there is no such core."""
+        """Return the device that core ``core`` belongs to; raises InvalidHardware when there is no such core."""
         if not 0 <= core < self.cores:
             raise errors.InvalidHardware(f"core {core} does not exist: {self.instance_type} has 0-{self.cores - 1}")
         return core // self.cores_per_device
 
     def cores_of_device(self, device: int) -> spans.CoreSpan:
-        """Give the cores of one device; raises InvalidHardware when there is no such device."""
+        """Return the cores of one device; raises InvalidHardware when there is no such device."""
         return self.cores_of_devices(device, 1)
 
     def cores_of_devices(self, first: int, count: int) -> spans.CoreSpan:
-        """Give the cores of ``count`` consecutive devices; raises InvalidHardware when one of them does not exist."""
+        """Return the cores of ``count`` consecutive devices; raises InvalidHardware when one of them does not exist."""
         if first < 0 or count < 1 or first + count > self.devices:
             raise errors.InvalidHardware(
                 f"{count} devices from device {first} do not exist: {self.instance_type} has 0-{self.devices - 1}"
@@ -107,7 +107,7 @@ class Hardware:
         return spans.CoreSpan(first * self.cores_per_device, count * self.cores_per_device)
 
     def devices_of(self, span: spans.CoreSpan) -> range:
-        """Give the devices that the span touches; raises InvalidHardware when the span leaves the node."""
+        """Return the devices that the span touches; raises InvalidHardware when the span leaves the node."""
         return range(self.device_of(span.first), self.device_of(span.last) + 1)
 
     def is_device_aligned(self, span: spans.CoreSpan) -> bool:
@@ -115,7 +115,7 @@ class Hardware:
         return span.first % self.cores_per_device == 0 and span.count % self.cores_per_device == 0
 
     def connected_to(self, device: int) -> tuple[int, ...]:
-        """Give the devices wired to this one, in the order neuron-ls lists them on Inf2 and Trn instances.
+        """Return the devices wired to this one, in the order neuron-ls lists them on Inf2 and Trn instances.
 
         Raises InvalidHardware when there is no such device.
         """
@@ -123,7 +123,7 @@ class Hardware:
         return _NEIGHBOURS[self.topology](device, self.devices)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the camelCase form used in API objects and in the node's hardware file."""
+        """Return the camelCase form used in API objects and in the node's hardware file."""
         return {key: getattr(self, field) for key, field in _KEYS.items()} | {"topology": str(self.topology)}
 
     @classmethod
@@ -167,7 +167,7 @@ def _ring(device: int, devices: int) -> tuple[int, ...]:
 
 
 def _torus(device: int, devices: int) -> tuple[int, ...]:
-    """Give up, left, down, right in the 4 x 4 torus; the driver lists none unless devices come in sixteens."""
+    """Return who is up, left, down, right in the 4 x 4 torus; the driver lists none unless devices come in sixteens."""
     size = _TORUS_SIDE * _TORUS_SIDE
     if devices % size:
         return ()
@@ -243,7 +243,7 @@ INSTANCE_TYPES: Mapping[str, InstanceType] = types.MappingProxyType(
 
 
 def hardware_of(instance_type: str, logical_core_size: int | None = None) -> Hardware:
-    """Give the hardware a node of this type shows; ``logical_core_size`` defaults to the type's own.
+    """Return the hardware a node of this type shows; ``logical_core_size`` defaults to the type's own.
 
     Raises UnknownInstanceType, and InvalidHardware when the type does not have that logical core size.
     """

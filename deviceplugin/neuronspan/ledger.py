@@ -79,30 +79,30 @@ class Ledger:
         return any(grant.key == key for grant in self.grants)
 
     def get(self, key: granting.Key) -> granting.Grant:
-        """Give the grant of a container; raises UnknownGrant (ask ``key in ledger`` first when unsure)."""
+        """Return the grant of a container; raises UnknownGrant (ask ``key in ledger`` first when unsure)."""
         for grant in self.grants:
             if grant.key == key:
                 return grant
         raise errors.UnknownGrant(f"no grant for container {key[1]} of pod {key[0]}: add it first")
 
     def find(self, span: spans.CoreSpan) -> granting.Grant | None:
-        """Give the grant of exactly this span, if any."""
+        """Return the grant of exactly this span, if any."""
         return next((grant for grant in self.grants if grant.span == span), None)
 
     def of_pod(self, uid: str) -> tuple[granting.Grant, ...]:
-        """Give the grants of one pod, by first core."""
+        """Return the grants of one pod, by first core."""
         return tuple(grant for grant in self.grants if grant.pod_uid == uid)
 
     def taken(self) -> tuple[spans.CoreSpan, ...]:
-        """Give the granted spans, ascending; Releasing ones too."""
+        """Return the granted spans, ascending; Releasing ones too."""
         return tuple(grant.span for grant in self.grants)
 
     def free_runs(self) -> tuple[spans.CoreSpan, ...]:
-        """Give the maximal runs of free cores, ascending."""
+        """Return the maximal runs of free cores, ascending."""
         return spans.free_runs(self.cores, self.taken())
 
     def largest_free_run(self) -> int:
-        """Give the number of cores of the longest free run, 0 when the node is full."""
+        """Return the number of cores of the longest free run, 0 when the node is full."""
         return max((run.count for run in self.free_runs()), default=0)
 
     @property
@@ -116,14 +116,14 @@ class Ledger:
         return self.cores - self.granted_cores
 
     def fragmentation(self) -> float:
-        """Give the share of free cores outside the longest free run: 0.0 when all free cores are one run, or none."""
+        """Return the share of free cores outside the longest free run: 0.0 when all free cores are one run, or none."""
         free = self.free_cores
         return 1 - self.largest_free_run() / free if free else 0.0
 
     # --- storage -------------------------------------------------------------------------------------------------
 
     def to_list(self) -> list[dict[str, Any]]:
-        """Give the form stored in NeuronNode.spec.grants."""
+        """Return the form stored in NeuronNode.spec.grants."""
         return [grant.to_dict() for grant in self.grants]
 
     @classmethod

@@ -83,7 +83,7 @@ _PREFERENCES: Mapping[Packing, Callable[[spans.CoreSpan], tuple[int, ...]]] = ty
 def place(
     hardware: instance_types.Hardware, taken: Iterable[spans.CoreSpan], request: Request, packing: Packing
 ) -> spans.CoreSpan | Unplaceable:
-    """Give the cores for one container, or why there are none."""
+    """Return the cores for one container, or why there are none."""
     free = spans.free_runs(hardware.cores, taken)
     best = next(_candidates(hardware, free, request, packing), None)
     return _refusal(hardware, free, request) if best is None else best
@@ -95,7 +95,7 @@ def place_all(
     requests: Sequence[Request],
     packing: Packing,
 ) -> _Spans | Unplaceable:
-    """Give the cores for each of a pod's containers, in the order of the requests, or why they do not all fit.
+    """Return the cores for each of a pod's containers, in the order of the requests, or why they do not all fit.
 
     The hardest are placed first (given cores, then aligned, then more cores). When that leads nowhere every other
     combination is tried; only after SEARCH_LIMIT positions it gives up, and the refusal says so.
@@ -121,7 +121,7 @@ class _Search:
         self._dead_ends: set[tuple[tuple[int, int], ...]] = set()
 
     def run(self, taken: _Spans, index: int = 0) -> _Spans | None:
-        """Give the spans for the requests from ``index`` on, or None."""
+        """Return the spans for the requests from ``index`` on, or None."""
         if index == len(self.requests):
             return ()
         free = spans.free_runs(self.hardware.cores, taken)
@@ -139,7 +139,7 @@ class _Search:
         return None
 
     def _shape(self, free: _Spans) -> tuple[tuple[int, int], ...]:
-        """Give what matters of the free runs: where in its device each starts, and its length.
+        """Return what matters of the free runs: where in its device each starts, and its length.
 
         It tells dead ends apart: the number of free cores says which request is next. Requests for given cores, for
         which the place matters too, come first and have one candidate each: no shape is met twice among them.
@@ -150,7 +150,7 @@ class _Search:
 def _candidates(
     hardware: instance_types.Hardware, free: _Spans, request: Request, packing: Packing
 ) -> Iterator[spans.CoreSpan]:
-    """Give the spans that could serve the request, best first: the one search loop of all policies.
+    """Return the spans that could serve the request, best first: the one search loop of all policies.
 
     An unaligned request only ever needs the start of a run. An aligned one may have to go deeper into it, to leave
     the start to the unaligned requests placed after it.
@@ -229,7 +229,7 @@ def _unplaceable(
 
 
 def _most_cores(hardware: instance_types.Hardware, free: _Spans, align: Alignment) -> int:
-    """Give the most cores that one request with this alignment could get now."""
+    """Return the most cores that one request with this alignment could get now."""
     step = _step(hardware, align)
     return max(0, *(run.end + -run.first // step * step for run in free))
 

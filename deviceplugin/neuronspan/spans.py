@@ -44,7 +44,7 @@ class CoreSpan:
 
     @classmethod
     def of_cores(cls, cores: Iterable[int]) -> Self:
-        """Give the run made of exactly these cores; order and repetition do not matter.
+        """Return the run made of exactly these cores; order and repetition do not matter.
 
         Raises InvalidSpan when there are none, NotContiguous when some core between them is missing.
         """
@@ -97,12 +97,12 @@ class CoreSpan:
         return self.first <= other.first and other.end <= self.end
 
     def shifted(self, by: int) -> Self:
-        """Give the same number of cores, ``by`` higher (lower when negative); raises InvalidSpan below core 0."""
+        """Return the same number of cores, ``by`` higher (lower when negative); raises InvalidSpan below core 0."""
         return type(self)(self.first + by, self.count)
 
 
 def free_runs(total: int, taken: Iterable[CoreSpan]) -> tuple[CoreSpan, ...]:
-    """Give the maximal runs of cores 0..total-1 that are in no taken span, ascending.
+    """Return the maximal runs of cores 0..total-1 that are in no taken span, ascending.
 
     Taken spans may come in any order, overlap, and reach past the end. Raises InvalidSpan when ``total`` is negative.
     """

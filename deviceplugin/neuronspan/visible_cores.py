@@ -50,7 +50,7 @@ def parse_visible_cores(text: str, limit: int, *, cores_per_device: int | None =
 
 
 def print_visible_cores(span: spans.CoreSpan) -> str:
-    """Give the NEURON_RT_VISIBLE_CORES value of a span, like ``4-7``."""
+    """Return the NEURON_RT_VISIBLE_CORES value of a span, like ``4-7``."""
     return str(span)
 
 
@@ -75,7 +75,7 @@ def parse_num_cores(text: str, *, cores_per_device: int | None = None) -> int:
 
 
 def print_num_cores(count: int) -> str:
-    """Give the NEURON_RT_NUM_CORES value of a number of cores; raises InvalidCoreSet when it is negative."""
+    """Return the NEURON_RT_NUM_CORES value of a number of cores; raises InvalidCoreSet when it is negative."""
     if count < 0:
         raise _malformed(names.NUM_CORES_ENV, str(count), "give the number of cores, like 4")
     return str(count)
@@ -99,14 +99,14 @@ def parse_group_sizes(text: str) -> tuple[int, ...]:
 
 
 def print_group_sizes(sizes: tuple[int, ...]) -> str:
-    """Give the NEURONCORE_GROUP_SIZES value of these groups, like ``3,4,1``; raises InvalidCoreSet."""
+    """Return the NEURONCORE_GROUP_SIZES value of these groups, like ``3,4,1``; raises InvalidCoreSet."""
     text = ",".join(map(str, sizes))
     parse_group_sizes(text)
     return text
 
 
 def not_available_text(requested: int | spans.CoreSpan, available: int, *, logical_core_size: int | None = None) -> str:
-    """Give what the runtime logs when the cores it asks for, a number of them or a given run, are busy.
+    """Return what the runtime logs when the cores it asks for, a number of them or a given run, are busy.
 
     ``available`` is the longest free run, not the number of free cores: the driver reports it so. Without
     ``logical_core_size`` the form is that of runtimes before logical cores.

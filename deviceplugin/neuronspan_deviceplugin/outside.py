@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 
 def new_token() -> str:
-    """Give a short name that was never used before."""
+    """Return a short name that was never used before."""
     return uuid.uuid4().hex[:12]
 
 
@@ -26,11 +26,11 @@ class Outside:
     new_token: Callable[[], str] = new_token
 
     def now(self) -> str:
-        """Give the time as RFC 3339."""
+        """Return the time as RFC 3339."""
         return self._moment().isoformat(timespec="seconds").replace("+00:00", "Z")
 
     def stamp(self) -> str:
-        """Give the time as part of a file name."""
+        """Return the time as part of a file name."""
         return self._moment().strftime("%Y%m%dT%H%M%SZ")
 
     def _moment(self) -> dt.datetime:

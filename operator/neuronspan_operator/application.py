@@ -25,7 +25,7 @@ _LOST_LEADERSHIP = 1
 
 
 def now() -> dt.datetime:
-    """Give the time of day."""
+    """Return the time of day."""
     return dt.datetime.now(dt.UTC)
 
 

@@ -137,7 +137,7 @@ def test_contradiction_is_refused_with_its_sentence(values: Values, sentence: st
 
 
 def _sentences(refusal: chart.RenderError) -> list[str]:
-    """Give the problems that the chart lists, each in a line of its own."""
+    """Return the problems that the chart lists, each in a line of its own."""
     return [line.removeprefix("  - ") for line in str(refusal).splitlines() if line.startswith("  - ")]
 
 
@@ -227,7 +227,7 @@ def test_every_value_is_described() -> None:
 
 
 def _described(text: str) -> Iterator[Path]:
-    """Give the keys that come right after a comment which begins with `# --`."""
+    """Return the keys that come right after a comment which begins with `# --`."""
     place: dict[int, str] = {}
     is_described = False
     for line in text.splitlines():

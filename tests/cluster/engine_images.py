@@ -66,5 +66,5 @@ def untag(references: Sequence[str]) -> None:
 
 
 def tag(source: str, target: str) -> None:
-    """Give an image one more name."""
+    """Return an image one more name."""
     process.run(["docker", "tag", source, target], timeout=ASK_SECONDS)

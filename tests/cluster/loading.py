@@ -61,7 +61,7 @@ def _import(cluster: kind_cluster.Cluster, references: Sequence[str], nodes: Seq
 
 
 def _name(cluster: kind_cluster.Cluster, node: str, reference: str, identity: str, aliases: Sequence[str]) -> None:
-    """Give an image its present names: a version's name moves from image to image."""
+    """Return an image its present names: a version's name moves from image to image."""
     known = images_of(cluster, node)
     source = full_name(reference) if full_name(reference) in known else identity
     for name in {reference, *aliases} - ({reference} & known):

@@ -14,7 +14,7 @@ from neuronspan_deviceplugin.neuron_node import status_writer
 
 
 async def _refusal(start: Awaitable[None]) -> str:
-    """Give why a start was refused; "" when it was not."""
+    """Return why a start was refused; "" when it was not."""
     try:
         await start
     except model_kubelet.PreStartFailed as error:
@@ -268,7 +268,7 @@ async def test_start_is_judged_by_pod_resources_when_kubelets_checkpoint_is_unre
 
 
 async def _start_of_a_container_whose_pod_changed(rig: plugin_rig.Rig) -> str:
-    """Give why PreStartContainer is refused for cores that kubelet's record gives to uid-web; "" when it is not."""
+    """Return why PreStartContainer is refused for cores that kubelet's record gives to uid-web; "" when it is not."""
     client = rig.kubelet.registration.clients[names.CORE_RESOURCE]
     return await _refusal(client.pre_start(["nc-4", "nc-5", "nc-6", "nc-7"]))
 

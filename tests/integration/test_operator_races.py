@@ -34,7 +34,7 @@ async def nodes(control_plane: control_plane_kit.ControlPlane, cluster: stand_in
 
 
 def owners(cluster: stand_in.StandIn, nodes: Iterable[str]) -> dict[tuple[str, int], list[str]]:
-    """Give who has each granted core, by node and index."""
+    """Return who has each granted core, by node and index."""
     found: dict[tuple[str, int], list[str]] = {}
     for node in nodes:
         for grant in cluster.ledger(node):
@@ -44,7 +44,7 @@ def owners(cluster: stand_in.StandIn, nodes: Iterable[str]) -> dict[tuple[str, i
 
 
 def grants_of(cluster: stand_in.StandIn, nodes: Iterable[str], pod: dict[str, Any]) -> list[str]:
-    """Give the nodes on which a pod has grants that are not being released."""
+    """Return the nodes on which a pod has grants that are not being released."""
     uid = pod["metadata"]["uid"]
     return [
         node

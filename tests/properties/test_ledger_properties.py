@@ -46,7 +46,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model: dict[grants.Key, grants.Grant] = {}
 
     def refused(self, grant: grants.Grant) -> type[errors.LedgerError] | None:
-        """Give the error that entering this grant must raise, by looking at each core."""
+        """Return the error that entering this grant must raise, by looking at each core."""
         if any(core >= CORES for core in grant.span):
             return errors.SpanOutOfRange
         if any(core in other.span for other in self.model.values() for core in grant.span):

@@ -15,7 +15,7 @@ def hardware(devices: int, cores_per_device: int) -> instance_types.Hardware:
 
 @st.composite
 def nodes(draw: st.DrawFn, most_devices: int = 8) -> tuple[instance_types.Hardware, tuple[spans.CoreSpan, ...]]:
-    """Give a node and the spans taken on it: disjoint, in any order."""
+    """Return a node and the spans taken on it: disjoint, in any order."""
     node = hardware(draw(st.integers(1, most_devices)), draw(st.sampled_from([1, 2, 4])))
     occupied = draw(st.lists(st.booleans(), min_size=node.cores, max_size=node.cores))
     taken = spans.free_runs(node.cores, (spans.CoreSpan(core, 1) for core, used in enumerate(occupied) if not used))
@@ -50,7 +50,7 @@ def is_legal(
 def every_place(
     node: instance_types.Hardware, taken: Sequence[spans.CoreSpan], request: placement.Request
 ) -> Iterator[spans.CoreSpan]:
-    """Give every legal place, by trying each core: the oracle."""
+    """Return every legal place, by trying each core: the oracle."""
     for first in range(node.cores):
         span = spans.CoreSpan(first, request.count)
         if is_legal(node, taken, request, span):

@@ -13,7 +13,7 @@ TIMES = st.lists(st.integers(0, 20), min_size=1, max_size=9)
 
 @st.composite
 def rows(draw: st.DrawFn) -> tuple[list[int], list[int], int]:
-    """Give times, the weights of the cuts between them, and a number of stages."""
+    """Return times, the weights of the cuts between them, and a number of stages."""
     times = draw(TIMES)
     weights = draw(st.lists(st.integers(0, 5), min_size=len(times) - 1, max_size=len(times) - 1))
     return times, weights, draw(st.integers(1, len(times)))
@@ -21,7 +21,7 @@ def rows(draw: st.DrawFn) -> tuple[list[int], list[int], int]:
 
 @st.composite
 def profiles(draw: st.DrawFn) -> tuple[stage_balance.OperationProfile, int]:
-    """Give a profile with at least one operation that computes, and a number of stages it can be cut into."""
+    """Return a profile with at least one operation that computes, and a number of stages it can be cut into."""
     count = draw(st.integers(1, 12))
     computes = draw(st.lists(st.booleans(), min_size=count, max_size=count).filter(any))
     numbers = st.lists(st.integers(0, 50), min_size=count, max_size=count)

@@ -12,7 +12,7 @@ SIZES = st.lists(st.integers(1, 32), min_size=1, max_size=16).map(tuple)
 
 @st.composite
 def written_spans(draw: st.DrawFn) -> tuple[str, spans.CoreSpan]:
-    """Give a span and one of the ways to write it: cut anywhere, each piece an index, a range or a list."""
+    """Return a span and one of the ways to write it: cut anywhere, each piece an index, a range or a list."""
     span = spans.CoreSpan(draw(st.integers(0, 100)), draw(st.integers(1, 28)))
     cuts = draw(st.sets(st.integers(span.first + 1, span.last), max_size=6)) if span.count > 1 else set()
     edges = [span.first, *sorted(cuts), span.end]

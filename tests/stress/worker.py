@@ -219,7 +219,7 @@ def place_and_run(life: Life, chance: random.Random) -> None:
 
 
 def run_on_the_device(life: Life, chance: random.Random) -> None:
-    """Give a model device tensors: the outputs stay there."""
+    """Return a model device tensors: the outputs stay there."""
     module, needed = _loaded(life, chance)
     start = chance.randint(0, life.cores - needed)
     torch_neuronx.set_neuron_cores(module, start, needed)

@@ -25,7 +25,7 @@ class Mount:
 
 
 def environment(span: spans.CoreSpan, mode: grants.EnvMode, numbering: str) -> dict[str, str]:
-    """Give the variables that tell a container its cores.
+    """Return the variables that tell a container its cores.
 
     NEURONSPAN_GRANT is always in node numbering. In count mode NEURON_RT_VISIBLE_CORES is set to nothing, which
     counts as unset, so that a value from the pod's own manifest cannot win.
@@ -39,14 +39,14 @@ def environment(span: spans.CoreSpan, mode: grants.EnvMode, numbering: str) -> d
 
 
 def group_environment(grant: grants.Grant | None, span: spans.CoreSpan) -> dict[str, str]:
-    """Give NEURONCORE_GROUP_SIZES when the grant asks for it; an init container with fewer cores has no groups."""
+    """Return NEURONCORE_GROUP_SIZES when the grant asks for it; an init container with fewer cores has no groups."""
     if grant is None or not grant.group_sizes or grant.span != span:
         return {}
     return {names.GROUP_SIZES_ENV: grant.group_sizes}
 
 
 def cdi_devices(span: spans.CoreSpan, mode: grants.EnvMode, hardware: instance_types.Hardware) -> tuple[str, ...]:
-    """Give the CDI device names for a span: its environment, its cores' lock files, the devices it touches."""
+    """Return the CDI device names for a span: its environment, its cores' lock files, the devices it touches."""
     kind = names.CDI_COUNT_KIND if mode is grants.EnvMode.COUNT else names.CDI_CORES_KIND
     return (
         f"{kind}={span}",
@@ -56,23 +56,23 @@ def cdi_devices(span: spans.CoreSpan, mode: grants.EnvMode, hardware: instance_t
 
 
 def hardware_mount(node_directory: pathlib.PurePath) -> Mount:
-    """Give the mount of the file that describes the node's hardware."""
+    """Return the mount of the file that describes the node's hardware."""
     return _mount(node_directory, names.HARDWARE_FILE)
 
 
 def lock_mount(node_directory: pathlib.PurePath, core: int) -> Mount:
-    """Give the mount of one core's lock file."""
+    """Return the mount of one core's lock file."""
     return _mount(node_directory, f"{names.CORE_LOCKS_DIRECTORY}/{core}{names.CORE_LOCK_SUFFIX}")
 
 
 def page_mount(node_directory: pathlib.PurePath, core: int) -> Mount:
-    """Give the mount of the page on which the container counts what one core does."""
+    """Return the mount of the page on which the container counts what one core does."""
     name = f"{names.TELEMETRY_DIRECTORY}/{core}{names.TELEMETRY_SUFFIX}"
     return dataclasses.replace(_mount(node_directory, name), read_only=False)
 
 
 def device_path(device: int) -> str:
-    """Give the path of a Neuron device in the container."""
+    """Return the path of a Neuron device in the container."""
     return f"{names.DEVICE_NODE_PREFIX}{device}"
 
 
@@ -105,7 +105,7 @@ def plain(
     hardware: instance_types.Hardware,
     node_directory: pathlib.PurePath,
 ) -> Edits:
-    """Give everything without CDI, for container runtimes that do not know it."""
+    """Return everything without CDI, for container runtimes that do not know it."""
     files = (mount(node_directory, core) for core in span for mount in (lock_mount, page_mount))
     devices = tuple(map(device_path, hardware.devices_of(span)))
     return Edits(variables, mounts=(hardware_mount(node_directory), *files), devices=devices)

@@ -26,7 +26,7 @@ class DeviceHealth:
 
 
 def unhealthy_cores(faults: Iterable[Fault], hardware: instance_types.Hardware) -> dict[int, str]:
-    """Give each unhealthy core of the node with the reason; the first fault that names a core speaks for it."""
+    """Return each unhealthy core of the node with the reason; the first fault that names a core speaks for it."""
     found: dict[int, str] = {}
     for fault in faults:
         for core in fault.span:
@@ -36,7 +36,7 @@ def unhealthy_cores(faults: Iterable[Fault], hardware: instance_types.Hardware) 
 
 
 def devices(resource: str, hardware: instance_types.Hardware, unhealthy: Mapping[int, str]) -> tuple[DeviceHealth, ...]:
-    """Give the full list for kubelet: a Neuron device is as healthy as the worst of its cores."""
+    """Return the full list for kubelet: a Neuron device is as healthy as the worst of its cores."""
     return tuple(
         DeviceHealth(each, unhealthy.keys().isdisjoint(device_ids.span_of((each,), hardware)))
         for each in device_ids.all_ids(resource, hardware)
@@ -44,7 +44,7 @@ def devices(resource: str, hardware: instance_types.Hardware, unhealthy: Mapping
 
 
 def status(hardware: instance_types.Hardware, unhealthy: Mapping[int, str]) -> list[dict[str, object]]:
-    """Give NeuronNode.status.cores."""
+    """Return NeuronNode.status.cores."""
     return [
         {"index": core, "healthy": core not in unhealthy, "reason": unhealthy.get(core, "")}
         for core in range(hardware.cores)

@@ -45,7 +45,7 @@ class Holding:
     verified: bool = False  # ledger, kubelet and this record agreed when a container of it started
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the form stored in the checkpoint."""
+        """Return the form stored in the checkpoint."""
         return {
             "resource": self.resource,
             "first": self.span.first,
@@ -90,12 +90,12 @@ def allocated(current: Holdings, new: Holding) -> Holdings:
 
 
 def overlapping(current: Iterable[Holding], span: spans.CoreSpan) -> Iterator[Holding]:
-    """Give the holdings that share a core with the span."""
+    """Return the holdings that share a core with the span."""
     return (each for each in current if each.span.overlaps(span))
 
 
 def shared(current: Holdings, alive: Alive) -> frozenset[frozenset[str]]:
-    """Give the pairs of pods (UIDs) that were both let start on one core and both have processes."""
+    """Return the pairs of pods (UIDs) that were both let start on one core and both have processes."""
     running = [each for each in current if each.verified and alive(each.pod_uid)]
     return frozenset(
         frozenset((one.pod_uid, other.pod_uid))
@@ -170,14 +170,14 @@ def _entry_of(holding: Holding, placed: Sequence[Placed]) -> Placed | None:
 
 
 def _entry_at(holding: Holding, placed: Sequence[Placed], claimed: Collection[tuple[str, str, str]]) -> Placed | None:
-    """Give the entry for the holding's cores: that of the container we expect if it is there, else another's."""
+    """Return the entry for the holding's cores: that of the container we expect if it is there, else another's."""
     place = (holding.resource, holding.span)
     fitting = [each for each in placed if (each.resource, each.span) == place and _container(each) not in claimed]
     return min(fitting, key=lambda each: _container(each) != _container(holding), default=None)
 
 
 def _recorded(holding: Holding, entry: Placed) -> Holding:
-    """Give the holding as kubelet recorded it; what was known of another pod or other cores is forgotten."""
+    """Return the holding as kubelet recorded it; what was known of another pod or other cores is forgotten."""
     if entry.pod_uid != holding.pod_uid:
         holding = dataclasses.replace(holding, namespace="", pod="", started=False, verified=False)
     verified = holding.verified and entry.span == holding.span

@@ -24,7 +24,7 @@ class PodDevices:
     containers: tuple[ContainerDevices, ...]
 
     def container(self, name: str) -> ContainerDevices | None:
-        """Give the container of that name; None when it is not listed."""
+        """Return the container of that name; None when it is not listed."""
         return next((each for each in self.containers if each.name == name), None)
 
 

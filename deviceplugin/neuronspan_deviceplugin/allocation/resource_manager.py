@@ -84,7 +84,7 @@ class ResourceManager:
         self._count_shared(alive)
 
     def pods_of_interest(self, assignments: Sequence[pod_devices.Assignment] | None) -> frozenset[str]:
-        """Give the UIDs of all pods whose processes matter."""
+        """Return the UIDs of all pods whose processes matter."""
         granted = (each.pod_uid for each in (self.book.grants if self.book else ()))
         recorded = (each.pod_uid for each in assignments or ())
         return frozenset((*granted, *recorded, *(each.pod_uid for each in self.holdings))) - {""}
@@ -92,11 +92,11 @@ class ResourceManager:
     # --- what kubelet asks ---------------------------------------------------------------------------------------
 
     def devices(self, resource: str) -> tuple[health.DeviceHealth, ...]:
-        """Give the full list of this resource's devices."""
+        """Return the full list of this resource's devices."""
         return health.devices(resource, self.hardware, self.unhealthy)
 
     def ids(self, resource: str, span: spans.CoreSpan) -> tuple[str, ...]:
-        """Give the device IDs that are the span."""
+        """Return the device IDs that are the span."""
         return device_ids.ids_of(resource, span, self.hardware)
 
     def prefer(
@@ -127,7 +127,7 @@ class ResourceManager:
         return choice
 
     def allocate(self, resource: str, ids: Collection[str]) -> container_edits.Edits:
-        """Give what the container gets, and record it; raises AllocationRefused."""
+        """Return what the container gets, and record it; raises AllocationRefused."""
         span = self._contiguous(ids)
         self._refuse_taken(resource, span)
         grant = self._expected.pop((resource, span), None) or self._granted(resource, span)
@@ -142,7 +142,7 @@ class ResourceManager:
     def check_start(
         self, resource: str, ids: Collection[str], alive: Mapping[str, bool | None]
     ) -> tuple[verification.Holder, grants.Grant | None]:
-        """Give who is about to start, and under which grant; raises NotYet."""
+        """Return who is about to start, and under which grant; raises NotYet."""
         start = verification.Start(resource, self._known(ids))
         holder = verification.holder_to_start(start, self.placed, self.holdings)
         grant = verification.grant_to_start(start, holder, self.book, self.holdings)

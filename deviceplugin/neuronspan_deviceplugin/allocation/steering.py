@@ -66,7 +66,7 @@ def choose(
 
 
 def grant_behind(book: ledger.Ledger, resource: str, span: spans.CoreSpan) -> grants.Grant | None:
-    """Give the grant that explains why kubelet would give away exactly these cores; None when none does."""
+    """Return the grant that explains why kubelet would give away exactly these cores; None when none does."""
     return next((grant for grant in book.grants if grant.resource == resource and covers(grant, span)), None)
 
 
@@ -112,7 +112,7 @@ def _waiting(
 
 
 def _part(call: Call, grant: grants.Grant) -> spans.CoreSpan | None:
-    """Give the cores of the grant that fit the call: all of them, or the first ones for an init container."""
+    """Return the cores of the grant that fit the call: all of them, or the first ones for an init container."""
     if grant.state not in _ACTIVE or grant.resource != call.resource or call.count > grant.span.count:
         return None
     span = spans.CoreSpan(grant.span.first, call.count)
@@ -124,7 +124,7 @@ def _place_in_pod(
     listed: Mapping[tuple[str, str], pod_devices.PodDevices] | None,
     allocated: Collection[grants.Key],
 ) -> int | None:
-    """Give the container's place in the order of admission, None when it does not wait for devices.
+    """Return the container's place in the order of admission, None when it does not wait for devices.
 
     PodResources does not list plain init containers, so for them our own memory of Allocate speaks.
     """
@@ -140,7 +140,7 @@ def _place_in_pod(
 def _beside(
     call: Call, hardware: instance_types.Hardware, avoid: Iterable[spans.CoreSpan]
 ) -> spans.CoreSpan | placement.Unplaceable:
-    """Give the best run that takes nothing that is planned or held."""
+    """Return the best run that takes nothing that is planned or held."""
     avoided = {core for span in avoid for core in span}
     free = (call.available - avoided) | call.must_include
     taken = tuple(spans.CoreSpan(core, 1) for core in range(hardware.cores) if core not in free)
@@ -153,7 +153,7 @@ def _beside(
 
 
 def _starts(call: Call) -> Sequence[int | None]:
-    """Give the first cores to try: any, or those from which the run contains what must be included."""
+    """Return the first cores to try: any, or those from which the run contains what must be included."""
     if not call.must_include:
         return (None,)
     return range(min(call.must_include), max(max(call.must_include) - call.count, -1), -1)

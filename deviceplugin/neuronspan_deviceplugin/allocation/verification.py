@@ -30,7 +30,7 @@ class Holder:
 
 
 def holder_to_start(start: Start, placed: Sequence[holdings.Placed] | None, current: holdings.Holdings) -> Holder:
-    """Give the pod and containers that kubelet recorded for these cores, else (None: unreadable) our own record.
+    """Return the pod and containers that kubelet recorded for these cores, else (None: unreadable) our own record.
 
     Raises NotYet when no pod is known, or several are: kubelet would then have given one core away twice.
     """
@@ -54,7 +54,7 @@ def holder_to_start(start: Start, placed: Sequence[holdings.Placed] | None, curr
 def grant_to_start(
     start: Start, holder: Holder, book: ledger.Ledger | None, current: holdings.Holdings
 ) -> grants.Grant | None:
-    """Give the grant under which the holder may use the cores.
+    """Return the grant under which the holder may use the cores.
 
     None: the ledger is not known (the API server does not answer), but the pod started on these cores before.
     Raises NotYet.

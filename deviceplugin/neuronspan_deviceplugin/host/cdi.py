@@ -20,7 +20,7 @@ Document = dict[str, Any]
 
 
 def documents(hardware: instance_types.Hardware, numbering: str, node_directory: pathlib.Path) -> dict[str, Document]:
-    """Give the catalogue: file name -> CDI document, one per kind."""
+    """Return the catalogue: file name -> CDI document, one per kind."""
     kinds: Mapping[str, Iterator[Document]] = {
         names.CDI_CORES_KIND: _runs(hardware, grants.EnvMode.VISIBLE, numbering, node_directory),
         names.CDI_COUNT_KIND: _runs(hardware, grants.EnvMode.COUNT, numbering, node_directory),
@@ -74,7 +74,7 @@ class NoCatalogue:
         variables: Mapping[str, str],
         hardware: instance_types.Hardware,
     ) -> container_edits.Edits:
-        """Give environment, mounts and device nodes of a span."""
+        """Return environment, mounts and device nodes of a span."""
         return container_edits.plain(span, variables, hardware, self._node_directory)
 
 

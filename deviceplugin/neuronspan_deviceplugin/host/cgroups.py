@@ -64,7 +64,7 @@ def _search(folder: pathlib.Path, depth: int) -> Iterator[pathlib.Path]:
 
 
 def _folders(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Give the child groups; a group that ended meanwhile, or may not be read, has none."""
+    """Return the child groups; a group that ended meanwhile, or may not be read, has none."""
     try:
         with os.scandir(folder) as entries:
             return [folder / each.name for each in entries if each.is_dir(follow_symlinks=False)]
@@ -73,7 +73,7 @@ def _folders(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _groups_of(trees: Iterable[pathlib.Path], wanted: Mapping[str, str]) -> dict[str, list[pathlib.Path]]:
-    """Give the groups of the wanted pods in one walk; raises OSError when a level above the pods cannot be read."""
+    """Return the groups of the wanted pods in one walk; raises OSError when a level above the pods cannot be read."""
     groups: dict[str, list[pathlib.Path]] = {}
     for group in _candidates(trees):
         found = _POD.fullmatch(group.name)

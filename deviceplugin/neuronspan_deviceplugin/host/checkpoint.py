@@ -73,7 +73,7 @@ class RecordFile:
 
 
 def encode(current: holdings.Holdings) -> bytes:
-    """Give the file's content."""
+    """Return the file's content."""
     body = [each.to_dict() for each in current]
     return json.dumps({"version": VERSION, "checksum": _checksum(body), "holdings": body}, indent=1).encode()
 

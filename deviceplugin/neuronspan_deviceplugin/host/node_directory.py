@@ -38,7 +38,7 @@ class NodeDirectory:
         files.write_atomically(self._path / names.HARDWARE_FILE, content, _READABLE)
 
     def hardware(self) -> instance_types.Hardware | None:
-        """Give the hardware described last; None when there is none, or none that can be read."""
+        """Return the hardware described last; None when there is none, or none that can be read."""
         try:
             raw = json.loads((self._path / names.HARDWARE_FILE).read_bytes())
             return instance_types.Hardware.from_dict(raw)

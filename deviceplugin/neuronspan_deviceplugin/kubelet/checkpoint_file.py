@@ -23,7 +23,7 @@ class KubeletCheckpoint:
         self._path = directory / FILE
 
     def read(self) -> tuple[pod_devices.Assignment, ...]:
-        """Give the entries of our two resources; none when kubelet has not written the file yet.
+        """Return the entries of our two resources; none when kubelet has not written the file yet.
 
         Raises KubeletRecordUnreadable.
         """

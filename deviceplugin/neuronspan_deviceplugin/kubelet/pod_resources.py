@@ -55,12 +55,12 @@ class PodResources:
         await self._channel.close(None)
 
     async def list_for_steering(self) -> tuple[pod_devices.PodDevices, ...]:
-        """Give the active pods; only while kubelet waits for a preferred allocation. Raises PodResourcesError."""
+        """Return the active pods; only while kubelet waits for a preferred allocation. Raises PodResourcesError."""
         async with self._listing:
             return await self._list()
 
     async def list_when_quiet(self) -> tuple[pod_devices.PodDevices, ...] | None:
-        """Give the active pods, or None when an allocation is or just was under way. Raises PodResourcesError."""
+        """Return the active pods, or None when an allocation is or just was under way. Raises PodResourcesError."""
         async with self._listing:
             if self._allocations or self._clock() - self._quiet_since < QUIET_SECONDS:
                 return None
@@ -82,7 +82,7 @@ class PodResources:
         self._quiet_since = self._clock()
 
     async def get(self, namespace: str, name: str) -> pod_devices.PodDevices:
-        """Give one pod; raises PodUnknown, PodResourcesError."""
+        """Return one pod; raises PodUnknown, PodResourcesError."""
         request = podresources_pb2.GetPodResourcesRequest(pod_namespace=namespace, pod_name=name)
         try:
             answer = await self._stub.Get(request, timeout=CALL_SECONDS)

@@ -34,7 +34,7 @@ class Facts:
 
 
 def document(facts: Facts, before: Mapping[str, Any], now: str) -> Document:
-    """Give the status; ``before`` is the one written last, for the times of the conditions, ``now`` is RFC 3339."""
+    """Return the status; ``before`` is the one written last, for the times of the conditions, ``now`` is RFC 3339."""
     hardware = facts.hardware
     return {
         "hardware": hardware.to_dict() if hardware else None,
@@ -47,7 +47,7 @@ def document(facts: Facts, before: Mapping[str, Any], now: str) -> Document:
 
 
 def held(current: holdings.Holdings, book: ledger.Ledger | None, alive: Mapping[str, bool | None]) -> list[Document]:
-    """Give who holds which cores; what cannot be seen counts as a living process.
+    """Return who holds which cores; what cannot be seen counts as a living process.
 
     An init container whose cores belong to a later container of its pod is not listed beside it.
     """
@@ -69,7 +69,7 @@ def held(current: holdings.Holdings, book: ledger.Ledger | None, alive: Mapping[
 
 
 def released(book: ledger.Ledger | None, alive: Mapping[str, bool | None]) -> list[str]:
-    """Give the pods whose grants are being released and of which no process is left."""
+    """Return the pods whose grants are being released and of which no process is left."""
     releasing = {each.pod_uid for each in (book.grants if book else ()) if each.state is grants.GrantState.RELEASING}
     return sorted(uid for uid in releasing if alive.get(uid) is False)
 
@@ -77,7 +77,7 @@ def released(book: ledger.Ledger | None, alive: Mapping[str, bool | None]) -> li
 def condition_entries(
     current: Iterable[conditions.Condition], before: Sequence[Mapping[str, Any]], now: str
 ) -> list[Document]:
-    """Give the conditions; the time of one that did not change its status stays."""
+    """Return the conditions; the time of one that did not change its status stays."""
     times = {(each.get("type"), each.get("status")): each.get("lastTransitionTime") for each in before}
     return [
         {

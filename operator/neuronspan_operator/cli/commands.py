@@ -39,7 +39,7 @@ class Cluster:
         )
 
     def map_nodes(self) -> list[core_map.MappedNode]:
-        """Give the nodes as the map draws them."""
+        """Return the nodes as the map draws them."""
         return [
             core_map.MappedNode(view.name, view.hardware, view.ledger, view.unhealthy)
             for view in self.snapshot.neuron_nodes.values()

@@ -42,7 +42,7 @@ class _Mark:
 
 
 def _marks(nodes: Sequence[MappedNode]) -> Mapping[tuple[str, str], _Mark]:
-    """Give each grant a letter and a colour, in the order of nodes and cores; letters repeat after 62 grants."""
+    """Return a letter and a colour for each grant, in the order of nodes and cores; letters repeat after 62 grants."""
     keys = [grant.key for node in nodes for grant in sorted(node.ledger.grants, key=lambda grant: grant.span)]
     return {key: _Mark(_SYMBOLS[index % len(_SYMBOLS)], _colour(index)) for index, key in enumerate(keys)}
 

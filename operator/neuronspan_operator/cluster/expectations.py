@@ -44,7 +44,7 @@ class Expectations(Generic[T]):
         self._written[key] = _Written(value, self._version_of(value), before, expires)
 
     def overlay(self, items: Mapping[str, T]) -> dict[str, T]:
-        """Give the cache's items, with own writes in place of older ones; forget what the cache shows by now."""
+        """Return the cache's items, with own writes in place of older ones; forget what the cache shows by now."""
         result = dict(items)
         for key, written in list(self._written.items()):
             if key not in items or written.expires <= self._clock():

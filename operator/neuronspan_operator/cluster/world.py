@@ -61,19 +61,19 @@ class World:
     # --- what is known -------------------------------------------------------------------------------------------
 
     def known_nodes(self) -> Mapping[str, nodes.NodeView]:
-        """Give the nodes by name."""
+        """Return the nodes by name."""
         return dict(self._nodes.items)
 
     def members(self) -> Mapping[str, pools.Member]:
-        """Give the NeuronNodes by name."""
+        """Return the NeuronNodes by name."""
         return self._own_members.overlay(self._members.items)
 
     def known_pools(self) -> Mapping[str, pools.PoolView]:
-        """Give the NeuronPools by name."""
+        """Return the NeuronPools by name."""
         return self._own_pools.overlay(self._pools.items)
 
     def snapshot(self) -> plans.Snapshot:
-        """Give what planning reads: see ``snapshot.of``."""
+        """Return what planning reads: see ``snapshot.of``."""
         return snapshot.of(
             self._own_pods.overlay(self._pods.items), self.known_nodes(), self.members(), self.known_pools()
         )

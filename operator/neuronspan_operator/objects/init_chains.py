@@ -44,7 +44,7 @@ class Chain:
 
 
 def containers(spec: Mapping[str, Any]) -> tuple[Container, ...]:
-    """Give a pod's containers, init containers first, as kubelet walks them."""
+    """Return a pod's containers, init containers first, as kubelet walks them."""
     inits = ((raw, _init_kind(raw)) for raw in spec.get("initContainers") or ())
     apps = ((raw, Kind.APP) for raw in spec.get("containers") or ())
     return tuple(Container(raw.get("name", ""), kind, _limits(raw)) for raw, kind in (*inits, *apps))
@@ -62,7 +62,7 @@ def _limits(raw: Mapping[str, Any]) -> dict[str, str]:
 def chains(
     pod_containers: Sequence[Container], asks: Mapping[str, tuple[str, int]]
 ) -> tuple[tuple[Chain, ...], tuple[str, ...]]:
-    """Give the chains and the refusals; ``asks`` maps container names to resource and count."""
+    """Return the chains and the refusals; ``asks`` maps container names to resource and count."""
     found: list[Chain] = []
     refusals: list[str] = []
     for resource in names.RESOURCES:  # kubelet keeps one reuse set per resource

@@ -140,7 +140,7 @@ def moment(text: str) -> dt.datetime:
 
 
 def spec_patch(view: NeuronNodeView, changed: ledgers.Ledger) -> dict[str, Any]:
-    """Give the merge patch that stores a ledger if, and only if, the object has not changed since it was read."""
+    """Return the merge patch that stores a ledger if, and only if, the object has not changed since it was read."""
     return {"metadata": {"resourceVersion": view.resource_version}, "spec": _spec_of(changed)}
 
 
@@ -157,7 +157,7 @@ def _spec_of(stored: ledgers.Ledger) -> dict[str, Any]:
 def manifest(
     node: nodes.NodeView, hardware: instance_types.Hardware, core_numbering: str = names.NODE_NUMBERING
 ) -> dict[str, Any]:
-    """Give the NeuronNode of a node that has none yet: an empty ledger.
+    """Return the NeuronNode of a node that has none yet: an empty ledger.
 
     It has no owner: the ledger outlives a deleted Node, whose processes may run on (see membership.decide).
     """

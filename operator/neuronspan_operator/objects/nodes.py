@@ -86,7 +86,7 @@ def _taint(raw: Mapping[str, Any]) -> Taint:
 
 
 def with_pod(usage: Resources, pod: pods.PodView) -> Resources:
-    """Give the usage with one more pod."""
+    """Return the usage with one more pod."""
     return Resources(
         usage.cpu_millis + pod.cpu_millis,
         usage.memory_bytes + pod.memory_bytes,

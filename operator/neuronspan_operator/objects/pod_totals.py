@@ -12,7 +12,7 @@ from neuronspan_operator.objects import quantities
 
 
 def of(spec: Mapping[str, Any]) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Give the pod's totals of CPU (thousandths), memory (bytes), Neuron resources, and what cannot be read."""
+    """Return the pod's totals of CPU (thousandths), memory (bytes), Neuron resources, and what cannot be read."""
     totals: dict[str, int] = {}
     problems: list[str] = []
     for resource in ("cpu", "memory", *names.RESOURCES):

@@ -84,7 +84,7 @@ class PodView:
         return node if isinstance(node, str) else ""
 
     def annotated_grant(self) -> Mapping[str, Any]:
-        """Give the grant annotation's content, empty when it is absent or unreadable."""
+        """Return the grant annotation's content, empty when it is absent or unreadable."""
         try:
             content = json.loads(self.grant_annotation or "{}")
         except ValueError:
@@ -150,19 +150,19 @@ def _unscheduled_message(status: Mapping[str, Any]) -> str:
 
 
 def grant_content(node: str, granted: Mapping[str, spans.CoreSpan]) -> dict[str, Any]:
-    """Give the content of the grant annotation."""
+    """Return the content of the grant annotation."""
     return {"node": node, "containers": {container: str(span) for container, span in sorted(granted.items())}}
 
 
 def grant_text(node: str, granted: Mapping[str, spans.CoreSpan]) -> str:
-    """Give the grant annotation as it is written."""
+    """Return the grant annotation as it is written."""
     return json.dumps(grant_content(node, granted), separators=(",", ":"))
 
 
 def ungate_patch(
     pod: PodView, node: str, granted: Mapping[str, spans.CoreSpan], hostname: str = ""
 ) -> list[dict[str, Any]]:
-    """Give the one JSON patch that commits a grant: annotation, node, gate away.
+    """Return the one JSON patch that commits a grant: annotation, node, gate away.
 
     ``hostname`` is the node's kubernetes.io/hostname label where it differs from the node's name.
     """
@@ -179,7 +179,7 @@ def ungate_patch(
 
 
 def grant_patch(pod: PodView, node: str, granted: Mapping[str, spans.CoreSpan]) -> list[dict[str, Any]]:
-    """Give the JSON patch that makes the grant annotation say what the ledger says."""
+    """Return the JSON patch that makes the grant annotation say what the ledger says."""
     return [*_unchanged(pod), *_annotate(pod, names.GRANT_ANNOTATION, grant_text(node, granted))]
 
 
@@ -189,7 +189,7 @@ def fence(node: str, since: str) -> str:
 
 
 def fence_patch(pod: PodView, fences: Sequence[str]) -> list[dict[str, Any]]:
-    """Give the JSON patch that makes it impossible to carry out these grants of a gated pod.
+    """Return the JSON patch that makes it impossible to carry out these grants of a gated pod.
 
     It changes the pod's resourceVersion, which every ungate patch tests: one that was computed before cannot land,
     and who computes one later sees the fence.

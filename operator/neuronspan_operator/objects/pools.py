@@ -129,5 +129,5 @@ def _policy(raw: Mapping[str, Any]) -> Policy:
 
 
 def policies(pools: Mapping[str, PoolView], members: Mapping[str, Member]) -> dict[str, Policy]:
-    """Give the policy of each node that belongs to a pool."""
+    """Return the policy of each node that belongs to a pool."""
     return {name: pools[member.pool].policy for name, member in members.items() if member.pool in pools}

@@ -26,12 +26,12 @@ class InvalidQuantity(ValueError):
 
 
 def whole(quantity: str | float) -> int:
-    """Give a quantity in its own unit (bytes, pods, devices); raises InvalidQuantity."""
+    """Return a quantity in its own unit (bytes, pods, devices); raises InvalidQuantity."""
     return _scaled(str(quantity), 1)
 
 
 def milli(quantity: str | float) -> int:
-    """Give a quantity in thousandths (of a CPU); raises InvalidQuantity."""
+    """Return a quantity in thousandths (of a CPU); raises InvalidQuantity."""
     return _scaled(str(quantity), 1000)
 
 

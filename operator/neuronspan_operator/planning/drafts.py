@@ -81,7 +81,7 @@ class Draft:
     # --- questions -----------------------------------------------------------------------------------------------
 
     def home(self, pod: pods.PodView) -> str:
-        """Give the only node that an ungated pod can run on, "" when it may still go anywhere."""
+        """Return the only node that an ungated pod can run on, "" when it may still go anywhere."""
         if pod.gated or pod.node_name:
             return pod.node_name
         hostname = pod.node_selector.get(names.HOSTNAME_LABEL, "")
@@ -90,14 +90,14 @@ class Draft:
         return hostname if hostname in self.nodes else pod.granted_node or hostname
 
     def granted_on(self, pod: pods.PodView) -> Iterator[tuple[node_drafts.NodeDraft, tuple[grants.Grant, ...]]]:
-        """Give the nodes where the pod has grants that are not being released, with those grants."""
+        """Return the nodes where the pod has grants that are not being released, with those grants."""
         for name in self.holders.get(pod.uid, ()):
             found = self.nodes[name].grants_of(pod.uid)
             if found:
                 yield self.nodes[name], found
 
     def winding_up(self, uid: str) -> set[str]:
-        """Give the nodes where the pod cannot be granted anew yet: an earlier grant of it is still being wound up.
+        """Return the nodes where the pod cannot be granted anew yet: an earlier grant of it is still being wound up.
 
         A node's ``released`` is proof for any grant of the pod: it must not mention the pod when a new one is made.
         """
@@ -146,7 +146,7 @@ class Draft:
         return self.wake(neuron_nodes.moment(since) + dt.timedelta(seconds=seconds))
 
     def plan(self) -> plans.Plan:
-        """Give everything found."""
+        """Return everything found."""
         changed = (node for node in self.nodes.values() if node.ledger != node.stored)
         return plans.Plan(
             ledgers=tuple(_write(node) for node in changed),

@@ -38,7 +38,7 @@ class Group:
 
 
 def of(snapshot_pods: Iterable[pods.PodView]) -> Mapping[Key, Group]:
-    """Give the groups that living pods name."""
+    """Return the groups that living pods name."""
     found: dict[Key, Group] = collections.defaultdict(lambda: Group(""))
     for pod in snapshot_pods:
         if pod.pod_group and not pod.terminal and not pod.deleted:

@@ -44,7 +44,7 @@ class NodeChoice:
         self._hopeless.clear()
 
     def best(self, pod: pods.PodView, excluded: AbstractSet[str]) -> Place | None:
-        """Give the best node for the pod and its cores there, None when it fits nowhere."""
+        """Return the best node for the pod and its cores there, None when it fits nowhere."""
         wanted = placements.shape(pod)
         if wanted in self._hopeless:
             return None
@@ -57,7 +57,7 @@ class NodeChoice:
         return None
 
     def _ranking(self, pod: pods.PodView, wanted: placements.Shape) -> "_Ranking":
-        """Give the nodes whose labels, taints and free cores suit the pod, best first."""
+        """Return the nodes whose labels, taints and free cores suit the pod, best first."""
         key = wanted.requests, wanted.constraints
         ranking = self._rankings.get(key)
         if ranking is None:

@@ -70,7 +70,7 @@ class NodeDraft:
         self.version += 1
 
     def savepoint(self) -> "Savepoint":
-        """Give what ``restore`` needs to undo later changes."""
+        """Return what ``restore`` needs to undo later changes."""
         return Savepoint(self.ledger, self.usage, len(self.why), self.version)
 
     def restore(self, savepoint: "Savepoint") -> None:
@@ -87,11 +87,11 @@ class NodeDraft:
         return ", ".join(map(str, found))
 
     def taken(self) -> tuple[spans.CoreSpan, ...]:
-        """Give every span that must not be granted."""
+        """Return every span that must not be granted."""
         return (*self.ledger.taken(), *self.blocked)
 
     def all_grants_of(self, uid: str) -> Sequence[grants.Grant]:
-        """Give all grants of a pod here."""
+        """Return all grants of a pod here."""
         if self._by_pod[0] is not self.ledger:
             by_pod: dict[str, list[grants.Grant]] = {}
             for grant in self.ledger.grants:
@@ -100,7 +100,7 @@ class NodeDraft:
         return self._by_pod[1].get(uid, ())
 
     def grants_of(self, uid: str) -> tuple[grants.Grant, ...]:
-        """Give the pod's grants here that are not being released."""
+        """Return the pod's grants here that are not being released."""
         releasing = grants.GrantState.RELEASING
         return tuple(grant for grant in self.all_grants_of(uid) if grant.state is not releasing)
 

@@ -25,7 +25,7 @@ class Shape:
 
 
 def shape(pod: pods.PodView) -> Shape:
-    """Give the pod's shape."""
+    """Return the pod's shape."""
     constraints = (pod.node_selector, pod.affinity.get("nodeAffinity"), pod.tolerations)
     return Shape(
         tuple(each.placement_key for each in pod.requests),
@@ -56,7 +56,7 @@ class Placements:
     def on(
         self, node: node_drafts.NodeDraft, requests: tuple[container_requests.ContainerRequest, ...], wanted: Shape
     ) -> Fit | None:
-        """Give the spans for the requests on the node as it is now, with their score; None when they do not fit."""
+        """Return the spans for the requests on the node as it is now, with their score; None when they do not fit."""
         key = (self._state(node), wanted.requests)
         if key not in self._found:
             self._found[key] = _place(node, requests)

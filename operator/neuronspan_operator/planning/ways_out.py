@@ -56,13 +56,13 @@ def sentence(nodes: Iterable[node_drafts.NodeDraft], requests: Sequence[containe
 
 
 def _longest(node: node_drafts.NodeDraft) -> range:
-    """Give the cores of the longest free run, empty when no core is free."""
+    """Return the cores of the longest free run, empty when no core is free."""
     free = spans.free_runs(node.hardware.cores, node.taken())
     return max((run.cores for run in free), key=len, default=range(0))
 
 
 def _ways(node: node_drafts.NodeDraft, requests: Sequence[container_requests.ContainerRequest]) -> Iterator[_Way]:
-    """Give what would make room: the end of any one pod, else that of several."""
+    """Return what would make room: the end of any one pod, else that of several."""
     pods_there = tuple(dict.fromkeys(grant.pod_uid for grant in node.ledger.grants))
     alone = [uid for uid in pods_there if _fits_without(node, requests, {uid})]
     if alone:
@@ -74,7 +74,7 @@ def _ways(node: node_drafts.NodeDraft, requests: Sequence[container_requests.Con
 
 
 def _places(node: node_drafts.NodeDraft, request: container_requests.ContainerRequest) -> Iterator[_Way]:
-    """Give who has cores of any place where the request could go."""
+    """Return who has cores of any place where the request could go."""
     wanted = request.on(node.hardware, node.policy.align)
     step = node.hardware.cores_per_device if wanted.align is placement.Alignment.DEVICE else 1
     starts = range(0, node.hardware.cores - wanted.count + 1, step) if wanted.first is None else (wanted.first,)
@@ -87,7 +87,7 @@ def _places(node: node_drafts.NodeDraft, request: container_requests.ContainerRe
 def _needed(
     node: node_drafts.NodeDraft, requests: Sequence[container_requests.ContainerRequest]
 ) -> tuple[grants.Grant, ...]:
-    """Give a set of pods' grants of which none can stay: from all of them, one after the other is put back."""
+    """Return a set of pods' grants of which none can stay: from all of them, one after the other is put back."""
     ended = {grant.pod_uid for grant in node.ledger.grants}
     releasing = grants.GrantState.RELEASING
     for grant in sorted(node.ledger.grants, key=lambda grant: (grant.state is releasing, -grant.span.count)):

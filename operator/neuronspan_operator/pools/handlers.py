@@ -40,7 +40,7 @@ class Credentialed(Protocol):
     """The one call the handlers need; ``kube.Client`` has it."""
 
     async def credentials(self) -> kube.Credentials:
-        """Give the credentials in use now."""
+        """Return the credentials in use now."""
 
 
 async def operate(client: Credentialed, keeper: pool_keeper.PoolKeeper, known: world.World, identity: str) -> None:
@@ -111,7 +111,7 @@ class Bridge:
         self._known = known
 
     async def credentials(self) -> kube.Credentials:
-        """Give the credentials in use now."""
+        """Return the credentials in use now."""
         return await self._call(self._client.credentials())
 
     async def settle(self, version: str) -> Mapping[str, Mapping[str, Any]]:
@@ -141,7 +141,7 @@ class Bridge:
 
 
 def registry(bridge: Bridge) -> kopf.OperatorRegistry:
-    """Give the handlers."""
+    """Return the handlers."""
     handlers = kopf.OperatorRegistry()
 
     async def login(**_: Any) -> kopf.ConnectionInfo:
@@ -170,7 +170,7 @@ def registry(bridge: Bridge) -> kopf.OperatorRegistry:
 
 
 def settings(identity: str) -> kopf.OperatorSettings:
-    """Give kopf's settings; its defaults are for operators that are alone and not in a hurry."""
+    """Return kopf's settings; its defaults are for operators that are alone and not in a hurry."""
     chosen = kopf.OperatorSettings()
     chosen.persistence.finalizer = f"{names.GROUP}/finalizer"
     chosen.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=f"kopf.{names.GROUP}", v1=False)

@@ -24,14 +24,14 @@ class Creation:
     hardware: instance_types.Hardware
 
     def manifest(self, core_numbering: str) -> dict[str, Any]:
-        """Give the object to create."""
+        """Return the object to create."""
         made = neuron_nodes.manifest(self.node, self.hardware, core_numbering)
         return made | {"metadata": {**made["metadata"], "labels": {pools.POOL_LABEL: self.pool}}}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Change:
-    """Give an existing NeuronNode another pool or hardware, if it has not changed since it was read."""
+    """Return an existing NeuronNode another pool or hardware, if it has not changed since it was read."""
 
     name: str
     resource_version: str

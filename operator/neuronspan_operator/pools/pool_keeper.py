@@ -83,11 +83,11 @@ class PoolKeeper:
             return wanted
 
     def members_of(self, pool: str) -> list[str]:
-        """Give the names of the nodes that belong to the pool."""
+        """Return the names of the nodes that belong to the pool."""
         return sorted(name for name, member in self._known.members().items() if member.pool == pool)
 
     def _pause(self) -> float | None:
-        """Give the seconds after which there is something to do even if nothing changes."""
+        """Return the seconds after which there is something to do even if nothing changes."""
         return None if self._wake_at is None else max(0.0, (self._wake_at - self._now()).total_seconds())
 
     # --- inside --------------------------------------------------------------------------------------------------

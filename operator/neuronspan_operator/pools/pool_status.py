@@ -16,7 +16,7 @@ _SHOWN = 5
 
 
 def wanted(pool: pools.PoolView, found: membership.Findings, now: dt.datetime) -> dict[str, Any]:
-    """Give the status that this pool should have."""
+    """Return the status that this pool should have."""
     judgements = [
         _ready(pool, found),
         _about(
@@ -46,7 +46,7 @@ def differs(status: Mapping[str, Any], wanted_status: Mapping[str, Any]) -> bool
 
 
 def summary(status: Mapping[str, Any]) -> tuple[bool, str, str]:
-    """Give readiness, reason and message of a status as ``wanted`` makes it."""
+    """Return readiness, reason and message of a status as ``wanted`` makes it."""
     ready = next(condition for condition in status["conditions"] if condition["type"] == reasons.PoolCondition.READY)
     return ready["status"] == "True", ready["reason"], ready["message"]
 

@@ -161,6 +161,6 @@ class Recorder:
 
 
 def event_name(notice: plans.Notice) -> str:
-    """Give the Event's name, the same for the same pod and reason."""
+    """Return the Event's name, the same for the same pod and reason."""
     digest = hashlib.sha256(f"{notice.uid}/{notice.reason}".encode()).hexdigest()[:16]
     return f"{notice.name[:236]}.{digest}"  # a name has at most 253 characters

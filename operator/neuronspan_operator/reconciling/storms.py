@@ -21,7 +21,7 @@ class StormGuard:
         self._counted: set[str] = set()
 
     def calm(self, snapshot: plans.Snapshot) -> tuple[plans.Snapshot, dict[str, plans.Waiting]]:
-        """Give the snapshot without the pods that have to wait, and why they wait, by UID."""
+        """Return the snapshot without the pods that have to wait, and why they wait, by UID."""
         states = _states(snapshot)
         self._observe(snapshot, states)
         held = {
@@ -70,7 +70,7 @@ def owner_key(pod: pods.PodView) -> str:
 
 
 def _states(snapshot: plans.Snapshot) -> dict[str, grants.GrantState]:
-    """Give the state of each pod's grants, Confirmed if any of them is."""
+    """Return the state of each pod's grants, Confirmed if any of them is."""
     states: dict[str, grants.GrantState] = {}
     for view in snapshot.neuron_nodes.values():
         for grant in () if view.ledger is None else view.ledger.grants:

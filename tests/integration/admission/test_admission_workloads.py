@@ -29,7 +29,7 @@ def template(annotations: dict[str, str], **spec: Any) -> dict[str, Any]:
 
 
 def workload(kind: str, annotations: dict[str, str]) -> tuple[str, dict[str, Any]]:
-    """Give the path of a kind of workload, and its spec."""
+    """Return the path of a kind of workload, and its spec."""
     plain: dict[str, Any] = {"selector": SELECTOR, "template": template(annotations)}
     job = {"template": template(annotations, restartPolicy="Never")}
     kinds: dict[str, tuple[str, dict[str, Any]]] = {

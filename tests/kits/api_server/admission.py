@@ -31,7 +31,7 @@ _WORKLOADS = "/apis/apps/v1/namespaces/default/deployments"
 def container(
     name: str, *, cores: int | None = None, devices: int | None = None, sidecar: bool = False
 ) -> dict[str, Any]:
-    """Give a container that asks by resource limits, or not at all."""
+    """Return a container that asks by resource limits, or not at all."""
     asked = {CORES: cores, DEVICES: devices}
     limits = {resource: str(count) for resource, count in asked.items() if count is not None}
     restarting = {"restartPolicy": "Always"} if sidecar else {}
@@ -45,7 +45,7 @@ def pod(
     name: str = "pod",
     **spec: Any,
 ) -> Manifest:
-    """Give a pod; without containers it has one, `app`, that does not ask by limits."""
+    """Return a pod; without containers it has one, `app`, that does not ask by limits."""
     inits = {"initContainers": list(init)} if init else {}
     return {
         "apiVersion": "v1",
@@ -56,13 +56,13 @@ def pod(
 
 
 def binding(pod_name: str, *, node: str = "w1", **metadata: Any) -> Manifest:
-    """Give what a scheduler posts to bind a pod to a node."""
+    """Return what a scheduler posts to bind a pod to a node."""
     target = {"apiVersion": "v1", "kind": "Node", "name": node}
     return {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod_name, **metadata}, "target": target}
 
 
 def collection(manifest: Mapping[str, Any]) -> str:
-    """Give the URL path under which objects of this kind are created."""
+    """Return the URL path under which objects of this kind are created."""
     version, kind = manifest["apiVersion"], manifest["kind"]
     root = f"/apis/{version}" if "/" in version else f"/api/{version}"
     namespace = manifest["metadata"].get("namespace")
@@ -81,12 +81,12 @@ class Admission:
     _numbers: Iterator[int] = dataclasses.field(default_factory=itertools.count)
 
     def plugin(self, node: str) -> api_client.Client:
-        """Give the device plugin's client as its token from this node would make it."""
+        """Return the device plugin's client as its token from this node would make it."""
         extra = {"authentication.kubernetes.io/node-name": node}
         return self.plane.client(impersonation=_account(chart.DEVICE_PLUGIN, extra))
 
     def unique(self, prefix: str) -> str:
-        """Give a name that no other test uses."""
+        """Return a name that no other test uses."""
         return f"{prefix}-{next(self._numbers)}"
 
     def submit(self, manifest: Mapping[str, Any]) -> api_client.Response:
@@ -123,7 +123,7 @@ def installed(plane: control_plane_kit.ControlPlane) -> Iterator[Admission]:
 
 
 def _probes(admission: Admission) -> dict[str, Callable[[], bool]]:
-    """Give for each policy a question that only an active policy answers with its name."""
+    """Return for each policy a question that only an active policy answers with its name."""
     admin = admission.admin
     gated = pod({"neuronspan.dev/cores": "1"}, name="canary")
     bad = pod({"neuronspan.dev/cores": "x"}, name="canary")
@@ -160,7 +160,7 @@ def wait_for(is_so: Callable[[], bool], what: str = "that") -> None:
 
 
 def neuron_node(name: str, *grants: Mapping[str, Any], **spec: Any) -> Manifest:
-    """Give a NeuronNode of a trn1.32xlarge."""
+    """Return a NeuronNode of a trn1.32xlarge."""
     hardware = {
         "instanceType": "trn1.32xlarge",
         "devices": 16,

@@ -74,7 +74,7 @@ def render(values: Mapping[str, Any] | None = None, *, apis: Iterable[str] = API
 
 @functools.cache
 def _template(values: str, apis: tuple[str, ...]) -> str:
-    """Give the objects as JSON: text can be cached, and every caller gets objects of its own."""
+    """Return the objects as JSON: text can be cached, and every caller gets objects of its own."""
     served = [argument for api in apis for argument in ("--api-versions", api)]
     arguments = ["template", RELEASE, str(CHART), "--namespace", NAMESPACE, "--kube-version", "1.36.3", *served]
     text = helm(*arguments, values=json.loads(values))
@@ -96,13 +96,13 @@ def release(
 
 
 def default_values() -> dict[str, Any]:
-    """Give the content of values.yaml."""
+    """Return the content of values.yaml."""
     content: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
     return content
 
 
 def custom_resource(plural: str) -> Manifest:
-    """Give the schema of a custom resource."""
+    """Return the schema of a custom resource."""
     manifest = yaml.safe_load((CHART / "crds" / f"{plural}.yaml").read_text())
     schema: Manifest = manifest["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     return schema

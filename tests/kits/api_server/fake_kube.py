@@ -52,11 +52,11 @@ class FakeKube:
         return self._store(resource, copied, "MODIFIED" if known else "ADDED")
 
     def stored(self, resource: resources.Resource, name: str, namespace: str = "") -> Manifest:
-        """Give the stored object; fails when there is none."""
+        """Return the stored object; fails when there is none."""
         return copy.deepcopy(self._objects[_collection(resource, namespace)][name])
 
     def all(self, resource: resources.Resource) -> list[Manifest]:
-        """Give all stored objects of a resource."""
+        """Return all stored objects of a resource."""
         return [copy.deepcopy(each) for path in self._paths(resource) for each in self._objects[path].values()]
 
     def remove(self, resource: resources.Resource, name: str, namespace: str = "", *, silently: bool = False) -> None:

@@ -58,12 +58,12 @@ class NeuronNodeStore:
         self.edit(grants=ledger.Ledger(self._manifest["spec"]["cores"], tuple(entries)).to_list())
 
     def book(self) -> ledger.Ledger:
-        """Give the ledger."""
+        """Return the ledger."""
         assert self._manifest is not None
         return ledger.Ledger.from_list(self._manifest["spec"]["cores"], self._manifest["spec"]["grants"])
 
     def condition(self, name: str) -> Manifest:
-        """Give a condition of the status, empty when it is not there."""
+        """Return a condition of the status, empty when it is not there."""
         found = (each for each in self.status.get("conditions") or () if each["type"] == name)
         return next(found, {})
 
@@ -157,7 +157,7 @@ class NeuronNodeStore:
 
 
 def neuron_node(entries: Iterable[grants.Grant] = (), *, instance_type: str = builders.LARGE) -> Manifest:
-    """Give a NeuronNode as the operator creates it: no status yet."""
+    """Return a NeuronNode as the operator creates it: no status yet."""
     manifest = builders.make_neuron_node(entries=entries, instance_type=instance_type)
     del manifest["status"]
     return manifest

@@ -88,15 +88,15 @@ class ModelKubelet:
     # --- what is seen from outside -------------------------------------------------------------------------------
 
     def allocatable(self, resource: str) -> int:
-        """Give the node's allocatable of the resource."""
+        """Return the node's allocatable of the resource."""
         return len(self.manager.healthy.get(resource, ()))
 
     def ids(self, uid: str, container: str, resource: str) -> frozenset[str]:
-        """Give the container's device IDs, none when it has none."""
+        """Return the container's device IDs, none when it has none."""
         return self.manager.devices(uid, container, resource) or frozenset()
 
     def created(self, uid: str, container: str) -> runtime.Created:
-        """Give the container as its process sees it."""
+        """Return the container as its process sees it."""
         given = self.manager.given[uid][container]
         return runtime.create((each.response for each in given.values()), self._environment(uid, container), self.cdi)
 
@@ -200,7 +200,7 @@ class ModelKubelet:
 async def running(
     root: pathlib.Path, *, seed: int = 0, layout: pods.Layout = pods.Layout.V2_SYSTEMD
 ) -> AsyncIterator[ModelKubelet]:
-    """Give a kubelet that serves; it is stopped at the end."""
+    """Return a kubelet that serves; it is stopped at the end."""
     kubelet = ModelKubelet(root, seed=seed, layout=layout)
     await kubelet.start()
     try:

@@ -102,7 +102,7 @@ class DeviceManager:
                 reusable.get(resource, set()).difference_update(given.ids)
 
     def devices(self, uid: str, container: str, resource: str) -> frozenset[str] | None:
-        """Give what the container has; None when nothing is recorded."""
+        """Return what the container has; None when nothing is recorded."""
         given = self.given.get(uid, {}).get(container, {}).get(resource)
         return given.ids if given else None
 

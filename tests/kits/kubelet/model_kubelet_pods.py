@@ -54,7 +54,7 @@ class Pod:
         return self.phase in {Phase.KNOWN, Phase.ADMITTED}
 
     def container(self, name: str) -> Container:
-        """Give one container."""
+        """Return one container."""
         return next(each for each in self.containers if each.name == name)
 
 
@@ -113,7 +113,7 @@ class ControlGroups:
         self.folder("").parent.mkdir(parents=True)
 
     def folder(self, uid: str) -> pathlib.Path:
-        """Give the group of a pod."""
+        """Return the group of a pod."""
         return self.root / self._pattern.format(uid=uid, systemd=uid.replace("-", "_"))
 
     def start(self, uid: str, process: str) -> None:
@@ -136,7 +136,7 @@ class ControlGroups:
         shutil.rmtree(self.folder(uid), ignore_errors=True)
 
     def processes(self, uid: str) -> Iterator[str]:
-        """Give the names of the pod's processes."""
+        """Return the names of the pod's processes."""
         for group in self.folder(uid).glob("cri-containerd-*.scope"):
             if (group / self._counter).read_text() not in {_EMPTY_EVENTS, "0\n"}:
                 yield group.name.removeprefix("cri-containerd-").removesuffix(".scope")

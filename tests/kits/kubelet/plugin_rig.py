@@ -117,18 +117,18 @@ class Rig:
     # --- what is seen --------------------------------------------------------------------------------------------
 
     def cores(self, uid: str, container: str = "app", resource: str = names.CORE_RESOURCE) -> str:
-        """Give the container's cores by kubelet, like ``4-7``; "" when it has none."""
+        """Return the container's cores by kubelet, like ``4-7``; "" when it has none."""
         ids = self.kubelet.ids(uid, container, resource)
         size = self.serving.manager.hardware.cores_per_device if resource == names.DEVICE_RESOURCE else 1
         numbers = (int(each.split("-")[1]) for each in ids)
         return str(spans.CoreSpan.of_cores(n * size + i for n in numbers for i in range(size))) if ids else ""
 
     def held(self) -> list[dict[str, Any]]:
-        """Give status.held as stored."""
+        """Return status.held as stored."""
         return list(self.store.status.get("held") or ())
 
     def metric(self, name: str, **labels: str) -> float:
-        """Give a counter's value, 0 when it was never touched."""
+        """Return a counter's value, 0 when it was never touched."""
         value = self.running.meters.registry.get_sample_value(f"neuronspan_plugin_{name}", labels)
         return value or 0.0
 
@@ -142,7 +142,7 @@ async def running(
     instance_type: str = builders.LARGE,
     **settings: Any,
 ) -> AsyncIterator[Rig]:
-    """Give a node with these grants; everything is stopped and removed at the end."""
+    """Return a node with these grants; everything is stopped and removed at the end."""
     root = pathlib.Path(tempfile.mkdtemp(prefix="ns-"))  # short: a socket's path has at most 107 bytes
     store = neuron_node_store.NeuronNodeStore(neuron_node_store.neuron_node(entries, instance_type=instance_type))
     try:

@@ -10,17 +10,17 @@ LATER = "2026-01-31T09:00:05Z"
 
 
 def span(text: str) -> spans.CoreSpan:
-    """Give the span ``4-7``."""
+    """Return the span ``4-7``."""
     return spans.CoreSpan.parse(text)
 
 
 def spans_of(text: str) -> tuple[spans.CoreSpan, ...]:
-    """Give the spans of ``0-1 4-7``; none for an empty text."""
+    """Return the spans of ``0-1 4-7``; none for an empty text."""
     return tuple(map(span, text.split()))
 
 
 def grant(cores: str = "4-7", pod: str = "web", **fields: Any) -> grants.Grant:
-    """Give a grant of these cores to container ``app`` of a pod whose UID is ``uid-<pod>``."""
+    """Return a grant of these cores to container ``app`` of a pod whose UID is ``uid-<pod>``."""
     values: dict[str, Any] = {
         "pod_uid": f"uid-{pod}",
         "namespace": "default",
@@ -36,5 +36,5 @@ def grant(cores: str = "4-7", pod: str = "web", **fields: Any) -> grants.Grant:
 
 
 def book(cores: int, entries: Iterable[grants.Grant] = ()) -> ledger.Ledger:
-    """Give a ledger with these grants."""
+    """Return a ledger with these grants."""
     return ledger.Ledger(cores, tuple(entries))

@@ -9,7 +9,7 @@ from neuronspan_operator.objects import nodes, pools
 
 
 def manifest(name: str = "a", **spec: Any) -> dict[str, Any]:
-    """Give a NeuronPool of trn1.32xlarge that selects ``neuron=yes``."""
+    """Return a NeuronPool of trn1.32xlarge that selects ``neuron=yes``."""
     default = {"nodeSelector": {"neuron": "yes"}, "hardware": {"instanceType": "trn1.32xlarge"}}
     return {
         "metadata": {"name": name, "uid": f"uid-{name}", "resourceVersion": "7", "generation": 3},
@@ -18,17 +18,17 @@ def manifest(name: str = "a", **spec: Any) -> dict[str, Any]:
 
 
 def pool(name: str = "a", *, deleted: bool = False, **spec: Any) -> pools.PoolView:
-    """Give it as it is read."""
+    """Return it as it is read."""
     return dataclasses.replace(pools.read(manifest(name, **spec)), deleted=deleted)
 
 
 def node(name: str = "w1", **labels: str) -> nodes.NodeView:
-    """Give a node, by default one that the pool selects."""
+    """Return a node, by default one that the pool selects."""
     return nodes.read(builders.make_node(name, labels=labels or {"neuron": "yes"}))
 
 
 def member(name: str = "w1", *, of: str = "a", entries: tuple[grants.Grant, ...] = (), **other: Any) -> pools.Member:
-    """Give the NeuronNode of a pool's node; ``of=""``: made by hand."""
+    """Return the NeuronNode of a pool's node; ``of=""``: made by hand."""
     raw = builders.make_neuron_node(name, entries, **other)
     raw["metadata"]["labels"] = {pools.POOL_LABEL: of} if of else {}
     return pools.read_member(raw)

@@ -20,7 +20,7 @@ def snapshot(
     neuron_node_list: Iterable[Manifest] | None = None,
     policy: pools.Policy | None = None,
 ) -> plans.Snapshot:
-    """Give a snapshot of these manifests; by default of the one empty node w1."""
+    """Return a snapshot of these manifests; by default of the one empty node w1."""
     node_views = [nodes.read(each) for each in ([builders.make_node()] if node_list is None else node_list)]
     members = [builders.make_neuron_node()] if neuron_node_list is None else neuron_node_list
     neuron_node_views = [neuron_nodes.read(each) for each in members]
@@ -45,7 +45,7 @@ def plan(
 
 
 def written(found: plans.Plan, node: str = "w1") -> dict[str, str] | None:
-    """Give the ledger that the plan writes for a node: "pod/container" to "cores state"; None without a write."""
+    """Return the ledger that the plan writes for a node: "pod/container" to "cores state"; None without a write."""
     for write in found.ledgers:
         if write.node == node:
             return {f"{each.pod}/{each.container}": f"{each.span} {each.state}" for each in write.ledger.grants}
@@ -53,7 +53,7 @@ def written(found: plans.Plan, node: str = "w1") -> dict[str, str] | None:
 
 
 def ungated(found: plans.Plan) -> dict[str, str]:
-    """Give what the plan lets go: pod to "node container=cores ..."."""
+    """Return what the plan lets go: pod to "node container=cores ..."."""
     return {
         each.pod.name: " ".join([each.node, *(f"{name}={span}" for name, span in sorted(each.spans.items()))])
         for each in found.ungates
@@ -61,12 +61,12 @@ def ungated(found: plans.Plan) -> dict[str, str]:
 
 
 def state_of(found: plans.Plan, pod: str, node: str = "w1") -> grants.GrantState:
-    """Give the state of a pod's grant in the ledger that the plan writes."""
+    """Return the state of a pod's grant in the ledger that the plan writes."""
     return next(
         each.state for write in found.ledgers if write.node == node for each in write.ledger.grants if each.pod == pod
     )
 
 
 def ago(seconds: float) -> str:
-    """Give the moment so long before NOW, as grants have it."""
+    """Return the moment so long before NOW, as grants have it."""
     return (NOW - dt.timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")

@@ -18,7 +18,7 @@ START = dt.datetime(2026, 1, 31, 9, 0, 1, tzinfo=dt.UTC)
 
 
 def now() -> dt.datetime:
-    """Give the time of day; it moves with the loop's clock, which starts at 1 000 s."""
+    """Return the time of day; it moves with the loop's clock, which starts at 1 000 s."""
     return START + dt.timedelta(seconds=asyncio.get_running_loop().time() - 1000)
 
 
@@ -74,22 +74,22 @@ class Rehearsal:
     # --- what came of it -----------------------------------------------------------------------------------------
 
     def ledger(self, node: str = "w1") -> dict[str, str]:
-        """Give state and cores of the stored grants by pod: by its UID without "uid-", which is its name by default."""
+        """Return state and cores of the stored grants by pod: its UID without "uid-", which is its name by default."""
         grants = self.server.stored(resources.NEURON_NODES, node)["spec"]["grants"]
         return {
             each["podUID"].removeprefix("uid-"): f"{each['state']} {each['first']}+{each['count']}" for each in grants
         }
 
     def ungated(self) -> list[str]:
-        """Give the pods that have left the gate."""
+        """Return the pods that have left the gate."""
         pods = self.server.all(resources.PODS)
         return sorted(pod["metadata"]["name"] for pod in pods if not pod["spec"].get("schedulingGates"))
 
     def told(self, pod: str) -> dict[str, str]:
-        """Give the messages of a pod's Events by reason."""
+        """Return the messages of a pod's Events by reason."""
         events = self.server.all(resources.EVENTS)
         return {each["reason"]: each["message"] for each in events if each["involvedObject"]["name"] == pod}
 
     def count(self, metric: str, labels: Mapping[str, str] | None = None) -> float:
-        """Give the value of a metric, 0 when it has none."""
+        """Return the value of a metric, 0 when it has none."""
         return self.meters.registry.get_sample_value(metric, dict(labels or {})) or 0.0

@@ -52,7 +52,7 @@ class Core:
     keeper: pool_keeper.PoolKeeper
 
     def count(self, metric: str, **labels: str) -> float:
-        """Give the value of a metric, 0 when it has none."""
+        """Return the value of a metric, 0 when it has none."""
         return self.meters.registry.get_sample_value(metric, labels) or 0.0
 
 

@@ -57,7 +57,7 @@ class Machine:
         self.processes = [process for process in self.processes if process.uid != uid]
 
     def report(self) -> Manifest:
-        """Give the status the plugin would write now."""
+        """Return the status the plugin would write now."""
         busy = {process.uid for process in self.processes}
         over = {grant.pod_uid for grant in self.heard if grant.state is grants.GrantState.RELEASING}
         return {
@@ -120,7 +120,7 @@ class Cluster:
     # --- writes, with the API server's rules -----------------------------------------------------------------------
 
     def touch(self, manifest: Manifest) -> Manifest:
-        """Give an object its next resourceVersion."""
+        """Return an object its next resourceVersion."""
         self.version += 1
         manifest["metadata"]["resourceVersion"] = str(self.version)
         return manifest
@@ -201,15 +201,15 @@ class Cluster:
     # --- views -----------------------------------------------------------------------------------------------------
 
     def pod(self, uid: str) -> pods.PodView:
-        """Give a pod as it is now."""
+        """Return a pod as it is now."""
         return self._view(self.pods[uid], pods.read)
 
     def node(self, name: str) -> nodes.NodeView:
-        """Give a node as it is now."""
+        """Return a node as it is now."""
         return self._view(self.nodes[name], nodes.read)
 
     def neuron_node(self, name: str) -> neuron_nodes.NeuronNodeView:
-        """Give a NeuronNode as it is now."""
+        """Return a NeuronNode as it is now."""
         return self._view(self.neuron_nodes[name], neuron_nodes.read)
 
     def _view(self, manifest: Manifest, read: Callable[[Manifest], View]) -> View:
@@ -220,11 +220,11 @@ class Cluster:
         return view
 
     def views(self) -> list[pods.PodView]:
-        """Give all pods as they are now, in a fixed order."""
+        """Return all pods as they are now, in a fixed order."""
         return [self.pod(uid) for uid in sorted(self.pods)]
 
     def ledger(self, name: str) -> ledger.Ledger:
-        """Give the stored ledger of a node."""
+        """Return the stored ledger of a node."""
         stored = self.neuron_node(name).ledger
         assert stored is not None
         return stored
@@ -298,7 +298,7 @@ def _patched(manifest: Manifest, operations: Iterable[Mapping[str, Any]]) -> Man
 
 
 def annotated(pod: pods.PodView) -> Mapping[str, str]:
-    """Give the containers' cores by a pod's grant annotation."""
+    """Return the containers' cores by a pod's grant annotation."""
     content = json.loads(pod.grant_annotation or '{"containers": {}}')
     containers: Mapping[str, str] = content["containers"]
     return containers

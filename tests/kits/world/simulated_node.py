@@ -135,7 +135,7 @@ class SimulatedNode:
     # --- truths --------------------------------------------------------------------------------------------------
 
     def shared_cores(self) -> list[tuple[Use, Use]]:
-        """Give every two containers of different pods whose processes use one core."""
+        """Return every two containers of different pods whose processes use one core."""
         return [
             (one, other)
             for index, one in enumerate(self.uses)
@@ -144,7 +144,7 @@ class SimulatedNode:
         ]
 
     def given(self, uid: str, container: str, resource: str = names.CORE_RESOURCE) -> spans.CoreSpan | None:
-        """Give the container's cores by kubelet."""
+        """Return the container's cores by kubelet."""
         ids = self.kubelet.devices(uid, container, resource)
         return self.manager._known(ids) if ids else None
 

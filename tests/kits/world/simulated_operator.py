@@ -43,7 +43,7 @@ class Operator:
         self.observe_ledgers()
 
     def snapshot(self) -> plans.Snapshot:
-        """Give what this operator believes."""
+        """Return what this operator believes."""
         policies = dict.fromkeys(self.known_ledgers, self.policy)
         return plans.Snapshot(dict(self.known_pods), dict(self.known_nodes), dict(self.known_ledgers), policies)
 

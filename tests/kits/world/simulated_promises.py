@@ -45,7 +45,7 @@ class Promises:
             assert not lost or pod.granted_node not in self.cluster.nodes, f"{pod.key} lost {lost}"
 
     def let_go(self) -> list[pods.PodView]:
-        """Give the living pods that left the gate."""
+        """Return the living pods that left the gate."""
         return [
             pod
             for pod in self.cluster.views()

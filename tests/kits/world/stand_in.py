@@ -96,7 +96,7 @@ class StandIn:
         return self.client.get(f"{_GROUP}/neuronnodes/{name}")
 
     def neuron_nodes(self) -> list[str]:
-        """Give the names of all NeuronNodes."""
+        """Return the names of all NeuronNodes."""
         return sorted(item["metadata"]["name"] for item in self.client.get(f"{_GROUP}/neuronnodes")["items"])
 
     def patch_neuron_node(self, name: str, patch: Mapping[str, Any]) -> api_client.Response:
@@ -104,7 +104,7 @@ class StandIn:
         return self.client.request("PATCH", f"{_GROUP}/neuronnodes/{name}", patch, api_client.MERGE_PATCH)
 
     def ledger(self, node: str) -> list[dict[str, Any]]:
-        """Give the grants of a node."""
+        """Return the grants of a node."""
         grants: list[dict[str, Any]] = self.neuron_node(node)["spec"].get("grants", [])
         return grants
 
@@ -139,7 +139,7 @@ class StandIn:
         return None if answer.status == 404 else answer.expect()
 
     def pool_condition(self, name: str, kind: str) -> tuple[str, str, str]:
-        """Give status, reason and message of a pool's condition, empty texts while there is none."""
+        """Return status, reason and message of a pool's condition, empty texts while there is none."""
         conditions = ((self.pool(name) or {}).get("status") or {}).get("conditions", [])
         found = [(each["status"], each["reason"], each["message"]) for each in conditions if each["type"] == kind]
         return found[0] if found else ("", "", "")
@@ -163,7 +163,7 @@ class StandIn:
         return self.client.create(_PODS, {"metadata": metadata, "spec": spec})
 
     def pods(self) -> list[dict[str, Any]]:
-        """Give all pods."""
+        """Return all pods."""
         items: list[dict[str, Any]] = self.client.get(_PODS)["items"]
         return items
 
@@ -172,7 +172,7 @@ class StandIn:
         return self.client.get(f"{_PODS}/{name}")
 
     def ungated(self) -> list[dict[str, Any]]:
-        """Give the pods that have left the gate."""
+        """Return the pods that have left the gate."""
         return [pod for pod in self.pods() if not pod["spec"].get("schedulingGates")]
 
     def bind(self, name: str) -> str:
@@ -194,6 +194,6 @@ class StandIn:
             self.client.delete(f"{_PODS}/{name}", _NOW)
 
     def events_of(self, pod: str) -> dict[str, str]:
-        """Give the messages of a pod's Events by reason."""
+        """Return the messages of a pod's Events by reason."""
         items = self.client.get(_EVENTS)["items"]
         return {item["reason"]: item["message"] for item in items if item["involvedObject"].get("name") == pod}

@@ -38,7 +38,7 @@ async def served(handler: Handler, folder: pathlib.Path, call_seconds: float = 1
 
 
 def _authority(folder: pathlib.Path) -> pathlib.Path:
-    """Give a file with one certificate: the client reads authorities for http, too, and the system's take it long."""
+    """Return a file with one certificate: the client reads authorities for http, too, and the system's take it long."""
     one, end, _ = pathlib.Path(certifi.where()).read_text(encoding="utf-8").partition("-----END CERTIFICATE-----\n")
     path = folder / "authority.pem"
     path.write_text(one + end)

@@ -43,7 +43,7 @@ class Fingerprint:
 
 
 def fingerprint(path: pathlib.Path) -> Fingerprint | None:
-    """Give the fingerprint of a socket; None when there is none."""
+    """Return the fingerprint of a socket; None when there is none."""
     try:
         status = path.stat()
     except OSError:
@@ -54,7 +54,7 @@ def fingerprint(path: pathlib.Path) -> Fingerprint | None:
 
 
 def socket_name(resource: str, token: str) -> str:
-    """Give the socket's file name; ``token`` is new for every server."""
+    """Return the socket's file name; ``token`` is new for every server."""
     return f"{_SOCKET_PREFIX}{_SHORT[resource]}-{token}.sock"
 
 

@@ -106,7 +106,7 @@ class _Explainer:
         return _Verdict(+reasons, *map(tuple, stages))
 
     def _progress(self, pod: pods.PodView, shape: placements.Shape, node: node_drafts.NodeDraft) -> tuple[int, str]:
-        """Give how many of the four hurdles of a Verdict the node takes, and the reason why not the next."""
+        """Return how many of the four hurdles of a Verdict the node takes, and the reason why not the next."""
         repelled = "gone" if node.host is None else nodes.repelled(pod, node.host)
         if repelled is not None:
             return 0, repelled
@@ -125,7 +125,7 @@ class _Explainer:
         return self._empty[key]
 
     def _with_crowded(self, pod: pods.PodView, verdict: _Verdict) -> collections.Counter[str]:
-        """Give the reasons, with those why not even the nodes that have the cores free would do."""
+        """Return the reasons, with those why not even the nodes that have the cores free would do."""
         reasons = verdict.reasons.copy()
         not_yet = self._draft.winding_up(pod.uid)
         for node in verdict.roomy:

@@ -50,7 +50,7 @@ def run(draft: drafts.Draft) -> None:
 
 
 def _best(draft: drafts.Draft, pod: pods.PodView) -> _Stored | None:
-    """Give the grants to go on with; without any, start to revoke those that cannot be used."""
+    """Return the grants to go on with; without any, start to revoke those that cannot be used."""
     found = [_Stored(node, granted, _flaw(pod, node, granted)) for node, granted in draft.granted_on(pod)]
     fenced = [stored for stored in found if stored.fence in pod.revoked]
     for stored in fenced:

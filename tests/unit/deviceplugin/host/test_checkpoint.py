@@ -50,7 +50,7 @@ def test_saved_record_is_loaded_and_private(tmp_path: pathlib.Path) -> None:
 
 
 def _sealed(**fields: object) -> bytes:
-    """Give a file whose checksum fits what makes no sense."""
+    """Return a file whose checksum fits what makes no sense."""
     body = [{**HOLDING.to_dict(), **fields}]
     return json.dumps({"version": 1, "checksum": checkpoint._checksum(body), "holdings": body}).encode()
 
