@@ -45,7 +45,7 @@ class Draft:
                 self._released_on[uid].append(node.name)
         self.bound: dict[str, list[pods.PodView]] = collections.defaultdict(list)  # asking pods, by node
         for uid in sorted(snapshot.pods):
-            self._count(snapshot.pods[uid])
+            self._count_bound(snapshot.pods[uid])
 
     def _open(self, view: neuron_nodes.NeuronNodeView) -> None:
         if view.ledger is None or view.hardware is None:
@@ -64,19 +64,24 @@ class Draft:
                 holders[uid].append(node.name)
         return holders
 
-    def _count(self, pod: pods.PodView) -> None:
-        """Count what the scheduler counts, and what it will count once the granted pods are bound."""
-        if pod.terminal:
+    def _count_bound(self, pod: pods.PodView) -> None:
+        if pod.terminal or not pod.node_name:
             return
-        if pod.node_name:
-            homes = [pod.node_name]
-            if pod.requests:
-                self.bound[pod.node_name].append(pod)
-        else:
-            homes = [name for name in self.holders.get(pod.uid, ()) if self.nodes[name].grants_of(pod.uid)]
-        for name in homes:
-            if name in self.nodes:
-                self.nodes[name].promise(pod)
+        if pod.requests:
+            self.bound[pod.node_name].append(pod)
+        if pod.node_name in self.nodes:
+            self.nodes[pod.node_name].promise(pod)
+
+    def count_promises(self) -> None:
+        """Count what the scheduler will count once the granted pods are bound.
+
+        By the ledgers as this pass has them: a grant that it released is no promise any more, one it adopted is.
+        """
+        for node in self.nodes.values():
+            for uid in sorted({grant.pod_uid for grant in node.ledger.grants}):
+                pod = self.snapshot.pods.get(uid)
+                if pod is not None and not (pod.terminal or pod.node_name) and node.grants_of(uid):
+                    node.promise(pod)
 
     # --- questions -----------------------------------------------------------------------------------------------
 

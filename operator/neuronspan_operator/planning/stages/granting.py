@@ -12,6 +12,7 @@ from neuronspan_operator.planning import drafts, groups, node_choice, node_draft
 
 def run(draft: drafts.Draft) -> None:
     """Grant what fits; who finds no place is unserved."""
+    draft.count_promises()
     choice = node_choice.NodeChoice(draft)
     for group, unit in _units(draft):
         if group is not None:

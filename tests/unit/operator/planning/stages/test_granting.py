@@ -1,10 +1,11 @@
 from typing import Any
 
+import jsonpatch
 import pytest
 
 from kits.manifests import builders, domain, snapshots
 from neuronspan import grants, names, placement
-from neuronspan_operator.objects import pools
+from neuronspan_operator.objects import pods, pools
 
 
 def _nodes(*names_: str, **fields: Any) -> list[dict[str, Any]]:
@@ -161,3 +162,32 @@ def test_each_pod_goes_where_its_selector_says() -> None:
     members = [builders.make_neuron_node("w1"), builders.make_neuron_node("w2")]
     pods = [builders.make_pod(zone, cores=4, selector={"zone": zone}) for zone in ("b", "a")]
     assert snapshots.ungated(snapshots.plan(pods, nodes, members)) == {"a": "w1 app=0-3", "b": "w2 app=0-3"}
+
+
+def _revoked(pod: dict[str, Any]) -> dict[str, Any]:
+    fence = pods.fence("w1", domain.SINCE)
+    fenced: dict[str, Any] = jsonpatch.apply_patch(pod, pods.fence_patch(pods.read(pod), [fence]))
+    return fenced
+
+
+@pytest.mark.parametrize(
+    "former",
+    [
+        pytest.param(
+            _revoked(builders.make_pod("old", containers=[builders.container(cores=4, cpu="40")])), id="revoked"
+        ),
+        pytest.param(
+            builders.make_pod(
+                "old",
+                containers=[builders.container(cores=4, cpu="40")],
+                gates=(),
+                selector={names.HOSTNAME_LABEL: "w2"},
+            ),
+            id="belongs elsewhere",
+        ),
+    ],
+)
+def test_cpu_of_a_grant_is_free_in_the_pass_that_releases_it(former: dict[str, Any]) -> None:
+    waiting = builders.make_pod("new", containers=[builders.container(cores=4, cpu="40")], priority=1)
+    plan = snapshots.plan([former, waiting], None, [builders.make_neuron_node("w1", [domain.grant("0-3", "old")])])
+    assert snapshots.written(plan) == {"old/app": "0-3 Releasing", "new/app": "4-7 Granted"}
