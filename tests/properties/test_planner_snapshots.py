@@ -6,15 +6,17 @@ import random
 from typing import Any
 
 import hypothesis
+import pytest
 from hypothesis import strategies
 
 from kits.manifests import builders, domain, snapshots
-from neuronspan import errors, grants, ledger, names, placement
-from neuronspan_operator.objects import pools
+from neuronspan import errors, grants, ledger, names, placement, spans
+from neuronspan_operator.objects import neuron_nodes, pools
 from neuronspan_operator.planning import planner, plans
 
 INSTANCE_TYPE = builders.SMALL
 CORES = 12
+MOST_PASSES = 6  # a plan may free what another pod waits for: the later members of a group, best fits that changed
 NODES = ("w1", "w2", "w3")
 STATES = strategies.sampled_from(grants.GrantState)
 AGES = strategies.sampled_from([0.5, 10, 100, 1000])
@@ -126,11 +128,12 @@ def test_new_grants_are_what_was_asked_for_on_cores_that_nobody_has(snapshot: pl
             assert request.first in {None, grant.span.first}
             assert not any(grant.span.overlaps(each.span) for each in view.unhealthy)
             assert not any(grant.span.overlaps(held.span) for held in view.held)
-            assert not any(grant.span.overlaps(span) for span in view.ledger.taken() if not _freed(write.ledger, span))
+            assert not any(grant.span.overlaps(span) for span in _kept(view.ledger, write.ledger))
 
 
-def _freed(after: ledger.Ledger, span: object) -> bool:
-    return span not in after.taken()
+def _kept(before: ledger.Ledger, after: ledger.Ledger) -> list[spans.CoreSpan]:
+    """Return the cores of the grants that are where they were."""
+    return [grant.span for grant in after.grants if (grant.key, grant.span) in {(g.key, g.span) for g in before.grants}]
 
 
 @hypothesis.given(_snapshots())
@@ -182,17 +185,26 @@ def test_plan_depends_on_the_snapshot_alone(snapshot: plans.Snapshot, shuffler: 
 
 @hypothesis.given(_snapshots())
 @hypothesis.settings(deadline=None, max_examples=300)
-def test_stored_ledgers_need_no_further_write(snapshot: plans.Snapshot) -> None:
-    plan = planner.plan(snapshot, snapshots.NOW)
+def test_plans_after_a_stored_one_undo_nothing_and_come_to_rest(snapshot: plans.Snapshot) -> None:
     members = dict(snapshot.neuron_nodes)
-    for write in plan.ledgers:
-        members[write.node] = dataclasses.replace(members[write.node], ledger=write.ledger)
-    again = planner.plan(dataclasses.replace(snapshot, neuron_nodes=members), snapshots.NOW)
-    # what was released in the first pass may find its proof only now that it is stored
-    proven = {uid for view in snapshot.neuron_nodes.values() for uid in view.released}
-    for write in again.ledgers:
-        before = members[write.node].ledger
-        assert before is not None
-        gone = {grant.key for grant in before.grants} - {grant.key for grant in write.ledger.grants}
-        assert {uid for uid, _ in gone} <= proven, write.why
-        assert gone, write.why
+    for passed in range(MOST_PASSES):
+        plan = planner.plan(dataclasses.replace(snapshot, neuron_nodes=members), snapshots.NOW)
+        if not plan.ledgers:
+            return
+        for write in plan.ledgers:
+            if passed:
+                _assert_goes_on(members[write.node], write)
+            members[write.node] = dataclasses.replace(members[write.node], ledger=write.ledger)
+    pytest.fail(f"pass {MOST_PASSES} still writes: {[write.why for write in plan.ledgers]}")
+
+
+def _assert_goes_on(view: neuron_nodes.NeuronNodeView, write: plans.LedgerWrite) -> None:
+    """Grants of before stay as they are, but for those that end, by a proof, and what their cores were needed for."""
+    assert view.ledger is not None
+    before = {grant.key: grant for grant in view.ledger.grants}
+    after = {grant.key: grant for grant in write.ledger.grants}
+    gone = before.keys() - after.keys()
+    # what was released in an earlier pass may find its proof only now that it is stored
+    assert {uid for uid, _ in gone} <= view.released, write.why
+    assert gone or [after[key] for key in before] == list(before.values()), write.why
+    assert gone or after.keys() - before.keys(), write.why

@@ -1,6 +1,6 @@
 """The planner: from what is known of the cluster to everything that has to be done now. Pure.
 
-Law: equal snapshots give equal plans, and the world after a plan gives a plan without further ledger writes.
+Law: equal snapshots give equal plans; the plans after one whose ledgers are stored undo nothing, and come to rest.
 Each stage is a module with a ``run``; no stage knows another, what they share is in the draft.
 """
 
