@@ -11,8 +11,15 @@ from prometheus_client.registry import Collector
 
 from neuronspan import grants, ledger
 from neuronspan_agent import meters
+from neuronspan_operator import reasons
 
 _STAGE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_LEDGER_OUTCOMES = (
+    reasons.Outcome.WRITTEN,
+    reasons.Outcome.CONFLICT,
+    reasons.Outcome.REFUSED,
+    reasons.Outcome.FAILED,
+)
 _PLAN_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
@@ -39,7 +46,7 @@ class Metrics(meters.Meters):
             "API server's own rules said no; must stay 0), failed.",
             "outcome",
         )
-        for outcome in ("written", "conflict", "refused", "failed"):
+        for outcome in _LEDGER_OUTCOMES:
             self.ledger_writes.labels(outcome)  # there from the start: an alert on "refused" needs a zero to rise from
         self.ungates = self.counter(
             "ungates",

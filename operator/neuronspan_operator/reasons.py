@@ -64,3 +64,20 @@ class PoolReason(enum.StrEnum):
     UNKNOWN_INSTANCE_TYPE = "UnknownInstanceType"  # not in the catalogue
     INVALID_HARDWARE = "InvalidHardware"  # the instance type does not have this logical core size
     INVALID_POLICY = "InvalidPolicy"  # spec.policy cannot be used
+
+
+class Outcome(enum.StrEnum):
+    """How a write ended, or a round; a label of the metrics that count them."""
+
+    DONE = "done"  # as asked
+    WRITTEN = "written"  # the ledger is stored
+    CREATED = "created"  # the Event is new
+    UPDATED = "updated"  # the Event was there and has another message now
+    REPEATED = "repeated"  # the Event was there, and nothing of it changed
+    EVICTED = "evicted"  # the API server took the eviction
+    CONFLICT = "conflict"  # another client wrote the ledger first
+    STALE = "stale"  # the pod is no longer as it was planned on
+    GONE = "gone"  # there is no such pod any more
+    HELD = "held"  # left alone for a while, after a failure
+    REFUSED = "refused"  # the API server's rules forbid it
+    FAILED = "failed"  # no answer, or another error

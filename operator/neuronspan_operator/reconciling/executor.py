@@ -98,22 +98,22 @@ class Executor:
                 patch = neuron_nodes.spec_patch(view, write.ledger)
                 stored = await self._client.merge_patch(resources.NEURON_NODES, write.node, patch)
         except errors.Conflict:
-            outcome = "conflict"
+            outcome = reasons.Outcome.CONFLICT
             _log.info("another writer was first, planning again", extra={"node": write.node})
             await self._read_again(view, report)
         except errors.KubernetesError as error:
             refused = isinstance(error, errors.Invalid)
-            outcome = "refused" if refused else "failed"
+            outcome = reasons.Outcome.REFUSED if refused else reasons.Outcome.FAILED
             delay = self._failures.failed(key)
             level = logging.ERROR if refused else logging.WARNING
             _log.log(level, "ledger not written", extra={"node": write.node, "pause": delay, "error": str(error)})
         else:
-            outcome = "written"
+            outcome = reasons.Outcome.WRITTEN
             self._failures.succeeded(key)
             self._known.saw_neuron_node(view.resource_version, stored)
             self._measure(view, write, snapshot)
         self._meters.ledger_writes.labels(outcome).inc()
-        return outcome == "written"
+        return outcome == reasons.Outcome.WRITTEN
 
     async def _read_again(self, view: neuron_nodes.NeuronNodeView, report: Report) -> None:
         """Read the object now; the cache has not seen the other write yet."""
@@ -145,7 +145,7 @@ class Executor:
     async def _ungate(self, ungate: plans.Ungate, report: Report) -> None:
         outcome = await self._patch(ungate.pod, ungate.patch, report)
         self._meters.ungates.labels(outcome).inc()
-        if outcome != "done":
+        if outcome != reasons.Outcome.DONE:
             return
         member = self._known.members().get(ungate.node)
         book = None if member is None else member.view.ledger
@@ -158,48 +158,48 @@ class Executor:
             )
         )
 
-    async def _patch(self, pod: pods.PodView, operations: Sequence[dict[str, Any]], report: Report) -> str:
+    async def _patch(self, pod: pods.PodView, operations: Sequence[dict[str, Any]], report: Report) -> reasons.Outcome:
         """Patch a pod as it was planned on; gives done, stale, gone, refused, failed or held."""
         if self._failures.holds(pod.uid):
-            return "held"
+            return reasons.Outcome.HELD
         try:
             async with self._room:
                 patched = await self._client.json_patch(resources.PODS, pod.name, operations, pod.namespace)
         except errors.NotFound:
-            return "gone"
+            return reasons.Outcome.GONE
         except (errors.Invalid, errors.Conflict) as error:
             return await self._refused(pod, error, report)
         except errors.KubernetesError as error:
             self._hold_pod(pod, error)
-            return "failed"
+            return reasons.Outcome.FAILED
         self._failures.succeeded(pod.uid)
         self._known.saw_pod(pod, patched)
-        return "done"
+        return reasons.Outcome.DONE
 
-    async def _refused(self, pod: pods.PodView, error: errors.KubernetesError, report: Report) -> str:
+    async def _refused(self, pod: pods.PodView, error: errors.KubernetesError, report: Report) -> reasons.Outcome:
         """Tell a pod that has changed since it was planned on from one that the API server will not have changed."""
         try:
             async with self._room:
                 fresh = await self._client.get(resources.PODS, pod.name, pod.namespace)
         except errors.NotFound:
-            return "gone"
+            return reasons.Outcome.GONE
         except errors.KubernetesError as unread:
             self._hold_pod(pod, unread)
-            return "failed"
+            return reasons.Outcome.FAILED
         metadata = fresh["metadata"]
         if metadata["uid"] != pod.uid:
-            return "gone"
+            return reasons.Outcome.GONE
         if metadata["resourceVersion"] != pod.resource_version:
             self._known.saw_pod(pod, fresh)
             report.stale = True
-            return "stale"
+            return reasons.Outcome.STALE
         self._hold_pod(pod, error)
         report.notices.append(
             plans.Notice.on(
                 pod, reasons.EventReason.PATCH_REFUSED, f"The API server refuses to change the pod: {error}."
             )
         )
-        return "refused"
+        return reasons.Outcome.REFUSED
 
     def _hold_pod(self, pod: pods.PodView, error: errors.KubernetesError) -> None:
         delay = self._failures.failed(pod.uid)
@@ -215,12 +215,12 @@ class Executor:
             async with self._room:
                 await self._client.evict(pod.name, pod.namespace, uid=pod.uid)
         except (errors.NotFound, errors.Conflict):
-            outcome = "gone"
+            outcome = reasons.Outcome.GONE
         except errors.KubernetesError as error:
-            outcome = "failed"
+            outcome = reasons.Outcome.FAILED
             _log.warning("pod not evicted", extra={"pod": pod.key, "error": str(error)})
         else:
-            outcome = "evicted"
+            outcome = reasons.Outcome.EVICTED
             _log.info("pod evicted", extra={"pod": pod.key, "reason": eviction.reason})
         self._meters.evictions.labels(outcome).inc()
 

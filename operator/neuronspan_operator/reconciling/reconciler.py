@@ -1,6 +1,6 @@
 """The one loop that gives out cores: snapshot, plan, carry out; again when something changed or a timer ends.
 
-Law: decisions are planning's, writes are execution's. A round that fails is logged and the next one starts from what
+Law: decisions are planning's, writes are the executor's. A round that fails is logged and the next one starts from what
 the cluster is then; nothing but the back-off is remembered between rounds.
 """
 
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from neuronspan_agent import backoff, resources, signals
-from neuronspan_operator import metrics
+from neuronspan_operator import metrics, reasons
 from neuronspan_operator.cluster import world
 from neuronspan_operator.planning import planner, plans
 from neuronspan_operator.reconciling import executor, recorder, storms
@@ -66,11 +66,11 @@ class Reconciler:
             seen = self._changed.version
             try:
                 pause = await self.reconcile()
-                outcome = "done"
+                outcome = reasons.Outcome.DONE
             except Exception:  # noqa: BLE001 - a pod that planning cannot digest must not stop all the others for good
                 _log.exception("a round failed", extra={"pause": _BROKEN_ROUND_SECONDS})
                 pause = _BROKEN_ROUND_SECONDS
-                outcome = "failed"
+                outcome = reasons.Outcome.FAILED
             self._meters.rounds.labels(outcome).inc()
             await self._changed.beyond_within(seen, pause, collect_seconds=self._debounce_seconds)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Container, Iterable
 from typing import Any, Protocol
 
 from neuronspan_agent import backoff, calls, errors, resources, signals
-from neuronspan_operator import metrics
+from neuronspan_operator import metrics, reasons
 from neuronspan_operator.planning import plans
 
 _log = logging.getLogger(__name__)
@@ -108,12 +108,12 @@ class Recorder:
                 outcome = await self._write(notice)
             posted.message = notice.message
         except errors.KubernetesError as error:
-            outcome = "failed"
+            outcome = reasons.Outcome.FAILED
             pod = f"{notice.namespace}/{notice.name}"
             _log.warning("event not posted", extra={"pod": pod, "reason": notice.reason, "error": str(error)})
         self._meters.events.labels(outcome).inc()
 
-    async def _write(self, notice: plans.Notice) -> str:
+    async def _write(self, notice: plans.Notice) -> reasons.Outcome:
         """Create the Event, or bring the one that exists up to date; gives what was done."""
         try:
             await self._client.create(resources.EVENTS, self._manifest(notice), notice.namespace)
@@ -128,9 +128,9 @@ class Recorder:
             }
             if there.get("message") != patch["message"]:  # else this process restarted and says the same again
                 await self._client.merge_patch(resources.EVENTS, name, patch, notice.namespace)
-                return "updated"
-            return "repeated"
-        return "created"
+                return reasons.Outcome.UPDATED
+            return reasons.Outcome.REPEATED
+        return reasons.Outcome.CREATED
 
     def _manifest(self, notice: plans.Notice) -> dict[str, Any]:
         moment = self._moment()

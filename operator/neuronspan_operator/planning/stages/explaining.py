@@ -27,7 +27,7 @@ def run(draft: drafts.Draft) -> None:
 class _Verdict:
     """Where pods with the same requests and constraints stand; it does not depend on their CPU and memory."""
 
-    reasons: collections.Counter[str]  # nodes per reason
+    objections: collections.Counter[str]  # nodes per reason
     matching: tuple[node_drafts.NodeDraft, ...]  # labels and taints suit
     large_enough: tuple[node_drafts.NodeDraft, ...]  # and the hardware would do, were it empty
     usable: tuple[node_drafts.NodeDraft, ...]  # and the node takes pods now
@@ -96,14 +96,14 @@ class _Explainer:
         return self._ways_out[key]
 
     def _judge(self, pod: pods.PodView, shape: placements.Shape) -> _Verdict:
-        reasons = collections.Counter({"with an unreadable ledger": len(self._draft.broken)})
+        objections = collections.Counter({"with an unreadable ledger": len(self._draft.broken)})
         stages: tuple[list[node_drafts.NodeDraft], ...] = ([], [], [], [])
         for node in self._draft.nodes.values():
             reached, reason = self._progress(pod, shape, node)
             for stage in stages[:reached]:
                 stage.append(node)
-            reasons[reason] += bool(reason)
-        return _Verdict(+reasons, *map(tuple, stages))
+            objections[reason] += bool(reason)
+        return _Verdict(+objections, *map(tuple, stages))
 
     def _progress(self, pod: pods.PodView, shape: placements.Shape, node: node_drafts.NodeDraft) -> tuple[int, str]:
         """Return how many of the four hurdles of a Verdict the node takes, and the reason why not the next."""
@@ -126,20 +126,20 @@ class _Explainer:
 
     def _with_crowded(self, pod: pods.PodView, verdict: _Verdict) -> collections.Counter[str]:
         """Return the reasons, with those why not even the nodes that have the cores free would do."""
-        reasons = verdict.reasons.copy()
+        objections = verdict.objections.copy()
         not_yet = self._draft.winding_up(pod.uid)
         for node in verdict.roomy:
             reason = None if node.host is None else nodes.crowded(pod, node.host, node.usage)
             if reason is None:
                 winding_up = "where an earlier grant of this pod is still being wound up"
                 reason = winding_up if node.name in not_yet else "with room for this pod alone"
-            reasons[reason] += 1
-        return reasons
+            objections[reason] += 1
+        return objections
 
 
-def _counted(reasons: collections.Counter[str]) -> str:
+def _counted(objections: collections.Counter[str]) -> str:
     return ", ".join(
-        f"{count} {reason}" for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+        f"{count} {reason}" for reason, count in sorted(objections.items(), key=lambda item: (-item[1], item[0]))
     )
 
 
