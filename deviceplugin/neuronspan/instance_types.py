@@ -10,7 +10,7 @@ import dataclasses
 import enum
 import types
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from neuronspan import errors, spans
 
@@ -240,6 +240,10 @@ INSTANCE_TYPES: Mapping[str, InstanceType] = types.MappingProxyType(
         )
     }
 )
+MOST_CORES: Final = max(each.devices * each.cores_per_device for each in INSTANCE_TYPES.values())
+"""Physical NeuronCores of the largest instance type: what one node could give at the most."""
+MOST_DEVICES: Final = max(each.devices for each in INSTANCE_TYPES.values())
+"""Neuron devices of the largest instance type."""
 
 
 def hardware_of(instance_type: str, logical_core_size: int | None = None) -> Hardware:

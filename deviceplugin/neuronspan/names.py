@@ -58,6 +58,9 @@ NODE_NUMBERING: Final = "node"  # NEURON_RT_VISIBLE_CORES counts from the node's
 CONTAINER_NUMBERING: Final = "container"  # it counts from the grant's first core
 CORE_NUMBERINGS: Final = (NODE_NUMBERING, CONTAINER_NUMBERING)
 
+# --- conditions of a NeuronNode that both agents know -------------------------------------------------------------
+REGISTERED_CONDITION: Final = "Registered"  # kubelet knows both resources; the operator grants only then
+
 # --- files of a node, at the same paths on the host and in the container --------------------------
 NODE_DIRECTORY: Final = "/run/neuronspan"
 HARDWARE_FILE: Final = "hardware.json"  # Hardware.to_dict()

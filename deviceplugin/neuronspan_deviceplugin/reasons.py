@@ -5,6 +5,8 @@ Law: a code is public and stays; the line beside it is its cause. docs/reference
 
 import enum
 
+from neuronspan import names
+
 
 class StartRefusal(enum.StrEnum):
     """Why a container may not start now; kubelet asks again by itself."""
@@ -70,7 +72,7 @@ class RegistrationCause(enum.StrEnum):
 class ConditionType(enum.StrEnum):
     """The conditions of a NeuronNode; true is the good state."""
 
-    REGISTERED = "Registered"  # kubelet knows both resources of this agent
+    REGISTERED = names.REGISTERED_CONDITION  # kubelet knows both resources of this agent
     HARDWARE_ACCEPTED = "HardwareAccepted"  # the hardware that is asked for is served
     LEDGER_READABLE = "LedgerReadable"  # the NeuronNode's spec could be read
     PROCESSES_VISIBLE = "ProcessesVisible"  # the control groups of pods are seen

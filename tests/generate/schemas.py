@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from generate import templates
 from neuronspan import grants, instance_types, names, placement
 
 Contents = Mapping[str, Sequence[str]]
@@ -37,8 +36,8 @@ def neuron_nodes() -> Contents:
 def values() -> Contents:
     """Return the parts of `values.yaml`."""
     return {
-        "most-cores": [f"coresPerNode: {templates.most_cores()}"],
-        "most-devices": [f"devicesPerNode: {templates.most_devices()}"],
+        "most-cores": [f"coresPerNode: {instance_types.MOST_CORES}"],
+        "most-devices": [f"devicesPerNode: {instance_types.MOST_DEVICES}"],
     }
 
 

@@ -17,19 +17,11 @@ def hardware() -> str:
             "physical NeuronCores, devices, and whether cores can be joined (LNC 2)",
             "\n".join(map(_entry, catalogue)),
         ),
-        _define("hardware.mostCores", "NeuronCores of the largest instance type", str(most_cores())),
-        _define("hardware.mostDevices", "Neuron devices of the largest instance type", str(most_devices())),
+        _define("hardware.mostCores", "NeuronCores of the largest instance type", str(instance_types.MOST_CORES)),
+        _define(
+            "hardware.mostDevices", "Neuron devices of the largest instance type", str(instance_types.MOST_DEVICES)
+        ),
     )
-
-
-def most_cores() -> int:
-    """Return the physical NeuronCores of the largest instance type."""
-    return max(each.devices * each.cores_per_device for each in instance_types.INSTANCE_TYPES.values())
-
-
-def most_devices() -> int:
-    """Return the Neuron devices of the largest instance type."""
-    return max(each.devices for each in instance_types.INSTANCE_TYPES.values())
 
 
 def _entry(each: instance_types.InstanceType) -> str:

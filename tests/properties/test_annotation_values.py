@@ -8,8 +8,8 @@ import pytest
 from hypothesis import strategies
 
 from kits.manifests import builders
-from neuronspan import annotations, names
-from neuronspan_operator.objects import pod_requests, pods
+from neuronspan import annotations, instance_types, names
+from neuronspan_operator.objects import pods
 
 COMPANIONS = {
     names.POD_GROUP_ANNOTATION: {names.CORES_ANNOTATION: "4", names.POD_GROUP_SIZE_ANNOTATION: "2"},
@@ -18,8 +18,8 @@ COMPANIONS = {
 """What must stand beside an annotation that means nothing alone."""
 FORMS = [each for each in annotations.OF_USERS if each.pattern]
 MOST = {
-    names.CORE_RESOURCE: pod_requests.MOST_CORES_OF_A_NODE,
-    names.DEVICE_RESOURCE: pod_requests.MOST_DEVICES_OF_A_NODE,
+    names.CORE_RESOURCE: instance_types.MOST_CORES,
+    names.DEVICE_RESOURCE: instance_types.MOST_DEVICES,
 }
 
 

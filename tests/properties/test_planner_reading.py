@@ -6,8 +6,8 @@ import hypothesis
 from hypothesis import strategies
 
 from kits.manifests import builders
-from neuronspan import annotations, names
-from neuronspan_operator.objects import pod_requests, pods
+from neuronspan import annotations, instance_types, names
+from neuronspan_operator.objects import pods
 
 POD_WIDE = [each.name for each in annotations.OF_USERS]
 PER_CONTAINER = [
@@ -49,7 +49,7 @@ def test_pod_is_read_into_possible_requests_or_sentences(manifest: dict[str, Any
     assert len(served) == len(set(served))
     assert set(served) <= set(everyone)
     for request in pod.requests:
-        assert 1 <= request.count <= pod_requests.MOST_CORES_OF_A_NODE
+        assert 1 <= request.count <= instance_types.MOST_CORES
         assert request.resource in names.RESOURCES
 
 

@@ -8,13 +8,11 @@ import dataclasses
 import datetime as dt
 import itertools
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from neuronspan import errors, instance_types, names, spans
 from neuronspan import ledger as ledgers  # the view's field has the plain name
 from neuronspan_operator.objects import nodes
-
-REGISTERED: Final = "Registered"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,9 +77,7 @@ def read(manifest: Mapping[str, Any]) -> NeuronNodeView:
         ledger=stored,
         problem=problem,
         epoch=status.get("epoch") or "",
-        registered=any(
-            each.get("type") == REGISTERED and each.get("status") == "True" for each in status.get("conditions") or ()
-        ),
+        registered=_holds(status, names.REGISTERED_CONDITION),
         held=tuple(_held(status.get("held") or ())),
         released=frozenset(status.get("released") or ()),
         unhealthy=_unhealthy(status.get("cores") or ()),
@@ -102,6 +98,11 @@ def _ledger(hardware: instance_types.Hardware, raw: Iterable[Mapping[str, Any]])
         return ledgers.Ledger.from_list(hardware.cores, raw), ""
     except errors.NeuronspanError as error:
         return None, str(error)
+
+
+def _holds(status: Mapping[str, Any], condition: str) -> bool:
+    conditions = status.get("conditions") or ()
+    return any(each.get("type") == condition and each.get("status") == "True" for each in conditions)
 
 
 def _held(raw: Iterable[Mapping[str, Any]]) -> Iterable[Held]:

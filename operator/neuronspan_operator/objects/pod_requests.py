@@ -13,10 +13,7 @@ from typing import Any, Final
 from neuronspan import annotations, errors, grants, instance_types, names, placement, visible_cores
 from neuronspan_operator.objects import container_requests, init_chains, quantities
 
-_TYPES = instance_types.INSTANCE_TYPES.values()
-MOST_CORES_OF_A_NODE: Final = max(each.devices * each.cores_per_device for each in _TYPES)
-MOST_DEVICES_OF_A_NODE: Final = max(each.devices for each in _TYPES)
-_MOST: Final = {names.CORE_RESOURCE: MOST_CORES_OF_A_NODE, names.DEVICE_RESOURCE: MOST_DEVICES_OF_A_NODE}
+_MOST: Final = {names.CORE_RESOURCE: instance_types.MOST_CORES, names.DEVICE_RESOURCE: instance_types.MOST_DEVICES}
 
 _COUNT = re.compile(r"[1-9][0-9]{0,8}")
 _COUNTS: Final = tuple(each for each in annotations.OF_USERS if each.per_container)
@@ -145,11 +142,11 @@ class _Reader:
         if text is None:
             return None, ()
         try:
-            span = visible_cores.parse_visible_cores(text, MOST_CORES_OF_A_NODE)
+            span = visible_cores.parse_visible_cores(text, instance_types.MOST_CORES)
         except errors.InvalidCoreSet:
             self.problems.append(
                 f'annotation {names.VISIBLE_CORES_ANNOTATION} is "{text}": write one run of consecutive cores between '
-                f'0 and {MOST_CORES_OF_A_NODE - 1}, like "4-7"'
+                f'0 and {instance_types.MOST_CORES - 1}, like "4-7"'
             )
             return None, ()
         source = f"annotation {names.VISIBLE_CORES_ANNOTATION}"
@@ -163,10 +160,10 @@ class _Reader:
             sizes = visible_cores.parse_group_sizes(text)
         except errors.InvalidCoreSet:
             sizes = ()
-        if not 0 < sum(sizes) <= MOST_CORES_OF_A_NODE:
+        if not 0 < sum(sizes) <= instance_types.MOST_CORES:
             self.problems.append(
                 f'annotation {names.GROUP_SIZES_ANNOTATION} is "{text}": write the NeuronCores of each group, together '
-                f'at most {MOST_CORES_OF_A_NODE}, like "3,4,1"'
+                f'at most {instance_types.MOST_CORES}, like "3,4,1"'
             )
             return "", ()
         source = f"annotation {names.GROUP_SIZES_ANNOTATION}"

@@ -42,6 +42,7 @@ PUBLIC_STRINGS = {
     "STATE_DIRECTORY_ENV": "NEURONSPAN_STATE_DIR",
     "NODE_NUMBERING": "node",
     "CONTAINER_NUMBERING": "container",
+    "REGISTERED_CONDITION": "Registered",
     "NODE_DIRECTORY": "/run/neuronspan",
     "HARDWARE_FILE": "hardware.json",
     "CORE_LOCKS_DIRECTORY": "cores",

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from kits.manifests import builders, domain, snapshots
-from neuronspan import grants, names
+from neuronspan import grants, instance_types, names
 from neuronspan_operator.cli import standing
-from neuronspan_operator.objects import pod_requests
 
 BAD = {names.CORES_ANNOTATION: "four"}
 
@@ -64,13 +63,13 @@ def _standing(pod: dict[str, Any], *others: dict[str, Any], **neuron_node: Any) 
         pytest.param(
             builders.make_pod(annotations=BAD, gates=()),
             'can get no cores: annotation neuronspan.dev/cores is "four": write the number of NeuronCores, from "1" to '
-            f'"{pod_requests.MOST_CORES_OF_A_NODE}", which is what the largest instance type has',
+            f'"{instance_types.MOST_CORES}", which is what the largest instance type has',
             id="bad request without the gate",
         ),
         pytest.param(
             builders.make_pod(annotations=BAD),
             'waits (InvalidRequest): annotation neuronspan.dev/cores is "four": write the number of NeuronCores, from '
-            f'"1" to "{pod_requests.MOST_CORES_OF_A_NODE}", which is what the largest instance type has',
+            f'"1" to "{instance_types.MOST_CORES}", which is what the largest instance type has',
             id="bad request",
         ),
         pytest.param(

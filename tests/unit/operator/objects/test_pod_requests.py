@@ -4,10 +4,10 @@ import pytest
 
 from kits.manifests import builders
 from neuronspan import grants, instance_types, names, placement
-from neuronspan_operator.objects import container_requests, pod_requests, pods
+from neuronspan_operator.objects import container_requests, pods
 
 CORES, DEVICES = names.CORES_ANNOTATION, names.DEVICES_ANNOTATION
-MOST, MOST_DEVICES = pod_requests.MOST_CORES_OF_A_NODE, pod_requests.MOST_DEVICES_OF_A_NODE
+MOST, MOST_DEVICES = instance_types.MOST_CORES, instance_types.MOST_DEVICES
 
 
 def _read(annotations: Mapping[str, str], **shape: object) -> pods.PodView:
