@@ -157,10 +157,11 @@ def test_pods_go_only_where_the_ledger_has_their_cores(snapshot: plans.Snapshot)
     for ungate in plan.ungates:
         book = written.get(ungate.node) or snapshot.neuron_nodes[ungate.node].ledger
         assert book is not None
-        stored = {grant.container: grant.span for grant in book.of_pod(ungate.pod.uid)}
-        assert stored == ungate.spans
-        assert stored.keys() == {request.container for request in ungate.pod.requests}
-        assert {grant.state for grant in book.of_pod(ungate.pod.uid)} == {grants.GrantState.GRANTED}
+        # what is being released of it belongs to a container that asks for nothing: it stays taken, and is not told
+        stored = [grant for grant in book.of_pod(ungate.pod.uid) if grant.state is not grants.GrantState.RELEASING]
+        assert {grant.container: grant.span for grant in stored} == ungate.spans
+        assert {grant.container for grant in stored} == {request.container for request in ungate.pod.requests}
+        assert {grant.state for grant in stored} == {grants.GrantState.GRANTED}
         node = snapshot.nodes[ungate.node]
         assert node.ready
         assert not node.unschedulable

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from neuronspan import names
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, planner, plans
+from neuronspan_operator.planning import planner, plans
 
 
 def of(snapshot: plans.Snapshot, pod: pods.PodView, now: dt.datetime) -> str:
@@ -92,7 +92,7 @@ def _who_may_keep_it(snapshot: plans.Snapshot, pod: pods.PodView) -> str:
         return f"{operator}."
     return (
         f"{operator}: it may hold the pod back for a while (BackOff), because pods of {pod.owner.kind} "
-        f"{pod.owner.name} have failed: {drafts.listed(sorted(failed))}."
+        f"{pod.owner.name} have failed: {plans.listed(sorted(failed))}."
     )
 
 

@@ -172,10 +172,3 @@ def _write(node: node_drafts.NodeDraft) -> plans.LedgerWrite:
 def _rfc3339(moment: dt.datetime) -> str:
     """Write a moment with microseconds: two grants of one pod on one node must never look alike."""
     return moment.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def listed(items: Iterable[str], most: int = 5) -> str:
-    """Join names for a sentence, the first few of them: an Event has room for 1024 characters."""
-    named = list(items)
-    rest = f" and {len(named) - most} more" if len(named) > most else ""
-    return ", ".join(named[:most]) + rest

@@ -8,6 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from neuronspan import grants, instance_types, ledger, spans
 from neuronspan_operator.objects import neuron_nodes, nodes, pods, pools
+from neuronspan_operator.planning import plans
+
+_MOST_RUNS = 3
+"""Unhealthy runs in one sentence: each brings up to 256 characters of reason, and the way out must still fit behind."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class NodeDraft:
     def unhealthy_among(self, granted: Iterable[grants.Grant]) -> str:
         """Return which cores of these grants are unhealthy and why, "" when all are well."""
         found = (each for each in self.view.unhealthy if any(grant.span.overlaps(each.span) for grant in granted))
-        return ", ".join(map(str, found))
+        return plans.listed(map(str, found), _MOST_RUNS)
 
     def taken(self) -> tuple[spans.CoreSpan, ...]:
         """Return every span that must not be granted."""

@@ -6,7 +6,7 @@ Law: a Plan is carried out in this order: ``patches``, ledger writes, and after 
 import dataclasses
 import datetime as dt
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from neuronspan import ledger, spans
@@ -127,3 +127,10 @@ class Plan:
     waiting: Mapping[str, Waiting] = dataclasses.field(default_factory=dict)  # by pod UID
     drift: tuple[Drift, ...] = ()
     wake_at: dt.datetime | None = None  # when a timer matters next
+
+
+def listed(items: Iterable[str], most: int = 5) -> str:
+    """Join names for a sentence, the first few of them: an Event has room for 1024 characters."""
+    named = list(items)
+    rest = f" and {len(named) - most} more" if len(named) > most else ""
+    return ", ".join(named[:most]) + rest

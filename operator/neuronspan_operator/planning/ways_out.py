@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 
 from neuronspan import grants, placement, spans
 from neuronspan_operator.objects import container_requests
-from neuronspan_operator.planning import drafts, node_drafts
+from neuronspan_operator.planning import node_drafts, plans
 
 _NODES_TRIED = 3
 """Only the nodes with the longest free runs are searched: the answer is advice, not the optimum."""
@@ -26,7 +26,7 @@ class _Way:
 
     def __str__(self) -> str:
         releasing = grants.GrantState.RELEASING
-        named = drafts.listed(
+        named = plans.listed(
             f"{each.namespace}/{each.pod} (cores {each.span}{', being released' if each.state is releasing else ''})"
             for each in self.blockers
         )

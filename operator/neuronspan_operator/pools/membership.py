@@ -31,7 +31,7 @@ class Creation:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Change:
-    """Return an existing NeuronNode another pool or hardware, if it has not changed since it was read."""
+    """What gives an existing NeuronNode another pool or hardware, if it has not changed since it was read."""
 
     name: str
     resource_version: str

@@ -140,7 +140,7 @@ class Executor:
     async def _correct(self, patch: plans.PodPatch, report: Report) -> None:
         outcome = await self._patch(patch.pod, patch.patch, report)
         self._meters.pod_patches.labels(outcome).inc()
-        _log.info("grant of a pod corrected", extra={"pod": patch.pod.key, "reason": patch.why, "outcome": outcome})
+        _log.info("pod annotated", extra={"pod": patch.pod.key, "reason": patch.why, "outcome": outcome})
 
     async def _ungate(self, ungate: plans.Ungate, report: Report) -> None:
         outcome = await self._patch(ungate.pod, ungate.patch, report)

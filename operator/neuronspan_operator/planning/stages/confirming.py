@@ -182,11 +182,11 @@ class _Comparison:
         request = next((each for each in asked if each.container == held.container), None)
         in_devices = held.resource == names.DEVICE_RESOURCE
         count = len(self.node.hardware.devices_of(held.span)) if in_devices else held.span.count
-        if request is None:
+        if pod is None or request is None:
             return container_requests.ContainerRequest(held.container, count, held.resource)
-        if (request.count, request.resource) == (count, held.resource):
+        if (request.count, request.resource) == (count, held.resource) and not pod.problems:
             return request
-        # its core groups are parts of what was asked for: of other cores there are none
+        # its core groups are parts of what was asked for: of other cores, or beside a contradiction, there are none
         return dataclasses.replace(request, count=count, resource=held.resource, group_sizes="")
 
     # --- whatever happened, held cores are not free --------------------------------------------------------------

@@ -36,9 +36,9 @@ class _Verdict:
     def way_out(self, pod: pods.PodView) -> str:
         """Say what would make such pods fit."""
         if self.roomy:
-            return f"The NeuronCores are free on {drafts.listed(node.name for node in self.roomy)}."
+            return f"The NeuronCores are free on {plans.listed(node.name for node in self.roomy)}."
         if not self.usable:
-            return f"It would fit on {drafts.listed(node.name for node in self.large_enough)}, could that be used."
+            return f"It would fit on {plans.listed(node.name for node in self.large_enough)}, could that be used."
         return ways_out.sentence(self.usable, pod.requests)
 
 
@@ -65,7 +65,7 @@ class _Explainer:
         self._draft.waiting[pod.uid] = answer
 
     def _answer(self, pod: pods.PodView, shape: placements.Shape) -> plans.Waiting:
-        wanted = drafts.listed(map(str, pod.requests))
+        wanted = plans.listed(map(str, pod.requests))
         total = len(self._draft.nodes) + len(self._draft.broken)
         if not self._draft.broken and all(node.host is None for node in self._draft.nodes.values()):
             message = f"{wanted}: there is no Neuron node; a NeuronPool has to select nodes that run the device plugin"
@@ -150,7 +150,7 @@ def _ailing(verdict: _Verdict) -> str:
         for node in verdict.large_enough
         for each in node.view.unhealthy
     ]
-    return f" Unhealthy are cores {drafts.listed(found, most=_AILING_SHOWN)}." if found else ""
+    return f" Unhealthy are cores {plans.listed(found, most=_AILING_SHOWN)}." if found else ""
 
 
 def _never(wanted: str, matching: Sequence[node_drafts.NodeDraft]) -> str:

@@ -61,7 +61,7 @@ def _grant(
         before.setdefault(node.name, node.savepoint())
     for request, span in zip(pod.requests, found.spans, strict=True):
         changed = changed.add(request.granted(pod, span, draft.since))
-    given = drafts.listed(f"{each.container} {span}" for each, span in zip(pod.requests, found.spans, strict=True))
+    given = plans.listed(f"{each.container} {span}" for each, span in zip(pod.requests, found.spans, strict=True))
     node.change(changed, f"{pod.key} is granted {given}")
     node.promise(pod)
     choice.changed(node)

@@ -26,13 +26,13 @@ def _refusal(pod: pods.PodView) -> plans.Waiting | None:
     if pod.unlimited:
         return plans.Waiting(
             reasons.WaitingReason.NOT_ADMITTED,
-            f"container {drafts.listed(pod.unlimited)} asks for NeuronCores by annotation and has no limit, so "
+            f"container {plans.listed(pod.unlimited)} asks for NeuronCores by annotation and has no limit, so "
             "kubelet would give it none: the admission policy was not active when the pod was created; create the pod "
             f"again, or write the limit {names.CORE_RESOURCE} yourself",
         )
     if pod.other_gates:
         return plans.Waiting(
             reasons.WaitingReason.OTHER_GATES,
-            f"the pod also has scheduling gate {drafts.listed(pod.other_gates)}: it gets NeuronCores when that is gone",
+            f"the pod also has scheduling gate {plans.listed(pod.other_gates)}: it gets NeuronCores when that is gone",
         )
     return None

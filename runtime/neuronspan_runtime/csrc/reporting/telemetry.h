@@ -1,6 +1,7 @@
 // What the tools see of a process while it runs: one page of counters per NeuronCore, in a file that they map or read.
 // Law: a page never moves. Opening puts the file under its address, closing puts private memory there again, so counting
-// is one relaxed addition and never asks whether anybody looks. telemetry.py states the layout; a test compares both.
+// is one relaxed addition and never asks whether anybody looks. telemetry/page_layout.py states the layout; a test
+// compares both.
 #pragma once
 
 #include <array>
@@ -137,7 +138,7 @@ class Listing {
   ModelSlot* slot_ = nullptr;
 };
 
-// "name offset size" of every field, one per line: what the test compares with telemetry.py.
+// "name offset size" of every field, one per line: what the test compares with page_layout.py.
 std::string layout();
 
 }  // namespace neuronspan::telemetry

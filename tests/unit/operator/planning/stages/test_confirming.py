@@ -78,6 +78,15 @@ def test_core_groups_are_adopted_with_the_cores_that_they_divide(cores: str, kep
     assert (str(entry.span), entry.group_sizes, entry.env) == (cores, kept, grants.EnvMode.COUNT)
 
 
+def test_holder_whose_annotations_contradict_each_other_is_adopted_without_core_groups() -> None:
+    notes = {names.CORES_ANNOTATION: "4", names.GROUP_SIZES_ANNOTATION: "3"}
+    plan = _plan([_bound("web", 4, annotations=notes)], [], [builders.held("0-3")])
+    assert snapshots.written(plan) == {"web/app": "0-3 Confirmed"}
+    assert _drift(plan) == ["AdoptedHolder"]
+    (entry,) = plan.ledgers[0].ledger.grants
+    assert not entry.group_sizes
+
+
 def test_whole_devices_are_adopted_as_devices() -> None:
     held = builders.held("0-3", resource=names.DEVICE_RESOURCE)
     plan = _plan([_bound("web", 0, devices=2)], [], [held])
