@@ -144,3 +144,13 @@ def test_grants_of_all_containers_are_needed() -> None:
 )
 def test_pod_that_is_over_is_not_let_go(pod: dict[str, Any]) -> None:
     assert _plan(pod).ungates == ()
+
+
+def test_revoked_pod_is_told_of_a_few_unhealthy_runs_so_that_the_rest_fits_into_the_event() -> None:
+    grant = domain.grant("4-15")
+    plan = _plan(builders.make_pod("web", cores=12), grant, unhealthy=dict.fromkeys((4, 6, 8, 10, 12), "x" * 256))
+    (waiting,) = plan.waiting.values()
+    assert waiting.reason == "Revoked"
+    assert waiting.message.count("x" * 256) == 3
+    assert " and 2 more" in waiting.message
+    assert len(waiting.message) <= 1024
