@@ -19,6 +19,7 @@ DEVICE_RESOURCE: Final = "aws.amazon.com/neuron"
 RESOURCES: Final = (CORE_RESOURCE, DEVICE_RESOURCE)
 
 # --- marks on pods --------------------------------------------------------------------------------
+SCHEDULER: Final = "neuronspan"  # spec.schedulerName of the pods that the operator binds
 SCHEDULING_GATE: Final = f"{GROUP}/cores"
 MANAGED_LABEL: Final = f"{GROUP}/managed"
 MANAGED_VALUE: Final = "true"
@@ -26,6 +27,7 @@ HOSTNAME_LABEL: Final = "kubernetes.io/hostname"
 
 # what each annotation means and which values it has is declared in annotations.py
 CORES_ANNOTATION: Final = f"{GROUP}/cores"
+CONTAINER_ANNOTATION: Final = f"{GROUP}/container"  # which container the pod-wide annotations mean
 CONTAINER_CORES_PREFIX: Final = f"cores.{GROUP}/"  # + container name
 DEVICES_ANNOTATION: Final = f"{GROUP}/devices"
 CONTAINER_DEVICES_PREFIX: Final = f"devices.{GROUP}/"  # + container name

@@ -22,6 +22,21 @@ class WaitingReason(enum.StrEnum):
     BACK_OFF = "BackOff"  # its controller's earlier pods failed, or changing this pod did
 
 
+class ObjectionKind(enum.StrEnum):
+    """Why a node will not do for a pod; each stands in sentences with its own way out."""
+
+    NODE_NAME = "NodeName"  # the pod names another node
+    NODE_AFFINITY = "NodeAffinity"  # node selector or required node affinity
+    TAINT = "Taint"  # a taint that the pod does not tolerate
+    UNSCHEDULABLE = "Unschedulable"  # cordoned, not ready or being deleted
+    RESOURCES = "Resources"  # too little CPU, memory, pod slots or any other resource
+    HOST_PORTS = "HostPorts"  # a port of the node is taken
+    POD_AFFINITY = "PodAffinity"  # the pods it must be near are not there
+    POD_ANTI_AFFINITY = "PodAntiAffinity"  # pods it must not be near are there
+    TOPOLOGY_SPREAD = "TopologySpread"  # the spread would become too uneven
+    VOLUMES = "Volumes"  # a volume, a claim or its class
+
+
 class EventReason(enum.StrEnum):
     """What was done to a pod, or has to be done by people; an Event."""
 

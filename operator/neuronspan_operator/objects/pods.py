@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from neuronspan import names, spans
-from neuronspan_operator.objects import container_requests, pod_requests, pod_totals
+from neuronspan_operator.objects import container_requests, pod_requests
+from neuronspan_operator.objects.constraints import amounts, pod_constraints
 
 _TERMINAL: Final = frozenset({"Succeeded", "Failed"})
 _GATE_GONE: Final = -1
@@ -41,14 +42,11 @@ class PodView:
     requests: tuple[container_requests.ContainerRequest, ...] = ()
     problems: tuple[str, ...] = ()  # sentences; such a pod is never granted
     unlimited: tuple[str, ...] = ()  # containers that ask by annotation and never got the resource limit
-    cpu_millis: int = 0
-    memory_bytes: int = 0
-    neuroncores: int = 0  # as the scheduler counts aws.amazon.com/neuroncore
-    neuron_devices: int = 0  # as the scheduler counts aws.amazon.com/neuron
-    node_selector: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    scheduler_name: str = ""
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    amounts: amounts.Amounts = dataclasses.field(default_factory=dict)  # of every resource, as the scheduler counts
+    constraints: pod_constraints.Constraints = pod_constraints.NONE
     has_node_selector: bool = False
-    affinity: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # spec.affinity as it is
-    tolerations: tuple[Mapping[str, Any], ...] = ()
     owner: Controller | None = None
     pod_group: str = ""
     pod_group_size: int = 0
@@ -71,6 +69,16 @@ class PodView:
     def live(self) -> bool:
         """Whether it may have processes, now or later."""
         return not self.terminal
+
+    @property
+    def neuroncores(self) -> int:
+        """The amount of aws.amazon.com/neuroncore, as the scheduler counts it."""
+        return self.amounts.get(names.CORE_RESOURCE, 0)
+
+    @property
+    def neuron_devices(self) -> int:
+        """The amount of aws.amazon.com/neuron, as the scheduler counts it."""
+        return self.amounts.get(names.DEVICE_RESOURCE, 0)
 
     @property
     def key(self) -> str:
@@ -97,7 +105,7 @@ def read(manifest: Mapping[str, Any]) -> PodView:
     metadata, spec, status = manifest.get("metadata") or {}, manifest.get("spec") or {}, manifest.get("status") or {}
     annotations = metadata.get("annotations") or {}
     reading = pod_requests.read(annotations, spec)
-    totals, problems = pod_totals.of(spec)
+    totals, problems = amounts.of(spec)
     gates = [gate.get("name", "") for gate in spec.get("schedulingGates") or ()]
     return PodView(
         uid=metadata.get("uid", ""),
@@ -114,14 +122,11 @@ def read(manifest: Mapping[str, Any]) -> PodView:
         requests=reading.requests,
         problems=reading.problems + problems,
         unlimited=reading.unlimited,
-        cpu_millis=totals["cpu"],
-        memory_bytes=totals["memory"],
-        neuroncores=totals[names.CORE_RESOURCE],
-        neuron_devices=totals[names.DEVICE_RESOURCE],
-        node_selector=spec.get("nodeSelector") or {},
+        scheduler_name=spec.get("schedulerName", ""),
+        labels=metadata.get("labels") or {},
+        amounts=totals,
+        constraints=pod_constraints.read(manifest),
         has_node_selector=spec.get("nodeSelector") is not None,
-        affinity=spec.get("affinity") or {},
-        tolerations=tuple(spec.get("tolerations") or ()),
         owner=_owner(metadata),
         pod_group=reading.pod_group,
         pod_group_size=reading.pod_group_size,

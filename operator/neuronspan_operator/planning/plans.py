@@ -57,6 +57,15 @@ class Ungate:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Bind:
+    """Bind the pod to its node; only when the stored ledger of that node has these grants."""
+
+    pod: pods.PodView
+    node: str
+    spans: Mapping[str, spans.CoreSpan]  # by container
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class PodPatch:
     """A JSON patch of a pod's annotations: a correction of its grant, or a fence before a grant is revoked."""
 
@@ -120,6 +129,7 @@ class Plan:
     """Everything to do now, in a fixed order: equal snapshots give equal plans."""
 
     ledgers: tuple[LedgerWrite, ...] = ()  # at most one per node
+    bindings: tuple[Bind, ...] = ()
     ungates: tuple[Ungate, ...] = ()
     patches: tuple[PodPatch, ...] = ()
     evictions: tuple[Evict, ...] = ()

@@ -1,0 +1,4 @@
+"""What a pod's volumes say about nodes.
+
+Law: pure; each module follows the plugin its docstring names.
+"""
