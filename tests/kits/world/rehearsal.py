@@ -8,6 +8,7 @@ from typing import Any
 
 from kits.api_server import fake_kube
 from kits.manifests import builders
+from neuronspan import names
 from neuronspan_agent import resources
 from neuronspan_operator import metrics, tasks
 from neuronspan_operator.cluster import world
@@ -61,7 +62,7 @@ class Rehearsal:
         self.server.put(resources.NEURON_NODES, builders.make_neuron_node(name))
 
     def add_pod(self, name: str = "web", cores: int = 4, **pod: Any) -> None:
-        """Add a gated pod."""
+        """Add a pod."""
         self.server.put(resources.PODS, builders.make_pod(name, cores=cores, **pod))
 
     def edit(self, resource: resources.Resource, name: str, change: Callable[[dict[str, Any]], object]) -> None:
@@ -80,10 +81,19 @@ class Rehearsal:
             each["podUID"].removeprefix("uid-"): f"{each['state']} {each['first']}+{each['count']}" for each in grants
         }
 
+    def bound(self) -> list[str]:
+        """Return the pods that have a node."""
+        return sorted(pod["metadata"]["name"] for pod in self.server.all(resources.PODS) if pod["spec"].get("nodeName"))
+
     def ungated(self) -> list[str]:
-        """Return the pods that have left the gate."""
+        """Return the guests that have left the gate."""
         pods = self.server.all(resources.PODS)
-        return sorted(pod["metadata"]["name"] for pod in pods if not pod["spec"].get("schedulingGates"))
+        ours = names.SCHEDULER
+        return sorted(
+            pod["metadata"]["name"]
+            for pod in pods
+            if not pod["spec"].get("schedulingGates") and pod["spec"]["schedulerName"] != ours
+        )
 
     def told(self, pod: str) -> dict[str, str]:
         """Return the messages of a pod's Events by reason."""

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-_EVERY_ADDRESS: Final = "0.0.0.0"  # noqa: S104  the value that means all addresses, nothing is bound here
+_EVERY_ADDRESS: Final = "0.0.0.0"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

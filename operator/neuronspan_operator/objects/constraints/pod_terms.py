@@ -68,9 +68,7 @@ def read(affinity: Mapping[str, Any] | None, namespace: str, labels: Mapping[str
     )
 
 
-def _required(
-    raw: Iterable[Mapping[str, Any]], namespace: str, labels: Mapping[str, str]
-) -> tuple[AffinityTerm, ...]:
+def _required(raw: Iterable[Mapping[str, Any]], namespace: str, labels: Mapping[str, str]) -> tuple[AffinityTerm, ...]:
     return tuple(_term(each, namespace, labels) for each in raw)
 
 

@@ -6,7 +6,6 @@ they get an Event, and an unbound one loses its cores.
 """
 
 from collections.abc import Sequence
-
 from typing import Final
 
 from neuronspan import grants

@@ -27,7 +27,7 @@ def _plan(pod: dict[str, Any] = GATED, grant: grants.Grant = GRANT, node: Any = 
 
 def test_stored_grant_is_carried_out_without_another_write() -> None:
     plan = _plan()
-    assert snapshots.ungated(plan) == {"web": "w1 app=4-7"}
+    assert snapshots.let_go(plan) == {"web": "w1 app=4-7"}
     assert plan.ledgers == ()
     assert plan.waiting == {}
 
@@ -83,7 +83,7 @@ def test_fenced_grant_is_released_even_when_it_could_be_used_again() -> None:
 
 def test_fence_of_an_earlier_grant_does_not_concern_a_new_one() -> None:
     plan = _plan(_fenced(GATED, pods.fence("w1", domain.LATER), pods.fence("w2", domain.SINCE)))
-    assert snapshots.ungated(plan) == {"web": "w1 app=4-7"}
+    assert snapshots.let_go(plan) == {"web": "w1 app=4-7"}
 
 
 def test_revoked_pod_gets_other_cores_at_once_but_not_on_the_node_that_still_winds_up() -> None:
@@ -94,7 +94,7 @@ def test_revoked_pod_gets_other_cores_at_once_but_not_on_the_node_that_still_win
             [builders.make_node(name) for name in names],
             [builders.make_neuron_node(name, [released] if name == "w1" else []) for name in names],
         )
-        assert snapshots.ungated(plan) == wanted
+        assert snapshots.let_go(plan) == wanted
     assert (
         "wound up"
         in snapshots.plan([GATED], None, [builders.make_neuron_node("w1", [released])]).waiting["uid-web"].message
@@ -116,7 +116,7 @@ def test_double_grant_on_two_nodes_is_carried_out_once() -> None:
         [builders.make_node("w1"), builders.make_node("w2")],
         [builders.make_neuron_node("w1", [late]), builders.make_neuron_node("w2", [GRANT])],
     )
-    assert snapshots.ungated(plan) == {"web": "w2 app=4-7"}
+    assert snapshots.let_go(plan) == {"web": "w2 app=4-7"}
     assert (plan.ledgers, plan.patches) == ((), ())
 
 
@@ -126,7 +126,7 @@ def test_double_grant_falls_back_to_the_node_that_can_be_used() -> None:
         [builders.make_node("w1", cordoned=True), builders.make_node("w2")],
         [builders.make_neuron_node(name, [GRANT]) for name in ("w1", "w2")],
     )
-    assert snapshots.ungated(plan) == {"web": "w2 app=4-7"}
+    assert snapshots.let_go(plan) == {"web": "w2 app=4-7"}
     assert (plan.ledgers, plan.patches) == ((), ())
 
 
