@@ -65,9 +65,9 @@ def _beyond_us(pod: pods.PodView) -> str:
         )
     words = "" if pod.unscheduled is None else f" Its scheduler says: {pod.unscheduled.message}"
     return (
-        f"has scheduler {pod.scheduler_name or 'default-scheduler'} and no gate {names.SCHEDULING_GATE}, so the operator "
-        "grants it nothing: it was created before neuronspan was installed, or the admission policies did not see it. "
-        f"Create it again to have cores granted to it.{words}"
+        f"has scheduler {pod.scheduler_name or 'default-scheduler'} and no gate {names.SCHEDULING_GATE}, so the "
+        "operator grants it nothing: it was created before neuronspan was installed, or the admission policies did "
+        f"not see it. Create it again to have cores granted to it.{words}"
     )
 
 
@@ -80,8 +80,8 @@ def _before_us(snapshot: plans.Snapshot, pod: pods.PodView, now: dt.datetime) ->
     departure = next(each for each in (*plan.bindings, *plan.ungates) if each.pod.uid == pod.uid)
     room = ", ".join(f"cores {span} for container {container}" for container, span in sorted(departure.spans.items()))
     return (
-        f"has no cores yet, and nothing in the cluster's ledgers keeps it: node {departure.node} has room now ({room}). "
-        f"{_who_may_keep_it(snapshot, pod)}"
+        f"has no cores yet, and nothing in the cluster's ledgers keeps it: node {departure.node} has room now "
+        f"({room}). {_who_may_keep_it(snapshot, pod)}"
     )
 
 

@@ -51,6 +51,7 @@ def make_pod(
     phase: str = "Pending",
     priority: int = 0,
     owner: str = "",
+    kind: str = "ReplicaSet",
     selector: Mapping[str, str] | None = None,
     affinity: Mapping[str, Any] | None = None,
     tolerations: Sequence[Mapping[str, Any]] = (),
@@ -60,7 +61,7 @@ def make_pod(
 ) -> Manifest:
     """A pod as admission leaves it: for us to schedule, limits set. ``cores`` or ``devices`` are for container ``app``.
 
-    ``owner`` is the name of a ReplicaSet; ``grant`` is the content of the grant annotation. A pod with ``node`` is
+    ``owner`` is the name of a controller of that ``kind``; ``grant`` is the content of the grant annotation. A pod with ``node`` is
     bound, so it has no gates. ``GUEST`` makes a pod that has another scheduler. ``fence`` is the moment of one.
     """
     notes = {} if annotations is None else dict(annotations)
@@ -74,7 +75,7 @@ def make_pod(
     if deleted:
         metadata["deletionTimestamp"] = CREATED
     if owner:
-        reference = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": owner, "uid": f"uid-{owner}"}
+        reference = {"apiVersion": "apps/v1", "kind": kind, "name": owner, "uid": f"uid-{owner}"}
         metadata["ownerReferences"] = [{**reference, "controller": True}]
     spec: Manifest = {
         "schedulerName": scheduler,

@@ -46,9 +46,10 @@ def plan(
     neuron_node_list: Iterable[Manifest] | None = None,
     policy: pools.Policy | None = None,
     now: dt.datetime = NOW,
+    unknown: Collection[str] = (),
 ) -> plans.Plan:
     """Plan on these manifests."""
-    return planner.plan(snapshot(pod_list, node_list, neuron_node_list, policy), now)
+    return planner.plan(snapshot(pod_list, node_list, neuron_node_list, policy, unknown), now)
 
 
 def written(found: plans.Plan, node: str = "w1") -> dict[str, str] | None:

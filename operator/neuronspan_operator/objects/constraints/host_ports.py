@@ -1,6 +1,6 @@
 """Ports of the node that a pod's containers take for themselves.
 
-Source: GetHostPorts in k8s.io/kubernetes/pkg/scheduler/util and HostPortInfo in k8s.io/kube-scheduler/framework/types.go.
+Source: GetHostPorts in k8s.io/kubernetes/pkg/scheduler/util, HostPortInfo in k8s.io/kube-scheduler/framework/types.go.
 """
 
 import dataclasses
