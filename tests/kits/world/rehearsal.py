@@ -12,6 +12,7 @@ from neuronspan import names
 from neuronspan_agent import resources
 from neuronspan_operator import metrics, tasks
 from neuronspan_operator.cluster import world
+from neuronspan_operator.planning import planner, plans
 from neuronspan_operator.pools import pool_keeper
 from neuronspan_operator.reconciling import reconciler, recorder
 
@@ -23,6 +24,11 @@ def now() -> dt.datetime:
     return START + dt.timedelta(seconds=asyncio.get_running_loop().time() - 1000)
 
 
+async def _think(snapshot: plans.Snapshot, moment: dt.datetime) -> plans.Plan:
+    """Plan on the loop: a thread would take real time, of which virtual time knows nothing."""
+    return planner.plan(snapshot, moment)
+
+
 class Rehearsal:
     """A server, and what the operator makes of it; give the server of another one to play a restart."""
 
@@ -31,7 +37,7 @@ class Rehearsal:
         self.meters = metrics.Metrics()
         self.known = world.World(self.server, self.meters)
         self.events = recorder.Recorder(self.server, self.meters, instance="me", now=now)
-        self.loop = reconciler.Reconciler(self.server, self.known, self.events, self.meters, now=now)
+        self.loop = reconciler.Reconciler(self.server, self.known, self.events, self.meters, now=now, think=_think)
         self.keeper = pool_keeper.PoolKeeper(self.server, self.known, core_numbering="node", writers=8, now=now)
 
     @contextlib.asynccontextmanager
