@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from neuronspan_operator.objects.constraints import (
     host_ports,
+    node_features,
     node_terms,
     pod_terms,
     pod_volumes,
@@ -22,6 +23,7 @@ class Constraints:
     node_affinity: node_terms.NodeAffinity = node_terms.NodeAffinity()
     tolerations: tuple[tolerations.Toleration, ...] = ()
     host_ports: tuple[host_ports.HostPort, ...] = ()
+    node_features: frozenset[str] = frozenset()
     pod_affinity: pod_terms.PodAffinity = pod_terms.NONE
     spread: tuple[spreads.SpreadConstraint, ...] = ()
     claims: tuple[pod_volumes.ClaimRef, ...] = ()
@@ -40,6 +42,7 @@ def read(manifest: Mapping[str, Any]) -> Constraints:
         node_affinity=node_terms.read(affinity.get("nodeAffinity")),
         tolerations=tolerations.read(spec.get("tolerations")),
         host_ports=host_ports.read(spec),
+        node_features=node_features.needed(spec),
         pod_affinity=pod_terms.read(affinity, namespace, labels),
         spread=spreads.read(spec.get("topologySpreadConstraints"), labels),
         claims=pod_volumes.read(spec, metadata.get("name", "")),
