@@ -1,4 +1,4 @@
-"""Reads Node manifests, and says which nodes give no NeuronCores to any pod. Which pod may be where: see ``scheduling``."""
+"""Reads Node manifests, and says which nodes give NeuronCores to no pod. Which pod may be where: see ``scheduling``."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -21,9 +21,7 @@ _UNSELECTED: Final = objections.Objection(
 _UNNAMED: Final = objections.Objection(
     reasons.ObjectionKind.NODE_AFFINITY, "node(s) didn't satisfy plugin(s) [NodeAffinity]"
 )
-_CONFLICT: Final = objections.Objection(
-    reasons.ObjectionKind.NODE_AFFINITY, "pod affinity terms conflict", of_pod=True
-)
+_CONFLICT: Final = objections.Objection(reasons.ObjectionKind.NODE_AFFINITY, "pod affinity terms conflict", of_pod=True)
 
 
 def preselected(pod: pods.PodView, _cluster: cluster_state.Cluster) -> objections.Filter | None:

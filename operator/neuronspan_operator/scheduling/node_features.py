@@ -1,4 +1,4 @@
-"""Nodes must declare the features that a pod's spec needs. After the plugin NodeDeclaredFeatures, on by default in 1.36."""
+"""Nodes must declare the features that a pod's spec needs. After the plugin NodeDeclaredFeatures, which 1.36 has."""
 
 from typing import Final
 

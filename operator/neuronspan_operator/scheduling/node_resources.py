@@ -1,7 +1,7 @@
-"""Every resource that a pod requests must be there: CPU, memory, ephemeral storage, huge pages, extended resources, pod slots.
+"""Every resource that a pod requests must be there: CPU, memory, ephemeral storage, huge pages, extended ones, pod slots.
 
-After the filter of the plugin NodeResourcesFit. An extended resource that a DeviceClass provides where no device plugin does
-(DRAExtendedResource, on by default in 1.36) is unknown here: such nodes lack it for us.
+After the filter of the plugin NodeResourcesFit. An extended resource that a DeviceClass provides where no device plugin
+does (DRAExtendedResource, on by default in 1.36) is unknown here: such nodes lack it for us.
 """
 
 from collections.abc import Iterator

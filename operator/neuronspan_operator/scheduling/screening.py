@@ -1,8 +1,8 @@
 """All filters and soft scores together, in the order of kube-scheduler's default plugins.
 
-Left out: ImageLocality, NodeResourcesFit's and NodeResourcesBalancedAllocation's scores, because packing of NeuronCores ranks
-nodes instead; DynamicResources, because pods with resource claims are left to their own scheduler; plugins behind gates that
-are off in 1.36. NodeDeclaredFeatures is on in 1.36: two features matter to new pods, see ``node_features``.
+Left out: the scores of ImageLocality, NodeResourcesFit and NodeResourcesBalancedAllocation, because packing of
+NeuronCores ranks nodes instead; DynamicResources, because pods with resource claims are left to their own scheduler;
+plugins behind gates that are off in 1.36. NodeDeclaredFeatures is on in 1.36: see ``node_features``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,9 @@ from neuronspan_operator.scheduling import (
     node_features,
     node_resources,
     objections,
+    pod_affinity,
     taints,
+    topology_spread,
 )
 
 _Maker = Callable[[pods.PodView, cluster_state.Cluster], objections.Filter | None]
@@ -24,7 +26,7 @@ _Preferences = Callable[
     [pods.PodView, cluster_state.Cluster, Sequence[cluster_state.NodeState]], Mapping[str, int] | None
 ]
 
-# In kube-scheduler's order. Steady verdicts depend on the pod's constraints and the node alone, not on who is on which node.
+# In kube-scheduler's order. Steady verdicts depend on the pod's constraints and the node alone, not on other pods.
 _STEADY: Final[Sequence[_Maker]] = (
     node_affinity.preselected,
     taints.cordons,
@@ -35,11 +37,15 @@ _STEADY: Final[Sequence[_Maker]] = (
 _CHANGING: Final[Sequence[_Maker]] = (
     host_ports.for_pod,
     node_resources.for_pod,
+    topology_spread.for_pod,
+    pod_affinity.for_pod,
     node_features.for_pod,
 )
 _WEIGHTS: Final[Sequence[tuple[int, _Preferences]]] = (
     (3, taints.preferences),
     (2, node_affinity.preferences),
+    (2, topology_spread.preferences),
+    (2, pod_affinity.preferences),
 )
 
 
@@ -81,16 +87,12 @@ def soft_scores(
     return totals
 
 
-def _made(
-    makers: Sequence[_Maker], pod: pods.PodView, cluster: cluster_state.Cluster
-) -> tuple[objections.Filter, ...]:
+def _made(makers: Sequence[_Maker], pod: pods.PodView, cluster: cluster_state.Cluster) -> tuple[objections.Filter, ...]:
     made = (maker(pod, cluster) for maker in makers)
     return tuple(judge for judge in made if judge is not None)
 
 
-def _of_pod(
-    filters: Sequence[objections.Filter], cluster: cluster_state.Cluster
-) -> objections.Objection | None:
+def _of_pod(filters: Sequence[objections.Filter], cluster: cluster_state.Cluster) -> objections.Objection | None:
     """Return the first objection that concerns the pod as a whole: it stands before all that concern a node.
 
     Such an objection is the same on every node, so that one node shows it.

@@ -1,6 +1,7 @@
 """Nodes that keep pods away. After the plugins NodeUnschedulable and TaintToleration.
 
-A node that is not Ready has the taint node.kubernetes.io/not-ready or unreachable, by its controller: taints alone decide here.
+A node that is not Ready has the taint node.kubernetes.io/not-ready or unreachable, by its controller: here taints alone
+decide.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,9 +46,7 @@ def preferences(
         return None
     tolerated = [each for each in pod.constraints.tolerations if each.effect in {"", _SOFT}]
     counts = {
-        node.name: sum(
-            taint.effect == _SOFT and not _is_tolerated(taint, tolerated) for taint in node.host.taints
-        )
+        node.name: sum(taint.effect == _SOFT and not _is_tolerated(taint, tolerated) for taint in node.host.taints)
         for node in nodes
     }
     return normalizing.reversed_(counts)

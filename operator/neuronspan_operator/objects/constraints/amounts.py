@@ -3,7 +3,7 @@
 Source: PodRequests in k8s.io/component-helpers/resource: the sum over containers and sidecars, or the peak while the
 init containers run, whichever is more; the pod's own requests replace it for CPU, memory and huge pages; the overhead
 comes on top. While a container is resized, the most of what it should have, was promised and has counts. Claims of
-node resources (DRANodeAllocatableResources, alpha in 1.36) are left out: pods with resource claims are not ours to place.
+node resources (DRANodeAllocatableResources, alpha in 1.36) are left out: pods with resource claims are not ours.
 """
 
 from collections.abc import Mapping
@@ -85,8 +85,8 @@ class _Reading:
     def of_pod(self, resources: _Raw, of_containers: _Exact) -> _Exact:
         """Return what the pod requests as a whole, of the resources that it can request so.
 
-        The API server copies limits into absent requests where no container requests the resource (defaultPodRequests in
-        pkg/apis/core/v1/defaults.go); a file has them as written.
+        The API server copies limits into absent requests where no container requests the resource
+        (defaultPodRequests in pkg/apis/core/v1/defaults.go); a file has them as written.
         """
         wanted, limits = self.exact(resources.get("requests")), self.exact(resources.get("limits"))
         for resource, limit in limits.items():
@@ -146,4 +146,3 @@ def _billionths(resource: str) -> int:
 
 def _amount(quantity: str | float, resource: str) -> int:
     return -(-quantities.billionths(quantity) // _billionths(resource))
-

@@ -1,13 +1,14 @@
 """Ports of the node that a pod's containers take for themselves.
 
-Source: GetHostPorts in k8s.io/kubernetes/pkg/scheduler/util and HostPortInfo in k8s.io/kube-scheduler/framework/types.go.
+Source: GetHostPorts in k8s.io/kubernetes/pkg/scheduler/util, and HostPortInfo in framework/types.go of
+k8s.io/kube-scheduler.
 """
 
 import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-_EVERY_ADDRESS: Final = "0.0.0.0"  # noqa: S104  the value that means all addresses, nothing is bound here
+_EVERY_ADDRESS: Final = "0.0.0.0"  # all of them: nothing is bound here
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class HostPort:
 def read(spec: Mapping[str, Any]) -> tuple[HostPort, ...]:
     """Read the host ports of a pod's containers and sidecars.
 
-    The API server writes the host ports of a pod on the node's own network (SetDefaults_Pod); a file has them as written.
+    The API server writes those of a pod on the node's own network (SetDefaults_Pod); a file has them as written.
     """
     sidecars = (raw for raw in spec.get("initContainers") or () if raw.get("restartPolicy") == "Always")
     containers = (*(spec.get("containers") or ()), *sidecars)

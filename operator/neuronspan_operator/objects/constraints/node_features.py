@@ -1,6 +1,6 @@
 """Features of a node's kubelet without which a pod does not work.
 
-Source: InferForScheduling of the features in k8s.io/component-helpers/nodedeclaredfeatures: two of them matter to new pods.
+Source: InferForScheduling in k8s.io/component-helpers/nodedeclaredfeatures/features: two of them matter to new pods.
 """
 
 from collections.abc import Iterator, Mapping

@@ -69,6 +69,9 @@ class NodeAffinity:
     preferred: tuple[PreferredNodes, ...] = ()
 
 
+ANYWHERE: Final = NodeAffinity()
+
+
 def read(raw: Mapping[str, Any] | None) -> NodeAffinity:
     """Read a pod's node affinity."""
     raw = raw or {}

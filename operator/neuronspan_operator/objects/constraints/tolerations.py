@@ -1,7 +1,7 @@
 """Taints of nodes, and what tolerates them.
 
-Source: Toleration.ToleratesTaint in k8s.io/api/core/v1/toleration.go. The operators Lt and Gt tolerate nothing: they are
-behind TaintTolerationComparisonOperators, which is off in 1.36.
+Source: Toleration.ToleratesTaint in k8s.io/api/core/v1/toleration.go. The operators Lt and Gt tolerate nothing: they
+are behind TaintTolerationComparisonOperators, which is off in 1.36.
 """
 
 import dataclasses
