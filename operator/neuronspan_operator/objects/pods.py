@@ -44,7 +44,7 @@ class PodView:
     unlimited: tuple[str, ...] = ()  # containers that ask by annotation and never got the resource limit
     scheduler_name: str = ""
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    amounts: amounts.Amounts = dataclasses.field(default_factory=dict)  # of every resource, as the scheduler counts
+    amounts: "amounts.Amounts" = dataclasses.field(default_factory=dict)  # of every resource, as the scheduler counts
     constraints: pod_constraints.Constraints = pod_constraints.NONE
     has_node_selector: bool = False
     owner: Controller | None = None

@@ -20,8 +20,8 @@ class Constraints:
 
     node_selector: Mapping[str, str] = dataclasses.field(default_factory=dict)
     node_affinity: node_terms.NodeAffinity = node_terms.NodeAffinity()
-    tolerations: tuple[tolerations.Toleration, ...] = ()
-    host_ports: tuple[host_ports.HostPort, ...] = ()
+    tolerations: "tuple[tolerations.Toleration, ...]" = ()
+    host_ports: "tuple[host_ports.HostPort, ...]" = ()
     pod_affinity: pod_terms.PodAffinity = pod_terms.NONE
     spread: tuple[spreads.SpreadConstraint, ...] = ()
     claims: tuple[pod_volumes.ClaimRef, ...] = ()
