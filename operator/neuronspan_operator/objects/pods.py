@@ -55,7 +55,7 @@ class PodView:
     unlimited: tuple[str, ...] = ()  # containers that ask by annotation and never got the resource limit
     scheduler_name: str = ""
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    amounts: amounts.Amounts = dataclasses.field(default_factory=dict)  # of every resource, as the scheduler counts
+    amounts: "amounts.Amounts" = dataclasses.field(default_factory=dict)  # of every resource, as the scheduler counts
     constraints: pod_constraints.Constraints = pod_constraints.NONE
     has_node_selector: bool = False
     owner: Controller | None = None
@@ -126,7 +126,7 @@ def read(manifest: Mapping[str, Any]) -> PodView:
     metadata, spec, status = manifest.get("metadata") or {}, manifest.get("spec") or {}, manifest.get("status") or {}
     annotations = metadata.get("annotations") or {}
     reading = pod_requests.read(annotations, spec)
-    totals, problems = amounts.of(spec)
+    totals, problems = amounts.of(spec, status)
     gates = [gate.get("name", "") for gate in spec.get("schedulingGates") or ()]
     return PodView(
         uid=metadata.get("uid", ""),
