@@ -1,4 +1,4 @@
-"""Carries out a plan: inquiries and pod patches, then per node the ledger write and after it the bindings, then evictions.
+"""Carries out a plan: inquiries and pod patches, then per node the ledger and after it the bindings, then evictions.
 
 Law: a pod is bound only after the write of its node's ledger succeeded; every write compares before it swaps. What
 fails is left alone for a while and decided anew from what the cluster is then; nothing is undone.

@@ -94,7 +94,7 @@ def test_explain_says_where_the_pod_of_that_namespace_stands(monkeypatch: pytest
 
 
 def test_explain_uses_the_namespace_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    _serve(monkeypatch, _cluster(builders.make_pod(gates=())))
+    _serve(monkeypatch, _cluster(builders.make_pod(scheduler="default-scheduler")))
     assert _run("explain", "web").output == "pod default/web asks for no NeuronCores\n"
 
 
