@@ -73,7 +73,7 @@ def test_command_and_operator_agree(*, pool_deleted: bool) -> None:
     cluster = asyncio.run(commands.read_cluster(fake))
     assert cluster.snapshot == _operator_snapshot(fake)
     plan = planner.plan(cluster.snapshot, snapshots.NOW)
-    assert [ungate.pod.name for ungate in plan.ungates] == ([] if pool_deleted else ["web"])
+    assert [bind.pod.name for bind in plan.bindings] == ([] if pool_deleted else ["web"])
     said = standing.of(cluster.snapshot, cluster.pod("default", "web"), snapshots.NOW)
     assert ("1 cordoned" in said) is pool_deleted
     assert ("has room now" in said) is not pool_deleted
