@@ -155,6 +155,11 @@ class Plan:
     drift: tuple[Drift, ...] = ()
     wake_at: dt.datetime | None = None  # when a timer matters next
 
+    @property
+    def departures(self) -> tuple[Bind | Ungate, ...]:
+        """The pods that go to their nodes, in whatever way."""
+        return (*self.bindings, *self.ungates)
+
 
 def listed(items: Iterable[str], most: int = 5) -> str:
     """Join names for a sentence, the first few of them: an Event has room for 1024 characters."""
