@@ -33,9 +33,7 @@ class Absences:
         """Return the cached pods and those that were found beside them."""
         now = self._clock()
         self._found = {
-            uid: (pod, expires)
-            for uid, (pod, expires) in self._found.items()
-            if uid not in cached and expires > now
+            uid: (pod, expires) for uid, (pod, expires) in self._found.items() if uid not in cached and expires > now
         }
         return {uid: pod for uid, (pod, _) in self._found.items()} | dict(cached)
 

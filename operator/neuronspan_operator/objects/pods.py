@@ -161,8 +161,10 @@ def read(manifest: Mapping[str, Any]) -> PodView:
 def _owner(metadata: Mapping[str, Any]) -> Controller | None:
     controllers = (owner for owner in metadata.get("ownerReferences") or () if owner.get("controller"))
     controller = next(controllers, None)
-    return None if controller is None else Controller(
-        controller.get("kind", ""), controller.get("name", ""), controller.get("uid", "")
+    return (
+        None
+        if controller is None
+        else Controller(controller.get("kind", ""), controller.get("name", ""), controller.get("uid", ""))
     )
 
 
