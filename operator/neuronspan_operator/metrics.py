@@ -50,20 +50,29 @@ class Metrics(meters.Meters):
             self.ledger_writes.labels(outcome)  # there from the start: an alert on "refused" needs a zero to rise from
         self.bindings = self.counter(
             "bindings",
-            "Pods bound to their nodes: done, stale (the pod changed meanwhile), gone, refused, failed, held (left alone "
-            "after a failure).",
+            "Pods bound to their nodes: done, stale (the pod changed meanwhile), gone, refused, failed, held (left "
+            "alone after a failure).",
             "outcome",
         )
         self.ungates = self.counter(
             "ungates",
-            "Guests let through to their scheduler, by the same outcomes: done, stale (the pod changed meanwhile), gone, refused, failed, held "
-            "(left alone after a failure).",
+            "Guests let through to their scheduler, by the same outcomes.",
             "outcome",
         )
         self.pod_patches = self.counter("pod_patches", "Other patches of pods, by the same outcomes.", "outcome")
         self.evictions = self.counter("evictions", "Evictions: evicted, gone, failed.", "outcome")
         self.drift = self.counter("drift", "Disagreements of ledger and node, counted when they appear.", "kind")
-        self.events = self.counter("events", "Kubernetes Events: created, updated, repeated, failed.", "outcome")
+        self.events = self.counter(
+            "events", "Kubernetes Events: created, updated, renewed (before they expire), repeated, failed.", "outcome"
+        )
+        self.conditions = self.counter(
+            "pod_conditions",
+            "PodScheduled conditions of waiting pods: done, stale (the pod changed meanwhile), gone, refused, failed.",
+            "outcome",
+        )
+        self.untold = self.gauge(
+            "untold", "What is due to be said of pods and waits for its turn: conditions, events.", "kind"
+        )
 
         # --- the operator itself ---------------------------------------------------------------------------------
         self.planning = self.histogram("plan_seconds", "Time to decide one plan.", _PLAN_BUCKETS)

@@ -1,7 +1,7 @@
-"""What is known of pods that the cache does not have: which ones are gone for certain, and which ones are there after all.
+"""Pods that the cache does not have: which ones are gone for certain, and which ones are there after all.
 
-Law: a pod is gone when its deletion was watched, or when the API server was asked and has it no more. That a cache lacks it
-proves nothing: the cache may be behind.
+Law: a pod is gone when its deletion was watched, or when the API server was asked and has it no more. That a cache
+lacks it proves nothing: the cache may be behind.
 """
 
 from collections.abc import Callable, Container, Mapping

@@ -109,6 +109,8 @@ class Notice:
     type: NoticeType
     reason: reasons.EventReason | reasons.WaitingReason
     message: str
+    lasting: bool = False  # true for as long as it is told: renewed before the API server forgets it
+    said_before: bool = False  # also by another process, as far as the pod shows
 
     @classmethod
     def on(
@@ -155,6 +157,11 @@ class Plan:
     waiting: Mapping[str, Waiting] = dataclasses.field(default_factory=dict)  # by pod UID
     drift: tuple[Drift, ...] = ()
     wake_at: dt.datetime | None = None  # when a timer matters next
+
+    @property
+    def departures(self) -> tuple[Bind | Ungate, ...]:
+        """The pods that go to their nodes, in whatever way."""
+        return (*self.bindings, *self.ungates)
 
 
 def listed(items: Iterable[str], most: int = 5) -> str:
