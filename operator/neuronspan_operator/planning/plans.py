@@ -13,6 +13,7 @@ from typing import Any, Self
 from neuronspan import ledger, spans
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes, nodes, pods, pools
+from neuronspan_operator.objects.constraints import storage
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Snapshot:
     neuron_nodes: Mapping[str, neuron_nodes.NeuronNodeView]
     policies: Mapping[str, pools.Policy] = dataclasses.field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    namespaces: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)  # the labels of each
+    storage: "storage.Storage" = storage.EMPTY
 
 
 class NoticeType(enum.StrEnum):

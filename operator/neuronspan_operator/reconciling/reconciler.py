@@ -79,7 +79,13 @@ class Reconciler:
         self._changed = signals.Signal()
         self._debounce_seconds = tempo.debounce_seconds
         self._drift: frozenset[plans.Drift] = frozenset()
-        kinds = resources.PODS, resources.NODES, resources.NEURON_NODES, resources.NEURON_POOLS
+        kinds = (
+            resources.PODS,
+            resources.NODES,
+            resources.NAMESPACES,
+            resources.NEURON_NODES,
+            resources.NEURON_POOLS,
+        )
         known.subscribe(self._changed.raised, *kinds)
 
     async def run(self) -> None:
