@@ -27,7 +27,8 @@ def test_pod_is_read() -> None:
     assert (pod.uid, pod.key, pod.resource_version) == ("uid-web", "default/web", "7")
     assert (pod.gated, pod.gate_index, pod.other_gates) == (True, 1, ("other",))
     assert (pod.priority, pod.owner) == (10, pods.Controller("ReplicaSet", "web-rs", "uid-web-rs"))
-    assert (pod.node_selector, pod.unscheduled_message) == ({"zone": "a"}, "0/3 nodes")
+    assert pod.constraints.node_selector == {"zone": "a"}
+    assert pod.unscheduled == pods.Unscheduled("Unschedulable", "0/3 nodes")
     assert (pod.phase, pod.terminal, pod.deleted, pod.node_name) == ("Pending", False, False, "")
 
 
