@@ -106,6 +106,8 @@ class Notice:
     type: NoticeType
     reason: reasons.EventReason | reasons.WaitingReason
     message: str
+    lasting: bool = False  # true for as long as it is told: renewed before the API server forgets it
+    said_before: bool = False  # also by another process, as far as the pod shows
 
     @classmethod
     def on(

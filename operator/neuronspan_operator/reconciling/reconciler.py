@@ -17,7 +17,8 @@ from neuronspan_operator import metrics, reasons
 from neuronspan_operator.cluster import world
 from neuronspan_operator.planning import planner, plans
 from neuronspan_operator.planning import snapshot as snapshots  # the round's value has the plain name
-from neuronspan_operator.reconciling import executor, pod_writes, recorder, storms
+from neuronspan_operator.reconciling import executor, pod_writes, storms
+from neuronspan_operator.telling import recorder
 
 _log = logging.getLogger(__name__)
 

@@ -14,7 +14,8 @@ from neuronspan_operator import metrics, tasks
 from neuronspan_operator.cluster import world
 from neuronspan_operator.planning import planner, plans
 from neuronspan_operator.pools import pool_keeper
-from neuronspan_operator.reconciling import reconciler, recorder
+from neuronspan_operator.reconciling import reconciler
+from neuronspan_operator.telling import recorder
 
 START = dt.datetime(2026, 1, 31, 9, 0, 1, tzinfo=dt.UTC)
 
