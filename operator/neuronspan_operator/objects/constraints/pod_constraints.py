@@ -25,6 +25,7 @@ class Constraints:
     pod_affinity: pod_terms.PodAffinity = pod_terms.NONE
     spread: tuple[spreads.SpreadConstraint, ...] = ()
     claims: tuple[pod_volumes.ClaimRef, ...] = ()
+    disks: tuple[pod_volumes.Disk, ...] = ()
 
 
 NONE: Final = Constraints()
@@ -43,6 +44,7 @@ def read(manifest: Mapping[str, Any]) -> Constraints:
         pod_affinity=pod_terms.read(affinity, namespace, labels),
         spread=spreads.read(spec.get("topologySpreadConstraints"), labels),
         claims=pod_volumes.read(spec, metadata.get("name", "")),
+        disks=pod_volumes.read_disks(spec),
     )
 
 
@@ -54,4 +56,5 @@ def read_placed(manifest: Mapping[str, Any]) -> Constraints:
         host_ports=host_ports.read(spec),
         pod_affinity=pod_terms.read(spec.get("affinity"), namespace, labels),
         claims=pod_volumes.read(spec, metadata.get("name", "")),
+        disks=pod_volumes.read_disks(spec),
     )
