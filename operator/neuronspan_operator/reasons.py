@@ -18,6 +18,7 @@ class WaitingReason(enum.StrEnum):
     NO_NODE_MATCHES = "NoNodeMatches"  # selector, affinity or taints leave no node
     NO_ROOM = "NoRoom"  # nodes would do, and have no room now
     POD_GROUP = "PodGroup"  # the other pods of its group are missing or still without cores
+    VOLUMES = "WaitingForVolumes"  # it has cores, and its claims have no volumes yet
     REVOKED = "Revoked"  # its grant cannot be used and is being taken back
     BACK_OFF = "BackOff"  # its controller's earlier pods failed, or changing this pod did
 
@@ -46,6 +47,7 @@ class EventReason(enum.StrEnum):
     GRANT_ADOPTED = "GrantAdopted"  # it holds cores and had no grant annotation
     GRANT_CORRECTED = "GrantCorrected"  # its grant annotation differed from the ledger
     PATCH_REFUSED = "PatchRefused"  # the API server refused to change it
+    CLAIM_REFUSED = "ClaimRefused"  # the API server refused to change a claim or a volume for it
 
 
 class DriftKind(enum.StrEnum):

@@ -1,4 +1,4 @@
-"""What the operator knows of the cluster: four caches, with its own writes laid over them.
+"""What the operator knows of the cluster: a cache of each kind, with its own writes laid over them.
 
 Law: a reader never sees an object older than what this process wrote. Nothing is decided here.
 """
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from neuronspan_agent import mirror, resources
 from neuronspan_operator import metrics
-from neuronspan_operator.cluster import expectations
+from neuronspan_operator.cluster import expectations, storage_caches
 from neuronspan_operator.objects import nodes, pods, pools
 from neuronspan_operator.planning import plans, snapshot
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class World:
-    """Pods, Nodes, NeuronNodes and NeuronPools; run ``run`` as a task."""
+    """Pods, Nodes, NeuronNodes, NeuronPools and all about volumes; run ``run`` as a task."""
 
     def __init__(self, client: mirror.Reader, meters: metrics.Metrics, pace: mirror.Pace | None = None) -> None:
         self._client = client
@@ -30,6 +30,7 @@ class World:
         self._nodes = self._cache(resources.NODES, nodes.read, resources.name_of)
         self._members = self._cache(resources.NEURON_NODES, pools.read_member, resources.name_of)
         self._pools = self._cache(resources.NEURON_POOLS, pools.read, resources.name_of)
+        self.volumes = storage_caches.StorageCaches(self._cache, clock)
         self._own_pods = expectations.Expectations[pods.PodView](lambda pod: pod.resource_version, clock)
         self._own_members = expectations.Expectations[pools.Member](lambda each: each.view.resource_version, clock)
         self._own_pools = expectations.Expectations[pools.PoolView](lambda pool: pool.resource_version, clock)
@@ -37,16 +38,17 @@ class World:
     async def run(self) -> None:
         """Keep all caches up to date, for ever."""
         async with asyncio.TaskGroup() as group:
-            for cache in self._caches.values():
+            for cache in (*self._caches.values(), *self.volumes.caches.values()):
                 group.create_task(cache.run())
 
     async def synced(self) -> None:
-        """Wait until every cache holds a complete list."""
+        """Wait until every cache holds a complete list; for those of volumes only as long as that makes sense."""
         for cache in self._caches.values():
             await cache.synced.wait()
+        await self.volumes.listed()
 
     async def readiness(self) -> dict[str, str]:
-        """Return for each resource what its cache lacks: a complete list, or nothing."""
+        """Return for each resource that nothing goes without what its cache lacks: a complete list, or nothing."""
         return {str(each): "" if cache.is_synced else "not listed yet" for each, cache in self._caches.items()}
 
     async def pools_reached(self, version: str) -> None:
@@ -75,7 +77,11 @@ class World:
     def snapshot(self) -> plans.Snapshot:
         """Return what planning reads: see ``snapshot.of``."""
         return snapshot.of(
-            self._own_pods.overlay(self._pods.items), self.known_nodes(), self.members(), self.known_pools()
+            self._own_pods.overlay(self._pods.items),
+            self.known_nodes(),
+            self.members(),
+            self.known_pools(),
+            self.volumes.storage(),
         )
 
     # --- what this process wrote, or read afresh ------------------------------------------------------------------
@@ -112,10 +118,17 @@ class World:
     ) -> mirror.Mirror[T]:
         listeners = self._listeners.setdefault(resource, [])
 
-        def tell(_key: str) -> None:
+        def tell(_key: str = "") -> None:
             for listener in listeners:
                 listener()
 
         return mirror.Mirror(
-            self._client, resource, read, key_of=key_of, on_change=tell, meters=self._meters, pace=self._pace
+            self._client,
+            resource,
+            read,
+            key_of=key_of,
+            on_change=tell,
+            on_listed=tell,  # that there is none of a kind may be news, too
+            meters=self._meters,
+            pace=self._pace,
         )

@@ -1,6 +1,7 @@
 """What planning reads (Snapshot) and what it answers (Plan): plain values, no decision.
 
-Law: a Plan is carried out in this order: ``patches``, ledger writes, and after the write of its node each ungate.
+Law: a Plan is carried out in this order: ``patches``, ledger writes, and after the write of its node the writes of
+claims and volumes, then each ungate.
 """
 
 import dataclasses
@@ -12,6 +13,8 @@ from typing import Any, Self
 from neuronspan import ledger, spans
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes, nodes, pods, pools
+from neuronspan_operator.objects.constraints import storage
+from neuronspan_operator.scheduling.volumes import claiming
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Snapshot:
     nodes: Mapping[str, nodes.NodeView]
     neuron_nodes: Mapping[str, neuron_nodes.NeuronNodeView]
     policies: Mapping[str, pools.Policy] = dataclasses.field(default_factory=dict)
+    storage: storage.Storage = storage.EMPTY
 
 
 class NoticeType(enum.StrEnum):
@@ -129,6 +133,7 @@ class Plan:
     """Everything to do now, in a fixed order: equal snapshots give equal plans."""
 
     ledgers: tuple[LedgerWrite, ...] = ()  # at most one per node
+    claims: tuple[claiming.Write, ...] = ()
     bindings: tuple[Bind, ...] = ()
     ungates: tuple[Ungate, ...] = ()
     patches: tuple[PodPatch, ...] = ()

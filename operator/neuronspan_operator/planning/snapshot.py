@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from neuronspan_operator.objects import nodes, pods, pools
+from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.planning import plans
 
 
@@ -16,6 +17,7 @@ def of(
     known_nodes: Mapping[str, nodes.NodeView],
     members: Mapping[str, pools.Member],
     known_pools: Mapping[str, pools.PoolView],
+    stored: storage.Storage,
 ) -> plans.Snapshot:
     """Return what planning reads; pods are keyed by UID, all else by name.
 
@@ -30,6 +32,7 @@ def of(
         },
         neuron_nodes={name: member.view for name, member in members.items()},
         policies=pools.policies(known_pools, members),
+        storage=stored,
     )
 
 

@@ -1,7 +1,8 @@
-"""Carries out a plan: pod patches, then per node the ledger write and after it the ungates, then evictions.
+"""Carries out a plan: pod patches, then per node its ledger, the claims of its pods and the ungates; then evictions.
 
-Law: a pod is ungated only after the write of its node's ledger succeeded; every write compares before it swaps. What
-fails is left alone for a while and decided anew from what the cluster is then; nothing is undone.
+Law: a pod is ungated, and its claims are written, only after the write of its node's ledger succeeded; every write
+compares before it swaps. What fails is left alone for a while and decided anew from what the cluster is then; nothing
+is undone.
 """
 
 import asyncio
@@ -17,7 +18,8 @@ from neuronspan_operator import metrics, reasons
 from neuronspan_operator.cluster import world
 from neuronspan_operator.objects import neuron_nodes, pods
 from neuronspan_operator.planning import plans
-from neuronspan_operator.reconciling import durations, grant_log
+from neuronspan_operator.reconciling import claim_writer, durations, grant_log
+from neuronspan_operator.scheduling.volumes import claiming
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ class Executor:
         self._meters = meters
         self._now = now
         self._room = asyncio.Semaphore(writers)
+        self._claims = claim_writer.ClaimWriter(client, known.volumes, failures, meters, self._room)
 
     async def carry_out(self, plan: plans.Plan, snapshot: plans.Snapshot) -> Report:
         """Do all of it; what fails is in the report, the metrics and the log."""
@@ -63,10 +66,13 @@ class Executor:
         ungates: dict[str, list[plans.Ungate]] = collections.defaultdict(list)
         for ungate in plan.ungates:
             ungates[ungate.node].append(ungate)
+        claims: dict[str, list[claiming.Write]] = collections.defaultdict(list)
+        for claim in plan.claims:
+            claims[claim.node].append(claim)
         writes = {write.node: write for write in plan.ledgers}
         async with asyncio.TaskGroup() as group:
-            for node in sorted(writes.keys() | ungates.keys()):
-                group.create_task(self._settle(writes.get(node), ungates[node], snapshot, report))
+            for node in sorted(writes.keys() | ungates.keys() | claims.keys()):
+                group.create_task(self._settle(writes.get(node), claims[node], ungates[node], snapshot, report))
             for eviction in plan.evictions:
                 group.create_task(self._evict(eviction, report))
         return report
@@ -74,13 +80,17 @@ class Executor:
     async def _settle(
         self,
         write: plans.LedgerWrite | None,
+        claims: Iterable[claiming.Write],
         ungates: Iterable[plans.Ungate],
         snapshot: plans.Snapshot,
         report: Report,
     ) -> None:
-        """One node: its ledger first, then the pods that count on it."""
+        """One node: its ledger first, then the claims and the pods that count on it."""
         if write is not None and not await self._write_ledger(write, snapshot, report):
             return
+        async with asyncio.TaskGroup() as group:
+            for claim in claims:
+                group.create_task(self._write_claim(claim, report))
         async with asyncio.TaskGroup() as group:
             for ungate in ungates:
                 group.create_task(self._ungate(ungate, report))
@@ -134,6 +144,11 @@ class Executor:
         if view.ledger is not None:
             for stage, seconds in durations.passed(view.ledger, write.ledger, snapshot.pods, self._now()):
                 self._meters.stages.labels(stage).observe(seconds)
+
+    async def _write_claim(self, write: claiming.Write, report: Report) -> None:
+        notice = await self._claims.write(write)
+        if notice is not None:
+            report.notices.append(notice)
 
     # --- pods ----------------------------------------------------------------------------------------------------
 

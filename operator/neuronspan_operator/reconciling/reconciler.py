@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping
 
 from neuronspan_agent import backoff, resources, signals
 from neuronspan_operator import metrics, reasons
-from neuronspan_operator.cluster import world
+from neuronspan_operator.cluster import storage_caches, world
 from neuronspan_operator.planning import planner, plans
-from neuronspan_operator.reconciling import executor, recorder, storms
+from neuronspan_operator.reconciling import claim_writer, executor, recorder, storms
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Reconciler:
         self._debounce_seconds = tempo.debounce_seconds
         self._drift: frozenset[plans.Drift] = frozenset()
         kinds = resources.PODS, resources.NODES, resources.NEURON_NODES, resources.NEURON_POOLS
-        known.subscribe(self._changed.raised, *kinds)
+        known.subscribe(self._changed.raised, *kinds, *(kind.resource for kind in storage_caches.KINDS))
 
     async def run(self) -> None:
         """Reconcile for ever, once the caches are complete."""
@@ -115,6 +115,8 @@ class Reconciler:
         """Forget the failures of what is gone."""
         keys = set(snapshot.pods)
         keys |= {executor.node_key(name) for name in snapshot.neuron_nodes}
+        open_claims = (claim for claim in snapshot.storage.claims.values() if not claim.settled)
+        keys |= {claim_writer.claim_key(claim.uid) for claim in open_claims}
         for pod in snapshot.pods.values():
             keys.add(executor.eviction_key(pod))
             keys.add(storms.owner_key(pod))

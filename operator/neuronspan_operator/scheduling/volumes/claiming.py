@@ -122,7 +122,7 @@ def of(pod: pods.PodView, node: str, cluster: cluster_state.Cluster, since: str)
     for ref in dict.fromkeys(pod.constraints.claims):
         claim = pod_claims.usable(pod, ref, stored)
         if isinstance(claim, objections.Objection):
-            # claims that cannot be read now are no reason to take cores back
+            # what cannot be read now is no reason to take cores back
             return Claiming(waits_for=(claim.words,)) if stored.unread else Claiming(flaw=claim.words)
         wanted.append(claim)
     flaw = next(filter(None, (_flaw(each, host, stored, since) for each in wanted)), "")
