@@ -16,7 +16,8 @@ from neuronspan_agent import kube, mirror, pages
 from neuronspan_operator import config, metrics, tasks
 from neuronspan_operator.cluster import elector, world
 from neuronspan_operator.pools import handlers, pool_keeper
-from neuronspan_operator.reconciling import reconciler, recorder
+from neuronspan_operator.reconciling import reconciler
+from neuronspan_operator.telling import recorder
 
 _log = logging.getLogger(__name__)
 

@@ -34,12 +34,12 @@ class Metrics(meters.Meters):
         # --- the life of a grant ---------------------------------------------------------------------------------
         self.stages = self.histogram(
             "stage_seconds",
-            "Time a pod spent in a stage: granted (created to ledger entry), ungated (ledger entry to gate removed), "
-            "confirmed (ledger entry to held on the node), released (pod over to cores free).",
+            "Time a pod spent in a stage: granted (created to ledger entry), bound (ledger entry to binding, of a "
+            "guest to gate removed), confirmed (ledger entry to held on the node), released (pod over to cores free).",
             _STAGE_BUCKETS,
             "stage",
         )
-        self.waiting = self.gauge("waiting_pods", "Gated pods without cores, by reason.", "reason")
+        self.waiting = self.gauge("waiting_pods", "Pods that wait for cores, by reason.", "reason")
         self.ledger_writes = self.counter(
             "ledger_writes",
             "Compare-and-swap writes of a node's ledger: written, conflict (another client wrote first), refused (the "
@@ -48,10 +48,15 @@ class Metrics(meters.Meters):
         )
         for outcome in _LEDGER_OUTCOMES:
             self.ledger_writes.labels(outcome)  # there from the start: an alert on "refused" needs a zero to rise from
+        self.bindings = self.counter(
+            "bindings",
+            "Pods bound to their nodes: done, stale (the pod changed meanwhile), gone, refused, failed, held (left "
+            "alone after a failure).",
+            "outcome",
+        )
         self.ungates = self.counter(
             "ungates",
-            "Pods let through to the scheduler: done, stale (the pod changed meanwhile), gone, refused, failed, held "
-            "(left alone after a failure).",
+            "Guests let through to their scheduler, by the same outcomes.",
             "outcome",
         )
         self.pod_patches = self.counter("pod_patches", "Other patches of pods, by the same outcomes.", "outcome")
@@ -62,7 +67,17 @@ class Metrics(meters.Meters):
         )
         self.evictions = self.counter("evictions", "Evictions: evicted, gone, failed.", "outcome")
         self.drift = self.counter("drift", "Disagreements of ledger and node, counted when they appear.", "kind")
-        self.events = self.counter("events", "Kubernetes Events: created, updated, repeated, failed.", "outcome")
+        self.events = self.counter(
+            "events", "Kubernetes Events: created, updated, renewed (before they expire), repeated, failed.", "outcome"
+        )
+        self.conditions = self.counter(
+            "pod_conditions",
+            "PodScheduled conditions of waiting pods: done, stale (the pod changed meanwhile), gone, refused, failed.",
+            "outcome",
+        )
+        self.untold = self.gauge(
+            "untold", "What is due to be said of pods and waits for its turn: conditions, events.", "kind"
+        )
 
         # --- the operator itself ---------------------------------------------------------------------------------
         self.planning = self.histogram("plan_seconds", "Time to decide one plan.", _PLAN_BUCKETS)

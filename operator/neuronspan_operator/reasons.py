@@ -7,7 +7,10 @@ import enum
 
 
 class WaitingReason(enum.StrEnum):
-    """Why a gated pod has no cores yet, or may not use them; an Event, and a label of neuronspan_waiting_pods."""
+    """Why a pod has no cores yet, or may not use them: at the end of the sentence that its Event and its condition say.
+
+    Also a label of neuronspan_waiting_pods.
+    """
 
     INVALID_REQUEST = "InvalidRequest"  # an annotation or a limit cannot be meant
     NOTHING_ASKED = "NothingAsked"  # the gate without any request
@@ -18,9 +21,17 @@ class WaitingReason(enum.StrEnum):
     NO_NODE_MATCHES = "NoNodeMatches"  # selector, affinity or taints leave no node
     NO_ROOM = "NoRoom"  # nodes would do, and have no room now
     POD_GROUP = "PodGroup"  # the other pods of its group are missing or still without cores
-    VOLUMES = "WaitingForVolumes"  # it has cores, and its claims have no volumes yet
+    WAITING_FOR_VOLUMES = "WaitingForVolumes"  # it has cores, and its claims have no volumes yet
     REVOKED = "Revoked"  # its grant cannot be used and is being taken back
     BACK_OFF = "BackOff"  # its controller's earlier pods failed, or changing this pod did
+    VOLUMES = "Volumes"  # a claim or a volume of it is not as every node would need it
+    WRITE_REFUSED = "WriteRefused"  # the API server refused or failed, twice, what would give it its cores
+
+
+class ConditionReason(enum.StrEnum):
+    """Reasons of a pod's PodScheduled condition; where more nodes would not help it is the waiting reason itself."""
+
+    UNSCHEDULABLE = "Unschedulable"  # other or more nodes would help: cluster autoscalers act on it
 
 
 class ObjectionKind(enum.StrEnum):
@@ -28,6 +39,7 @@ class ObjectionKind(enum.StrEnum):
 
     NODE_NAME = "NodeName"  # the pod names another node
     NODE_AFFINITY = "NodeAffinity"  # node selector or required node affinity
+    NODE_FEATURES = "NodeFeatures"  # its kubelet lacks a feature that the pod needs
     TAINT = "Taint"  # a taint that the pod does not tolerate
     UNSCHEDULABLE = "Unschedulable"  # cordoned, not ready or being deleted
     RESOURCES = "Resources"  # too little CPU, memory, pod slots or any other resource
@@ -41,6 +53,9 @@ class ObjectionKind(enum.StrEnum):
 class EventReason(enum.StrEnum):
     """What was done to a pod, or has to be done by people; an Event."""
 
+    FAILED_SCHEDULING = "FailedScheduling"  # it waits: the sentence says for what, and ends in the waiting reason
+    SCHEDULED = "Scheduled"  # it is bound to its node and has its cores
+    STATUS_REFUSED = "StatusRefused"  # the API server refused the condition that says why it waits
     GRANTED = "Granted"  # it has its cores and has left the gate
     EVICTED = "Evicted"  # it could not start on its cores
     LIMBO = "Limbo"  # it cannot start on its cores, and no controller would replace it
@@ -90,6 +105,7 @@ class Outcome(enum.StrEnum):
     WRITTEN = "written"  # the ledger is stored
     CREATED = "created"  # the Event is new
     UPDATED = "updated"  # the Event was there and has another message now
+    RENEWED = "renewed"  # the Event was there, and lives on
     REPEATED = "repeated"  # the Event was there, and nothing of it changed
     EVICTED = "evicted"  # the API server took the eviction
     CONFLICT = "conflict"  # another client wrote the ledger first

@@ -68,7 +68,7 @@ async def read_cluster(client: calls.Lists) -> Cluster:
     known_pools = {pool.name: pool for pool in map(pools.read, await _everything(client, resources.NEURON_POOLS))}
     known_pods = {pod.uid: pod for pod in map(pods.read, await _everything(client, resources.PODS))}
     known_nodes = {node.name: node for node in map(nodes.read, await _everything(client, resources.NODES))}
-    return Cluster(snapshot.of(known_pods, known_nodes, by_name, known_pools, await _storage(client)))
+    return Cluster(snapshot.of(known_pods, known_nodes, by_name, known_pools, stored=await _storage(client)))
 
 
 async def _storage(client: calls.Lists) -> storage.Storage:

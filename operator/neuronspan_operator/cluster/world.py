@@ -4,12 +4,12 @@ Law: a reader never sees an object older than what this process wrote. Nothing i
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, TypeVar
 
 from neuronspan_agent import mirror, resources
 from neuronspan_operator import metrics
-from neuronspan_operator.cluster import expectations, storage_caches
+from neuronspan_operator.cluster import absences, expectations, storage_caches
 from neuronspan_operator.objects import nodes, pods, pools
 from neuronspan_operator.planning import plans, snapshot
 
@@ -26,12 +26,13 @@ class World:
         self._pace = pace or mirror.Pace()
         self._listeners: dict[resources.Resource, list[Listener]] = {}
         clock = asyncio.get_running_loop().time
-        self._pods = self._cache(resources.PODS, pods.read, resources.uid_of)
+        self._pods = self._cache(resources.PODS, pods.read_known, resources.uid_of, self.lost_pod)
         self._nodes = self._cache(resources.NODES, nodes.read, resources.name_of)
         self._members = self._cache(resources.NEURON_NODES, pools.read_member, resources.name_of)
         self._pools = self._cache(resources.NEURON_POOLS, pools.read, resources.name_of)
         self.volumes = storage_caches.StorageCaches(self._cache, clock)
         self._own_pods = expectations.Expectations[pods.PodView](lambda pod: pod.resource_version, clock)
+        self._absences = absences.Absences(clock)
         self._own_members = expectations.Expectations[pools.Member](lambda each: each.view.resource_version, clock)
         self._own_pools = expectations.Expectations[pools.PoolView](lambda pool: pool.resource_version, clock)
 
@@ -76,12 +77,10 @@ class World:
 
     def snapshot(self) -> plans.Snapshot:
         """Return what planning reads: see ``snapshot.of``."""
+        known = self._absences.completed(self._own_pods.overlay(self._pods.items))
+        gone = self._absences.gone_beside(known)
         return snapshot.of(
-            self._own_pods.overlay(self._pods.items),
-            self.known_nodes(),
-            self.members(),
-            self.known_pools(),
-            self.volumes.storage(),
+            known, self.known_nodes(), self.members(), self.known_pools(), gone=gone, stored=self.volumes.storage()
         )
 
     # --- what this process wrote, or read afresh ------------------------------------------------------------------
@@ -89,6 +88,26 @@ class World:
     def saw_pod(self, before: pods.PodView, manifest: Mapping[str, Any]) -> None:
         """Take the API server's answer about a pod that was known as ``before``."""
         self._own_pods.expect(before.uid, before.resource_version, pods.read(manifest))
+
+    def bound_pod(self, before: pods.PodView, after: pods.PodView) -> None:
+        """Take it that a pod was bound: the API server's answer does not show it."""
+        self._own_pods.expect(before.uid, before.resource_version, after)
+
+    def found_pod(self, manifest: Mapping[str, Any]) -> None:
+        """Take the API server's answer about a pod that the cache does not have."""
+        self._absences.found(pods.read(manifest))
+
+    def lost_pod(self, uid: str) -> None:
+        """Take the API server's answer that it has no such pod."""
+        self._absences.gone(uid)
+
+    def forget_lost_pods(self, mentioned: Container[str]) -> None:
+        """Forget pods that ended and that no ledger and no plugin mentions."""
+        self._absences.keep_only(mentioned)
+
+    def next_question(self) -> float | None:
+        """Return the seconds after which a pod has to be asked for again, if any has."""
+        return self._absences.next_question()
 
     def saw_neuron_node(self, before_version: str, manifest: Mapping[str, Any]) -> None:
         """Take the API server's answer about a NeuronNode that had this version."""
@@ -115,6 +134,7 @@ class World:
         resource: resources.Resource,
         read: Callable[[Mapping[str, Any]], T | None],
         key_of: Callable[[Mapping[str, Any]], str],
+        on_deleted: Callable[[str], None] = lambda _key: None,
     ) -> mirror.Mirror[T]:
         listeners = self._listeners.setdefault(resource, [])
 
@@ -129,6 +149,7 @@ class World:
             key_of=key_of,
             on_change=tell,
             on_listed=tell,  # that there is none of a kind may be news, too
+            on_deleted=on_deleted,
             meters=self._meters,
             pace=self._pace,
         )

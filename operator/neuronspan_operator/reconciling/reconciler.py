@@ -10,13 +10,15 @@ import dataclasses
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from neuronspan_agent import backoff, resources, signals
 from neuronspan_operator import metrics, reasons
 from neuronspan_operator.cluster import storage_caches, world
 from neuronspan_operator.planning import planner, plans
-from neuronspan_operator.reconciling import claim_writer, executor, recorder, storms
+from neuronspan_operator.planning import snapshot as snapshots  # the round's value has the plain name
+from neuronspan_operator.reconciling import claim_writer, executor, pod_writes, storms
+from neuronspan_operator.telling import recorder
 
 _log = logging.getLogger(__name__)
 
@@ -32,8 +34,16 @@ class Tempo:
     writers: int = 32
 
 
+Thinker = Callable[[plans.Snapshot, dt.datetime], Awaitable[plans.Plan]]
+
+
+async def think_aside(snapshot: plans.Snapshot, now: dt.datetime) -> plans.Plan:
+    """Plan in a thread: the loop renews the lease and answers probes, however long a plan takes."""
+    return await asyncio.to_thread(planner.plan, snapshot, now)
+
+
 class Reconciler:
-    """One per process, and only the leader's runs. ``now`` gives the time of day."""
+    """One per process, and only the leader's runs. ``now`` gives the time of day, ``think`` makes the plans."""
 
     def __init__(
         self,
@@ -44,12 +54,14 @@ class Reconciler:
         *,
         now: Callable[[], dt.datetime],
         tempo: Tempo | None = None,
+        think: Thinker = think_aside,
     ) -> None:
         tempo = tempo or Tempo()
         self._known = known
         self._events = events
         self._meters = meters
         self._now = now
+        self._think = think
         self._failures = backoff.Backoff(asyncio.get_running_loop().time)
         self._storms = storms.StormGuard(self._failures)
         self._executor = executor.Executor(client, known, self._failures, meters, now=now, writers=tempo.writers)
@@ -79,7 +91,7 @@ class Reconciler:
         snapshot = self._known.snapshot()
         calm, held_back = self._storms.calm(snapshot)
         started = time.perf_counter()
-        plan = planner.plan(calm, self._now())
+        plan = await self._think(calm, self._now())
         self._meters.planning.observe(time.perf_counter() - started)
         waiting = {**plan.waiting, **held_back}
         self._show(snapshot, plan, waiting)
@@ -97,7 +109,8 @@ class Reconciler:
 
     def _pause(self, plan: plans.Plan) -> float | None:
         timer = None if plan.wake_at is None else max(0.0, (plan.wake_at - self._now()).total_seconds())
-        return min((wait for wait in (timer, self._failures.next_release()) if wait is not None), default=None)
+        waits = timer, self._failures.next_release(), self._known.next_question()
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def _show(self, snapshot: plans.Snapshot, plan: plans.Plan, waiting: Mapping[str, plans.Waiting]) -> None:
         views = snapshot.neuron_nodes.values()
@@ -118,6 +131,9 @@ class Reconciler:
         open_claims = (claim for claim in snapshot.storage.claims.values() if not claim.settled)
         keys |= {claim_writer.claim_key(claim.uid) for claim in open_claims}
         for pod in snapshot.pods.values():
-            keys.add(executor.eviction_key(pod))
+            keys.add(pod_writes.eviction_key(pod))
             keys.add(storms.owner_key(pod))
+        mentioned = snapshots.mentioned(snapshot)
+        keys |= {pod_writes.inquiry_key(uid) for uid in mentioned}
         self._failures.keep_only(keys)
+        self._known.forget_lost_pods(mentioned)

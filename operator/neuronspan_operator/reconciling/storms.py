@@ -1,6 +1,6 @@
 """Keeps controllers from using up pods: those whose pods fail before they start get cores later and later.
 
-Law: only gated pods without a grant are held back; what has cores is never touched. A pod whose container holds its
+Law: only waiting pods without a grant are held back; what has cores is never touched. A pod whose container holds its
 cores ends the delays of its owner.
 """
 
@@ -27,7 +27,7 @@ class StormGuard:
         held = {
             uid: self._waiting(pod)
             for uid, pod in snapshot.pods.items()
-            if pod.gated and uid not in states and self._remaining(pod) > 0
+            if pod.waits and uid not in states and self._remaining(pod) > 0
         }
         if not held:
             return snapshot, held

@@ -10,7 +10,8 @@ from neuronspan_agent import kube
 from neuronspan_operator import application, config, metrics, tasks
 from neuronspan_operator.cluster import world
 from neuronspan_operator.pools import pool_keeper
-from neuronspan_operator.reconciling import reconciler, recorder
+from neuronspan_operator.reconciling import reconciler
+from neuronspan_operator.telling import recorder
 
 
 async def until(condition: Callable[[], object], *, seconds: float = 45.0, what: str = "") -> None:

@@ -210,7 +210,7 @@ def test_gated_pod_whose_cores_are_taken_is_fenced_and_planned_again() -> None:
     grant = domain.grant("4-7", "victim")
     plan = _plan([intruder, victim], [grant], [builders.held("4-7", "intruder")])
     assert plan.ledgers == ()
-    assert plan.ungates == ()
+    assert plan.bindings == ()
     (patch,) = plan.patches
     assert patch.pod.name == "victim"
     assert plan.waiting["uid-victim"].reason == "Revoked"
@@ -240,4 +240,4 @@ def test_unreadable_ledger_is_drift_and_stops_nobody_else() -> None:
         [broken, builders.make_neuron_node("w2")],
     )
     assert _drift(plan) == ["UnreadableLedger"]
-    assert snapshots.ungated(plan) == {"new": "w2 app=0-3"}
+    assert snapshots.let_go(plan) == {"new": "w2 app=0-3"}
