@@ -62,7 +62,6 @@ class EventReason(enum.StrEnum):
     GRANT_ADOPTED = "GrantAdopted"  # it holds cores and had no grant annotation
     GRANT_CORRECTED = "GrantCorrected"  # its grant annotation differed from the ledger
     PATCH_REFUSED = "PatchRefused"  # the API server refused to change it
-    CLAIM_REFUSED = "ClaimRefused"  # the API server refused to change a claim or a volume for it
 
 
 class DriftKind(enum.StrEnum):

@@ -140,7 +140,7 @@ def _kept(before: ledger.Ledger, after: ledger.Ledger) -> list[spans.CoreSpan]:
 @hypothesis.settings(deadline=None, max_examples=300)
 def test_every_unplaced_pod_goes_or_has_a_reason_to_wait(snapshot: plans.Snapshot) -> None:
     plan = planner.plan(snapshot, snapshots.NOW)
-    going = collections.Counter(each.pod.uid for each in (*plan.bindings, *plan.ungates))
+    going = collections.Counter(each.pod.uid for each in plan.departures)
     assert set(going.values()) <= {1}
     for uid, pod in snapshot.pods.items():
         assert (uid in going) + (uid in plan.waiting) == pod.waits
@@ -153,7 +153,7 @@ def test_every_unplaced_pod_goes_or_has_a_reason_to_wait(snapshot: plans.Snapsho
 def test_pods_go_only_where_the_ledger_has_their_cores(snapshot: plans.Snapshot) -> None:
     plan = planner.plan(snapshot, snapshots.NOW)
     written = {write.node: write.ledger for write in plan.ledgers}
-    for departure in (*plan.bindings, *plan.ungates):
+    for departure in plan.departures:
         assert isinstance(departure, plans.Ungate) == departure.pod.gated
         book = written.get(departure.node) or snapshot.neuron_nodes[departure.node].ledger
         assert book is not None

@@ -28,8 +28,8 @@ class Snapshot:
     nodes: Mapping[str, nodes.NodeView]
     neuron_nodes: Mapping[str, neuron_nodes.NeuronNodeView]
     policies: Mapping[str, pools.Policy] = dataclasses.field(default_factory=dict)
-    storage: "storage.Storage" = storage.EMPTY
     gone: frozenset[str] = frozenset()
+    storage: "storage.Storage" = storage.EMPTY
 
 
 class NoticeType(enum.StrEnum):
@@ -158,6 +158,11 @@ class Plan:
     waiting: Mapping[str, Waiting] = dataclasses.field(default_factory=dict)  # by pod UID
     drift: tuple[Drift, ...] = ()
     wake_at: dt.datetime | None = None  # when a timer matters next
+
+    @property
+    def departures(self) -> tuple[Bind | Ungate, ...]:
+        """The pods that go to their nodes, in whatever way."""
+        return (*self.bindings, *self.ungates)
 
 
 def listed(items: Iterable[str], most: int = 5) -> str:

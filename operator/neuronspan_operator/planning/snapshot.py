@@ -43,10 +43,12 @@ def _is_draining(pool: pools.PoolView | None) -> bool:
     return pool is not None and pool.deleted
 
 
+def granted(snapshot: plans.Snapshot) -> set[str]:
+    """Return the UIDs of all pods that have a grant."""
+    books = (view.ledger for view in snapshot.neuron_nodes.values())
+    return {grant.pod_uid for book in books if book is not None for grant in book.grants}
+
+
 def mentioned(snapshot: plans.Snapshot) -> set[str]:
     """Return the UIDs of all pods that a ledger or a plugin names."""
-    found: set[str] = set()
-    for view in snapshot.neuron_nodes.values():
-        found |= {grant.pod_uid for grant in (() if view.ledger is None else view.ledger.grants)}
-        found |= {held.pod_uid for held in view.held}
-    return found
+    return granted(snapshot) | {held.pod_uid for view in snapshot.neuron_nodes.values() for held in view.held}

@@ -8,6 +8,7 @@ refusal: who writes can tell.
 import dataclasses
 import enum
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final
 
 from neuronspan_agent import errors
 from neuronspan_operator import reasons
@@ -21,10 +22,15 @@ class Write(enum.Enum):
     """What is written; the value names it in sentences. A ledger is of a node, all else of a pod, by UID."""
 
     LEDGER = "the ledger of node {name}"
+    GRANT = "the grant of this pod"
     BINDING = "the binding of this pod"
     FENCE = "the mark on this pod that takes its cores back"
     PATCH = "the change of this pod"
+    CLAIM = "what a claim of this pod needs"
     CONDITION = "the condition of this pod"
+
+
+_OF_LEDGERS: Final = frozenset({Write.LEDGER, Write.GRANT})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ class Refusals:
         return {
             uid: plans.Waiting(reasons.WaitingReason.WRITE_REFUSED, refused.sentence)
             for write, uid, refused in self._told(known)
-            if write is not Write.CONDITION and not (write is Write.LEDGER and uid in granted)
+            if write is not Write.CONDITION and not (write in _OF_LEDGERS and uid in granted)
         }
 
     def notices(self, known: Mapping[str, pods.PodView]) -> list[plans.Notice]:

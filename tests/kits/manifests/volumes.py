@@ -182,9 +182,7 @@ def make_pod(
 ) -> Manifest:
     """A pod with volumes of these claims, ephemeral ones of these names, and disks that it names itself."""
     manifest = builders.make_pod(name, cores=4, gates=())
-    named: list[Manifest] = [
-        {"name": f"claim-{each}", "persistentVolumeClaim": {"claimName": each}} for each in claims
-    ]
+    named: list[Manifest] = [{"name": f"claim-{each}", "persistentVolumeClaim": {"claimName": each}} for each in claims]
     named += [{"name": each, "ephemeral": {"volumeClaimTemplate": {}}} for each in ephemeral]
     named += [{"name": f"disk-{number}", **each} for number, each in enumerate(disks)]
     manifest["spec"]["volumes"] = named

@@ -28,11 +28,6 @@ class SelectNode:
     since: str
 
     @property
-    def key(self) -> str:
-        """The claim's UID."""
-        return self.claim.uid
-
-    @property
     def patch(self) -> dict[str, Any]:
         """The merge patch of the claim; it does nothing to a newer one."""
         annotations = {claims.SELECTED_NODE: self.node}
@@ -50,11 +45,6 @@ class BindVolume:
     claim: claims.Claim
     volume: persistent_volumes.Volume
     node: str
-
-    @property
-    def key(self) -> str:
-        """The claim's UID."""
-        return self.claim.uid
 
     @property
     def patch(self) -> dict[str, Any]:

@@ -30,9 +30,7 @@ def judged(known: storage.Storage) -> dict[str, str]:
     ],
     ids=str,
 )
-def test_labels_of_a_volume_name_zones_and_nodes_without_any_will_do(
-    labels: dict[str, str], allowed: set[str]
-) -> None:
+def test_labels_of_a_volume_name_zones_and_nodes_without_any_will_do(labels: dict[str, str], allowed: set[str]) -> None:
     known = volumes.stored([volumes.make_claim(volume="pv-1", bound=True)], [volumes.make_volume(labels=labels)])
     found = judged(known)
     assert {name for name, words in found.items() if not words} == allowed

@@ -10,36 +10,38 @@ import logging
 from neuronspan_agent import backoff, calls, errors, resources
 from neuronspan_operator import metrics, reasons
 from neuronspan_operator.cluster import storage_caches
-from neuronspan_operator.planning import plans
 from neuronspan_operator.scheduling.volumes import claiming
+from neuronspan_operator.telling import refusals
 
 _log = logging.getLogger(__name__)
 
 
 class ClaimWriter:
-    """Carries out ``plans.Plan.claims``; ``room`` bounds the calls that are made at once."""
+    """Carries out ``plans.Plan.claims``; ``failures`` has the keys of what is left alone, ``room`` bounds the calls."""
 
     def __init__(
         self,
         client: calls.MergePatches,
         known: storage_caches.StorageCaches,
         failures: backoff.Backoff,
+        refused: refusals.Refusals,
         meters: metrics.Metrics,
+        *,
         room: asyncio.Semaphore,
     ) -> None:
         self._client = client
         self._known = known
         self._failures = failures
+        self._refused = refused
         self._meters = meters
         self._room = room
 
-    async def write(self, write: claiming.Write) -> plans.Notice | None:
-        """Do one write; gives the Event that tells the pod of a refusal."""
-        key = claim_key(write.key)
+    async def write(self, write: claiming.Write) -> None:
+        """Do one write, if the claim is not left alone now."""
+        key = claim_key(write.claim.uid)
         if self._failures.holds(key):
-            return None
+            return
         facts = {"pod": write.pod.key, "node": write.node, "claim": write.claim.key}
-        notice = None
         try:
             await self._send(write)
         except errors.Conflict:
@@ -50,15 +52,14 @@ class ClaimWriter:
             refused = isinstance(error, errors.Invalid | errors.Forbidden)
             outcome = reasons.Outcome.REFUSED if refused else reasons.Outcome.FAILED
             delay = self._failures.failed(key)
+            self._refused.failed(refusals.Write.CLAIM, write.pod.uid, error, [write.pod.uid])
             _log.warning("claim not written", extra=facts | {"pause": delay, "error": str(error)})
-            message = f"The API server refuses to {write}: {error}."
-            notice = plans.Notice.on(write.pod, reasons.EventReason.CLAIM_REFUSED, message) if refused else None
         else:
             outcome = reasons.Outcome.WRITTEN
             self._failures.failed(key)  # written once; written again later if it is planned again
+            self._refused.succeeded(refusals.Write.CLAIM, write.pod.uid)
             _log.info("claim written", extra=facts | {"reason": str(write)})
         self._meters.claim_writes.labels(outcome).inc()
-        return notice
 
     async def _send(self, write: claiming.Write) -> None:
         async with self._room:
