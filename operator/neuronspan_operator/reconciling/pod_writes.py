@@ -1,6 +1,7 @@
 """Every write to a pod: its binding, patches, evictions; and the questions whether it exists.
 
-Law: every write compares uid and resourceVersion before it swaps. What fails is left alone for a while; nothing is undone.
+Law: every write compares uid and resourceVersion before it swaps. What fails is left alone for a while; nothing is
+undone.
 """
 
 import asyncio
