@@ -143,9 +143,9 @@ def running(directory: pathlib.Path, crds: pathlib.Path = CRDS) -> Iterator[Cont
     client_port, peer_port, secure_port = _free_ports(3)
     with contextlib.ExitStack() as stack:
         etcd = _etcd_command(binaries["etcd"], directory, client_port, peer_port)
-        stack.enter_context(_process("etcd", etcd, directory))
+        stack.enter_context(process("etcd", etcd, directory))
         command = _apiserver_command(binaries["kube-apiserver"], directory, client_port, secure_port)
-        apiserver = stack.enter_context(_process("kube-apiserver", command, directory))
+        apiserver = stack.enter_context(process("kube-apiserver", command, directory))
         plane = ControlPlane(f"https://127.0.0.1:{secure_port}", directory, apiserver)
         _wait_until_ready(plane)
         for manifest in _manifests(crds):
@@ -204,17 +204,18 @@ def _apiserver_command(binary: str, directory: pathlib.Path, etcd_port: int, sec
 
 
 @contextlib.contextmanager
-def _process(name: str, command: list[str], directory: pathlib.Path) -> Iterator["subprocess.Popen[bytes]"]:
+def process(name: str, command: list[str], directory: pathlib.Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a part of the control plane with its log in this directory, killed at the end."""
     setpriv = shutil.which("setpriv")  # a killed pytest takes its servers with it, where util-linux is installed
     tied = [setpriv, "--pdeathsig", "KILL", *command] if setpriv else command
     with (directory / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(tied, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        started = subprocess.Popen(tied, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         try:
-            yield process
+            yield started
         finally:
-            process.send_signal(signal.SIGCONT)  # a paused process hears nothing else
-            process.kill()  # nothing worth saving: a graceful stop of the API server would wait for its watchers
-            process.wait()
+            started.send_signal(signal.SIGCONT)  # a paused process hears nothing else
+            started.kill()  # nothing worth saving: a graceful stop of the API server would wait for its watchers
+            started.wait()
 
 
 def _free_ports(count: int) -> list[int]:
