@@ -27,10 +27,10 @@ class Comparison:
         pairs = zip(self.runs["cores"], self.runs["plain"], strict=True)
         return [ours.pods_per_second / plain.pods_per_second for ours, plain in pairs]
 
-    def idle_ratio(self) -> float:
-        """Return how many times as long a pod with NeuronCores takes on an idle cluster: of both medians."""
-        ours, plain = (statistics.median(self.idle_milliseconds[kind]) for kind in ("cores", "plain"))
-        return ours / plain
+    def idle_ratios(self) -> list[float]:
+        """Return how many times as long a pod with NeuronCores took on the idle cluster as the plain one before it."""
+        pairs = zip(self.idle_milliseconds["cores"], self.idle_milliseconds["plain"], strict=True)
+        return [ours / plain for ours, plain in pairs]
 
 
 def compare(*, nodes: int, pods: int, rounds: int, singles: int) -> Comparison:

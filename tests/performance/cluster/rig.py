@@ -13,11 +13,11 @@ import pathlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from kits.api_server import admission as admission_kit
-from kits.api_server import api_client, chart, scheduler
+from kits.api_server import api_client, chart, plain_scheduler
 from kits.api_server import control_plane as control_plane_kit
 from neuronspan import names
 from performance.cluster import figures, watching
@@ -36,11 +36,8 @@ _AMOUNTS |= {names.CORE_RESOURCE: str(CORES_OF_NODE)}
 _ASKED = {"cpu": "100m", "memory": "500Mi"}  # as the pods of scheduler_perf
 _LONG_AGO = "2026-01-01T00:00:00Z"
 _CLIENTS = 8
-"""Connections that create at the same time."""
 _SETTLE_SECONDS = 300.0
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-
-_Item = TypeVar("_Item")
 
 
 class NotReadyError(Exception):
@@ -52,6 +49,8 @@ class Rig:
     """A running cluster of empty nodes."""
 
     admission: admission_kit.Admission
+    clients: Sequence[api_client.Client]
+    """Connections that create at the same time; they are open, so that no pod waits for a handshake."""
     watcher: watching.Watcher
     processes: Mapping[str, "subprocess.Popen[bytes]"]
     """What runs, by name."""
@@ -64,10 +63,10 @@ class Rig:
         created: dict[str, float] = {}
 
         def create(client: api_client.Client, name: str) -> None:
-            created[name] = time.perf_counter()
+            created[name] = time.monotonic()
             client.create(_PODS, _pod(name, kind))
 
-        _in_parallel(self.admission.plane, create, wanted)
+        _in_parallel(self.clients, create, wanted)
         bound = self.watcher.wait(wanted)
         after = self._processor_seconds()
         return figures.Run(created, bound, {name: after[name] - before[name] for name in after})
@@ -127,12 +126,13 @@ def running(directory: pathlib.Path, nodes: int) -> Iterator[Rig]:
         plane = stack.enter_context(control_plane_kit.running(directory))
         admission = stack.enter_context(admission_kit.installed(plane))
         admission.admin.create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-        _in_parallel(plane, lambda client, name: client.create("/api/v1/nodes", _node(name)), _node_names(nodes))
-        started = stack.enter_context(scheduler.running(plane))
+        clients = [plane.client() for _ in range(_CLIENTS)]
+        _in_parallel(clients, lambda client, name: client.create("/api/v1/nodes", _node(name)), _node_names(nodes))
+        started = stack.enter_context(plain_scheduler.running(plane))
         operator = stack.enter_context(control_plane_kit.process("operator", _operator_command(admission), directory))
         watcher = stack.enter_context(watching.pods(plane, NAMESPACE))
         processes = {"operator": operator, "kube-scheduler": started, "kube-apiserver": plane.apiserver}
-        rig = Rig(admission, watcher, processes)
+        rig = Rig(admission, clients, watcher, processes)
         rig.register(nodes)
         for kind in KINDS:  # the first pods of each kind show that its scheduler is up, and fill its caches
             rig.run(kind, 10)
@@ -167,18 +167,16 @@ def _operator_command(admission: admission_kit.Admission) -> list[str]:
 
 
 def _in_parallel(
-    plane: control_plane_kit.ControlPlane, do: Callable[[api_client.Client, _Item], object], items: Iterable[_Item]
+    clients: Sequence[api_client.Client], do: Callable[[api_client.Client, str], object], items: Sequence[str]
 ) -> None:
-    """Do it for every item, on several connections at once; the first failure is raised."""
-    every = list(items)
+    """Do it for every item, each client its share; the first failure is raised."""
 
-    def work(share: Iterable[_Item]) -> None:
-        with api_client.Client(plane.url, plane.authority, control_plane_kit.ADMIN_TOKEN) as client:
-            for item in share:
-                do(client, item)
+    def work(number: int) -> None:
+        for item in items[number :: len(clients)]:
+            do(clients[number], item)
 
-    with concurrent.futures.ThreadPoolExecutor(_CLIENTS) as pool:
-        for worker in [pool.submit(work, every[number::_CLIENTS]) for number in range(_CLIENTS)]:
+    with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
+        for worker in [pool.submit(work, number) for number in range(min(len(clients), len(items)))]:
             worker.result()
 
 
