@@ -27,6 +27,7 @@ class ObjectionKind(enum.StrEnum):
 
     NODE_NAME = "NodeName"  # the pod names another node
     NODE_AFFINITY = "NodeAffinity"  # node selector or required node affinity
+    NODE_FEATURES = "NodeFeatures"  # its kubelet lacks a feature that the pod needs
     TAINT = "Taint"  # a taint that the pod does not tolerate
     UNSCHEDULABLE = "Unschedulable"  # cordoned, not ready or being deleted
     RESOURCES = "Resources"  # too little CPU, memory, pod slots or any other resource

@@ -1,8 +1,4 @@
-"""Reads Node manifests and says why a pod cannot run on a node, by the rules the scheduler will apply to it.
-
-Sources: pkg/scheduler/framework/plugins/{nodeaffinity,tainttoleration,noderesources} and
-k8s.io/component-helpers/scheduling/corev1/nodeaffinity.
-"""
+"""Reads Node manifests, and says which nodes give NeuronCores to no pod. Which pod may be where: see ``scheduling``."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -23,6 +19,7 @@ class NodeView:
     unschedulable: bool = False  # cordoned
     deleted: bool = False
     allocatable: amounts.Amounts = dataclasses.field(default_factory=dict)
+    features: frozenset[str] = frozenset()  # what its kubelet declares
 
     @property
     def hostname(self) -> str:
@@ -43,6 +40,7 @@ def read(manifest: Mapping[str, Any]) -> NodeView:
         unschedulable=bool(spec.get("unschedulable")),
         deleted="deletionTimestamp" in metadata,
         allocatable=amounts.of_node(status.get("allocatable")),
+        features=frozenset(status.get("declaredFeatures") or ()),
     )
 
 

@@ -105,7 +105,7 @@ def read(manifest: Mapping[str, Any]) -> PodView:
     metadata, spec, status = manifest.get("metadata") or {}, manifest.get("spec") or {}, manifest.get("status") or {}
     annotations = metadata.get("annotations") or {}
     reading = pod_requests.read(annotations, spec)
-    totals, problems = amounts.of(spec)
+    totals, problems = amounts.of(spec, status)
     gates = [gate.get("name", "") for gate in spec.get("schedulingGates") or ()]
     return PodView(
         uid=metadata.get("uid", ""),

@@ -1,7 +1,7 @@
 # ruff: noqa: N818 - the name says what is wrong, the base class says that it is an error
 """Kubernetes quantities ("500m", "2Gi", "1e3") as whole numbers, rounded up as the scheduler rounds them. Pure.
 
-Source: k8s.io/apimachinery/pkg/api/resource.Quantity; its Value() and MilliValue() round away from zero.
+Source: k8s.io/apimachinery/pkg/api/resource.Quantity; its Value() rounds away from zero.
 """
 
 import fractions
@@ -30,9 +30,9 @@ def whole(quantity: str | float) -> int:
     return _scaled(str(quantity), 1)
 
 
-def milli(quantity: str | float) -> int:
-    """Return a quantity in thousandths (of a CPU); raises InvalidQuantity."""
-    return _scaled(str(quantity), 1000)
+def billionths(quantity: str | float) -> int:
+    """Return a quantity in billionths, the finest that the API server stores; raises InvalidQuantity."""
+    return _scaled(str(quantity), 10**9)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -5,6 +5,7 @@ Law: only ``Cluster.add`` and ``Cluster.remove`` change it; both are told to who
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from neuronspan_operator.objects import nodes, pods
 from neuronspan_operator.objects.constraints import storage
@@ -24,6 +25,16 @@ class NodeState:
         return self.host.name
 
 
+class Sums(Protocol):
+    """Sums over the pods that are on nodes. Hashable, and equal to another that sums up the same."""
+
+    def count(self, pod: pods.PodView, node: NodeState, by: int) -> None:
+        """Count a pod that came to the node (``by`` is 1), or that left it (-1)."""
+
+
+_S = TypeVar("_S", bound=Sums)
+
+
 class Cluster:
     """All nodes, not only those with NeuronCores: spread and affinity count them all."""
 
@@ -37,6 +48,7 @@ class Cluster:
         self.namespaces = namespaces  # the labels of each
         self.storage = stored
         self.version = 0  # grows with every change
+        self._sums: dict[Sums, Any] = {}  # each under itself, of its own type
 
     def add(self, pod: pods.PodView, node: str) -> None:
         """Note that a pod is, or will be, on a node; nodes that do not exist are left out, a pod counts once."""
@@ -46,13 +58,30 @@ class Cluster:
         state.pods[pod.uid] = pod
         for resource, amount in pod.amounts.items():
             state.used[resource] = state.used.get(resource, 0) + amount
-        self.version += 1
+        self._changed(pod, state, 1)
 
     def remove(self, pod: pods.PodView, node: str) -> None:
         """Take back an ``add``."""
         state = self.nodes.get(node)
-        if state is None or state.pods.pop(pod.uid, None) is None:
+        added = None if state is None else state.pods.pop(pod.uid, None)
+        if state is None or added is None:
             return
-        for resource, amount in pod.amounts.items():
+        for resource, amount in added.amounts.items():
             state.used[resource] -= amount
+        self._changed(added, state, -1)
+
+    def keep(self, empty: _S) -> _S:
+        """Return the sums that equal these, and keep them up to date: ``empty`` itself, filled, when there are none yet."""
+        kept: _S | None = self._sums.get(empty)
+        if kept is not None:
+            return kept
+        self._sums[empty] = empty
+        for state in self.nodes.values():
+            for pod in state.pods.values():
+                empty.count(pod, state, 1)
+        return empty
+
+    def _changed(self, pod: pods.PodView, state: NodeState, by: int) -> None:
         self.version += 1
+        for each in self._sums.values():
+            each.count(pod, state, by)

@@ -1,10 +1,12 @@
 """What a pod requests in all, of every resource, as the scheduler adds it up.
 
 Source: PodRequests in k8s.io/component-helpers/resource: the sum over containers and sidecars, or the peak while the
-init containers run, whichever is more; pod-level requests replace it; the overhead comes on top.
+init containers run, whichever is more; the pod's own requests replace it for CPU, memory and huge pages; the overhead
+comes on top. While a container is resized, the most of what it should have, was promised and has counts. Claims of
+node resources (DRANodeAllocatableResources, alpha in 1.36) are left out: pods with resource claims are not ours.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from neuronspan_operator.objects import quantities
@@ -15,56 +17,132 @@ PODS: Final = "pods"
 Amounts = Mapping[str, int]
 """Amounts by resource, in the resource's own unit; CPU in thousandths."""
 
+_Raw = Mapping[str, Any]
+_Exact = dict[str, int]
+"""Billionths of a resource's unit: amounts are rounded once, after they have been added up."""
 
-def of(spec: Mapping[str, Any]) -> tuple[dict[str, int], tuple[str, ...]]:
+_HUGE_PAGES: Final = "hugepages-"
+_NONE: Final[_Raw] = {}
+
+
+def of(spec: _Raw, status: _Raw = _NONE) -> tuple[dict[str, int], tuple[str, ...]]:
     """Return the pod's totals by resource, and in words what cannot be read."""
-    totals: dict[str, int] = {}
-    problems: list[str] = []
-    for resource in sorted(_resources(spec)):
-        try:
-            totals[resource] = _total(spec, resource)
-        except quantities.InvalidQuantity as error:
-            problems.append(f"the pod's {resource}: {error}")
-            totals[resource] = 0
-    return {resource: amount for resource, amount in totals.items() if amount}, tuple(problems)
+    reading = _Reading(status)
+    totals = reading.of_containers(spec)
+    totals |= reading.of_pod(spec.get("resources") or {}, totals)
+    _add(totals, reading.exact(spec.get("overhead")))
+    rounded = {resource: -(-amount // _billionths(resource)) for resource, amount in totals.items() if amount}
+    return rounded, tuple(reading.problems[resource] for resource in sorted(reading.problems))
 
 
-def of_node(raw: Mapping[str, Any] | None) -> dict[str, int]:
+def of_node(raw: _Raw | None) -> dict[str, int]:
     """Return a Node's ``status.allocatable``; raises InvalidQuantity, which the API server never stores."""
-    return {resource: amount(quantity, resource) for resource, quantity in (raw or {}).items()}
+    return {resource: _amount(quantity, resource) for resource, quantity in (raw or {}).items()}
 
 
-def _resources(spec: Mapping[str, Any]) -> set[str]:
-    holders: Iterable[Mapping[str, Any]] = (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()), spec)
-    found = set(spec.get("overhead") or {})
-    for holder in holders:
-        resources = holder.get("resources") or {}
-        found |= {*(resources.get("requests") or {}), *(resources.get("limits") or {})}
-    return found
+class _Reading:
+    """Reads the quantities of one pod; what cannot be read counts as nothing, and is a problem."""
+
+    def __init__(self, status: _Raw) -> None:
+        self.problems: dict[str, str] = {}
+        self._status = status
+        self._reported = {
+            each.get("name", ""): each
+            for kind in ("containerStatuses", "initContainerStatuses")
+            for each in status.get(kind) or ()
+        }
+
+    def exact(self, raw: _Raw | None) -> _Exact:
+        """Read a ResourceList."""
+        found: _Exact = {}
+        for resource, quantity in (raw or {}).items():
+            try:
+                found[resource] = quantities.billionths(quantity)
+            except quantities.InvalidQuantity as error:
+                self.problems[resource] = f"the pod's {resource}: {error}"
+        return found
+
+    def of_containers(self, spec: _Raw) -> _Exact:
+        """Return what the containers need together, while they run or while they are initialized."""
+        totals: _Exact = {}
+        for raw in spec.get("containers") or ():
+            _add(totals, self._resized(raw))
+        sidecars: _Exact = {}
+        peak: _Exact = {}
+        for raw in spec.get("initContainers") or ():
+            if raw.get("restartPolicy") == "Always":
+                requested = self._resized(raw)
+                _add(totals, requested)
+                _add(sidecars, requested)
+                _raise(peak, sidecars)
+            else:
+                starting = self._declared(raw.get("resources") or {})
+                _add(starting, sidecars)
+                _raise(peak, starting)
+        _raise(totals, peak)
+        return totals
+
+    def of_pod(self, resources: _Raw, of_containers: _Exact) -> _Exact:
+        """Return what the pod requests as a whole, of the resources that it can request so.
+
+        The API server copies limits into absent requests where no container requests the resource
+        (defaultPodRequests in pkg/apis/core/v1/defaults.go); a file has them as written.
+        """
+        wanted, limits = self.exact(resources.get("requests")), self.exact(resources.get("limits"))
+        for resource, limit in limits.items():
+            if resource.startswith(_HUGE_PAGES) or resource not in of_containers:
+                wanted.setdefault(resource, limit)
+        found = {resource: amount for resource, amount in wanted.items() if _is_of_pods(resource)}
+        current = self._status.get("resources")
+        if current is None:
+            return found
+        most = self._most(found, current.get("requests"), self._status.get("allocatedResources"))
+        return {resource: most.get(resource, 0) for resource in found}
+
+    def _resized(self, raw: _Raw) -> _Exact:
+        """Return what counts for a container that can be resized while it runs."""
+        declared = self._declared(raw.get("resources") or {})
+        reported = self._reported.get(raw.get("name", ""), _NONE)
+        current = reported.get("resources")
+        if current is None:
+            return declared
+        return self._most(declared, current.get("requests"), reported.get("allocatedResources"))
+
+    def _declared(self, resources: _Raw) -> _Exact:
+        # the API server copies limits into absent requests; a file has them as written
+        return self.exact({**(resources.get("limits") or {}), **(resources.get("requests") or {})})
+
+    def _most(self, wanted: _Exact, current: _Raw | None, promised: _Raw | None) -> _Exact:
+        most: _Exact = {} if self._resize_is_infeasible else dict(wanted)
+        _raise(most, self.exact(current))
+        _raise(most, self.exact(promised))
+        return most
+
+    @property
+    def _resize_is_infeasible(self) -> bool:
+        """Whether the node will never give the pod what it asks for now, so that this does not count."""
+        conditions = self._status.get("conditions") or ()
+        pending = (each for each in conditions if each.get("type") == "PodResizePending")
+        return next(pending, _NONE).get("reason") == "Infeasible"
 
 
-def _total(spec: Mapping[str, Any], resource: str) -> int:
-    apps = sum(_requested(raw.get("resources"), resource) or 0 for raw in spec.get("containers") or ())
-    sidecars = peak = 0
-    for raw in spec.get("initContainers") or ():
-        requested = _requested(raw.get("resources"), resource) or 0
-        if raw.get("restartPolicy") == "Always":
-            sidecars += requested
-            requested = 0
-        peak = max(peak, sidecars + requested)
-    of_pod = _requested(spec.get("resources"), resource)
-    total = max(apps + sidecars, peak) if of_pod is None else of_pod
-    return total + amount((spec.get("overhead") or {}).get(resource, 0), resource)
+def _is_of_pods(resource: str) -> bool:
+    return resource in {CPU, "memory"} or resource.startswith(_HUGE_PAGES)
 
 
-def _requested(resources: Mapping[str, Any] | None, resource: str) -> int | None:
-    for kind in ("requests", "limits"):  # the API server copies limits into absent requests; a file has them as written
-        quantity = ((resources or {}).get(kind) or {}).get(resource)
-        if quantity is not None:
-            return amount(quantity, resource)
-    return None
+def _add(totals: _Exact, more: Mapping[str, int]) -> None:
+    for resource, amount in more.items():
+        totals[resource] = totals.get(resource, 0) + amount
 
 
-def amount(quantity: str | float, resource: str) -> int:
-    """Return a quantity as a whole number in the unit that is counted; raises InvalidQuantity."""
-    return quantities.milli(quantity) if resource == CPU else quantities.whole(quantity)
+def _raise(totals: _Exact, least: Mapping[str, int]) -> None:
+    for resource, amount in least.items():
+        totals[resource] = max(totals.get(resource, 0), amount)
+
+
+def _billionths(resource: str) -> int:
+    return 10**6 if resource == CPU else 10**9
+
+
+def _amount(quantity: str | float, resource: str) -> int:
+    return -(-quantities.billionths(quantity) // _billionths(resource))

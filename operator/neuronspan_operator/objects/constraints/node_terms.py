@@ -5,9 +5,11 @@ Source: k8s.io/component-helpers/scheduling/corev1/nodeaffinity.
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from neuronspan_operator.objects.constraints import selectors
+
+_NAME: Final = "metadata.name"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -18,12 +20,18 @@ class NodeTerm:
     fields: tuple[selectors.Requirement, ...] = ()
     readable: bool = True
 
+    @property
+    def names(self) -> frozenset[str] | None:
+        """The only nodes that can be meant, by name; None when no name is given."""
+        named = [each for each in self.fields if (each.key, each.operator) == (_NAME, selectors.Operator.IN)]
+        return frozenset.intersection(*(frozenset(each.values) for each in named)) if named else None
+
     def selects(self, name: str, labels: Mapping[str, str]) -> bool:
         """Whether a node of this name with these labels is meant."""
         if not self.readable or not (self.labels or self.fields):
             return False
         return all(each.admits(labels) for each in self.labels) and all(
-            each.admits({"metadata.name": name}) for each in self.fields
+            each.admits({_NAME: name}) for each in self.fields
         )
 
 
@@ -32,6 +40,13 @@ class NodeSelector:
     """Alternatives of which one must hold."""
 
     terms: tuple[NodeTerm, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str] | None:
+        """The only nodes that can be meant, by name; None when one of the alternatives gives no name."""
+        named = [term.names for term in self.terms]
+        found = [names for names in named if names is not None]
+        return frozenset().union(*found) if named and len(found) == len(named) else None
 
     def selects(self, name: str, labels: Mapping[str, str]) -> bool:
         """Whether a node of this name with these labels is meant."""
@@ -52,6 +67,9 @@ class NodeAffinity:
 
     required: NodeSelector | None = None
     preferred: tuple[PreferredNodes, ...] = ()
+
+
+ANYWHERE: Final = NodeAffinity()
 
 
 def read(raw: Mapping[str, Any] | None) -> NodeAffinity:
@@ -78,6 +96,11 @@ def read_term(raw: Mapping[str, Any]) -> NodeTerm:
     """Read a NodeSelectorTerm."""
     labels = selectors.read_requirements(raw.get("matchExpressions") or ())
     fields = selectors.read_requirements(raw.get("matchFields") or ())
-    if labels is None or fields is None:
+    if labels is None or fields is None or not all(map(_suits_fields, fields)):
         return NodeTerm(readable=False)
     return NodeTerm(labels, fields)
+
+
+def _suits_fields(requirement: selectors.Requirement) -> bool:
+    one_of = requirement.operator in {selectors.Operator.IN, selectors.Operator.NOT_IN}
+    return one_of and len(requirement.values) == 1

@@ -2,10 +2,11 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from neuronspan_operator.objects.constraints import (
     host_ports,
+    node_features,
     node_terms,
     pod_terms,
     pod_volumes,
@@ -19,9 +20,10 @@ class Constraints:
     """What the filters of ``scheduling`` read of a pod; amounts of resources are in ``pods.PodView.amounts``."""
 
     node_selector: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    node_affinity: node_terms.NodeAffinity = node_terms.NodeAffinity()
+    node_affinity: node_terms.NodeAffinity = node_terms.ANYWHERE
     tolerations: tuple[tolerations.Toleration, ...] = ()
     host_ports: tuple[host_ports.HostPort, ...] = ()
+    node_features: frozenset[str] = frozenset()
     pod_affinity: pod_terms.PodAffinity = pod_terms.NONE
     spread: tuple[spreads.SpreadConstraint, ...] = ()
     claims: tuple[pod_volumes.ClaimRef, ...] = ()
@@ -30,18 +32,41 @@ class Constraints:
 NONE: Final = Constraints()
 
 
+class NamedNode(Protocol):
+    """What selectors of nodes look at."""
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The node's labels."""
+
+
+def selects_node(constraints: Constraints, node: NamedNode) -> bool:
+    """Return whether the node is one that the pod's node selector and required node affinity mean.
+
+    Source: RequiredNodeAffinity.Match in k8s.io/component-helpers/scheduling/corev1/nodeaffinity.
+    """
+    required = constraints.node_affinity.required
+    if any(node.labels.get(key) != value for key, value in constraints.node_selector.items()):
+        return False
+    return required is None or required.selects(node.name, node.labels)
+
+
 def read(manifest: Mapping[str, Any]) -> Constraints:
     """Read everything: for pods that are going to be placed."""
     metadata, spec = manifest.get("metadata") or {}, manifest.get("spec") or {}
-    labels, namespace = metadata.get("labels") or {}, metadata.get("namespace", "default")
     affinity = spec.get("affinity") or {}
     return Constraints(
         node_selector=spec.get("nodeSelector") or {},
         node_affinity=node_terms.read(affinity.get("nodeAffinity")),
         tolerations=tolerations.read(spec.get("tolerations")),
         host_ports=host_ports.read(spec),
-        pod_affinity=pod_terms.read(affinity, namespace, labels),
-        spread=spreads.read(spec.get("topologySpreadConstraints"), labels),
+        node_features=node_features.needed(spec),
+        pod_affinity=_pod_affinity(manifest),
+        spread=spreads.read(spec.get("topologySpreadConstraints"), metadata.get("labels") or {}),
         claims=pod_volumes.read(spec, metadata.get("name", "")),
     )
 
@@ -49,9 +74,15 @@ def read(manifest: Mapping[str, Any]) -> Constraints:
 def read_placed(manifest: Mapping[str, Any]) -> Constraints:
     """Read what a pod that has its node means for others; what it wanted of the node does not matter any more."""
     metadata, spec = manifest.get("metadata") or {}, manifest.get("spec") or {}
-    labels, namespace = metadata.get("labels") or {}, metadata.get("namespace", "default")
     return Constraints(
         host_ports=host_ports.read(spec),
-        pod_affinity=pod_terms.read(spec.get("affinity"), namespace, labels),
+        pod_affinity=_pod_affinity(manifest),
         claims=pod_volumes.read(spec, metadata.get("name", "")),
     )
+
+
+def _pod_affinity(manifest: Mapping[str, Any]) -> pod_terms.PodAffinity:
+    metadata, spec = manifest.get("metadata") or {}, manifest.get("spec") or {}
+    # a stored pod's label keys are in its selectors, with the values its labels had when it was made
+    labels = {} if metadata.get("uid") else metadata.get("labels") or {}
+    return pod_terms.read(spec.get("affinity"), metadata.get("namespace", "default"), labels)

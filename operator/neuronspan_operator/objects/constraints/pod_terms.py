@@ -29,6 +29,17 @@ class AffinityTerm:
             return False
         return self.selector.selects(labels)
 
+    def resolved(self, namespace_labels: Mapping[str, Mapping[str, str]]) -> "AffinityTerm":
+        """Return the term with the names of the namespaces that its namespace selector means now.
+
+        A selector of everything stays, as it also means namespaces that are not known yet. Source:
+        mergeAffinityTermNamespacesIfNotEmpty in k8s.io/kubernetes/pkg/scheduler/framework/plugins/interpodaffinity.
+        """
+        if self.namespace_selector.nothing or self.namespace_selector.everything:
+            return self
+        meant = {name for name, labels in namespace_labels.items() if self.namespace_selector.selects(labels)}
+        return dataclasses.replace(self, namespaces=self.namespaces | meant, namespace_selector=selectors.NOTHING)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PreferredTerm:
@@ -55,7 +66,12 @@ NONE: Final = PodAffinity()
 
 
 def read(affinity: Mapping[str, Any] | None, namespace: str, labels: Mapping[str, str]) -> PodAffinity:
-    """Read a pod's ``spec.affinity``; ``namespace`` and ``labels`` are the pod's own."""
+    """Read a pod's ``spec.affinity``; ``namespace`` is the pod's own.
+
+    ``labels`` are those that ``matchLabelKeys`` and ``mismatchLabelKeys`` are about: the pod's own while it is a manifest
+    in a file, none once it is stored. The API server then has merged them into the selector (mutatePodAffinity in
+    pkg/registry/core/pod/strategy.go), the scheduler never looks at the two fields, and the labels may have changed.
+    """
     near, far = ((affinity or {}).get(kind) or {} for kind in ("podAffinity", "podAntiAffinity"))
     if not near and not far:
         return NONE
@@ -68,9 +84,7 @@ def read(affinity: Mapping[str, Any] | None, namespace: str, labels: Mapping[str
     )
 
 
-def _required(
-    raw: Iterable[Mapping[str, Any]], namespace: str, labels: Mapping[str, str]
-) -> tuple[AffinityTerm, ...]:
+def _required(raw: Iterable[Mapping[str, Any]], namespace: str, labels: Mapping[str, str]) -> tuple[AffinityTerm, ...]:
     return tuple(_term(each, namespace, labels) for each in raw)
 
 
@@ -84,11 +98,7 @@ def _preferred(
 
 
 def _term(raw: Mapping[str, Any], namespace: str, labels: Mapping[str, str]) -> AffinityTerm:
-    """Read a PodAffinityTerm; without namespaces and without a namespace selector it means the pod's own namespace.
-
-    The API server has merged ``matchLabelKeys`` and ``mismatchLabelKeys`` into the selector (applyMatchLabelKeysAndMismatchLabelKeys
-    in pkg/registry/core/pod/strategy.go); a manifest from a file has not, and doing it twice changes nothing.
-    """
+    """Read a PodAffinityTerm; without namespaces and without a namespace selector it means the pod's own namespace."""
     named, namespace_selector = raw.get("namespaces") or (), raw.get("namespaceSelector")
     own = () if named or namespace_selector is not None else (namespace,)
     return AffinityTerm(

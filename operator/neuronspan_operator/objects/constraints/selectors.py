@@ -59,6 +59,11 @@ class LabelSelector:
     requirements: tuple[Requirement, ...] = ()
     nothing: bool = False  # an absent selector, or one that cannot be read: it means no object at all
 
+    @property
+    def everything(self) -> bool:
+        """Whether every object is meant, whatever its labels."""
+        return not (self.nothing or self.requirements)
+
     def selects(self, labels: Mapping[str, str]) -> bool:
         """Whether an object with these labels is meant."""
         return not self.nothing and all(each.admits(labels) for each in self.requirements)

@@ -29,7 +29,7 @@ def read(raw: Iterable[Mapping[str, Any]] | None, labels: Mapping[str, str]) -> 
 
 
 def _constraint(raw: Mapping[str, Any], labels: Mapping[str, str]) -> SpreadConstraint:
-    # the API server merges them into the selector where it can; doing it twice changes nothing
+    # the scheduler merges them with the labels of now, whether or not the API server did so when it stored the pod
     matching = (
         selectors.Requirement(key, selectors.Operator.IN, (labels[key],))
         for key in raw.get("matchLabelKeys") or ()

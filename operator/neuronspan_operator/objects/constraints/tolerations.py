@@ -1,6 +1,7 @@
 """Taints of nodes, and what tolerates them.
 
-Source: Toleration.ToleratesTaint in k8s.io/api/core/v1/toleration.go.
+Source: Toleration.ToleratesTaint in k8s.io/api/core/v1/toleration.go. The operators Lt and Gt tolerate nothing: they
+are behind TaintTolerationComparisonOperators, which is off in 1.36.
 """
 
 import dataclasses
@@ -37,7 +38,7 @@ class Toleration:
             return False
         if self.operator == "Exists":
             return True
-        return self.operator == "Equal" and bool(self.key) and self.value == taint.value
+        return self.operator == "Equal" and self.value == taint.value
 
 
 def read_taint(raw: Mapping[str, Any]) -> Taint:

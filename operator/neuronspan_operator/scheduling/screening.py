@@ -1,0 +1,110 @@
+"""All filters and soft scores together, in the order of kube-scheduler's default plugins.
+
+Left out: the scores of ImageLocality, NodeResourcesFit and NodeResourcesBalancedAllocation, because packing of
+NeuronCores ranks nodes instead; DynamicResources, because pods with resource claims are left to their own scheduler;
+plugins behind gates that are off in 1.36. NodeDeclaredFeatures is on in 1.36: see ``node_features``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from neuronspan_operator.objects import pods
+from neuronspan_operator.scheduling import (
+    cluster_state,
+    host_ports,
+    node_affinity,
+    node_features,
+    node_resources,
+    objections,
+    pod_affinity,
+    taints,
+    topology_spread,
+)
+
+_Maker = Callable[[pods.PodView, cluster_state.Cluster], objections.Filter | None]
+_Preferences = Callable[
+    [pods.PodView, cluster_state.Cluster, Sequence[cluster_state.NodeState]], Mapping[str, int] | None
+]
+
+# In kube-scheduler's order. Steady verdicts depend on the pod's constraints and the node alone, not on other pods.
+_STEADY: Final[Sequence[_Maker]] = (
+    node_affinity.preselected,
+    taints.cordons,
+    node_affinity.by_name,
+    taints.for_pod,
+    node_affinity.for_pod,
+)
+_CHANGING: Final[Sequence[_Maker]] = (
+    host_ports.for_pod,
+    node_resources.for_pod,
+    topology_spread.for_pod,
+    pod_affinity.for_pod,
+    node_features.for_pod,
+)
+_WEIGHTS: Final[Sequence[tuple[int, _Preferences]]] = (
+    (3, taints.preferences),
+    (2, node_affinity.preferences),
+    (2, topology_spread.preferences),
+    (2, pod_affinity.preferences),
+)
+
+
+class Screen:
+    """What one pod may use of a cluster, as it is now: valid until the cluster changes."""
+
+    def __init__(self, pod: pods.PodView, cluster: cluster_state.Cluster) -> None:
+        self._pod = pod
+        self._filters = _made((*_STEADY, *_CHANGING), pod, cluster)
+        self.of_pod = _of_pod(self._filters, cluster)
+
+    def objection(self, node: cluster_state.NodeState) -> objections.Objection | None:
+        """Return the first reason why the pod cannot be on the node, None when it can."""
+        return self.of_pod or _first(self._filters, node)
+
+    def objections(self, node: cluster_state.NodeState) -> tuple[objections.Objection, ...]:
+        """Return what kube-scheduler would count for the node: the first reason, and every resource that is missing."""
+        first = self.objection(node)
+        if first is None:
+            return ()
+        lacking = tuple(node_resources.lacking(self._pod, node))
+        return lacking if first in lacking else (first,)
+
+
+def verdicts(pod: pods.PodView, cluster: cluster_state.Cluster) -> Mapping[str, objections.Objection | None]:
+    """Return for every node the first reason why the pod cannot be there, None where it can."""
+    screen = Screen(pod, cluster)
+    return {node.name: screen.objection(node) for node in cluster.nodes.values()}
+
+
+def soft_scores(
+    pod: pods.PodView, cluster: cluster_state.Cluster, nodes: Sequence[cluster_state.NodeState]
+) -> Mapping[str, int]:
+    """Return how much the pod would rather be on each of the nodes that it can be on; all 0 when it does not mind."""
+    totals = dict.fromkeys((node.name for node in nodes), 0)
+    for weight, preferences in _WEIGHTS:
+        for name, score in (preferences(pod, cluster, nodes) or {}).items():
+            totals[name] += weight * score
+    return totals
+
+
+def _made(makers: Sequence[_Maker], pod: pods.PodView, cluster: cluster_state.Cluster) -> tuple[objections.Filter, ...]:
+    made = (maker(pod, cluster) for maker in makers)
+    return tuple(judge for judge in made if judge is not None)
+
+
+def _of_pod(filters: Sequence[objections.Filter], cluster: cluster_state.Cluster) -> objections.Objection | None:
+    """Return the first objection that concerns the pod as a whole: it stands before all that concern a node.
+
+    Such an objection is the same on every node, so that one node shows it.
+    """
+    node = next(iter(cluster.nodes.values()), None)
+    found = () if node is None else (judge(node) for judge in filters)
+    return next((each for each in found if each is not None and each.of_pod), None)
+
+
+def _first(filters: Sequence[objections.Filter], node: cluster_state.NodeState) -> objections.Objection | None:
+    for judge in filters:
+        found = judge(node)
+        if found is not None:
+            return found
+    return None
