@@ -2,12 +2,10 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Final
 
 from oracle import amounts, drawing, node_terms, pod_terms, probes, storage_scenes
 
 Manifest = drawing.Manifest
-_FINALIZER: Final = "example.com/stays"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,10 +28,8 @@ def draw_scene(seed: int, probe_count: int, *, soft: bool = False) -> Scene:
     storage = storage_scenes.draw_storage(draw, f"s{seed}", nodes) if draw.maybe(0.7) else storage_scenes.NONE
     world = probes.World(names, storage.claim_names())
     placed = _placed(draw, f"s{seed}", world, storage)
-    ending = frozenset(pod["metadata"]["name"] for pod in placed if draw.maybe(0.12))
-    for pod in placed:
-        if pod["metadata"]["name"] in ending:
-            pod["metadata"]["finalizers"] = [_FINALIZER]
+    running = (pod["metadata"]["name"] for pod in placed if pod["status"]["phase"] == "Running")
+    ending = frozenset(name for name in running if draw.maybe(0.12))
     make = probes.draw_soft if soft else probes.draw_hard
     made = tuple(make(draw, f"s{seed}-p{index}", world) for index in range(probe_count))
     return Scene(nodes, _namespaces(draw), placed, ending, storage, made)
