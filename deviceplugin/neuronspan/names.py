@@ -38,7 +38,7 @@ ALIGN_ANNOTATION: Final = f"{GROUP}/align"
 POD_GROUP_ANNOTATION: Final = f"{GROUP}/pod-group"
 POD_GROUP_SIZE_ANNOTATION: Final = f"{GROUP}/pod-group-size"
 GRANT_ANNOTATION: Final = f"{GROUP}/grant"  # written by the operator: {"node": "w1", "containers": {"app": "4-7"}}
-REVOKED_ANNOTATION: Final = f"{GROUP}/revoked"  # written by the operator: grants that must not be carried out any more
+
 
 # --- CDI kinds: a device name is "<kind>=<name>" --------------------------------------------------
 CDI_CORES_KIND: Final = f"{GROUP}/cores"  # "=4-7": environment of the visible mode

@@ -76,6 +76,22 @@ class JsonPatches(Protocol):
         """Apply operations to one object, all or none; raises Invalid when a ``test`` fails."""
 
 
+class StrategicPatches(Protocol):
+    """Merges lists by the key of their items; for built-in kinds only."""
+
+    async def strategic_patch(
+        self, resource: resources.Resource, name: str, patch: dict[str, Any], namespace: str = "", subresource: str = ""
+    ) -> dict[str, Any]:
+        """Merge fields into one object, by compare-and-swap when the patch carries a resourceVersion or a UID."""
+
+
+class Binds(Protocol):
+    """Gives pods their nodes."""
+
+    async def bind(self, name: str, namespace: str, binding: Mapping[str, Any]) -> None:
+        """Bind a pod; raises Conflict when it changed since the binding was made, or has a node."""
+
+
 class Deletes(Protocol):
     """Deletes objects."""
 

@@ -22,6 +22,7 @@ Manifest = dict[str, Any]
 """A Kubernetes object as decoded from JSON."""
 
 MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 
 _CALL_SECONDS = 10.0
@@ -132,6 +133,13 @@ class Client:
         path = resource.path(namespace=namespace, name=name, subresource=subresource)
         return await self._call("PATCH", path, patch, content_type=MERGE_PATCH)
 
+    async def strategic_patch(
+        self, resource: resources.Resource, name: str, patch: Manifest, namespace: str = "", subresource: str = ""
+    ) -> Manifest:
+        """Merge these fields, lists by the key of their items; raises Conflict as ``merge_patch`` does."""
+        path = resource.path(namespace=namespace, name=name, subresource=subresource)
+        return await self._call("PATCH", path, patch, content_type=STRATEGIC_PATCH)
+
     async def json_patch(
         self, resource: resources.Resource, name: str, operations: Sequence[Manifest], namespace: str = ""
     ) -> Manifest:
@@ -157,6 +165,10 @@ class Client:
             "deleteOptions": {"preconditions": {"uid": uid}},
         }
         await self._call("POST", resources.PODS.path(namespace=namespace, name=name, subresource="eviction"), eviction)
+
+    async def bind(self, name: str, namespace: str, binding: Mapping[str, Any]) -> None:
+        """Bind a pod to a node; raises Conflict when the pod changed since, or has a node."""
+        await self._call("POST", resources.PODS.path(namespace=namespace, name=name, subresource="binding"), binding)
 
     # --- identity ------------------------------------------------------------------------------------------------
 

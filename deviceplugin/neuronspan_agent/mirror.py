@@ -53,7 +53,8 @@ class Mirror(Generic[T]):
     """The objects of one resource as ``read`` makes them, by key; run ``run`` as a task.
 
     ``read`` returns None for objects that are of no interest. ``on_change`` gets the key of each object whose value
-    changed, came or went; ``on_listed`` is called after every complete list. Both must return at once.
+    changed, came or went; ``on_listed`` is called after every complete list, ``on_deleted`` when a deletion was watched,
+    with the key of any object, kept or not. All must return at once.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Mirror(Generic[T]):
         on_change: Callable[[str], None],
         meters: agent_meters.Meters,
         on_listed: Callable[[], None] = lambda: None,
+        on_deleted: Callable[[str], None] = lambda _key: None,
         selector: resources.Selector = resources.EVERYTHING,
         pace: Pace | None = None,
     ) -> None:
@@ -78,6 +80,7 @@ class Mirror(Generic[T]):
         self._key_of = key_of
         self._on_change = on_change
         self._on_listed = on_listed
+        self._on_deleted = on_deleted
         self._meters = meters.cache(str(resource))
         self._selector = selector
         self._pace = pace or Pace()
@@ -206,6 +209,7 @@ class Mirror(Generic[T]):
         if event["type"] in {"ADDED", "MODIFIED"}:
             self._put(manifest)
         elif event["type"] == "DELETED":
+            self._on_deleted(self._key_of(manifest))
             self._drop(self._key_of(manifest))
         self._advance(manifest["metadata"]["resourceVersion"])  # a BOOKMARK carries nothing else
 

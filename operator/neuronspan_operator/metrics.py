@@ -34,12 +34,12 @@ class Metrics(meters.Meters):
         # --- the life of a grant ---------------------------------------------------------------------------------
         self.stages = self.histogram(
             "stage_seconds",
-            "Time a pod spent in a stage: granted (created to ledger entry), ungated (ledger entry to gate removed), "
-            "confirmed (ledger entry to held on the node), released (pod over to cores free).",
+            "Time a pod spent in a stage: granted (created to ledger entry), bound (ledger entry to binding, of a "
+            "guest to gate removed), confirmed (ledger entry to held on the node), released (pod over to cores free).",
             _STAGE_BUCKETS,
             "stage",
         )
-        self.waiting = self.gauge("waiting_pods", "Gated pods without cores, by reason.", "reason")
+        self.waiting = self.gauge("waiting_pods", "Pods that wait for cores, by reason.", "reason")
         self.ledger_writes = self.counter(
             "ledger_writes",
             "Compare-and-swap writes of a node's ledger: written, conflict (another client wrote first), refused (the "
@@ -48,9 +48,15 @@ class Metrics(meters.Meters):
         )
         for outcome in _LEDGER_OUTCOMES:
             self.ledger_writes.labels(outcome)  # there from the start: an alert on "refused" needs a zero to rise from
+        self.bindings = self.counter(
+            "bindings",
+            "Pods bound to their nodes: done, stale (the pod changed meanwhile), gone, refused, failed, held (left alone "
+            "after a failure).",
+            "outcome",
+        )
         self.ungates = self.counter(
             "ungates",
-            "Pods let through to the scheduler: done, stale (the pod changed meanwhile), gone, refused, failed, held "
+            "Guests let through to their scheduler, by the same outcomes: done, stale (the pod changed meanwhile), gone, refused, failed, held "
             "(left alone after a failure).",
             "outcome",
         )

@@ -63,7 +63,7 @@ def _beyond_the_gate(pod: pods.PodView) -> str:
             f"has the grant annotation {pod.grant_annotation} and no ledger has cores of it: if that stays so, delete "
             "it and create it again"
         )
-    words = f" The scheduler says: {pod.unscheduled_message}" if pod.unscheduled_message else ""
+    words = f" The scheduler says: {pod.unscheduled}" if pod.unscheduled_message else ""
     return (
         f"has no scheduling gate {names.SCHEDULING_GATE}, so the operator grants it nothing: it was created before "
         "neuronspan was installed, or the admission policies did not see it. Create it again to have cores granted to "

@@ -4,12 +4,12 @@ Law: a reader never sees an object older than what this process wrote. Nothing i
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, TypeVar
 
 from neuronspan_agent import mirror, resources
 from neuronspan_operator import metrics
-from neuronspan_operator.cluster import expectations
+from neuronspan_operator.cluster import absences, expectations
 from neuronspan_operator.objects import nodes, pods, pools
 from neuronspan_operator.planning import plans, snapshot
 
@@ -26,11 +26,12 @@ class World:
         self._pace = pace or mirror.Pace()
         self._listeners: dict[resources.Resource, list[Listener]] = {}
         clock = asyncio.get_running_loop().time
-        self._pods = self._cache(resources.PODS, pods.read, resources.uid_of)
+        self._pods = self._cache(resources.PODS, pods.read, resources.uid_of, self.lost_pod)
         self._nodes = self._cache(resources.NODES, nodes.read, resources.name_of)
         self._members = self._cache(resources.NEURON_NODES, pools.read_member, resources.name_of)
         self._pools = self._cache(resources.NEURON_POOLS, pools.read, resources.name_of)
         self._own_pods = expectations.Expectations[pods.PodView](lambda pod: pod.resource_version, clock)
+        self._absences = absences.Absences(clock)
         self._own_members = expectations.Expectations[pools.Member](lambda each: each.view.resource_version, clock)
         self._own_pools = expectations.Expectations[pools.PoolView](lambda pool: pool.resource_version, clock)
 
@@ -74,15 +75,35 @@ class World:
 
     def snapshot(self) -> plans.Snapshot:
         """Return what planning reads: see ``snapshot.of``."""
-        return snapshot.of(
-            self._own_pods.overlay(self._pods.items), self.known_nodes(), self.members(), self.known_pools()
-        )
+        known = self._absences.completed(self._own_pods.overlay(self._pods.items))
+        gone = self._absences.gone_beside(known)
+        return snapshot.of(known, self.known_nodes(), self.members(), self.known_pools(), gone)
 
     # --- what this process wrote, or read afresh ------------------------------------------------------------------
 
     def saw_pod(self, before: pods.PodView, manifest: Mapping[str, Any]) -> None:
         """Take the API server's answer about a pod that was known as ``before``."""
         self._own_pods.expect(before.uid, before.resource_version, pods.read(manifest))
+
+    def bound_pod(self, before: pods.PodView, after: pods.PodView) -> None:
+        """Take it that a pod was bound: the API server's answer does not show it."""
+        self._own_pods.expect(before.uid, before.resource_version, after)
+
+    def found_pod(self, manifest: Mapping[str, Any]) -> None:
+        """Take the API server's answer about a pod that the cache does not have."""
+        self._absences.found(pods.read(manifest))
+
+    def lost_pod(self, uid: str) -> None:
+        """Take the API server's answer that it has no such pod."""
+        self._absences.gone(uid)
+
+    def forget_lost_pods(self, mentioned: Container[str]) -> None:
+        """Forget pods that ended and that no ledger and no plugin mentions."""
+        self._absences.keep_only(mentioned)
+
+    def next_question(self) -> float | None:
+        """Return the seconds after which a pod has to be asked for again, if any has."""
+        return self._absences.next_question()
 
     def saw_neuron_node(self, before_version: str, manifest: Mapping[str, Any]) -> None:
         """Take the API server's answer about a NeuronNode that had this version."""
@@ -109,6 +130,7 @@ class World:
         resource: resources.Resource,
         read: Callable[[Mapping[str, Any]], T | None],
         key_of: Callable[[Mapping[str, Any]], str],
+        on_deleted: Callable[[str], None] = lambda _key: None,
     ) -> mirror.Mirror[T]:
         listeners = self._listeners.setdefault(resource, [])
 
@@ -117,5 +139,12 @@ class World:
                 listener()
 
         return mirror.Mirror(
-            self._client, resource, read, key_of=key_of, on_change=tell, meters=self._meters, pace=self._pace
+            self._client,
+            resource,
+            read,
+            key_of=key_of,
+            on_change=tell,
+            on_deleted=on_deleted,
+            meters=self._meters,
+            pace=self._pace,
         )

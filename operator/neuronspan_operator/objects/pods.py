@@ -1,17 +1,19 @@
 """Reads Pod manifests, and builds the patches that tell a pod what the ledger says.
 
-Law: every patch tests uid and resourceVersion, so that a decision made on an old pod can never land on a newer one.
+Law: every write tests uid and resourceVersion, so that a decision made on an old pod can never land on a newer one.
 """
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from neuronspan import names, spans
 from neuronspan_operator.objects import container_requests, pod_requests
 from neuronspan_operator.objects.constraints import amounts, pod_constraints
 
+SCHEDULED_CONDITION: Final = "PodScheduled"
+_FENCE_CONDITION: Final = f"{names.GROUP}/TakenBack"
 _TERMINAL: Final = frozenset({"Succeeded", "Failed"})
 _GATE_GONE: Final = -1
 
@@ -22,6 +24,15 @@ class Controller:
 
     kind: str
     name: str
+    uid: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unscheduled:
+    """What a pod's PodScheduled condition says while it is False."""
+
+    reason: str
+    message: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,21 +55,31 @@ class PodView:
     unlimited: tuple[str, ...] = ()  # containers that ask by annotation and never got the resource limit
     scheduler_name: str = ""
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    amounts: amounts.Amounts = dataclasses.field(default_factory=dict)  # of every resource, as the scheduler counts
+    amounts: "amounts.Amounts" = dataclasses.field(default_factory=dict)  # of every resource, as the scheduler counts
     constraints: pod_constraints.Constraints = pod_constraints.NONE
     has_node_selector: bool = False
     owner: Controller | None = None
     pod_group: str = ""
     pod_group_size: int = 0
     grant_annotation: str | None = None
-    revoked: tuple[str, ...] = ()  # fences, see ``fence_patch``
+    fenced_until: str = ""  # RFC 3339: no grant made up to then may be carried out, see ``fence_patch``
     has_annotations: bool = False
-    unscheduled_message: str = ""  # why the scheduler did not bind it, in the scheduler's words
+    unscheduled: Unscheduled | None = None
 
     @property
     def gated(self) -> bool:
         """Whether our scheduling gate holds the pod back."""
         return self.gate_index != _GATE_GONE
+
+    @property
+    def unplaced(self) -> bool:
+        """Whether nothing but our own next write can let it start: our gate holds it, or we are to bind it."""
+        return self.gated or (self.scheduler_name == names.SCHEDULER and not self.node_name)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is for us to give it cores now."""
+        return self.unplaced and not (self.deleted or self.terminal)
 
     @property
     def terminal(self) -> bool:
@@ -131,24 +152,32 @@ def read(manifest: Mapping[str, Any]) -> PodView:
         pod_group=reading.pod_group,
         pod_group_size=reading.pod_group_size,
         grant_annotation=annotations.get(names.GRANT_ANNOTATION),
-        revoked=tuple(filter(None, annotations.get(names.REVOKED_ANNOTATION, "").split(","))),
+        fenced_until=_condition(status, _FENCE_CONDITION, "True").get("message") or "",
         has_annotations=metadata.get("annotations") is not None,
-        unscheduled_message=_unscheduled_message(status),
+        unscheduled=_unscheduled(status),
     )
 
 
 def _owner(metadata: Mapping[str, Any]) -> Controller | None:
     controllers = (owner for owner in metadata.get("ownerReferences") or () if owner.get("controller"))
     controller = next(controllers, None)
-    return None if controller is None else Controller(controller.get("kind", ""), controller.get("name", ""))
+    return None if controller is None else Controller(
+        controller.get("kind", ""), controller.get("name", ""), controller.get("uid", "")
+    )
 
 
-def _unscheduled_message(status: Mapping[str, Any]) -> str:
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            message = condition.get("message", "")
-            return message if isinstance(message, str) else ""
-    return ""
+def _unscheduled(status: Mapping[str, Any]) -> Unscheduled | None:
+    condition = _condition(status, SCHEDULED_CONDITION, "False")
+    if not condition:
+        return None
+    reason, message = (str(condition.get(field) or "") for field in ("reason", "message"))
+    return Unscheduled(reason, message)
+
+
+def _condition(status: Mapping[str, Any], kind: str, value: str) -> Mapping[str, Any]:
+    """Return the condition of this type if it has this status, empty when it has not."""
+    conditions = status.get("conditions") or ()
+    return next((each for each in conditions if (each.get("type"), each.get("status")) == (kind, value)), {})
 
 
 # --- patches ---------------------------------------------------------------------------------------------------------
@@ -183,25 +212,50 @@ def ungate_patch(
     ]
 
 
-def grant_patch(pod: PodView, node: str, granted: Mapping[str, spans.CoreSpan]) -> list[dict[str, Any]]:
-    """Return the JSON patch that makes the grant annotation say what the ledger says."""
-    return [*_unchanged(pod), *_annotate(pod, names.GRANT_ANNOTATION, grant_text(node, granted))]
+def binding(pod: PodView, node: str, granted: Mapping[str, spans.CoreSpan]) -> dict[str, Any]:
+    """Return the Binding that commits a grant: node and annotation in one write, on the pod as it was planned on.
 
-
-def fence(node: str, since: str) -> str:
-    """Name one grant of a pod for ``fence_patch``."""
-    return f"{node}/{since}"
-
-
-def fence_patch(pod: PodView, fences: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the JSON patch that makes it impossible to carry out these grants of a gated pod.
-
-    It changes the pod's resourceVersion, which every ungate patch tests: one that was computed before cannot land,
-    and who computes one later sees the fence.
+    Source: BindingREST.setPodNodeAndMetadata in kubernetes/pkg/registry/core/pod/storage/storage.go.
     """
-    fenced = ",".join([*pod.revoked, *fences])
-    gate = {"op": "test", "path": f"/spec/schedulingGates/{pod.gate_index}/name", "value": names.SCHEDULING_GATE}
-    return [*_unchanged(pod), gate, *_annotate(pod, names.REVOKED_ANNOTATION, fenced)]
+    metadata = {"name": pod.name, "namespace": pod.namespace, "uid": pod.uid, "resourceVersion": pod.resource_version}
+    return {
+        "apiVersion": "v1",
+        "kind": "Binding",
+        "metadata": {**metadata, "annotations": {names.GRANT_ANNOTATION: grant_text(node, granted)}},
+        "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+    }
+
+
+def bound(pod: PodView, node: str, granted: Mapping[str, spans.CoreSpan]) -> PodView:
+    """Return the pod as its binding leaves it; the API server does not say its new resourceVersion."""
+    return dataclasses.replace(
+        pod, node_name=node, grant_annotation=grant_text(node, granted), has_annotations=True, resource_version=""
+    )
+
+
+def grant_patch(pod: PodView, node: str, granted: Mapping[str, spans.CoreSpan]) -> dict[str, Any]:
+    """Return the patch of the pod's status that makes the grant annotation say what the ledger says."""
+    return {"metadata": {**_identity(pod), "annotations": {names.GRANT_ANNOTATION: grant_text(node, granted)}}}
+
+
+def fence_patch(pod: PodView, moment: str, transition: str) -> dict[str, Any]:
+    """Return the patch of the pod's status that makes it impossible to carry out grants made up to that moment.
+
+    It changes the pod's resourceVersion, which every binding and every ungate patch tests: one that was computed before
+    cannot land, and who computes one later sees the fence. Conditions are merged by their type. ``transition`` is now.
+    """
+    condition = {
+        "type": _FENCE_CONDITION,
+        "status": "True",
+        "reason": "Revoked",
+        "message": moment,
+        "lastTransitionTime": transition,
+    }
+    return {"metadata": _identity(pod), "status": {"conditions": [condition]}}
+
+
+def _identity(pod: PodView) -> dict[str, str]:
+    return {"uid": pod.uid, "resourceVersion": pod.resource_version}
 
 
 def _unchanged(pod: PodView) -> list[dict[str, Any]]:

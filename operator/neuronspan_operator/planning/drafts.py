@@ -21,18 +21,20 @@ class Draft:
     def __init__(self, snapshot: plans.Snapshot, now: dt.datetime) -> None:
         self.snapshot = snapshot
         self.now = now
-        self.since = _rfc3339(now)
+        self.since = rfc3339(now)
         self.nodes: dict[str, node_drafts.NodeDraft] = {}
         self.broken: list[neuron_nodes.NeuronNodeView] = []
+        self.bindings: list[plans.Bind] = []
         self.ungates: list[plans.Ungate] = []
+        self.inquiries: dict[str, plans.Inquiry] = {}  # by UID
         self.patches: list[plans.PodPatch] = []
         self.evictions: list[plans.Evict] = []
         self.notices: list[plans.Notice] = []
         self.waiting: dict[str, plans.Waiting] = {}
         self.drift: list[plans.Drift] = []
         self.wake_at: dt.datetime | None = None
-        self.resumable: dict[str, str] = {}  # gated pods with usable grants in store: UID -> fence to end them with
-        self.unserved: list[pods.PodView] = []  # gated pods that found no place
+        self.resumable: set[str] = set()  # UIDs of unplaced pods with usable grants in store
+        self.unserved: list[pods.PodView] = []  # pods that found no place
         self.groups = groups.of(snapshot.pods.values())
         self.placements = placements.Placements()
         for name in sorted(snapshot.neuron_nodes):
@@ -86,10 +88,10 @@ class Draft:
     # --- questions -----------------------------------------------------------------------------------------------
 
     def home(self, pod: pods.PodView) -> str:
-        """Return the only node that an ungated pod can run on, "" when it may still go anywhere."""
-        if pod.gated or pod.node_name:
+        """Return the only node that the pod can run on, "" when it may still go anywhere."""
+        if pod.unplaced or pod.node_name:
             return pod.node_name
-        hostname = pod.node_selector.get(names.HOSTNAME_LABEL, "")
+        hostname = pod.constraints.node_selector.get(names.HOSTNAME_LABEL, "")
         if hostname in self._node_of_hostname:
             return self._node_of_hostname[hostname]
         return hostname if hostname in self.nodes else pod.granted_node or hostname
@@ -113,13 +115,22 @@ class Draft:
         return self.groups.get((pod.namespace, pod.pod_group))
 
     def undecided(self) -> list[pods.PodView]:
-        """Return the gated pods that neither go on nor have a reason to wait, by UID."""
-        going = {ungate.pod.uid for ungate in self.ungates}
+        """Return the pods to be placed that neither go on nor have a reason to wait, by UID."""
+        going = {bind.pod.uid for bind in self.bindings} | {ungate.pod.uid for ungate in self.ungates}
         return [
             pod
             for uid, pod in sorted(self.snapshot.pods.items())
-            if pod.gated and not (pod.deleted or pod.terminal or uid in self.waiting or uid in going)
+            if pod.waits and uid not in self.waiting and uid not in going
         ]
+
+    def exists(self, uid: str, namespace: str, name: str) -> bool:
+        """Whether the pod may still be there; one that is missing here without proof is asked for, and may."""
+        if uid in self.snapshot.pods:
+            return True
+        if uid in self.snapshot.gone:
+            return False
+        self.inquiries[uid] = plans.Inquiry(uid, namespace, name)
+        return True
 
     # --- actions -------------------------------------------------------------------------------------------------
 
@@ -127,14 +138,23 @@ class Draft:
         """Put an Event on a pod."""
         self.notices.append(plans.Notice.on(pod, reason, message, warning=warning))
 
-    def ungate(self, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Iterable[grants.Grant]) -> None:
-        """Let a pod with these grants leave the gate."""
+    def send(self, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Iterable[grants.Grant]) -> None:
+        """Let a pod with these grants go to its node."""
         given = {grant.container: grant.span for grant in granted}
-        self.ungates.append(plans.Ungate(pod, node.name, given, node.hostname))
+        if pod.gated:
+            self.ungates.append(plans.Ungate(pod, node.name, given, node.hostname))
+        else:
+            self.bindings.append(plans.Bind(pod, node.name, given))
 
-    def revoke(self, pod: pods.PodView, fences: Iterable[str], why: str) -> None:
-        """Take a gated pod's grants back: first the fence; once that is visible, the next pass releases them."""
-        self.patches.append(plans.PodPatch(pod, pods.fence_patch(pod, sorted(fences)), why))
+    def since_of(self, pod: pods.PodView) -> str:
+        """Return the moment of a new grant for the pod: now, or just after its fence where clocks differ."""
+        fence = neuron_nodes.moment(pod.fenced_until)
+        return self.since if fence < self.now else rfc3339(fence + dt.timedelta(microseconds=1))
+
+    def revoke(self, pod: pods.PodView, granted: Iterable[grants.Grant], why: str) -> None:
+        """Take an unplaced pod's grants back: first the fence; once that is visible, the next pass releases them."""
+        until = max(neuron_nodes.moment(grant.since) for grant in granted)
+        self.patches.append(plans.PodPatch(pod, pods.fence_patch(pod, rfc3339(until), self.since), why))
         self.waiting[pod.uid] = plans.Waiting(
             reasons.WaitingReason.REVOKED, f"{why} It is planned again as soon as that is undone."
         )
@@ -155,8 +175,10 @@ class Draft:
         changed = (node for node in self.nodes.values() if node.ledger != node.stored)
         return plans.Plan(
             ledgers=tuple(_write(node) for node in changed),
+            bindings=tuple(self.bindings),
             ungates=tuple(self.ungates),
             patches=tuple(self.patches),
+            inquiries=tuple(self.inquiries[uid] for uid in sorted(self.inquiries)),
             evictions=tuple(self.evictions),
             notices=tuple(self.notices),
             waiting=dict(self.waiting),
@@ -169,6 +191,6 @@ def _write(node: node_drafts.NodeDraft) -> plans.LedgerWrite:
     return plans.LedgerWrite(node.name, node.view.resource_version, node.ledger, tuple(node.why))
 
 
-def _rfc3339(moment: dt.datetime) -> str:
+def rfc3339(moment: dt.datetime) -> str:
     """Write a moment with microseconds: two grants of one pod on one node must never look alike."""
     return moment.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,6 +1,7 @@
 """What planning reads (Snapshot) and what it answers (Plan): plain values, no decision.
 
-Law: a Plan is carried out in this order: ``patches``, ledger writes, and after the write of its node each ungate.
+Law: a Plan is carried out in this order: ``inquiries`` and ``patches``, ledger writes, and after the write of its node
+each binding and ungate.
 """
 
 import dataclasses
@@ -16,12 +17,16 @@ from neuronspan_operator.objects import neuron_nodes, nodes, pods, pools
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The world at one moment. Pods are keyed by UID, all else by node name; a missing policy is the default one."""
+    """The world at one moment. Pods are keyed by UID, all else by node name; a missing policy is the default one.
+
+    ``gone`` are UIDs of pods that are known not to exist any more; a pod that is merely missing may be unknown to us.
+    """
 
     pods: Mapping[str, pods.PodView]
     nodes: Mapping[str, nodes.NodeView]
     neuron_nodes: Mapping[str, neuron_nodes.NeuronNodeView]
     policies: Mapping[str, pools.Policy] = dataclasses.field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
 
 
 class NoticeType(enum.StrEnum):
@@ -43,7 +48,7 @@ class LedgerWrite:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ungate:
-    """Let the pod go to its node; only when the stored ledger of that node has these grants."""
+    """Let a guest go to its scheduler, pinned to its node; only when the stored ledger there has these grants."""
 
     pod: pods.PodView
     node: str
@@ -67,16 +72,25 @@ class Bind:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PodPatch:
-    """A JSON patch of a pod's annotations: a correction of its grant, or a fence before a grant is revoked."""
+    """A patch through a pod's status: a correction of its grant annotation, or a fence before a grant is revoked."""
 
     pod: pods.PodView
-    patch: list[dict[str, Any]]
+    patch: dict[str, Any]
     why: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Inquiry:
+    """Ask the API server whether a pod exists that has or holds cores and is not known here."""
+
+    uid: str
+    namespace: str
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Evict:
-    """Evict the pod: its controller makes another one, which comes back gated."""
+    """Evict the pod: its controller makes another one, which is placed anew."""
 
     pod: pods.PodView
     reason: str
@@ -109,7 +123,7 @@ class Notice:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Waiting:
-    """Why a gated pod has no cores, and what would make it fit."""
+    """Why a pod has no cores, and what would make it fit."""
 
     reason: reasons.WaitingReason
     message: str
@@ -132,6 +146,7 @@ class Plan:
     bindings: tuple[Bind, ...] = ()
     ungates: tuple[Ungate, ...] = ()
     patches: tuple[PodPatch, ...] = ()
+    inquiries: tuple[Inquiry, ...] = ()
     evictions: tuple[Evict, ...] = ()
     notices: tuple[Notice, ...] = ()
     waiting: Mapping[str, Waiting] = dataclasses.field(default_factory=dict)  # by pod UID

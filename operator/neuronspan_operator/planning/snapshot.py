@@ -16,8 +16,9 @@ def of(
     known_nodes: Mapping[str, nodes.NodeView],
     members: Mapping[str, pools.Member],
     known_pools: Mapping[str, pools.PoolView],
+    gone: frozenset[str] = frozenset(),
 ) -> plans.Snapshot:
-    """Return what planning reads; pods are keyed by UID, all else by name.
+    """Return what planning reads; pods are keyed by UID, all else by name; ``gone`` are UIDs of pods that ended.
 
     Nodes of a pool that is being deleted count as cordoned, so that they run empty.
     """
@@ -30,8 +31,18 @@ def of(
         },
         neuron_nodes={name: member.view for name, member in members.items()},
         policies=pools.policies(known_pools, members),
+        gone=gone,
     )
 
 
 def _is_draining(pool: pools.PoolView | None) -> bool:
     return pool is not None and pool.deleted
+
+
+def mentioned(snapshot: plans.Snapshot) -> set[str]:
+    """Return the UIDs of all pods that a ledger or a plugin names."""
+    found: set[str] = set()
+    for view in snapshot.neuron_nodes.values():
+        found |= {grant.pod_uid for grant in (() if view.ledger is None else view.ledger.grants)}
+        found |= {held.pod_uid for held in view.held}
+    return found

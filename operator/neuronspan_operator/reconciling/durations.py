@@ -7,7 +7,7 @@ from neuronspan import grants, ledger
 from neuronspan_operator.objects import pods
 
 GRANTED = "granted"  # pod created -> in the ledger
-UNGATED = "ungated"  # in the ledger -> gate removed
+BOUND = "bound"  # in the ledger -> bound to its node; of a guest: gate removed
 CONFIRMED = "confirmed"  # in the ledger -> held on the node
 RELEASED = "released"  # pod over -> cores free
 

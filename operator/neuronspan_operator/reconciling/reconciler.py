@@ -16,7 +16,8 @@ from neuronspan_agent import backoff, resources, signals
 from neuronspan_operator import metrics, reasons
 from neuronspan_operator.cluster import world
 from neuronspan_operator.planning import planner, plans
-from neuronspan_operator.reconciling import executor, recorder, storms
+from neuronspan_operator.planning import snapshot as snapshots  # the round's value has the plain name
+from neuronspan_operator.reconciling import executor, pod_writes, recorder, storms
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +98,8 @@ class Reconciler:
 
     def _pause(self, plan: plans.Plan) -> float | None:
         timer = None if plan.wake_at is None else max(0.0, (plan.wake_at - self._now()).total_seconds())
-        return min((wait for wait in (timer, self._failures.next_release()) if wait is not None), default=None)
+        waits = timer, self._failures.next_release(), self._known.next_question()
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def _show(self, snapshot: plans.Snapshot, plan: plans.Plan, waiting: Mapping[str, plans.Waiting]) -> None:
         views = snapshot.neuron_nodes.values()
@@ -116,6 +118,9 @@ class Reconciler:
         keys = set(snapshot.pods)
         keys |= {executor.node_key(name) for name in snapshot.neuron_nodes}
         for pod in snapshot.pods.values():
-            keys.add(executor.eviction_key(pod))
+            keys.add(pod_writes.eviction_key(pod))
             keys.add(storms.owner_key(pod))
+        mentioned = snapshots.mentioned(snapshot)
+        keys |= {pod_writes.inquiry_key(uid) for uid in mentioned}
         self._failures.keep_only(keys)
+        self._known.forget_lost_pods(mentioned)

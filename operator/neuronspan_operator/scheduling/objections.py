@@ -11,8 +11,8 @@ from neuronspan_operator.scheduling import cluster_state
 class Objection:
     """One reason why a pod cannot be on a node.
 
-    ``words`` follow a number of nodes, as in "2 node(s) had untolerated taint(s)"; ``of_pod`` marks a reason that concerns
-    the pod as a whole and so every node (a claim that does not exist): it stands without a number.
+    ``words`` follow a number of nodes, as in "2 node(s) had untolerated taint(s)"; ``of_pod`` marks a reason that
+    concerns the pod as a whole and so every node (a claim that does not exist): it stands without a number.
     """
 
     kind: reasons.ObjectionKind
@@ -21,5 +21,5 @@ class Objection:
 
 
 Filter = Callable[[cluster_state.NodeState], Objection | None]
-"""Judges one node for one pod. Made by a module's ``for_pod(pod, cluster)``, which gives None when the pod asks nothing of
-the kind; valid until the cluster changes."""
+"""Judges one node for one pod. Made by a module's ``for_pod(pod, cluster)``, which gives None when the pod asks nothing
+of the kind; valid until the cluster changes."""

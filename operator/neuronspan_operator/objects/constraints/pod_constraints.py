@@ -21,8 +21,8 @@ class Constraints:
 
     node_selector: Mapping[str, str] = dataclasses.field(default_factory=dict)
     node_affinity: node_terms.NodeAffinity = node_terms.ANYWHERE
-    tolerations: tuple[tolerations.Toleration, ...] = ()
-    host_ports: tuple[host_ports.HostPort, ...] = ()
+    tolerations: "tuple[tolerations.Toleration, ...]" = ()
+    host_ports: "tuple[host_ports.HostPort, ...]" = ()
     node_features: frozenset[str] = frozenset()
     pod_affinity: pod_terms.PodAffinity = pod_terms.NONE
     spread: tuple[spreads.SpreadConstraint, ...] = ()

@@ -142,7 +142,7 @@ class _Comparison:
                 continue
             pod = self.draft.snapshot.pods.get(other.pod_uid)
             same = (other.span.count, other.resource) == (mine.span.count, mine.resource)
-            if same and other.state is grants.GrantState.GRANTED and pod is not None and not pod.gated:
+            if same and other.state is grants.GrantState.GRANTED and pod is not None and not pod.unplaced:
                 targets[other.key] = mine.span
                 taken_over.add(mine.span)
 
@@ -157,7 +157,9 @@ class _Comparison:
         if next(covering, None) is not None:
             return  # an init container whose devices were handed on
         pod = self.draft.snapshot.pods.get(fact.uid)
-        if pod is not None and (pod.gated or pod.node_name not in {"", self.node.name}):
+        if pod is None and self.draft.exists(fact.uid, held.namespace, held.pod):
+            return
+        if pod is not None and (pod.unplaced or pod.node_name not in {"", self.node.name}):
             return
         over = pod is None or pod.terminal
         try:
@@ -220,14 +222,15 @@ def _expect_unmanaged(draft: drafts.Draft, node: node_drafts.NodeDraft) -> None:
     """Leave room for bound pods without a grant: the plugin will give them the best-fitting free cores any moment."""
     holding = {held.pod_uid for held in node.view.held} | {(held.namespace, held.pod) for held in node.view.held}
     for pod in draft.bound.get(node.name, ()):
-        if pod.gated or pod.problems or node.all_grants_of(pod.uid):
+        if pod.deleted or pod.problems or node.all_grants_of(pod.uid):
             continue
         if pod.uid not in holding and (pod.namespace, pod.name) not in holding:
             _make_room(node, pod)
 
 
 def _make_room(node: node_drafts.NodeDraft, pod: pods.PodView) -> None:
-    wanted = [request.on(node.hardware, placement.Alignment.NONE) for request in pod.requests]
+    served = (request for request in pod.requests if request.container not in pod.unlimited)  # kubelet gives by limits
+    wanted = [request.on(node.hardware, placement.Alignment.NONE) for request in served]
     found = placement.place_all(node.hardware, node.taken(), wanted, placement.Packing.BEST_FIT)
     if not isinstance(found, placement.Unplaceable):
         for span in found:

@@ -1,4 +1,4 @@
-"""Grant annotations of pods that have left the gate say what the stored ledger says.
+"""Grant annotations of pods that have their node say what the stored ledger says.
 
 Law: the ledger is the truth; an annotation that says something else is corrected, and the pod gets an Event.
 """
@@ -13,9 +13,9 @@ def run(draft: drafts.Draft) -> None:
     for node in draft.nodes.values():
         for uid in sorted({grant.pod_uid for grant in node.stored.grants}):
             pod = draft.snapshot.pods.get(uid)
-            if pod is None or pod.deleted or pod.terminal:
+            if pod is None or pod.deleted or pod.terminal or not pod.resource_version:  # not seen since it was bound
                 continue
-            if draft.home(pod) == node.name:  # a gated pod has no home yet
+            if draft.home(pod) == node.name:  # an unplaced pod has no home yet
                 _correct(draft, node, pod)
 
 

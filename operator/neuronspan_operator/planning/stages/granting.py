@@ -1,4 +1,4 @@
-"""Gated pods without cores get a node and spans, in order of priority, creation time and UID.
+"""Pods without cores get a node and spans, in order of priority, creation time and UID.
 
 Law: all containers of a pod on one node; all pods of a group that still need cores at once, or none of them.
 """
@@ -23,7 +23,7 @@ def run(draft: drafts.Draft) -> None:
         if node is None:
             draft.unserved.append(pod)
         else:
-            draft.ungate(pod, node, node.grants_of(pod.uid))
+            draft.send(pod, node, node.grants_of(pod.uid))
 
 
 def _rank(pod: pods.PodView) -> tuple[int, str, str]:
@@ -36,7 +36,7 @@ def _units(draft: drafts.Draft) -> list[tuple[groups.Group | None, list[pods.Pod
     units: list[tuple[groups.Group | None, list[pods.PodView]]] = []
     for pod in sorted(draft.undecided(), key=_rank):
         group = draft.group_of(pod)
-        if group is None or group.complete:  # a group that is served once has its later members served one by one
+        if group is None or group.complete or group.was_served(pod):
             units.append((None, [pod]))
             continue
         unit = members[pod.namespace, pod.pod_group]
@@ -59,8 +59,9 @@ def _grant(
     node, changed = found.node, found.node.ledger
     if before is not None:
         before.setdefault(node.name, node.savepoint())
+    since = draft.since_of(pod)
     for request, span in zip(pod.requests, found.spans, strict=True):
-        changed = changed.add(request.granted(pod, span, draft.since))
+        changed = changed.add(request.granted(pod, span, since))
     given = plans.listed(f"{each.container} {span}" for each, span in zip(pod.requests, found.spans, strict=True))
     node.change(changed, f"{pod.key} is granted {given}")
     node.promise(pod)
@@ -71,7 +72,7 @@ def _grant(
 def _grant_together(
     draft: drafts.Draft, choice: node_choice.NodeChoice, unit: list[pods.PodView], group: groups.Group
 ) -> list[pods.PodView]:
-    """Grant all that the group still needs, or nothing; no pod leaves the gate before all grants are stored."""
+    """Grant all that the group still needs, or nothing; no pod is let go before all grants are stored."""
     needed = unit[: group.size - group.served]
     if group.served + len(unit) < group.size:
         _wait_for_members(draft, unit, group)
@@ -103,6 +104,7 @@ def _take_back(draft: drafts.Draft, group: groups.Group) -> None:
     """Take the cores back from a group that cannot be served now; once one pod has started, the group was served."""
     if group.started:
         return
-    for uid in sorted(group.granted & draft.resumable.keys()):
+    for uid in sorted(group.granted & draft.resumable):
+        pod = draft.snapshot.pods[uid]
         why = f"Its grant is being taken back: {group}, and the others do not fit now."
-        draft.revoke(draft.snapshot.pods[uid], [draft.resumable[uid]], why)
+        draft.revoke(pod, (grant for _, granted in draft.granted_on(pod) for grant in granted), why)

@@ -1,4 +1,4 @@
-"""Gated pods that cannot be considered at all get their reason; granting then leaves them out."""
+"""Pods that cannot be considered at all get their reason; granting then leaves them out."""
 
 from neuronspan import names
 from neuronspan_operator import reasons

@@ -1,15 +1,12 @@
 """Grants of pods that are over become Releasing, and Releasing grants with proof are forgotten.
 
 Law: cores are free again only when the node's plugin reports that no process of the pod is left. A lost plugin proves
-nothing, nor does a node that is gone: its ledger stays whole until it is given up as a whole (see membership.decide).
+nothing, nor does a pod that our cache does not have (it is asked for), nor does a node that is gone: its ledger stays whole until it is given up as a whole (see membership.decide).
 """
 
 from neuronspan import grants
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import drafts, node_drafts
-
-UNSEEN_POD_SECONDS = 5.0
-"""A fresh grant of a pod that our cache does not have: another operator may know a pod that we have not seen yet."""
 
 
 def run(draft: drafts.Draft) -> None:
@@ -30,13 +27,12 @@ def _ended(draft: drafts.Draft, node: node_drafts.NodeDraft, grant: grants.Grant
     """Say why the pod will never use this grant again, "" when it may."""
     pod = draft.snapshot.pods.get(grant.pod_uid)
     if pod is None:
-        unseen = grant.state is grants.GrantState.GRANTED and not draft.elapsed(grant.since, UNSEEN_POD_SECONDS)
-        return "" if unseen else "the pod is gone"
+        return "" if draft.exists(grant.pod_uid, grant.namespace, grant.pod) else "the pod is gone"
     if pod.terminal:
         return f"the pod has {pod.phase.lower()}"
     return _elsewhere(draft, node, pod)
 
 
 def _elsewhere(draft: drafts.Draft, node: node_drafts.NodeDraft, pod: pods.PodView) -> str:
-    home = "" if pod.gated else draft.home(pod)
+    home = draft.home(pod)
     return f"the pod belongs to node {home}" if home not in {"", node.name} else ""

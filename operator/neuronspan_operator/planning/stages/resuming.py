@@ -1,7 +1,7 @@
-"""Gated pods whose grants are stored already go on to their node, or the grants are revoked.
+"""Unplaced pods whose grants are stored already go on to their node, or the grants are revoked.
 
-Law: a grant of a gated pod is released only after a fence on the pod is visible: until then another operator
-may be ungating the pod at this very moment (see pods.fence_patch).
+Law: a grant of an unplaced pod is released only after a fence on the pod is visible: until then another operator
+may be binding the pod at this very moment (see pods.fence_patch).
 """
 
 import dataclasses
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from neuronspan import grants
 from neuronspan_operator import reasons
-from neuronspan_operator.objects import nodes, pods
+from neuronspan_operator.objects import neuron_nodes, nodes, pods
 from neuronspan_operator.planning import drafts, node_drafts, plans
 
 
@@ -26,18 +26,18 @@ class _Stored:
         """When they were made."""
         return min(grant.since for grant in self.grants)
 
-    @property
-    def fence(self) -> str:
-        """Their name for a fence."""
-        return pods.fence(self.node.name, self.since)
+    def fenced(self, pod: pods.PodView) -> bool:
+        """Whether a fence on the pod forbids to carry them out."""
+        until = neuron_nodes.moment(pod.fenced_until)
+        return bool(pod.fenced_until) and all(neuron_nodes.moment(grant.since) <= until for grant in self.grants)
 
 
 def run(draft: drafts.Draft) -> None:
-    """Ungate or revoke every gated pod that has grants."""
+    """Let every unplaced pod that has grants go, or revoke them."""
     usable: dict[str, _Stored] = {}
     for uid in sorted(draft.holders):
         pod = draft.snapshot.pods.get(uid)
-        if pod is None or not pod.gated or pod.deleted or pod.terminal:
+        if pod is None or not pod.waits:
             continue
         best = _best(draft, pod)
         if best is not None:
@@ -52,14 +52,14 @@ def run(draft: drafts.Draft) -> None:
 def _best(draft: drafts.Draft, pod: pods.PodView) -> _Stored | None:
     """Return the grants to go on with; without any, start to revoke those that cannot be used."""
     found = [_Stored(node, granted, _flaw(pod, node, granted)) for node, granted in draft.granted_on(pod)]
-    fenced = [stored for stored in found if stored.fence in pod.revoked]
+    fenced = [stored for stored in found if stored.fenced(pod)]
     for stored in fenced:
         _release(draft, stored)
     usable = [stored for stored in found if not stored.flaw and stored not in fenced]
     flawed = [stored for stored in found if stored.flaw and stored not in fenced]
-    if flawed and not usable:  # while others are usable these stay: they end when the pod has left the gate
+    if flawed and not usable:  # while others are usable these stay: they end when the pod has its node
         why = "; ".join(f"on {stored.node.name}: {stored.flaw}" for stored in flawed)
-        draft.revoke(pod, (stored.fence for stored in flawed), f"Its grant is being taken back: {why}.")
+        draft.revoke(pod, (grant for stored in flawed for grant in stored.grants), f"Its grant is being taken back: {why}.")
     return min(usable, key=lambda stored: (stored.since, stored.node.name), default=None)
 
 
@@ -92,12 +92,12 @@ def _release(draft: drafts.Draft, stored: _Stored) -> None:
 
 def _go_on(draft: drafts.Draft, pod: pods.PodView, stored: _Stored) -> None:
     group = draft.group_of(pod)
-    if group is None or group.complete:
-        draft.ungate(pod, stored.node, stored.grants)
+    if group is None or group.complete or group.was_served(pod):
+        draft.send(pod, stored.node, stored.grants)
     elif group.present < group.size:
-        draft.revoke(pod, [stored.fence], f"Its grant is being taken back: {group}.")
+        draft.revoke(pod, stored.grants, f"Its grant is being taken back: {group}.")
     else:  # the grants of the other members are next
-        draft.resumable[pod.uid] = stored.fence
+        draft.resumable.add(pod.uid)
         draft.waiting[pod.uid] = plans.Waiting(
             reasons.WaitingReason.POD_GROUP, f"It has its cores and waits for the others of {group}."
         )

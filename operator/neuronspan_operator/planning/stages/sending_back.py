@@ -1,14 +1,23 @@
-"""Pods that left the gate and cannot get to their cores are sent back, where a controller makes new ones.
+"""Pods that were let go and cannot get to their cores are sent back, where a controller makes new ones.
 
-Law: the grant stays until the pod is gone; a pod without a controller gets an Event and is not deleted.
+Law: nobody is evicted because it waited: a guest goes back only once its own scheduler has said, after it left our gate, that
+it cannot place it. Pods whose end would do harm (bare ones, and those of Jobs, which count failures) are never evicted:
+they get an Event, and an unbound one loses its cores.
 """
 
 from collections.abc import Sequence
+
+from typing import Final
 
 from neuronspan import grants
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import drafts, node_drafts, plans
+
+_COUNTING: Final = "Job"
+"""Kind of the controller that takes a pod's end for a failure and may give up after some."""
+_UNSCHEDULABLE: Final = "Unschedulable"
+"""Reason that schedulers write; a pod behind a gate has SchedulingGated, so this is newer than the grant."""
 
 
 def run(draft: drafts.Draft) -> None:
@@ -21,7 +30,7 @@ def run(draft: drafts.Draft) -> None:
 
 
 def _concerns_us(draft: drafts.Draft, pod: pods.PodView) -> bool:
-    if pod.gated or pod.deleted or pod.terminal:
+    if pod.unplaced or pod.deleted or pod.terminal:
         return False
     return pod.uid in draft.holders or (pod.grant_annotation is not None and not pod.node_name)
 
@@ -31,6 +40,8 @@ def _reason(draft: drafts.Draft, pod: pods.PodView) -> str:
     if pod.node_name:
         node = draft.nodes.get(pod.node_name)
         return "" if node is None else _contested(node, pod)
+    if pod.unscheduled is None or pod.unscheduled.reason != _UNSCHEDULABLE:
+        return ""
     home = draft.home(pod)
     if home and home not in draft.snapshot.nodes:
         return f"node {home} is gone"
@@ -61,8 +72,8 @@ def _unbound_for_long(
 ) -> str:
     if not draft.elapsed(min(grant.since for grant in granted), node.policy.limbo_seconds):
         return ""
-    words = f": {pod.unscheduled_message}" if pod.unscheduled_message else ""
-    return f"the scheduler has not bound it to node {node.name} within {node.policy.limbo_seconds:g} s{words}"
+    words = f": {pod.unscheduled.message}" if pod.unscheduled is not None and pod.unscheduled.message else ""
+    return f"its scheduler has not bound it to node {node.name} within {node.policy.limbo_seconds:g} s{words}"
 
 
 def _holds(node: node_drafts.NodeDraft, pod: pods.PodView) -> bool:
@@ -73,12 +84,12 @@ def _holds(node: node_drafts.NodeDraft, pod: pods.PodView) -> bool:
 
 
 def _send_back(draft: drafts.Draft, pod: pods.PodView, reason: str) -> None:
-    if pod.owner is not None:
+    if pod.owner is not None and pod.owner.kind != _COUNTING:
         draft.evictions.append(plans.Evict(pod, f"The pod cannot start on its cores: {reason}."))
         return
-    draft.notice(
-        pod,
-        reasons.EventReason.LIMBO,
-        f"The pod cannot start on its cores: {reason}. It has no controller that would replace it: "
-        f"delete it and create it again to get other cores.",
-    )
+    why = "It has no controller that would replace it" if pod.owner is None else "Its Job would count that as a failure"
+    message = f"The pod cannot start on its cores: {reason}. {why}: delete it and create it again to get other cores."
+    draft.notice(pod, reasons.EventReason.LIMBO, message)
+    for node, granted in () if pod.node_name else tuple(draft.granted_on(pod)):
+        for grant in granted:
+            node.change(node.ledger.release(grant.key, draft.since), f"{grant} is released: {reason}")

@@ -1,0 +1,206 @@
+"""Every write to a pod: its binding, patches, evictions; and the questions whether it exists.
+
+Law: every write compares uid and resourceVersion before it swaps. What fails is left alone for a while; nothing is undone.
+"""
+
+import asyncio
+import dataclasses
+import datetime as dt
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from neuronspan import spans
+from neuronspan_agent import backoff, calls, errors, resources
+from neuronspan_operator import metrics, reasons
+from neuronspan_operator.cluster import world
+from neuronspan_operator.objects import pods
+from neuronspan_operator.planning import plans
+from neuronspan_operator.reconciling import durations
+
+_log = logging.getLogger(__name__)
+
+
+class Client(calls.Gets, calls.StrategicPatches, calls.JsonPatches, calls.Binds, calls.Evicts, Protocol):
+    """The calls that are needed here."""
+
+
+@dataclasses.dataclass(slots=True)
+class Report:
+    """What came of a plan: whether it was made on a state that is no longer true, and what people should know."""
+
+    stale: bool = False
+    notices: list[plans.Notice] = dataclasses.field(default_factory=list)
+
+
+class PodWriter:
+    """Writes what plans say of pods; ``failures`` has the keys of what is left alone, ``room`` bounds parallel calls."""
+
+    def __init__(
+        self,
+        client: Client,
+        known: world.World,
+        failures: backoff.Backoff,
+        meters: metrics.Metrics,
+        *,
+        now: Callable[[], dt.datetime],
+        room: asyncio.Semaphore,
+    ) -> None:
+        self._client = client
+        self._known = known
+        self._failures = failures
+        self._meters = meters
+        self._now = now
+        self._room = room
+
+    # --- on their way --------------------------------------------------------------------------------------------
+
+    async def bind(self, bind: plans.Bind, report: Report) -> None:
+        """Bind a pod to its node; the API server takes one binding only, and only of the pod as it was planned on."""
+        pod = bind.pod
+        binding = pods.binding(pod, bind.node, bind.spans)
+        outcome, _ = await self._write(pod, lambda: self._client.bind(pod.name, pod.namespace, binding), report)
+        self._meters.bindings.labels(outcome).inc()
+        if outcome == reasons.Outcome.DONE:
+            self._known.bound_pod(pod, pods.bound(pod, bind.node, bind.spans))
+            self._let_go(pod, bind.node, bind.spans, report)
+
+    async def ungate(self, ungate: plans.Ungate, report: Report) -> None:
+        """Let a guest go to its scheduler."""
+        pod = ungate.pod
+
+        def patch() -> Awaitable[Any]:
+            return self._client.json_patch(resources.PODS, pod.name, ungate.patch, pod.namespace)
+
+        outcome, patched = await self._write(pod, patch, report)
+        self._meters.ungates.labels(outcome).inc()
+        if outcome == reasons.Outcome.DONE:
+            self._known.saw_pod(pod, patched)
+            self._let_go(pod, ungate.node, ungate.spans, report)
+
+    def _let_go(self, pod: pods.PodView, node: str, given: Mapping[str, spans.CoreSpan], report: Report) -> None:
+        member = self._known.members().get(node)
+        book = None if member is None else member.view.ledger
+        since = min((grant.since for grant in book.of_pod(pod.uid)), default="") if book is not None else ""
+        self._meters.stages.labels(durations.BOUND).observe(durations.seconds_since(since, self._now()))
+        told = ", ".join(f"{container} {span}" for container, span in sorted(given.items()))
+        message = f"NeuronCores on {node}: {told}."
+        report.notices.append(plans.Notice.on(pod, reasons.EventReason.GRANTED, message, warning=False))
+
+    # --- status --------------------------------------------------------------------------------------------------
+
+    async def correct(self, patch: plans.PodPatch, report: Report) -> None:
+        """Patch a pod through its status."""
+        pod = patch.pod
+
+        def write() -> Awaitable[Any]:
+            return self._client.strategic_patch(resources.PODS, pod.name, patch.patch, pod.namespace, "status")
+
+        outcome, patched = await self._write(pod, write, report)
+        if outcome == reasons.Outcome.DONE:
+            self._known.saw_pod(pod, patched)
+        self._meters.pod_patches.labels(outcome).inc()
+        _log.info("pod patched", extra={"pod": pod.key, "reason": patch.why, "outcome": outcome})
+
+    # --- questions -----------------------------------------------------------------------------------------------
+
+    async def inquire(self, inquiry: plans.Inquiry, report: Report) -> None:
+        """Find out whether a pod exists that our cache does not have."""
+        if self._failures.holds(inquiry_key(inquiry.uid)):
+            return
+        try:
+            async with self._room:
+                fresh = await self._client.get(resources.PODS, inquiry.name, inquiry.namespace)
+        except errors.NotFound:
+            self._known.lost_pod(inquiry.uid)
+        except errors.KubernetesError as error:
+            delay = self._failures.failed(inquiry_key(inquiry.uid))
+            pod = f"{inquiry.namespace}/{inquiry.name}"
+            _log.warning("pod not read", extra={"pod": pod, "pause": delay, "error": str(error)})
+            return
+        else:
+            if fresh["metadata"]["uid"] == inquiry.uid:
+                self._known.found_pod(fresh)
+            else:
+                self._known.lost_pod(inquiry.uid)
+        self._failures.succeeded(inquiry_key(inquiry.uid))
+        report.stale = True
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    async def evict(self, eviction: plans.Evict, report: Report) -> None:
+        """Evict a pod."""
+        pod, key = eviction.pod, eviction_key(eviction.pod)
+        if self._failures.holds(key):
+            return
+        self._failures.failed(key)  # asked for once; asked again later if the pod is still there
+        report.notices.append(plans.Notice.on(pod, reasons.EventReason.EVICTED, eviction.reason))
+        try:
+            async with self._room:
+                await self._client.evict(pod.name, pod.namespace, uid=pod.uid)
+        except (errors.NotFound, errors.Conflict):
+            outcome = reasons.Outcome.GONE
+        except errors.KubernetesError as error:
+            outcome = reasons.Outcome.FAILED
+            _log.warning("pod not evicted", extra={"pod": pod.key, "error": str(error)})
+        else:
+            outcome = reasons.Outcome.EVICTED
+            _log.info("pod evicted", extra={"pod": pod.key, "reason": eviction.reason})
+        self._meters.evictions.labels(outcome).inc()
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    async def _write(
+        self, pod: pods.PodView, write: Callable[[], Awaitable[Any]], report: Report
+    ) -> tuple[reasons.Outcome, Any]:
+        """Write to a pod as it was planned on; gives done with the answer, or stale, gone, refused, failed or held."""
+        if self._failures.holds(pod.uid):
+            return reasons.Outcome.HELD, None
+        try:
+            async with self._room:
+                answer = await write()
+        except errors.NotFound:
+            return reasons.Outcome.GONE, None
+        except (errors.Invalid, errors.Conflict) as error:
+            return await self._refused(pod, error, report), None
+        except errors.KubernetesError as error:
+            self._hold(pod, error)
+            return reasons.Outcome.FAILED, None
+        self._failures.succeeded(pod.uid)
+        return reasons.Outcome.DONE, answer
+
+    async def _refused(self, pod: pods.PodView, error: errors.KubernetesError, report: Report) -> reasons.Outcome:
+        """Tell a pod that has changed since it was planned on from one that the API server will not have changed."""
+        try:
+            async with self._room:
+                fresh = await self._client.get(resources.PODS, pod.name, pod.namespace)
+        except errors.NotFound:
+            return reasons.Outcome.GONE
+        except errors.KubernetesError as unread:
+            self._hold(pod, unread)
+            return reasons.Outcome.FAILED
+        metadata = fresh["metadata"]
+        if metadata["uid"] != pod.uid:
+            return reasons.Outcome.GONE
+        if metadata["resourceVersion"] != pod.resource_version:
+            self._known.saw_pod(pod, fresh)
+            report.stale = True
+            return reasons.Outcome.STALE
+        self._hold(pod, error)
+        message = f"The API server refuses to change the pod: {error}."
+        report.notices.append(plans.Notice.on(pod, reasons.EventReason.PATCH_REFUSED, message))
+        return reasons.Outcome.REFUSED
+
+    def _hold(self, pod: pods.PodView, error: errors.KubernetesError) -> None:
+        delay = self._failures.failed(pod.uid)
+        _log.warning("pod not written", extra={"pod": pod.key, "pause": delay, "error": str(error)})
+
+
+def eviction_key(pod: pods.PodView) -> str:
+    """Return the back-off key of a pod's eviction; for other writes its UID is the key."""
+    return f"evict/{pod.uid}"
+
+
+def inquiry_key(uid: str) -> str:
+    """Return the back-off key of the question whether a pod exists."""
+    return f"inquire/{uid}"
