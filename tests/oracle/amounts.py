@@ -50,7 +50,10 @@ def init_containers(draw: drawing.Draw) -> list[Manifest]:
     return made
 
 
-def of_pod(draw: drawing.Draw) -> Manifest:
-    """Draw the requests of a pod as a whole: never less than those of one container, which the API would refuse."""
-    made = {"cpu": draw.choice(("2", "3")), "memory": draw.choice(("3Gi", "6Gi"))}
-    return {"requests": {key: made[key] for key in draw.some(sorted(made), 1)}}
+def set_of_pod(draw: drawing.Draw, spec: Manifest) -> None:
+    """Draw requests of the pod as a whole: the API wants them to be no less than those of its containers."""
+    made = {"cpu": draw.choice(("3", "4")), "memory": draw.choice(("5Gi", "6Gi"))}
+    spec["resources"] = {"requests": {key: made[key] for key in draw.some(sorted(made), 1)}}
+    for each in (*spec["containers"], *spec.get("initContainers", ())):
+        requested = each.get("resources", {}).get("requests", {})
+        requested.update({key: small for key, small in (("cpu", "300m"), ("memory", "700Mi")) if key in requested})

@@ -25,7 +25,7 @@ def node_labels(draw: drawing.Draw, name: str) -> dict[str, str]:
     if draw.maybe(0.7):
         made[drawing.DISK] = draw.choice(("ssd", "hdd"))
     if draw.maybe(0.7):
-        made[drawing.GENERATION] = draw.choice(("1", "2", "3", "-1", "new", "007"))
+        made[drawing.GENERATION] = draw.choice(("1", "2", "3", "10", "new", "007"))
     return made
 
 
@@ -74,8 +74,9 @@ def taints(draw: drawing.Draw) -> list[Manifest]:
     """Draw the taints of a node: most have none."""
     if draw.maybe(0.6):
         return []
-    effects = ("NoSchedule", "NoExecute", "PreferNoSchedule")
-    return [{"key": key, "value": value, "effect": draw.choice(effects)} for key, value in draw.some(drawing.TAINTS, 1, 2)]
+    effects = draw.some(("NoSchedule", "NoExecute", "PreferNoSchedule"), 2, 2)  # key and effect together are unique
+    kinds = zip(draw.some(drawing.TAINTS, 1, 2), effects, strict=False)
+    return [{"key": key, "value": value, "effect": effect} for (key, value), effect in kinds]
 
 
 def tolerations(draw: drawing.Draw) -> list[Manifest]:
@@ -114,8 +115,8 @@ def ports(draw: drawing.Draw) -> list[Manifest]:
 def allocatable(draw: drawing.Draw) -> dict[str, str]:
     """Draw what a node has."""
     made = {
-        "cpu": draw.choice(("1", "2", "4", "8", "3500m")),
-        "memory": draw.choice(("2Gi", "4Gi", "8Gi", "4000M")),
+        "cpu": draw.choice(("1", "2", "4", "8", "16", "3500m")),
+        "memory": draw.choice(("2Gi", "4Gi", "8Gi", "16Gi", "4000M")),
         "pods": draw.choice(("2", "4", "10", "110", "110", "110")),
     }
     if draw.maybe(0.8):

@@ -64,10 +64,6 @@ def _overhead(draw: drawing.Draw, spec: Manifest, _: World) -> None:
     spec["runtimeClassName"] = drawing.RUNTIME_CLASS
 
 
-def _pod_level(draw: drawing.Draw, spec: Manifest, _: World) -> None:
-    spec["resources"] = amounts.of_pod(draw)
-
-
 def _pod_affinity(draw: drawing.Draw, spec: Manifest, _: World) -> None:
     _affinity(spec, "podAffinity")["requiredDuringSchedulingIgnoredDuringExecution"] = pod_terms.required_terms(draw)
 
@@ -107,11 +103,11 @@ _HARD: Final[dict[str, tuple[float, _Maker]]] = {
     "requests": (1.2, _requests),
     "init containers": (0.8, _init_containers),
     "overhead": (0.4, _overhead),
-    "pod-level requests": (0.4, _pod_level),
     "pod affinity": (1.4, _pod_affinity),
     "pod anti-affinity": (1.4, _pod_anti_affinity),
     "topology spread": (1.6, _spread),
     "volumes": (2.0, _volumes),
+    "pod-level requests": (0.4, lambda draw, spec, _: amounts.set_of_pod(draw, spec)),  # adjusts what others drew
 }
 KINDS: Final = tuple(_HARD)
 """Everything a probe may ask for."""
@@ -125,7 +121,7 @@ def draw_hard(draw: drawing.Draw, name: str, world: World) -> Probe:
     while len(chosen) < wanted:
         chosen[draw.choices(kinds, [_HARD[kind][0] for kind in kinds])[0]] = None
     spec: Manifest = {"containers": [{"name": "app", "image": "none"}]}
-    for kind in chosen:
+    for kind in filter(chosen.__contains__, KINDS):
         _HARD[kind][1](draw, spec, world)
     return Probe(_pod(draw, name, spec), tuple(chosen))
 

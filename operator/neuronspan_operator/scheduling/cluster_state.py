@@ -16,7 +16,7 @@ class NodeState:
     """One node: what it is, who is on it, and what they take in all."""
 
     host: nodes.NodeView
-    pods: dict[str, pods.PodView] = dataclasses.field(default_factory=dict)  # by UID
+    pods: "dict[str, pods.PodView]" = dataclasses.field(default_factory=dict)  # by UID
     used: dict[str, int] = dataclasses.field(default_factory=dict)  # amounts by resource, see ``amounts``
 
     @property
