@@ -116,5 +116,5 @@ OF_USERS: Final = (
 )
 """What users write, in the order in which sentences and tables list them."""
 
-OF_OPERATOR: Final = (names.GRANT_ANNOTATION, names.REVOKED_ANNOTATION)
+OF_OPERATOR: Final = (names.GRANT_ANNOTATION,)
 """What the operator alone writes; a user's copy of one is refused."""

@@ -50,14 +50,13 @@ class Metrics(meters.Meters):
             self.ledger_writes.labels(outcome)  # there from the start: an alert on "refused" needs a zero to rise from
         self.bindings = self.counter(
             "bindings",
-            "Pods bound to their nodes: done, stale (the pod changed meanwhile), gone, refused, failed, held (left alone "
-            "after a failure).",
+            "Pods bound to their nodes: done, stale (the pod changed meanwhile), gone, refused, failed, held (left "
+            "alone after a failure).",
             "outcome",
         )
         self.ungates = self.counter(
             "ungates",
-            "Guests let through to their scheduler, by the same outcomes: done, stale (the pod changed meanwhile), gone, refused, failed, held "
-            "(left alone after a failure).",
+            "Guests let through to their scheduler, by the same outcomes.",
             "outcome",
         )
         self.pod_patches = self.counter("pod_patches", "Other patches of pods, by the same outcomes.", "outcome")

@@ -21,15 +21,15 @@ def _predicate(snapshot: plans.Snapshot, pod: pods.PodView, now: dt.datetime) ->
     granted = list(_granted(snapshot, pod))
     if granted:
         return "; ".join([f"is {_phase(pod)}", *granted, *_what_keeps_it(snapshot, pod, now)])
-    if not (pod.requests or pod.problems or pod.gated):
+    if not (pod.requests or pod.problems or pod.unplaced):
         return "asks for no NeuronCores"
     if pod.terminal:
         return f"has {pod.phase.lower()} and gets no NeuronCores: create it again to run it again"
     if pod.deleted:
         return "is being deleted and gets no NeuronCores"
-    if not pod.gated:
-        return _beyond_the_gate(pod)
-    return _at_the_gate(snapshot, pod, now)
+    if not pod.unplaced:
+        return _beyond_us(pod)
+    return _before_us(snapshot, pod, now)
 
 
 def _phase(pod: pods.PodView) -> str:
@@ -44,13 +44,13 @@ def _granted(snapshot: plans.Snapshot, pod: pods.PodView) -> Iterator[str]:
 
 
 def _what_keeps_it(snapshot: plans.Snapshot, pod: pods.PodView, now: dt.datetime) -> Iterator[str]:
-    """Yield why a gated pod that has grants does not leave the gate."""
+    """Yield why a pod that has grants does not go to its node."""
     waiting = planner.plan(snapshot, now).waiting.get(pod.uid)
     if waiting is not None:
         yield f"it waits ({waiting.reason}): {waiting.message}"
 
 
-def _beyond_the_gate(pod: pods.PodView) -> str:
+def _beyond_us(pod: pods.PodView) -> str:
     if pod.problems:
         return f"can get no cores: {'; '.join(pod.problems)}"
     if pod.node_name:
@@ -63,25 +63,25 @@ def _beyond_the_gate(pod: pods.PodView) -> str:
             f"has the grant annotation {pod.grant_annotation} and no ledger has cores of it: if that stays so, delete "
             "it and create it again"
         )
-    words = f" The scheduler says: {pod.unscheduled}" if pod.unscheduled_message else ""
+    words = "" if pod.unscheduled is None else f" Its scheduler says: {pod.unscheduled.message}"
     return (
-        f"has no scheduling gate {names.SCHEDULING_GATE}, so the operator grants it nothing: it was created before "
-        "neuronspan was installed, or the admission policies did not see it. Create it again to have cores granted to "
-        f"it.{words}"
+        f"has scheduler {pod.scheduler_name or 'default-scheduler'} and no gate {names.SCHEDULING_GATE}, so the "
+        "operator grants it nothing: it was created before neuronspan was installed, or the admission policies did "
+        f"not see it. Create it again to have cores granted to it.{words}"
     )
 
 
-def _at_the_gate(snapshot: plans.Snapshot, pod: pods.PodView, now: dt.datetime) -> str:
+def _before_us(snapshot: plans.Snapshot, pod: pods.PodView, now: dt.datetime) -> str:
     plan = planner.plan(snapshot, now)
     waiting = plan.waiting.get(pod.uid)
     if waiting is not None:
         return f"waits ({waiting.reason}): {waiting.message}"
-    # nothing in the snapshot keeps it: every gated pod that is not explained has been granted in the plan
-    ungate = next(ungate for ungate in plan.ungates if ungate.pod.uid == pod.uid)
-    room = ", ".join(f"cores {span} for container {container}" for container, span in sorted(ungate.spans.items()))
+    # nothing in the snapshot keeps it: every unplaced pod that is not explained has been granted in the plan
+    departure = next(each for each in (*plan.bindings, *plan.ungates) if each.pod.uid == pod.uid)
+    room = ", ".join(f"cores {span} for container {container}" for container, span in sorted(departure.spans.items()))
     return (
-        f"has no cores yet, and nothing in the cluster's ledgers keeps it: node {ungate.node} has room now ({room}). "
-        f"{_who_may_keep_it(snapshot, pod)}"
+        f"has no cores yet, and nothing in the cluster's ledgers keeps it: node {departure.node} has room now "
+        f"({room}). {_who_may_keep_it(snapshot, pod)}"
     )
 
 

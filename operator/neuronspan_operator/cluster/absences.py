@@ -1,7 +1,7 @@
-"""What is known of pods that the cache does not have: which ones are gone for certain, and which ones are there after all.
+"""Pods that the cache does not have: which ones are gone for certain, and which ones are there after all.
 
-Law: a pod is gone when its deletion was watched, or when the API server was asked and has it no more. That a cache lacks it
-proves nothing: the cache may be behind.
+Law: a pod is gone when its deletion was watched, or when the API server was asked and has it no more. That a cache
+lacks it proves nothing: the cache may be behind.
 """
 
 from collections.abc import Callable, Container, Mapping
@@ -33,9 +33,7 @@ class Absences:
         """Return the cached pods and those that were found beside them."""
         now = self._clock()
         self._found = {
-            uid: (pod, expires)
-            for uid, (pod, expires) in self._found.items()
-            if uid not in cached and expires > now
+            uid: (pod, expires) for uid, (pod, expires) in self._found.items() if uid not in cached and expires > now
         }
         return {uid: pod for uid, (pod, _) in self._found.items()} | dict(cached)
 

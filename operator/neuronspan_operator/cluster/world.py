@@ -26,7 +26,7 @@ class World:
         self._pace = pace or mirror.Pace()
         self._listeners: dict[resources.Resource, list[Listener]] = {}
         clock = asyncio.get_running_loop().time
-        self._pods = self._cache(resources.PODS, pods.read, resources.uid_of, self.lost_pod)
+        self._pods = self._cache(resources.PODS, pods.read_known, resources.uid_of, self.lost_pod)
         self._nodes = self._cache(resources.NODES, nodes.read, resources.name_of)
         self._members = self._cache(resources.NEURON_NODES, pools.read_member, resources.name_of)
         self._pools = self._cache(resources.NEURON_POOLS, pools.read, resources.name_of)

@@ -42,10 +42,15 @@ class _Ask:
 
 def read(written: Mapping[str, str], spec: Mapping[str, Any]) -> Reading:
     """Read a pod's annotations and spec; a pod that asks for no Neuron resource gives an empty Reading."""
-    containers = init_chains.containers(spec)
-    if not containers or not (any(map(_is_ours, written)) or any(each.limits for each in containers)):
+    if not asks(written, spec):
         return Reading()
-    return _Reader(written, containers).read()
+    return _Reader(written, init_chains.containers(spec)).read()
+
+
+def asks(written: Mapping[str, str], spec: Mapping[str, Any]) -> bool:
+    """Whether a pod with these annotations and this spec asks for a Neuron resource, or tries to."""
+    containers = init_chains.containers(spec)
+    return bool(containers) and (any(map(_is_ours, written)) or any(each.limits for each in containers))
 
 
 def _is_ours(annotation: str) -> bool:

@@ -158,11 +158,48 @@ def read(manifest: Mapping[str, Any]) -> PodView:
     )
 
 
+def read_known(manifest: Mapping[str, Any]) -> PodView | None:
+    """Read a Pod for the cache: of one that is none of our business only what it means for others, or nothing at all.
+
+    A cluster has many such pods, and their specs may be large: one without a node, or that has ended, means nothing.
+    """
+    metadata, spec, status = manifest.get("metadata") or {}, manifest.get("spec") or {}, manifest.get("status") or {}
+    if _concerns_us(metadata, spec):
+        return read(manifest)
+    phase, node = status.get("phase", "Pending"), spec.get("nodeName", "")
+    if phase in _TERMINAL or not node:
+        return None
+    return PodView(
+        uid=metadata.get("uid", ""),
+        namespace=metadata.get("namespace", "default"),
+        name=metadata.get("name", ""),
+        resource_version=metadata.get("resourceVersion", ""),
+        phase=phase,
+        deleted="deletionTimestamp" in metadata,
+        node_name=node,
+        labels=metadata.get("labels") or {},
+        amounts=amounts.of(spec)[0],
+        constraints=pod_constraints.read_placed(manifest),
+    )
+
+
+def _concerns_us(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
+    """Whether we schedule it, hold it back, or it asks for NeuronCores in any form."""
+    gates = (gate.get("name") for gate in spec.get("schedulingGates") or ())
+    return (
+        spec.get("schedulerName") == names.SCHEDULER
+        or names.SCHEDULING_GATE in gates
+        or pod_requests.asks(metadata.get("annotations") or {}, spec)
+    )
+
+
 def _owner(metadata: Mapping[str, Any]) -> Controller | None:
     controllers = (owner for owner in metadata.get("ownerReferences") or () if owner.get("controller"))
     controller = next(controllers, None)
-    return None if controller is None else Controller(
-        controller.get("kind", ""), controller.get("name", ""), controller.get("uid", "")
+    return (
+        None
+        if controller is None
+        else Controller(controller.get("kind", ""), controller.get("name", ""), controller.get("uid", ""))
     )
 
 

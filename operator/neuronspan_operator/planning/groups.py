@@ -1,7 +1,8 @@
 """Pod groups: all n pods get cores, or none does. Pure bookkeeping over one snapshot.
 
-Law: grants of a group are written first, on however many nodes; no member is bound before all n have theirs stored, so a
-crash between two nodes leaves unplaced pods only. A group that was served once has its later members served one by one.
+Law: grants of a group are written first, on however many nodes; no member is bound before all n have theirs stored, so
+a crash between two nodes leaves unplaced pods only. A group that was served once has its later members served one by
+one.
 """
 
 import collections

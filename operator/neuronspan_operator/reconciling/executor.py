@@ -87,7 +87,9 @@ class Executor:
 
     # --- ledgers -------------------------------------------------------------------------------------------------
 
-    async def _write_ledger(self, write: plans.LedgerWrite, snapshot: plans.Snapshot, report: pod_writes.Report) -> bool:
+    async def _write_ledger(
+        self, write: plans.LedgerWrite, snapshot: plans.Snapshot, report: pod_writes.Report
+    ) -> bool:
         """Store a ledger by compare-and-swap; tells whether it is stored."""
         key = node_key(write.node)
         if self._failures.holds(key):

@@ -10,7 +10,7 @@ import dataclasses
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from neuronspan_agent import backoff, resources, signals
 from neuronspan_operator import metrics, reasons
@@ -33,8 +33,16 @@ class Tempo:
     writers: int = 32
 
 
+Thinker = Callable[[plans.Snapshot, dt.datetime], Awaitable[plans.Plan]]
+
+
+async def think_aside(snapshot: plans.Snapshot, now: dt.datetime) -> plans.Plan:
+    """Plan in a thread: the loop renews the lease and answers probes, however long a plan takes."""
+    return await asyncio.to_thread(planner.plan, snapshot, now)
+
+
 class Reconciler:
-    """One per process, and only the leader's runs. ``now`` gives the time of day."""
+    """One per process, and only the leader's runs. ``now`` gives the time of day, ``think`` makes the plans."""
 
     def __init__(
         self,
@@ -45,12 +53,14 @@ class Reconciler:
         *,
         now: Callable[[], dt.datetime],
         tempo: Tempo | None = None,
+        think: Thinker = think_aside,
     ) -> None:
         tempo = tempo or Tempo()
         self._known = known
         self._events = events
         self._meters = meters
         self._now = now
+        self._think = think
         self._failures = backoff.Backoff(asyncio.get_running_loop().time)
         self._storms = storms.StormGuard(self._failures)
         self._executor = executor.Executor(client, known, self._failures, meters, now=now, writers=tempo.writers)
@@ -80,7 +90,7 @@ class Reconciler:
         snapshot = self._known.snapshot()
         calm, held_back = self._storms.calm(snapshot)
         started = time.perf_counter()
-        plan = planner.plan(calm, self._now())
+        plan = await self._think(calm, self._now())
         self._meters.planning.observe(time.perf_counter() - started)
         waiting = {**plan.waiting, **held_back}
         self._show(snapshot, plan, waiting)

@@ -71,7 +71,7 @@ class Cluster:
         self._changed(added, state, -1)
 
     def keep(self, empty: _S) -> _S:
-        """Return the sums that equal these, and keep them up to date: ``empty`` itself, filled, when there are none yet."""
+        """Return the sums that equal ``empty``, kept up to date: those that are there already, or itself, filled."""
         kept: _S | None = self._sums.get(empty)
         if kept is not None:
             return kept

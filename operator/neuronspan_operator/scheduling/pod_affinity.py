@@ -1,9 +1,9 @@
 """Which nodes are near the pods that a pod wants to be near, and far from those it does not.
 
 Follows the plugin InterPodAffinity (filtering.go and scoring.go in
-k8s.io/kubernetes/pkg/scheduler/framework/plugins/interpodaffinity) with its default arguments. Pods that are being deleted
-count until they are gone. Terms of pods that are on nodes are summed up by equal term: what they cost grows with the number
-of different terms, not of pods.
+k8s.io/kubernetes/pkg/scheduler/framework/plugins/interpodaffinity) with its default arguments. Pods that are being
+deleted count until they are gone. Terms of pods that are on nodes are summed up by equal term: what they cost grows
+with the number of different terms, not of pods.
 """
 
 import dataclasses

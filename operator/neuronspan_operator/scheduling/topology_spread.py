@@ -1,12 +1,12 @@
 """How evenly the domains of a topology would be filled: topology spread constraints.
 
 Follows the plugin PodTopologySpread (filtering.go and scoring.go in
-k8s.io/kubernetes/pkg/scheduler/framework/plugins/podtopologyspread). Pods that are being deleted do not count. A selector
-without any requirement means the pod itself, and yet counts no pod: countPodsMatchSelector in common.go.
+k8s.io/kubernetes/pkg/scheduler/framework/plugins/podtopologyspread). Pods that are being deleted do not count. A
+selector without any requirement means the pod itself, and yet counts no pod: countPodsMatchSelector in common.go.
 
-Left out are the plugin's system defaults: soft constraints of pods that have none of their own, with a skew of 3 between host
-names and of 5 between zones. They select what the pod's Services, ReplicaSets and the like select, which the operator does
-not watch. They never forbid a node: only scores differ.
+Left out are the plugin's system defaults: soft constraints of pods that have none of their own, with a skew of 3
+between host names and of 5 between zones. They select what the pod's Services, ReplicaSets and the like select, which
+the operator does not watch. They never forbid a node: only scores differ.
 """
 
 import dataclasses

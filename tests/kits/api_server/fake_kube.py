@@ -188,6 +188,38 @@ class FakeKube:
         _compare_version(current, patch)
         return self._store(resource, _merged(current, patch), "MODIFIED")
 
+    async def strategic_patch(
+        self, resource: resources.Resource, name: str, patch: Manifest, namespace: str = "", subresource: str = ""
+    ) -> Manifest:
+        await self._enter("strategic_patch", resource, name, subresource)
+        current = self._find(resource, name, namespace)
+        _compare_version(current, patch)
+        if patch["metadata"].get("uid", current["metadata"]["uid"]) != current["metadata"]["uid"]:
+            raise errors.Conflict(f"{name} is another one now", status=409)
+        merged = _merged(current, patch)
+        if "conditions" in patch.get("status", {}):
+            merged["status"]["conditions"] = _by_type(
+                current["status"].get("conditions", ()), patch["status"]["conditions"]
+            )
+        return self._store(resource, merged, "MODIFIED")
+
+    async def bind(self, name: str, namespace: str, binding: Mapping[str, Any]) -> None:
+        await self._enter("bind", resources.PODS, name)
+        current = self._find(resources.PODS, name, namespace)
+        _compare_version(current, binding)
+        if binding["metadata"]["uid"] != current["metadata"]["uid"] or current["spec"].get("nodeName"):
+            raise errors.Conflict(f"{name} is another one now, or bound", status=409)
+        scheduled = {"type": "PodScheduled", "status": "True"}
+        conditions = _by_type(current["status"].get("conditions", ()), [scheduled])
+        annotations = binding["metadata"]["annotations"]
+        node = binding["target"]["name"]
+        change = {
+            "metadata": {"annotations": annotations},
+            "spec": {"nodeName": node},
+            "status": {"conditions": conditions},
+        }
+        self._store(resources.PODS, _merged(current, change), "MODIFIED")
+
     async def json_patch(
         self, resource: resources.Resource, name: str, operations: Sequence[Manifest], namespace: str = ""
     ) -> Manifest:
@@ -292,6 +324,14 @@ def _compare_version(current: Mapping[str, Any], written: Mapping[str, Any]) -> 
     expected = written.get("metadata", {}).get("resourceVersion")
     if expected is not None and expected != current["metadata"]["resourceVersion"]:
         raise errors.Conflict("the object has been modified", status=409)
+
+
+def _by_type(current: Iterable[Manifest], changed: Iterable[Manifest]) -> list[Manifest]:
+    """Merge conditions as a strategic merge does: by their type."""
+    merged = {each["type"]: dict(each) for each in current}
+    for each in changed:
+        merged[each["type"]] = merged.get(each["type"], {}) | each
+    return list(merged.values())
 
 
 def _merged(current: Any, patch: Any) -> Any:

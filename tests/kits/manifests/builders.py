@@ -8,6 +8,8 @@ from neuronspan import grants, instance_types, ledger, names
 
 Manifest = dict[str, Any]
 
+GUEST: Mapping[str, Any] = {"scheduler": "volcano", "gates": (names.SCHEDULING_GATE,)}
+"""Arguments of ``make_pod`` for a pod that another scheduler binds after us."""
 CREATED = "2026-01-31T09:00:00Z"
 SMALL = "inf2.24xlarge"  # 6 devices with 2 cores: 12 cores
 LARGE = "trn1.32xlarge"  # 16 devices with 2 cores: 32 cores
@@ -43,21 +45,24 @@ def make_pod(
     version: str = "1",
     created: str = CREATED,
     deleted: bool = False,
-    gates: Iterable[str] = (names.SCHEDULING_GATE,),
+    scheduler: str = names.SCHEDULER,
+    gates: Iterable[str] = (),
     node: str = "",
     phase: str = "Pending",
     priority: int = 0,
     owner: str = "",
+    kind: str = "ReplicaSet",
     selector: Mapping[str, str] | None = None,
     affinity: Mapping[str, Any] | None = None,
     tolerations: Sequence[Mapping[str, Any]] = (),
     grant: Mapping[str, Any] | None = None,
     unscheduled: str = "",
+    fence: str = "",
 ) -> Manifest:
-    """A pod as admission leaves it: gated, labelled, limits set. ``cores`` or ``devices`` are for container ``app``.
+    """A pod as admission leaves it: for us to schedule, limits set. ``cores`` or ``devices`` are for container ``app``.
 
-    ``owner`` is the name of a ReplicaSet; ``grant`` is the content of the grant annotation. A pod with ``node`` is
-    bound, so it has no gates.
+    ``owner`` is the name of a controller of that ``kind``; ``grant`` is the content of the grant annotation. A pod with ``node`` is
+    bound, so it has no gates. ``GUEST`` makes a pod that has another scheduler. ``fence`` is the moment of one.
     """
     notes = {} if annotations is None else dict(annotations)
     if grant is not None:
@@ -70,9 +75,12 @@ def make_pod(
     if deleted:
         metadata["deletionTimestamp"] = CREATED
     if owner:
-        reference = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": owner, "uid": f"uid-{owner}"}
+        reference = {"apiVersion": "apps/v1", "kind": kind, "name": owner, "uid": f"uid-{owner}"}
         metadata["ownerReferences"] = [{**reference, "controller": True}]
-    spec: Manifest = {"containers": list(containers or [container(cores=cores, devices=devices)])}
+    spec: Manifest = {
+        "schedulerName": scheduler,
+        "containers": list(containers or [container(cores=cores, devices=devices)]),
+    }
     optional = {
         "initContainers": list(init_containers),
         "schedulingGates": [] if node else [{"name": gate} for gate in gates],
@@ -83,9 +91,12 @@ def make_pod(
         "tolerations": list(tolerations),
     }
     spec |= {field: value for field, value in optional.items() if value}
-    status: Manifest = {"phase": phase}
+    status: Manifest = {"phase": phase, "conditions": []}
     if unscheduled:
-        status["conditions"] = [{"type": "PodScheduled", "status": "False", "message": unscheduled}]
+        condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": unscheduled}
+        status["conditions"].append(condition)
+    if fence:
+        status["conditions"].append({"type": "neuronspan.dev/TakenBack", "status": "True", "message": fence})
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": status}
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from kits.api_server import fake_kube
 from kits.manifests import builders
+from neuronspan import names
 from neuronspan_agent import resources
 from neuronspan_operator import metrics, tasks
 from neuronspan_operator.cluster import world
+from neuronspan_operator.planning import planner, plans
 from neuronspan_operator.pools import pool_keeper
 from neuronspan_operator.reconciling import reconciler, recorder
 
@@ -22,6 +24,11 @@ def now() -> dt.datetime:
     return START + dt.timedelta(seconds=asyncio.get_running_loop().time() - 1000)
 
 
+async def _think(snapshot: plans.Snapshot, moment: dt.datetime) -> plans.Plan:
+    """Plan on the loop: a thread would take real time, of which virtual time knows nothing."""
+    return planner.plan(snapshot, moment)
+
+
 class Rehearsal:
     """A server, and what the operator makes of it; give the server of another one to play a restart."""
 
@@ -30,7 +37,7 @@ class Rehearsal:
         self.meters = metrics.Metrics()
         self.known = world.World(self.server, self.meters)
         self.events = recorder.Recorder(self.server, self.meters, instance="me", now=now)
-        self.loop = reconciler.Reconciler(self.server, self.known, self.events, self.meters, now=now)
+        self.loop = reconciler.Reconciler(self.server, self.known, self.events, self.meters, now=now, think=_think)
         self.keeper = pool_keeper.PoolKeeper(self.server, self.known, core_numbering="node", writers=8, now=now)
 
     @contextlib.asynccontextmanager
@@ -61,7 +68,7 @@ class Rehearsal:
         self.server.put(resources.NEURON_NODES, builders.make_neuron_node(name))
 
     def add_pod(self, name: str = "web", cores: int = 4, **pod: Any) -> None:
-        """Add a gated pod."""
+        """Add a pod."""
         self.server.put(resources.PODS, builders.make_pod(name, cores=cores, **pod))
 
     def edit(self, resource: resources.Resource, name: str, change: Callable[[dict[str, Any]], object]) -> None:
@@ -80,10 +87,19 @@ class Rehearsal:
             each["podUID"].removeprefix("uid-"): f"{each['state']} {each['first']}+{each['count']}" for each in grants
         }
 
+    def bound(self) -> list[str]:
+        """Return the pods that have a node."""
+        return sorted(pod["metadata"]["name"] for pod in self.server.all(resources.PODS) if pod["spec"].get("nodeName"))
+
     def ungated(self) -> list[str]:
-        """Return the pods that have left the gate."""
+        """Return the guests that have left the gate."""
         pods = self.server.all(resources.PODS)
-        return sorted(pod["metadata"]["name"] for pod in pods if not pod["spec"].get("schedulingGates"))
+        ours = names.SCHEDULER
+        return sorted(
+            pod["metadata"]["name"]
+            for pod in pods
+            if not pod["spec"].get("schedulingGates") and pod["spec"]["schedulerName"] != ours
+        )
 
     def told(self, pod: str) -> dict[str, str]:
         """Return the messages of a pod's Events by reason."""

@@ -143,6 +143,33 @@ class Cluster:
             raise Refused(uid)
         self.pods[uid] = self.touch(_patched(self.pods[uid], operations))
 
+    def patch_status(self, pod: pods.PodView, patch: Mapping[str, Any]) -> None:
+        """Merge a patch of a pod's status, conditions by type; raises Refused when the pod is another or has changed."""
+        current = self._current(patch["metadata"], pod.uid)
+        changed = copy.deepcopy(current)
+        changed["metadata"].setdefault("annotations", {}).update(patch["metadata"].get("annotations", {}))
+        for condition in patch.get("status", {}).get("conditions", ()):
+            others = [each for each in changed["status"].get("conditions", ()) if each["type"] != condition["type"]]
+            changed["status"]["conditions"] = [*others, condition]
+        self.pods[pod.uid] = self.touch(changed)
+
+    def bind_pod(self, binding: Mapping[str, Any]) -> None:
+        """Take a Binding; raises Refused when the pod is another one, has changed, or has a node."""
+        uid = binding["metadata"]["uid"]
+        current = self._current(binding["metadata"], uid)
+        if current["spec"].get("nodeName") or current["spec"].get("schedulingGates"):
+            raise Refused(uid)
+        changed = copy.deepcopy(current)
+        changed["metadata"].setdefault("annotations", {}).update(binding["metadata"]["annotations"])
+        changed["spec"]["nodeName"] = binding["target"]["name"]
+        self.pods[uid] = self.touch(changed)
+
+    def _current(self, metadata: Mapping[str, Any], uid: str) -> Manifest:
+        current = self.pods.get(uid)
+        if current is None or current["metadata"]["resourceVersion"] != metadata["resourceVersion"]:
+            raise Refused(uid)
+        return current
+
     def write_ledger(self, write: plans.LedgerWrite) -> None:
         """Store a ledger by compare-and-swap; raises Refused when somebody wrote before."""
         current = self.neuron_nodes.get(write.node)
@@ -235,12 +262,19 @@ class Cluster:
             self.machines[name].heard = self.ledger(name).grants
 
     def bind(self, pod: pods.PodView) -> None:
-        """Do as the scheduler does with a pod that is pinned to a node: bind it when the node takes pods."""
-        name = pod.node_selector.get(names.HOSTNAME_LABEL, "")
-        if not (pod.gated or pod.node_name or pod.deleted) and name in self.nodes:
-            node = self.node(name)
-            if node.ready and not node.unschedulable and node.allocatable.neuroncore:
-                self.change_pod(pod.uid, spec={"nodeName": name})
+        """Do as another scheduler does with a guest that is pinned to a node: bind it when the node takes pods."""
+        name = pod.constraints.node_selector.get(names.HOSTNAME_LABEL, "")
+        if pod.unplaced or pod.node_name or pod.deleted or pod.terminal:
+            return
+        if name in self.nodes and self._takes_pods(self.node(name)):
+            self.change_pod(pod.uid, spec={"nodeName": name})
+            return
+        refusal = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no node"}
+        self.change_pod(pod.uid, status={"conditions": [refusal]})
+
+    @staticmethod
+    def _takes_pods(node: nodes.NodeView) -> bool:
+        return node.ready and not node.unschedulable and node.allocatable.get(names.CORE_RESOURCE, 0) > 0
 
     def start(self, pod: pods.PodView) -> None:
         """Let kubelet start a bound pod; a plugin that knows no grant of it reads the ledger once more."""

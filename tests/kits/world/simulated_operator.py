@@ -20,13 +20,19 @@ class Operator:
     policy: pools.Policy
     known_pods: dict[str, pods.PodView] = dataclasses.field(default_factory=dict)
     known_nodes: dict[str, nodes.NodeView] = dataclasses.field(default_factory=dict)
+    gone: set[str] = dataclasses.field(default_factory=set)  # pods that ended for certain
     known_ledgers: dict[str, neuron_nodes.NeuronNodeView] = dataclasses.field(default_factory=dict)
     work: Iterator[None] | None = None
     plan: plans.Plan = dataclasses.field(default_factory=plans.Plan)
 
     def observe_pods(self) -> None:
-        """Catch up with the pods."""
+        """Catch up with the pods: deletions are watched."""
+        self.gone |= self.known_pods.keys() - self.cluster.pods.keys()
         self.known_pods = {uid: self.cluster.pod(uid) for uid in self.cluster.pods}
+
+    def forget_pods(self) -> None:
+        """Lose the cache of pods, or some of it: a list is in progress, or the watch is far behind."""
+        self.known_pods = {uid: pod for uid, pod in self.known_pods.items() if int(pod.resource_version or 0) % 2}
 
     def observe_nodes(self) -> None:
         """Catch up with the nodes."""
@@ -45,7 +51,8 @@ class Operator:
     def snapshot(self) -> plans.Snapshot:
         """Return what this operator believes."""
         policies = dict.fromkeys(self.known_ledgers, self.policy)
-        return plans.Snapshot(dict(self.known_pods), dict(self.known_nodes), dict(self.known_ledgers), policies)
+        gone = frozenset(self.gone - self.known_pods.keys())
+        return plans.Snapshot(dict(self.known_pods), dict(self.known_nodes), dict(self.known_ledgers), policies, gone)
 
     def think(self, snapshot: plans.Snapshot) -> plans.Plan:
         """Plan, and start to carry it out; what was being done is lost."""
@@ -88,9 +95,14 @@ class Operator:
                 self.cluster.add_neuron_node(creation)
 
     def _carry_out(self, plan: plans.Plan) -> Iterator[None]:
-        """One write per step, in the order the executor keeps: patches, then each ledger before its ungates."""
+        """One write per step, in the order the executor keeps: patches, then each ledger before its bindings."""
+        for inquiry in plan.inquiries:
+            self._inquire(inquiry)
+            yield
         for patch in plan.patches:
-            self._try_patch(patch.pod.uid, patch.patch)
+            with contextlib.suppress(simulated_cluster.Refused):
+                self.cluster.patch_status(patch.pod, patch.patch)
+                self.known_pods[patch.pod.uid] = self.cluster.pod(patch.pod.uid)
             yield
         failed = set()
         for write in plan.ledgers:
@@ -101,18 +113,27 @@ class Operator:
             else:
                 self.known_ledgers[write.node] = self.cluster.neuron_node(write.node)  # the API server's answer
             yield
-        for ungate in plan.ungates:
-            if ungate.node not in failed:
-                self._try_patch(ungate.pod.uid, ungate.patch)
+        for departure in (*plan.bindings, *plan.ungates):
+            if departure.node not in failed:
+                with contextlib.suppress(simulated_cluster.Refused):
+                    self._let_go(departure)
                 yield
         for eviction in plan.evictions:
             if eviction.pod.uid in self.cluster.pods:
                 self.cluster.change_pod(eviction.pod.uid, metadata={"deletionTimestamp": "2026-01-31T09:00:00Z"})
             yield
 
-    def _try_patch(self, uid: str, patch: list[dict[str, object]]) -> None:
-        try:
-            self.cluster.patch_pod(uid, patch)
-        except simulated_cluster.Refused:
-            return
-        self.known_pods[uid] = self.cluster.pod(uid)
+    def _inquire(self, inquiry: plans.Inquiry) -> None:
+        if inquiry.uid in self.cluster.pods:
+            self.known_pods[inquiry.uid] = self.cluster.pod(inquiry.uid)
+        else:
+            self.gone.add(inquiry.uid)
+
+    def _let_go(self, departure: plans.Bind | plans.Ungate) -> None:
+        pod = departure.pod
+        if isinstance(departure, plans.Bind):
+            self.cluster.bind_pod(pods.binding(pod, departure.node, departure.spans))
+            self.known_pods[pod.uid] = pods.bound(pod, departure.node, departure.spans)
+        else:
+            self.cluster.patch_pod(pod.uid, departure.patch)
+            self.known_pods[pod.uid] = self.cluster.pod(pod.uid)

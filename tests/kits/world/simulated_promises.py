@@ -36,7 +36,10 @@ class Promises:
         self.check_groups()
 
     def check_annotations(self) -> None:
-        """Every pod that the operators let go has in the ledger exactly what its annotation says."""
+        """Every pod that the operators let go has in the ledger exactly what its annotation says.
+
+        But for guests that their own scheduler refused: those may have lost their cores.
+        """
         for pod in self.let_go():
             stored = self.cluster.ledger(pod.granted_node).of_pod(pod.uid)
             told = simulated_cluster.annotated(pod)
@@ -45,11 +48,11 @@ class Promises:
             assert not lost or pod.granted_node not in self.cluster.nodes, f"{pod.key} lost {lost}"
 
     def let_go(self) -> list[pods.PodView]:
-        """Return the living pods that left the gate."""
+        """Return the living pods that were let go and can get to their cores."""
         return [
             pod
             for pod in self.cluster.views()
-            if not (pod.gated or pod.terminal or pod.deleted or pod.grant_annotation is None)
+            if not (pod.unplaced or pod.terminal or pod.deleted or pod.grant_annotation is None or pod.unscheduled)
         ]
 
     def check_groups(self) -> None:
@@ -63,20 +66,20 @@ class Promises:
                     self.ever_granted[self.groups[grant.pod_uid]].add(grant.pod_uid)
         for pod in members:
             granted = len(self.ever_granted[pod.namespace, pod.pod_group])
-            assert pod.gated or granted >= pod.pod_group_size, f"{pod.key} started with {granted} members granted"
+            assert pod.unplaced or granted >= pod.pod_group_size, f"{pod.key} started with {granted} members granted"
 
     # --- for every plan --------------------------------------------------------------------------------------------
 
     def check_plan(self, snapshot: plans.Snapshot, plan: plans.Plan) -> None:
         """Nobody waits without a reason, nobody is granted what is broken; equal snapshots give equal plans."""
-        going = {ungate.pod.uid for ungate in plan.ungates}
+        going = {each.pod.uid for each in plan.bindings} | {each.pod.uid for each in plan.ungates}
         for pod in snapshot.pods.values():
-            if pod.gated and not (pod.deleted or pod.terminal):
+            if pod.waits:
                 waiting = plan.waiting.get(pod.uid)
                 assert (pod.uid in going) != (waiting is not None), f"{pod.key}: {waiting}"
                 assert waiting is None or (waiting.reason and waiting.message)
-        for ungate in plan.ungates:
-            assert _takes_pods(snapshot.nodes.get(ungate.node)), f"{ungate.pod.key} is sent to {ungate.node}"
+        for each in (*plan.bindings, *plan.ungates):
+            assert _takes_pods(snapshot.nodes.get(each.node)), f"{each.pod.key} is sent to {each.node}"
         for write in plan.ledgers:
             self._check_new_grants(snapshot, write)
         self.plans += 1
@@ -108,7 +111,7 @@ class Promises:
             for grant in book.grants:
                 assert grant.pod_uid in self.cluster.pods, f"{grant} leaked"
                 pod = self.cluster.pod(grant.pod_uid)
-                assert pod.gated or pod.node_name == name, f"{grant} belongs to another node: {pod}"
+                assert pod.unplaced or pod.node_name == name, f"{grant} belongs to another node: {pod}"
         for uid, reason in waiting.items():
             if reason.reason == "NoRoom" and not self.cluster.pod(uid).pod_group:
                 self._check_hopeless(self.cluster.pod(uid), reason)
@@ -116,7 +119,7 @@ class Promises:
     def _check_hopeless(self, pod: pods.PodView, reason: plans.Waiting) -> None:
         wanted = [request.on(simulated_cluster.HARDWARE, placement.Alignment.NONE) for request in pod.requests]
         for name in self.cluster.nodes:
-            if pod.node_selector.get(names.HOSTNAME_LABEL, name) != name:
+            if pod.constraints.node_selector.get(names.HOSTNAME_LABEL, name) != name:
                 continue
             taken: tuple[spans.CoreSpan, ...] = self.cluster.ledger(name).taken()
             found = placement.place_all(simulated_cluster.HARDWARE, taken, wanted, placement.Packing.BEST_FIT)
@@ -137,4 +140,6 @@ class Promises:
 
 
 def _takes_pods(node: nodes.NodeView | None) -> bool:
-    return node is not None and node.ready and not node.unschedulable and node.allocatable.neuroncore > 0
+    return (
+        node is not None and node.ready and not node.unschedulable and node.allocatable.get(names.CORE_RESOURCE, 0) > 0
+    )

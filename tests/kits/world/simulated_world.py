@@ -24,7 +24,7 @@ class Kind:
     """What happens in a world."""
 
     name: str
-    unmanaged: bool = False  # pods that never met the gate; needs plugins that refuse busy cores
+    unmanaged: bool = False  # pods that never met admission; needs plugins that refuse busy cores
     tampering: bool = False  # people edit grant annotations
     vanishing: bool = False  # nodes leave and come back
 
@@ -107,7 +107,7 @@ class World:
             self.cluster.add_pod(self._pod({"containers": [builders.container(cores=self._size())]}, notes))
 
     def create_unmanaged(self) -> None:
-        """Create a bound pod that never met the gate."""
+        """Create a bound pod that never met admission."""
         if self.cluster.nodes:
             node = self.random.choice(sorted(self.cluster.nodes))
             self.cluster.add_pod(self._pod({"containers": [builders.container(cores=self._size())], "node": node}))
@@ -137,6 +137,7 @@ class World:
             priority=self.random.choice((0, 0, 5)),
             owner=self.random.choice(("", "rs")),
             selector=self.random.choice(({}, {}, {}, {names.HOSTNAME_LABEL: "w1"})),
+            **self.random.choice(({}, {}, builders.GUEST)),
             **shape,  # type: ignore[arg-type]  # what _containers gives are this builder's arguments
         )
 
@@ -176,8 +177,8 @@ class World:
     # --- the scheduler and the machines ----------------------------------------------------------------------------
 
     def schedule(self) -> None:
-        """Bind a pod that may be bound."""
-        pod = self._some_pod(lambda pod: not pod.gated)
+        """Let the scheduler of guests look at one that may be bound."""
+        pod = self._some_pod(lambda pod: not pod.unplaced)
         if pod is not None:
             self.cluster.bind(pod)
 
@@ -223,7 +224,13 @@ class World:
         """Let one operator catch up with some of the world."""
         operator = self.random.choice(self.operators)
         self.random.choice(
-            (operator.observe, operator.observe_pods, operator.observe_nodes, operator.observe_ledgers)
+            (
+                operator.observe,
+                operator.observe_pods,
+                operator.observe_nodes,
+                operator.observe_ledgers,
+                operator.forget_pods,
+            )
         )()
 
     def think(self) -> None:
@@ -245,8 +252,10 @@ class World:
         operator.run()
         operator.observe()
         second = self.think_with(operator)
-        fences = any(patch.pod.gated for patch in first.patches)
-        assert fences or not second.ledgers, f"written again: {second.ledgers}, first {first.ledgers}"
+        fences = any(patch.pod.unplaced for patch in first.patches)
+        assert fences or first.inquiries or not second.ledgers, (
+            f"written again: {second.ledgers}, first {first.ledgers}"
+        )
 
     def keep_pool(self) -> None:
         """Let one operator look after the NeuronNodes, on what it believes."""
@@ -285,15 +294,12 @@ class World:
         self.disturb_node()
 
     def wait(self) -> None:
-        """Let time pass; caches of pods never fall behind by more than the planner allows for."""
+        """Let time pass."""
         self.pass_time(self.random.choice((0.1, 1.0, 1.0, 15.0, 40.0)))
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass for everyone."""
         self.cluster.now += dt.timedelta(seconds=seconds)
-        if seconds > 1:
-            for operator in self.operators:
-                operator.observe_pods()
 
     # --- the end ---------------------------------------------------------------------------------------------------
 

@@ -68,8 +68,8 @@ NONE: Final = PodAffinity()
 def read(affinity: Mapping[str, Any] | None, namespace: str, labels: Mapping[str, str]) -> PodAffinity:
     """Read a pod's ``spec.affinity``; ``namespace`` is the pod's own.
 
-    ``labels`` are those that ``matchLabelKeys`` and ``mismatchLabelKeys`` are about: the pod's own while it is a manifest
-    in a file, none once it is stored. The API server then has merged them into the selector (mutatePodAffinity in
+    ``labels`` are those that ``matchLabelKeys`` and ``mismatchLabelKeys`` are about: the pod's own while it is in a
+    file, none once it is stored. The API server then has merged them into the selector (mutatePodAffinity in
     pkg/registry/core/pod/strategy.go), the scheduler never looks at the two fields, and the labels may have changed.
     """
     near, far = ((affinity or {}).get(kind) or {} for kind in ("podAffinity", "podAntiAffinity"))

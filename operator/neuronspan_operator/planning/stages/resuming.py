@@ -59,7 +59,9 @@ def _best(draft: drafts.Draft, pod: pods.PodView) -> _Stored | None:
     flawed = [stored for stored in found if stored.flaw and stored not in fenced]
     if flawed and not usable:  # while others are usable these stay: they end when the pod has its node
         why = "; ".join(f"on {stored.node.name}: {stored.flaw}" for stored in flawed)
-        draft.revoke(pod, (grant for stored in flawed for grant in stored.grants), f"Its grant is being taken back: {why}.")
+        draft.revoke(
+            pod, (grant for stored in flawed for grant in stored.grants), f"Its grant is being taken back: {why}."
+        )
     return min(usable, key=lambda stored: (stored.since, stored.node.name), default=None)
 
 

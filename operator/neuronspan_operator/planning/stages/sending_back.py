@@ -1,12 +1,11 @@
 """Pods that were let go and cannot get to their cores are sent back, where a controller makes new ones.
 
-Law: nobody is evicted because it waited: a guest goes back only once its own scheduler has said, after it left our gate, that
-it cannot place it. Pods whose end would do harm (bare ones, and those of Jobs, which count failures) are never evicted:
-they get an Event, and an unbound one loses its cores.
+Law: nobody is evicted because it waited: a guest goes back only once its own scheduler has said, after it left our gate,
+that it cannot place it. Pods whose end would do harm (bare ones, and those of Jobs, which count failures) are never
+evicted: they get an Event, and an unbound one loses its cores.
 """
 
 from collections.abc import Sequence
-
 from typing import Final
 
 from neuronspan import grants

@@ -38,7 +38,7 @@ def test_grants_of_a_group_are_written_before_anybody_leaves_the_gate() -> None:
 
 def test_group_starts_when_all_its_grants_are_stored() -> None:
     plan = _plan([_member("a"), _member("b")], w1=[domain.grant("0-19", "a")], w2=[domain.grant("0-19", "b")])
-    assert snapshots.ungated(plan) == {"a": "w1 app=0-19", "b": "w2 app=0-19"}
+    assert snapshots.let_go(plan) == {"a": "w1 app=0-19", "b": "w2 app=0-19"}
     assert plan.ledgers == ()
 
 
@@ -62,14 +62,14 @@ def test_group_that_does_not_fit_as_a_whole_gets_nothing() -> None:
 def test_cores_of_a_group_that_does_not_fit_are_left_to_others() -> None:
     pod_list = [_member(name, size=3, priority=5) for name in "abc"]
     plan = _plan([*pod_list, builders.make_pod("single", cores=32)])
-    assert snapshots.ungated(plan) == {"single": "w1 app=0-31"}
+    assert snapshots.let_go(plan) == {"single": "w1 app=0-31"}
 
 
 def test_pods_like_those_of_a_group_that_does_not_fit_get_what_it_leaves() -> None:
     """What was looked up while the group's cores were taken is forgotten together with them."""
     pod_list = [_member(name, size=3, priority=5) for name in "abc"]
     plan = _plan([*pod_list, *(builders.make_pod(name, cores=20) for name in ("one", "two", "three"))])
-    assert snapshots.ungated(plan) == {"one": "w1 app=0-19", "three": "w2 app=0-19"}
+    assert snapshots.let_go(plan) == {"one": "w1 app=0-19", "three": "w2 app=0-19"}
     assert plan.waiting["uid-two"].reason == "NoRoom"
 
 
@@ -108,7 +108,7 @@ def test_member_that_comes_back_is_served_alone() -> None:
 def test_members_beyond_the_size_are_served_once_the_group_is() -> None:
     entries = {"w1": [domain.grant("0-19", "a")], "w2": [domain.grant("0-19", "b")]}
     plan = _plan([_member("a"), _member("b"), _member("c", cores=4)], **entries)
-    assert snapshots.ungated(plan) == {"a": "w1 app=0-19", "b": "w2 app=0-19", "c": "w1 app=20-23"}
+    assert snapshots.let_go(plan) == {"a": "w1 app=0-19", "b": "w2 app=0-19", "c": "w1 app=20-23"}
 
 
 def test_group_starts_with_as_many_members_as_its_size_says() -> None:

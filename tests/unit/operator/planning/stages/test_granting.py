@@ -25,7 +25,7 @@ def test_grant_carries_what_the_container_asked_for() -> None:
         init_containers=("warm-up",),
     )
     assert plan.ledgers[0].resource_version == "1"
-    assert snapshots.ungated(plan) == {"web": "w1 app=0-3"}
+    assert snapshots.let_go(plan) == {"web": "w1 app=0-3"}
 
 
 def test_all_containers_get_cores_of_one_node() -> None:
@@ -34,18 +34,18 @@ def test_all_containers_get_cores_of_one_node() -> None:
     plan = snapshots.plan([pod], _nodes("w1", "w2"), members)
     assert plan.ledgers == ()
     fitting = builders.make_pod(containers=[builders.container("a", cores=20), builders.container("b", cores=12)])
-    assert snapshots.ungated(snapshots.plan([fitting], _nodes("w1", "w2"), members)) == {"web": "w1 a=0-19 b=20-31"}
+    assert snapshots.let_go(snapshots.plan([fitting], _nodes("w1", "w2"), members)) == {"web": "w1 a=0-19 b=20-31"}
 
 
 def test_devices_are_whole() -> None:
     members = [builders.make_neuron_node("w1", [domain.grant("0", "other", state=grants.GrantState.RELEASING)])]
     plan = snapshots.plan([builders.make_pod(devices=2)], None, members)
-    assert snapshots.ungated(plan) == {"web": "w1 app=2-5"}
+    assert snapshots.let_go(plan) == {"web": "w1 app=2-5"}
 
 
 def test_given_cores_are_given() -> None:
     notes = {names.VISIBLE_CORES_ANNOTATION: "9-11"}
-    assert snapshots.ungated(snapshots.plan([builders.make_pod(cores=3, annotations=notes)])) == {"web": "w1 app=9-11"}
+    assert snapshots.let_go(snapshots.plan([builders.make_pod(cores=3, annotations=notes)])) == {"web": "w1 app=9-11"}
 
 
 @pytest.mark.parametrize(
@@ -64,13 +64,13 @@ def test_given_cores_are_given() -> None:
 def test_pods_are_served_in_order(first: dict[str, Any], second: dict[str, Any]) -> None:
     pods = [builders.make_pod("late", cores=20, **second), builders.make_pod("early", cores=20, **first)]
     plan = snapshots.plan(pods)
-    assert snapshots.ungated(plan) == {"early": "w1 app=0-19"}
+    assert snapshots.let_go(plan) == {"early": "w1 app=0-19"}
     assert [each.reason for each in plan.waiting.values()] == ["NoRoom"]
 
 
 def test_smaller_pod_may_pass_one_that_does_not_fit() -> None:
     pods = [builders.make_pod("large", cores=40, priority=5), builders.make_pod("small", cores=4)]
-    assert snapshots.ungated(snapshots.plan(pods)) == {"small": "w1 app=0-3"}
+    assert snapshots.let_go(snapshots.plan(pods)) == {"small": "w1 app=0-3"}
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_node_is_chosen_by_the_packing_of_its_pool(packing: placement.Packing, n
         for name, cores in occupied.items()
     ]
     plan = snapshots.plan([builders.make_pod(cores=4)], _nodes(*occupied), members, pools.Policy(packing))
-    assert snapshots.ungated(plan)["web"].startswith(node)
+    assert snapshots.let_go(plan)["web"].startswith(node)
 
 
 def test_tightest_run_beats_the_fullest_node() -> None:
@@ -99,19 +99,19 @@ def test_tightest_run_beats_the_fullest_node() -> None:
     full = [domain.grant("0-25", "c", **busy)]  # a run of six
     members = [builders.make_neuron_node("w1", full), builders.make_neuron_node("w2", tight)]
     plan = snapshots.plan([builders.make_pod(cores=4)], _nodes("w1", "w2"), members)
-    assert snapshots.ungated(plan) == {"web": "w2 app=0-3"}
+    assert snapshots.let_go(plan) == {"web": "w2 app=0-3"}
 
 
 def test_alignment_of_the_pool_is_the_default() -> None:
     busy = [domain.grant("0", "old", state=grants.GrantState.RELEASING)]
     policy = pools.Policy(align=placement.Alignment.DEVICE)
     plan = snapshots.plan([builders.make_pod(cores=3)], None, [builders.make_neuron_node("w1", busy)], policy)
-    assert snapshots.ungated(plan) == {"web": "w1 app=2-4"}
+    assert snapshots.let_go(plan) == {"web": "w1 app=2-4"}
 
 
 def test_unhealthy_cores_are_avoided() -> None:
     members = [builders.make_neuron_node("w1", unhealthy=[2, 9])]
-    assert snapshots.ungated(snapshots.plan([builders.make_pod(cores=6)], None, members)) == {"web": "w1 app=3-8"}
+    assert snapshots.let_go(snapshots.plan([builders.make_pod(cores=6)], None, members)) == {"web": "w1 app=3-8"}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_unhealthy_cores_are_avoided() -> None:
 )
 def test_earlier_decisions_of_the_same_pass_are_counted(pod: dict[str, Any], node: dict[str, Any]) -> None:
     plan = snapshots.plan([builders.make_pod("a", **pod), builders.make_pod("b", **pod)], _nodes("w1", **node))
-    assert snapshots.ungated(plan) == {"a": "w1 app=0-3"}
+    assert snapshots.let_go(plan) == {"a": "w1 app=0-3"}
     assert "uid-b" in plan.waiting
 
 
@@ -138,7 +138,7 @@ def test_pods_on_their_way_to_a_node_are_counted() -> None:
 def test_pods_that_are_over_are_not_counted() -> None:
     shape: dict[str, Any] = {"containers": [builders.container(cores=4, cpu="40")]}
     over = builders.make_pod("a", node="w1", phase="Succeeded", **shape)
-    assert snapshots.ungated(snapshots.plan([over, builders.make_pod("b", **shape)])) == {"b": "w1 app=0-3"}
+    assert snapshots.let_go(snapshots.plan([over, builders.make_pod("b", **shape)])) == {"b": "w1 app=0-3"}
 
 
 def test_scheduler_is_never_asked_for_more_than_it_counts() -> None:
@@ -161,7 +161,7 @@ def test_each_pod_goes_where_its_selector_says() -> None:
     nodes = [builders.make_node("w1", labels={"zone": "a"}), builders.make_node("w2", labels={"zone": "b"})]
     members = [builders.make_neuron_node("w1"), builders.make_neuron_node("w2")]
     pods = [builders.make_pod(zone, cores=4, selector={"zone": zone}) for zone in ("b", "a")]
-    assert snapshots.ungated(snapshots.plan(pods, nodes, members)) == {"a": "w1 app=0-3", "b": "w2 app=0-3"}
+    assert snapshots.let_go(snapshots.plan(pods, nodes, members)) == {"a": "w1 app=0-3", "b": "w2 app=0-3"}
 
 
 def _revoked(pod: dict[str, Any]) -> dict[str, Any]:

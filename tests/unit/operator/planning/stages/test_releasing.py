@@ -1,4 +1,3 @@
-import datetime as dt
 from typing import Any
 
 import pytest
@@ -7,7 +6,6 @@ from kits.manifests import builders, domain, snapshots
 from neuronspan import grants
 from neuronspan_operator.objects import pools
 from neuronspan_operator.planning import plans
-from neuronspan_operator.planning.stages import releasing
 
 RELEASING = grants.GrantState.RELEASING
 CONFIRMED = grants.GrantState.CONFIRMED
@@ -49,7 +47,7 @@ def test_grant_stays_while_its_pod_may_run(pod: dict[str, Any]) -> None:
 
 
 def test_pinned_pod_keeps_only_the_grant_of_its_own_node() -> None:
-    pod = builders.make_pod("web", cores=4, gates=(), selector={"kubernetes.io/hostname": "host-2"})
+    pod = builders.make_pod("web", cores=4, scheduler="volcano", selector={"kubernetes.io/hostname": "host-2"})
     plan = snapshots.plan(
         [pod],
         [builders.make_node("w1"), builders.make_node("w2", hostname="host-2")],
@@ -59,11 +57,13 @@ def test_pinned_pod_keeps_only_the_grant_of_its_own_node() -> None:
     assert snapshots.written(plan, "w2") is None
 
 
-def test_fresh_grant_of_an_unseen_pod_is_not_released_yet() -> None:
-    """Another operator may know a pod that our cache has not seen."""
-    plan = _plan(None, domain.grant(since=snapshots.ago(1)))
+@pytest.mark.parametrize("state", [grants.GrantState.GRANTED, CONFIRMED])
+def test_grant_of_a_pod_that_our_cache_lacks_stays_and_the_pod_is_asked_for(state: grants.GrantState) -> None:
+    """The watch of pods may be behind that of ledgers, by any time: a running pod would lose its cores."""
+    member = builders.make_neuron_node("w1", [domain.grant("4-7", state=state, since=snapshots.ago(3600))])
+    plan = snapshots.plan([], None, [member], unknown=["uid-web"])
     assert plan.ledgers == ()
-    assert plan.wake_at == snapshots.NOW + dt.timedelta(seconds=releasing.UNSEEN_POD_SECONDS - 1)
+    assert plan.inquiries == (plans.Inquiry("uid-web", "default", "web"),)
 
 
 def test_cores_are_free_when_the_node_says_that_no_process_is_left() -> None:

@@ -1,4 +1,4 @@
-"""What happens to gated pods whose grants are stored: an operator stopped between the ledger and the pod."""
+"""What happens to unplaced pods whose grants are stored: an operator stopped between the ledger and the pod."""
 
 from typing import Any
 
@@ -10,32 +10,42 @@ from neuronspan import grants
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import plans
 
-GATED = builders.make_pod("web", cores=4)
+WAITING = builders.make_pod("web", cores=4)
+GUEST = builders.make_pod("web", cores=4, **builders.GUEST)
+FENCED = builders.make_pod("web", cores=4, fence=domain.SINCE)
 GRANT = domain.grant("4-7")
-FENCE = pods.fence("w1", domain.SINCE)
 
 
-def _fenced(pod: dict[str, Any], *fences: str) -> dict[str, Any]:
-    fenced: dict[str, Any] = jsonpatch.apply_patch(pod, pods.fence_patch(pods.read(pod), fences))
-    return fenced
-
-
-def _plan(pod: dict[str, Any] = GATED, grant: grants.Grant = GRANT, node: Any = None, **status: Any) -> plans.Plan:
+def _plan(pod: dict[str, Any] = WAITING, grant: grants.Grant = GRANT, node: Any = None, **status: Any) -> plans.Plan:
     nodes = [builders.make_node() if node is None else node]
     return snapshots.plan([pod], nodes, [builders.make_neuron_node("w1", [grant], **status)])
 
 
 def test_stored_grant_is_carried_out_without_another_write() -> None:
     plan = _plan()
-    assert snapshots.ungated(plan) == {"web": "w1 app=4-7"}
+    assert snapshots.let_go(plan) == {"web": "w1 app=4-7"}
     assert plan.ledgers == ()
     assert plan.waiting == {}
 
 
-def test_pod_is_pinned_by_the_hostname_label_and_told_the_nodes_name() -> None:
-    (ungate,) = _plan(node=builders.make_node("w1", hostname="ip-10-0-0-1")).ungates
-    after = pods.read(jsonpatch.apply_patch(GATED, ungate.patch))
-    assert (after.node_selector["kubernetes.io/hostname"], after.granted_node) == ("ip-10-0-0-1", "w1")
+def test_pod_is_bound_to_the_node_as_it_was_planned_on() -> None:
+    (bind,) = _plan(node=builders.make_node("w1", hostname="ip-10-0-0-1")).bindings
+    binding = pods.binding(bind.pod, bind.node, bind.spans)
+    assert binding["target"] == {"apiVersion": "v1", "kind": "Node", "name": "w1"}
+    assert binding["metadata"] == {
+        "name": "web",
+        "namespace": "default",
+        "uid": "uid-web",
+        "resourceVersion": "1",
+        "annotations": {"neuronspan.dev/grant": '{"node":"w1","containers":{"app":"4-7"}}'},
+    }
+
+
+def test_guest_is_pinned_by_the_hostname_label_and_told_the_nodes_name() -> None:
+    (ungate,) = _plan(GUEST, node=builders.make_node("w1", hostname="ip-10-0-0-1")).ungates
+    after = pods.read(jsonpatch.apply_patch(GUEST, ungate.patch))
+    assert after.constraints.node_selector["kubernetes.io/hostname"] == "ip-10-0-0-1"
+    assert (after.granted_node, after.gated) == ("w1", False)
 
 
 @pytest.mark.parametrize(
@@ -66,44 +76,56 @@ def test_pod_is_pinned_by_the_hostname_label_and_told_the_nodes_name() -> None:
 )
 def test_unusable_grant_is_fenced_first(change: dict[str, Any], why: str) -> None:
     plan = _plan(**change)
-    assert plan.ungates == ()
+    assert plan.bindings == ()
     assert plan.ledgers == ()
     (patch,) = plan.patches
-    assert pods.read(jsonpatch.apply_patch(change.get("pod", GATED), patch.patch)).revoked == (FENCE,)
+    assert patch.patch["metadata"] == {"uid": "uid-web", "resourceVersion": "1"}
+    assert pods.read({**WAITING, "status": patch.patch["status"]}).fenced_until == "2026-01-31T09:00:00.000000Z"
     assert plan.waiting["uid-web"].reason == "Revoked"
     assert why in plan.waiting["uid-web"].message
 
 
 def test_fenced_grant_is_released_even_when_it_could_be_used_again() -> None:
-    plan = _plan(_fenced(GATED, FENCE))
+    plan = _plan(FENCED)
     assert snapshots.written(plan) == {"web/app": "4-7 Releasing"}
-    assert plan.ungates == ()
+    assert plan.bindings == ()
     assert plan.patches == ()
 
 
 def test_fence_of_an_earlier_grant_does_not_concern_a_new_one() -> None:
-    plan = _plan(_fenced(GATED, pods.fence("w1", domain.LATER), pods.fence("w2", domain.SINCE)))
-    assert snapshots.ungated(plan) == {"web": "w1 app=4-7"}
+    plan = _plan(FENCED, domain.grant("4-7", since=domain.LATER))
+    assert snapshots.let_go(plan) == {"web": "w1 app=4-7"}
+
+
+def test_new_grant_is_later_than_the_fence_even_where_the_clock_is_behind() -> None:
+    ahead = "2026-01-31T12:00:00.000000Z"
+    (write,) = snapshots.plan([builders.make_pod(cores=4, fence=ahead)]).ledgers
+    (grant,) = write.ledger.grants
+    assert grant.since == "2026-01-31T12:00:00.000001Z"
+
+
+def test_fence_that_names_no_moment_forbids_nothing() -> None:
+    assert snapshots.let_go(_plan(builders.make_pod(cores=4, fence="soon"))) == {"web": "w1 app=4-7"}
 
 
 def test_revoked_pod_gets_other_cores_at_once_but_not_on_the_node_that_still_winds_up() -> None:
     released = domain.grant("4-7", state=grants.GrantState.RELEASING)
     for names, wanted in ((["w1"], {}), (["w1", "w2"], {"web": "w2 app=0-3"})):
         plan = snapshots.plan(
-            [_fenced(GATED, FENCE)],
+            [FENCED],
             [builders.make_node(name) for name in names],
             [builders.make_neuron_node(name, [released] if name == "w1" else []) for name in names],
         )
-        assert snapshots.ungated(plan) == wanted
+        assert snapshots.let_go(plan) == wanted
     assert (
         "wound up"
-        in snapshots.plan([GATED], None, [builders.make_neuron_node("w1", [released])]).waiting["uid-web"].message
+        in snapshots.plan([WAITING], None, [builders.make_neuron_node("w1", [released])]).waiting["uid-web"].message
     )
 
 
 def test_old_proof_of_release_keeps_the_pod_off_that_node() -> None:
     """Else the proof about the first grant would free the cores of the second under its processes."""
-    plan = snapshots.plan([GATED], None, [builders.make_neuron_node("w1", released=["uid-web"])])
+    plan = snapshots.plan([WAITING], None, [builders.make_neuron_node("w1", released=["uid-web"])])
     assert plan.ledgers == ()
     assert plan.waiting["uid-web"].reason == "NoRoom"
 
@@ -112,28 +134,28 @@ def test_double_grant_on_two_nodes_is_carried_out_once() -> None:
     """Two operators chose different nodes at the same time."""
     late = domain.grant("0-3", since=domain.LATER)
     plan = snapshots.plan(
-        [GATED],
+        [WAITING],
         [builders.make_node("w1"), builders.make_node("w2")],
         [builders.make_neuron_node("w1", [late]), builders.make_neuron_node("w2", [GRANT])],
     )
-    assert snapshots.ungated(plan) == {"web": "w2 app=4-7"}
+    assert snapshots.let_go(plan) == {"web": "w2 app=4-7"}
     assert (plan.ledgers, plan.patches) == ((), ())
 
 
 def test_double_grant_falls_back_to_the_node_that_can_be_used() -> None:
     plan = snapshots.plan(
-        [GATED],
+        [WAITING],
         [builders.make_node("w1", cordoned=True), builders.make_node("w2")],
         [builders.make_neuron_node(name, [GRANT]) for name in ("w1", "w2")],
     )
-    assert snapshots.ungated(plan) == {"web": "w2 app=4-7"}
+    assert snapshots.let_go(plan) == {"web": "w2 app=4-7"}
     assert (plan.ledgers, plan.patches) == ((), ())
 
 
 def test_grants_of_all_containers_are_needed() -> None:
     pod = builders.make_pod("web", containers=[builders.container("app", cores=4), builders.container("b", cores=1)])
     plan = _plan(pod)
-    assert plan.ungates == ()
+    assert plan.bindings == ()
     assert plan.waiting["uid-web"].reason == "Revoked"
 
 
@@ -143,7 +165,7 @@ def test_grants_of_all_containers_are_needed() -> None:
     ids=["deleted", "failed"],
 )
 def test_pod_that_is_over_is_not_let_go(pod: dict[str, Any]) -> None:
-    assert _plan(pod).ungates == ()
+    assert _plan(pod).bindings == ()
 
 
 def test_revoked_pod_is_told_of_a_few_unhealthy_runs_so_that_the_rest_fits_into_the_event() -> None:

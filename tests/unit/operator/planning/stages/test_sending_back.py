@@ -1,4 +1,4 @@
-"""Pods that left the gate and cannot reach their cores."""
+"""Pods that were let go and cannot reach their cores."""
 
 import datetime as dt
 from typing import Any
@@ -15,7 +15,8 @@ POLICY = pools.Policy(limbo_seconds=60)
 
 
 def _pod(owner: str = "rs", **fields: Any) -> dict[str, Any]:
-    pinned = {"gates": (), "grant": TOLD, "selector": {names.HOSTNAME_LABEL: "w1"}}
+    """Return a guest that its own scheduler refused after it had left the gate."""
+    pinned = {"scheduler": "volcano", "grant": TOLD, "selector": {names.HOSTNAME_LABEL: "w1"}, "unscheduled": "no room"}
     return builders.make_pod(cores=4, owner=owner, **(pinned | fields))
 
 
@@ -43,6 +44,7 @@ def test_pod_on_its_way_is_left_alone_until_the_time_is_up() -> None:
         pytest.param(_pod(), builders.make_node(ready=False), 1, "not Ready", id="not ready"),
         pytest.param(_pod(), builders.make_node(deleted=True), 1, "being deleted", id="node being deleted"),
         pytest.param(_pod(), None, 1, "w1 is gone", id="node gone"),
+        pytest.param(_pod(kind="StatefulSet"), builders.make_node(), 60, "within 60 s", id="another controller"),
     ],
 )
 def test_pod_with_a_controller_is_evicted_and_its_grant_kept(
@@ -59,12 +61,38 @@ def test_pod_on_its_way_to_a_node_that_registered_anew_is_left_alone() -> None:
     assert _plan(_pod(), builders.make_node(uid="uid-new")).evictions == ()
 
 
-def test_bare_pod_is_only_told() -> None:
-    plan = _plan(_pod(owner=""), builders.make_node(cordoned=True))
+@pytest.mark.parametrize(
+    ("pod", "why"),
+    [
+        pytest.param(_pod(owner=""), "no controller", id="bare"),
+        pytest.param(_pod(kind="Job"), "Job would count that as a failure", id="of a Job"),
+    ],
+)
+def test_guest_that_must_not_be_evicted_is_told_and_loses_its_cores(pod: dict[str, Any], why: str) -> None:
+    plan = _plan(pod, builders.make_node(), age=60)
     assert plan.evictions == ()
     (message,) = _told(plan)
-    assert "cordoned" in message
+    assert why in message
     assert "delete it and create it again" in message
+    assert snapshots.written(plan) == {"web/app": "4-7 Releasing"}
+
+
+@pytest.mark.parametrize("owner", ["", "rs"])
+@pytest.mark.parametrize("kind", ["ReplicaSet", "Job"])
+@pytest.mark.parametrize("reason", ["", "SchedulingGated", "SchedulerError"])
+def test_nobody_is_sent_back_because_it_waited(owner: str, kind: str, reason: str) -> None:
+    """No scheduler may be running: only the verdict of one, about the pod without its gate, counts."""
+    pod = _pod(owner, kind=kind, unscheduled="")
+    if reason:
+        stale = {"type": "PodScheduled", "status": "False", "reason": reason, "message": "waiting"}
+        pod["status"]["conditions"] = [stale]
+    plan = _plan(pod, builders.make_node(cordoned=True), age=10_000)
+    assert (plan.evictions, plan.ledgers, _told(plan)) == ((), (), [])
+
+
+def test_pod_that_we_bind_is_never_sent_back_while_it_waits() -> None:
+    pod = builders.make_pod(cores=4, owner="rs", unscheduled="0/1 nodes are available")
+    assert _plan(pod, builders.make_node(cordoned=True), age=10_000).evictions == ()
 
 
 def test_pod_with_unhealthy_cores_is_sent_back() -> None:

@@ -1,0 +1,63 @@
+import dataclasses
+
+from kits.manifests import clusters
+from neuronspan_operator.objects import pods
+from neuronspan_operator.scheduling import cluster_state
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Seen:
+    """Which pods are on which node."""
+
+    prefix: str
+    found: list[str] = dataclasses.field(default_factory=list, compare=False)
+
+    def count(self, pod: pods.PodView, node: cluster_state.NodeState, by: int) -> None:
+        if pod.name.startswith(self.prefix):
+            (self.found.append if by > 0 else self.found.remove)(f"{pod.name}@{node.name}")
+
+
+def _cluster() -> cluster_state.Cluster:
+    return clusters.make_cluster([clusters.make_node("w1"), clusters.make_node("w2")])
+
+
+def test_pod_counts_once_on_a_node() -> None:
+    cluster, pod = _cluster(), clusters.make_pod(cores=4)
+    cluster.add(pod, "w1")
+    cluster.add(pod, "w1")
+    assert cluster.nodes["w1"].used["aws.amazon.com/neuroncore"] == 4
+    assert list(cluster.nodes["w1"].pods.values()) == [pod]
+
+
+def test_node_that_does_not_exist_is_left_out() -> None:
+    cluster = _cluster()
+    cluster.add(clusters.make_pod(), "gone")
+    cluster.remove(clusters.make_pod(), "gone")
+    assert cluster.version == 0
+
+
+def test_remove_takes_back_what_was_added_and_not_what_the_pod_became() -> None:
+    cluster = _cluster()
+    cluster.add(clusters.make_pod(cores=4), "w1")
+    cluster.remove(clusters.make_pod(cores=8), "w1")
+    cluster.remove(clusters.make_pod(cores=8), "w1")
+    assert cluster.nodes["w1"].used["aws.amazon.com/neuroncore"] == 0
+
+
+def test_sums_are_made_of_the_pods_that_are_there_and_follow_every_change() -> None:
+    cluster = _cluster()
+    cluster.add(clusters.make_pod("web-1"), "w1")
+    cluster.add(clusters.make_pod("db-1"), "w1")
+    seen = cluster.keep(_Seen("web"))
+    assert seen.found == ["web-1@w1"]
+    cluster.add(clusters.make_pod("web-2"), "w2")
+    assert seen.found == ["web-1@w1", "web-2@w2"]
+    cluster.remove(clusters.make_pod("web-1"), "w1")
+    assert seen.found == ["web-2@w2"]
+
+
+def test_equal_sums_are_kept_once() -> None:
+    cluster = _cluster()
+    first = cluster.keep(_Seen("web"))
+    assert cluster.keep(_Seen("web")) is first
+    assert cluster.keep(_Seen("db")) is not first
