@@ -5,6 +5,7 @@ import dataclasses
 
 from neuronspan_operator.objects import nodes, pods
 from neuronspan_operator.objects.constraints import storage
+from neuronspan_operator.objects.constraints.volumes import claims, classes, csi, persistent_volumes
 from neuronspan_operator.scheduling import cluster_state, screening
 from oracle import drawing, stage
 
@@ -32,7 +33,21 @@ def cluster_of(seen: stage.Seen) -> cluster_state.Cluster:
 
 def storage_of(seen: stage.Seen) -> storage.Storage:
     """Return volumes and claims as the operator would read them."""
-    return storage.EMPTY
+    read_claims, read_volumes = map(claims.read, seen.claims), map(persistent_volumes.read, seen.volumes)
+    return storage.Storage(
+        claims={each.key: each for each in read_claims},
+        volumes={each.name: each for each in read_volumes},
+        classes={each.name: each for each in map(classes.read, seen.classes)},
+        driver_nodes={each.name: each for each in map(csi.read_node, seen.csi_nodes)},
+        drivers={each.name: each for each in map(csi.read_driver, seen.drivers)},
+        capacities={_key(raw): csi.read_capacity(raw) for raw in seen.capacities},
+        attachments={_key(raw): csi.read_attachment(raw) for raw in seen.attachments},
+    )
+
+
+def _key(manifest: Manifest) -> str:
+    metadata = manifest["metadata"]
+    return f"{metadata['namespace']}/{metadata['name']}" if "namespace" in metadata else str(metadata["name"])
 
 
 def verdict(cluster: cluster_state.Cluster, manifest: Manifest) -> Verdict:

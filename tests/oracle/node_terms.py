@@ -17,10 +17,10 @@ _LABELS = {
 
 def node_labels(draw: drawing.Draw, name: str) -> dict[str, str]:
     """Draw the labels of a node: few lack their zone, more lack others."""
-    made = {drawing.HOSTNAME: name} if draw.maybe(0.95) else {}
-    if draw.maybe(0.9):
+    made = {drawing.HOSTNAME: name} if draw.maybe(0.97) else {}
+    if draw.maybe(0.95):
         made[drawing.ZONE] = draw.choice(drawing.ZONES)
-    if draw.maybe(0.7):
+    if draw.maybe(0.9):
         made[drawing.RACK] = draw.choice(("1", "2"))
     if draw.maybe(0.7):
         made[drawing.DISK] = draw.choice(("ssd", "hdd"))
@@ -72,7 +72,7 @@ def _expression(draw: drawing.Draw) -> Manifest:
 
 def taints(draw: drawing.Draw) -> list[Manifest]:
     """Draw the taints of a node: most have none."""
-    if draw.maybe(0.6):
+    if draw.maybe(0.75):
         return []
     effects = draw.some(("NoSchedule", "NoExecute", "PreferNoSchedule"), 2, 2)  # key and effect together are unique
     kinds = zip(draw.some(drawing.TAINTS, 1, 2), effects, strict=False)
@@ -108,16 +108,16 @@ def ports(draw: drawing.Draw) -> list[Manifest]:
             "protocol": draw.choice(("TCP", "TCP", "UDP", "SCTP")),
             **({"hostIP": draw.choice(("127.0.0.1", "10.0.0.1", "0.0.0.0"))} if draw.maybe(0.4) else {}),
         }
-        for port in draw.some((80, 443, 8080), 1, 2)
+        for port in draw.some((80, 443), 1, 2)
     ]
 
 
 def allocatable(draw: drawing.Draw) -> dict[str, str]:
     """Draw what a node has."""
     made = {
-        "cpu": draw.choice(("1", "2", "4", "8", "16", "3500m")),
-        "memory": draw.choice(("2Gi", "4Gi", "8Gi", "16Gi", "4000M")),
-        "pods": draw.choice(("2", "4", "10", "110", "110", "110")),
+        "cpu": draw.choice(("2", "4", "8", "16", "3500m")),
+        "memory": draw.choice(("2Gi", "8Gi", "16Gi", "16Gi", "4000M")),
+        "pods": draw.choice(("2", "4", "110", "110", "110", "110", "110")),
     }
     if draw.maybe(0.8):
         made["ephemeral-storage"] = draw.choice(("5Gi", "20Gi"))

@@ -34,7 +34,7 @@ def selector(draw: drawing.Draw, key: str = "app") -> Manifest:
 
 def affinity_term(draw: drawing.Draw) -> Manifest:
     """Draw a PodAffinityTerm."""
-    term: Manifest = {"topologyKey": draw.choice(drawing.TOPOLOGY_KEYS)}
+    term: Manifest = {"topologyKey": drawing.NOWHERE if draw.maybe(0.04) else draw.choice(drawing.TOPOLOGY_KEYS)}
     if draw.maybe(0.95):
         term["labelSelector"] = selector(draw)
         if draw.maybe(0.2):
@@ -69,9 +69,9 @@ def preferred_terms(draw: drawing.Draw) -> list[Manifest]:
 
 def spread_constraints(draw: drawing.Draw, when: str) -> list[Manifest]:
     """Draw topology spread constraints, of different keys as the API wants it."""
-    keys = draw.some(sorted(set(drawing.TOPOLOGY_KEYS[:4])), 1, 2)
-    if draw.maybe(0.05):
-        keys.append(drawing.TOPOLOGY_KEYS[-1])
+    keys = draw.some(drawing.TOPOLOGY_KEYS, 1, 2)
+    if draw.maybe(0.03):
+        keys.append(drawing.NOWHERE)
     return [_spread_constraint(draw, key, when) for key in keys]
 
 

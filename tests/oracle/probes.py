@@ -123,6 +123,8 @@ def draw_hard(draw: drawing.Draw, name: str, world: World) -> Probe:
     spec: Manifest = {"containers": [{"name": "app", "image": "none"}]}
     for kind in filter(chosen.__contains__, KINDS):
         _HARD[kind][1](draw, spec, world)
+    if "tolerations" not in chosen and draw.maybe(0.5):
+        spec["tolerations"] = [{"operator": "Exists"}]  # or taints would hide what comes after them
     return Probe(_pod(draw, name, spec), tuple(chosen))
 
 

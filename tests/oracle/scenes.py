@@ -23,7 +23,7 @@ class Scene:
 def draw_scene(seed: int, probe_count: int, *, soft: bool = False) -> Scene:
     """Draw a cluster; names carry the seed, as kube-scheduler still remembers the last one."""
     draw = drawing.Draw(seed)
-    names = [f"s{seed}-n{index}" for index in range(draw.randint(3, 6))]
+    names = [f"s{seed}-n{index}" for index in range(draw.randint(3, 8))]
     nodes = tuple(_node(draw, name) for name in names)
     storage = storage_scenes.draw_storage(draw, f"s{seed}", nodes) if draw.maybe(0.7) else storage_scenes.NONE
     world = probes.World(names, storage.claim_names())
@@ -38,7 +38,7 @@ def draw_scene(seed: int, probe_count: int, *, soft: bool = False) -> Scene:
 def _node(draw: drawing.Draw, name: str) -> Manifest:
     amount = node_terms.allocatable(draw)
     spec: Manifest = {"taints": node_terms.taints(draw)}
-    if draw.maybe(0.1):
+    if draw.maybe(0.06):
         spec["unschedulable"] = True
     ready = {"type": "Ready", "status": draw.choice(("True", "True", "True", "False"))}  # not asked by the scheduler
     return {
@@ -55,7 +55,7 @@ def _namespaces(draw: drawing.Draw) -> dict[str, dict[str, str]]:
 def _placed(
     draw: drawing.Draw, prefix: str, world: probes.World, storage: storage_scenes.Storage
 ) -> tuple[Manifest, ...]:
-    count = draw.choice((0, 3, 6, 10, 15))
+    count = draw.choice((0, 4, 8, 12, 18))
     return tuple(_placed_pod(draw, f"{prefix}-b{index}", world.nodes, storage) for index in range(count))
 
 
@@ -65,13 +65,13 @@ def _placed_pod(
     node = draw.choice(nodes) if draw.maybe(0.97) else "gone"
     namespace = draw.choice(drawing.NAMESPACES)
     spec: Manifest = {"nodeName": node, "containers": [amounts.container(draw, "app")], "tolerations": []}
-    if draw.maybe(0.25):
+    if draw.maybe(0.4):
         spec["containers"][0]["ports"] = node_terms.ports(draw)
     if draw.maybe(0.15):
         spec["initContainers"] = amounts.init_containers(draw)
     if draw.maybe(0.1):
         spec["runtimeClassName"] = drawing.RUNTIME_CLASS
-    for kind, chance in (("podAffinity", 0.1), ("podAntiAffinity", 0.3)):
+    for kind, chance in (("podAffinity", 0.1), ("podAntiAffinity", 0.25)):
         if draw.maybe(chance):
             rules = spec.setdefault("affinity", {}).setdefault(kind, {})
             rules["requiredDuringSchedulingIgnoredDuringExecution"] = pod_terms.required_terms(draw)
