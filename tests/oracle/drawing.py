@@ -31,6 +31,10 @@ class Draw(random.Random):
         """Decide: yes with this chance."""
         return self.random() < chance
 
+    def mostly(self, items: Sequence[_Item]) -> _Item:
+        """Choose one, the first ones more often: so that some become many."""
+        return self.choices(items, [2.0**-index for index in range(len(items))])[0]
+
     def some(self, items: Sequence[_Item], least: int = 0, most: int | None = None) -> list[_Item]:
         """Choose a few different ones."""
         most = len(items) if most is None else min(most, len(items))

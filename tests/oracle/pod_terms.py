@@ -11,7 +11,7 @@ def labels(draw: drawing.Draw) -> dict[str, str]:
     """Draw the labels of a pod."""
     made = {}
     if draw.maybe(0.9):
-        made["app"] = draw.choice(drawing.APPS)
+        made["app"] = draw.mostly(drawing.APPS)
     if draw.maybe(0.6):
         made["tier"] = draw.choice(drawing.TIERS)
     return made
@@ -22,7 +22,7 @@ def selector(draw: drawing.Draw, key: str = "app") -> Manifest:
     values = drawing.APPS if key == "app" else drawing.TIERS
     kind = draw.random()
     if kind < 0.5:
-        return {"matchLabels": {key: draw.choice(values)}}
+        return {"matchLabels": {key: draw.mostly(values)}}
     if kind < 0.6:
         return {}
     operator = draw.choice(("In", "NotIn", "Exists", "DoesNotExist"))

@@ -105,7 +105,7 @@ _HARD: Final[dict[str, tuple[float, _Maker]]] = {
     "overhead": (0.4, _overhead),
     "pod affinity": (1.4, _pod_affinity),
     "pod anti-affinity": (1.4, _pod_anti_affinity),
-    "topology spread": (1.6, _spread),
+    "topology spread": (2.0, _spread),
     "volumes": (2.0, _volumes),
     "pod-level requests": (0.4, lambda draw, spec, _: amounts.set_of_pod(draw, spec)),  # adjusts what others drew
 }
@@ -147,6 +147,6 @@ def draw_soft(draw: drawing.Draw, name: str, world: World) -> Probe:
 
 
 def _pod(draw: drawing.Draw, name: str, spec: Manifest) -> Manifest:
-    namespace = spec.pop("_namespace", None) or draw.choice(drawing.NAMESPACES)
+    namespace = spec.pop("_namespace", None) or draw.mostly(drawing.NAMESPACES)
     metadata = {"name": name, "namespace": namespace, "labels": pod_terms.labels(draw)}
     return {"metadata": metadata, "spec": {**spec, "terminationGracePeriodSeconds": 0}}

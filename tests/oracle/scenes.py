@@ -62,8 +62,8 @@ def _placed(
 def _placed_pod(
     draw: drawing.Draw, name: str, nodes: Sequence[str], storage: storage_scenes.Storage
 ) -> Manifest:
-    node = draw.choice(nodes) if draw.maybe(0.97) else "gone"
-    namespace = draw.choice(drawing.NAMESPACES)
+    node = draw.choice((draw.choice(nodes), draw.mostly(nodes))) if draw.maybe(0.97) else "gone"
+    namespace = draw.mostly(drawing.NAMESPACES)
     spec: Manifest = {"nodeName": node, "containers": [amounts.container(draw, "app")], "tolerations": []}
     if draw.maybe(0.4):
         spec["containers"][0]["ports"] = node_terms.ports(draw)

@@ -19,9 +19,9 @@ class Selection:
 class Storage:
     """What is known of volumes; each part is keyed by name, of namespaced kinds by "namespace/name"."""
 
-    claims: Mapping[str, claims.Claim] = dataclasses.field(default_factory=dict)
+    claims: "Mapping[str, claims.Claim]" = dataclasses.field(default_factory=dict)
     volumes: Mapping[str, persistent_volumes.Volume] = dataclasses.field(default_factory=dict)
-    classes: Mapping[str, classes.StorageClass] = dataclasses.field(default_factory=dict)
+    classes: "Mapping[str, classes.StorageClass]" = dataclasses.field(default_factory=dict)
     driver_nodes: Mapping[str, csi.DriverNode] = dataclasses.field(default_factory=dict)
     drivers: Mapping[str, csi.Driver] = dataclasses.field(default_factory=dict)
     capacities: Mapping[str, csi.Capacity] = dataclasses.field(default_factory=dict)
