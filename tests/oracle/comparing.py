@@ -10,8 +10,9 @@ from oracle import differences, drawing, judging, probes, scenes, stage, tally
 
 Manifest = drawing.Manifest
 
+_PROBES: Final = 40  # in each scene
 _ASKED_AGAIN: Final = (0.2, 1.0, 3.0)
-"""Seconds of pause before a disagreement is asked again: the scheduler's caches follow the API server with some delay."""
+"""Seconds of pause before a disagreement is asked again: the scheduler's caches are a little behind the API server."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +22,9 @@ class Comparison:
     probe: probes.Probe
     real: stage.Judged
     ours: judging.Verdict
-    as_documented: judging.Verdict | None = None  # ours of the pod as kube-scheduler reads it, where it reads another one
+    as_documented: judging.Verdict | None = (
+        None  # ours of the pod as kube-scheduler reads it, where it reads another one
+    )
 
     @property
     def wrong(self) -> frozenset[str]:
@@ -36,7 +39,7 @@ class Comparison:
     @property
     def agrees(self) -> bool:
         """Whether nodes and words are equal."""
-        return not self.wrong and self._compared.counted == self.real.counted
+        return not self.wrong and differences.same_words(self._compared.counted, self.real.counted)
 
     @property
     def _compared(self) -> judging.Verdict:
@@ -52,11 +55,14 @@ class Comparison:
 
 
 def compared(
-    theatre: stage.Stage, seen: stage.Seen, asked: Sequence[probes.Probe], cluster: cluster_state.Cluster
+    theatre: stage.Stage,
+    cluster: cluster_state.Cluster,
+    asked: Sequence[probes.Probe],
+    pauses: Sequence[float] = _ASKED_AGAIN,
 ) -> list[Comparison]:
-    """Compare the verdicts of pods in the cluster that is set up; disagreements are asked again."""
+    """Compare the verdicts of pods in the cluster that is set up; disagreements are asked again after each pause."""
     found = _once(theatre, cluster, asked)
-    for pause in _ASKED_AGAIN:
+    for pause in pauses:
         doubtful = [index for index, each in enumerate(found) if not each.agrees]
         if not doubtful:
             break
@@ -82,27 +88,38 @@ def _compared(cluster: cluster_state.Cluster, probe: probes.Probe, real: stage.J
     )
 
 
+def in_scene(theatre: stage.Stage, scene: scenes.Scene, asked: Sequence[probes.Probe]) -> list[Comparison]:
+    """Compare the verdicts of pods in a scene, from its set-up to its end."""
+    seen = theatre.set_up(scene)
+    results = compared(theatre, judging.cluster_of(seen), asked)
+    theatre.clear(seen)
+    return results
+
+
 def run(
-    theatre: stage.Stage, seeds: Iterable[int], probe_count: int, counts: tally.Tally, *, enough: int
+    theatre: stage.Stage, seeds: Iterable[int], counts: tally.Tally, *, enough: int
 ) -> Iterator[tuple[scenes.Scene, Comparison]]:
     """Compare scene after scene until there are enough verdicts; yield what disagrees."""
     begun = time.monotonic()
     for seed in seeds:
         if counts.verdicts >= enough:
             break
-        scene = scenes.draw_scene(seed, probe_count)
-        seen = theatre.set_up(scene)
-        results = compared(theatre, seen, scene.probes, judging.cluster_of(seen))
-        theatre.clear(seen)
+        scene = scenes.draw_scene(seed, _PROBES)
+        results = in_scene(theatre, scene, scene.probes)
         counts.clusters += 1
         for each in results:
-            counts.add(
-                each.probe.kinds,
-                each.real.counted,
-                nodes=len(scene.nodes),
-                allowed=len(each.real.allowed),
-                wrong=len(each.wrong),
-                documented=len(each.documented),
-            )
+            counts.add(_entry(each, len(scene.nodes)))
         counts.seconds = time.monotonic() - begun
         yield from ((scene, each) for each in results if not each.agrees)
+
+
+def _entry(compared: Comparison, nodes: int) -> tally.Entry:
+    return tally.Entry(
+        kinds=compared.probe.kinds,
+        words=compared.real.counted,
+        refused_by_kind=compared.ours.kinds,
+        nodes=nodes,
+        allowed=len(compared.real.allowed),
+        wrong=len(compared.wrong),
+        documented=len(compared.documented),
+    )

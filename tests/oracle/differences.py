@@ -1,19 +1,38 @@
-"""Where we follow the API's documentation and kube-scheduler does not, on purpose: each is checked to be just that.
+"""Where we differ from kube-scheduler on purpose: each difference is checked to be just that.
+
+Several reasons of VolumeBinding against one node: kube-scheduler counts the node for each of them, we for the first.
 
 `namespaceSelector` of a pod that is to be placed: kube-scheduler 1.36 means to put the selected namespaces in its place
-(mergeAffinityTermNamespacesIfNotEmpty in plugins/interpodaffinity/plugin.go), and loses that as it changes a copy. The selector
-is then held against no labels at all, so one that only excludes labels, as `NotIn` and `DoesNotExist` do, means every
-namespace. The terms of pods with a node are not concerned.
+(mergeAffinityTermNamespacesIfNotEmpty in plugins/interpodaffinity/plugin.go), and loses that as it changes a copy.
+The selector is then held against no labels at all, so one that only excludes labels, as `NotIn` and `DoesNotExist` do,
+means every namespace. The terms of pods with a node are not concerned.
 """
 
 import copy
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from neuronspan_operator.objects.constraints import selectors
 from oracle import drawing
 
 Manifest = drawing.Manifest
+
+_OF_VOLUMES: Final = frozenset(
+    {
+        "node(s) didn't find available persistent volumes to bind",
+        "node(s) did not have enough free storage",
+        "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)",
+    }
+)
+"""What VolumeBinding may say of a node besides its first reason, that its volumes cannot be reached from there."""
+
+
+def same_words(ours: Mapping[str, int], real: Mapping[str, int]) -> bool:
+    """Whether both count the same reasons; further reasons of VolumeBinding may be missing in ours."""
+    return all(
+        ours.get(words, 0) <= real.get(words, 0) if words in _OF_VOLUMES else ours.get(words) == real.get(words)
+        for words in {*ours, *real}
+    )
 
 
 def as_kube_scheduler_reads(manifest: Manifest) -> Manifest | None:

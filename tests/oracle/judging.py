@@ -14,7 +14,7 @@ Manifest = drawing.Manifest
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """Where a pod may be, and why nowhere else: reasons as kube-scheduler counts them, one of the whole pod counts 0."""
+    """Where a pod may be, and why nowhere else: reasons counted as kube-scheduler does, one of the whole pod as 0."""
 
     allowed: frozenset[str]
     counted: dict[str, int]
@@ -64,13 +64,10 @@ def verdict(cluster: cluster_state.Cluster, manifest: Manifest) -> Verdict:
         kinds[first.kind] += 1
         if not first.of_pod:
             counted.update(each.words for each in screen.objections(node))
-    return Verdict(
-        frozenset(allowed), {screen.of_pod.words: 0} if screen.of_pod else dict(counted), dict(kinds)
-    )
+    return Verdict(frozenset(allowed), {screen.of_pod.words: 0} if screen.of_pod else dict(counted), dict(kinds))
 
 
 def scores(cluster: cluster_state.Cluster, manifest: Manifest, among: frozenset[str]) -> dict[str, int]:
     """Return how much the pod would rather be on each of these nodes."""
     chosen = [node for name, node in cluster.nodes.items() if name in among]
     return dict(screening.soft_scores(pods.read(manifest), cluster, chosen))
-

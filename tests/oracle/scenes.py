@@ -35,6 +35,17 @@ def draw_scene(seed: int, probe_count: int, *, soft: bool = False) -> Scene:
     return Scene(nodes, _namespaces(draw), placed, ending, storage, made)
 
 
+def one_node(placed_in: str, teams: dict[str, str]) -> Scene:
+    """Return a cluster of one node with one pod of this namespace; ``teams`` are labels of namespaces."""
+    amount = {"cpu": "4", "memory": "4Gi", "pods": "10"}
+    status = {"capacity": amount, "allocatable": amount}
+    node = {"metadata": {"name": "only", "labels": {drawing.HOSTNAME: "only"}}, "spec": {}, "status": status}
+    spec = {"nodeName": "only", "containers": [{"name": "app", "image": "none"}]}
+    pod = {"metadata": {"name": "there", "namespace": placed_in}, "spec": spec, "status": {"phase": "Running"}}
+    namespaces = {name: {"team": teams[name]} if name in teams else {} for name in drawing.NAMESPACES}
+    return Scene((node,), namespaces, (pod,), frozenset(), storage_scenes.NONE, ())
+
+
 def _node(draw: drawing.Draw, name: str) -> Manifest:
     amount = node_terms.allocatable(draw)
     spec: Manifest = {"taints": node_terms.taints(draw)}
@@ -56,12 +67,24 @@ def _placed(
     draw: drawing.Draw, prefix: str, world: probes.World, storage: storage_scenes.Storage
 ) -> tuple[Manifest, ...]:
     count = draw.choice((0, 4, 8, 12, 18))
-    return tuple(_placed_pod(draw, f"{prefix}-b{index}", world.nodes, storage) for index in range(count))
+    made = tuple(_placed_pod(draw, f"{prefix}-b{index}", world.nodes, storage) for index in range(count))
+    _settle_ports(made)
+    return made
 
 
-def _placed_pod(
-    draw: drawing.Draw, name: str, nodes: Sequence[str], storage: storage_scenes.Storage
-) -> Manifest:
+def _settle_ports(placed: Sequence[Manifest]) -> None:
+    """Take away ports that two pods of a node would share.
+
+    No scheduler lets that happen, and kube-scheduler does not count who has a port: it is free once one of them ends.
+    """
+    taken: set[tuple[str, int]] = set()
+    for pod in placed:
+        container, node = pod["spec"]["containers"][0], pod["spec"]["nodeName"]
+        container["ports"] = [each for each in container.get("ports", ()) if (node, each["hostPort"]) not in taken]
+        taken |= {(node, each["hostPort"]) for each in container["ports"]}
+
+
+def _placed_pod(draw: drawing.Draw, name: str, nodes: Sequence[str], storage: storage_scenes.Storage) -> Manifest:
     node = draw.choice((draw.choice(nodes), draw.mostly(nodes))) if draw.maybe(0.97) else "gone"
     namespace = draw.mostly(drawing.NAMESPACES)
     spec: Manifest = {"nodeName": node, "containers": [amounts.container(draw, "app")], "tolerations": []}

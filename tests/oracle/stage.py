@@ -47,7 +47,7 @@ class Judged:
 
     @property
     def counted(self) -> dict[str, int]:
-        """The nodes that each reason is counted for; a reason that stands alone concerns the whole pod, and counts 0."""
+        """The nodes that each reason is counted for; one that stands alone concerns the whole pod, and counts 0."""
         found = _SENTENCE.fullmatch(self.message)
         text = self.message if found is None else found["reasons"]
         reasons = {words: int(count) for count, words in _COUNTED.findall(text)} if text[:1].isdigit() else {text: 0}
@@ -79,7 +79,7 @@ class Stage:
         self._set_up_storage(scene)
         for pod in scene.placed:
             self._create_pod(pod, is_ending=pod["metadata"]["name"] in scene.ending)
-        return self._seen()
+        return self.seen()
 
     def _set_up_storage(self, scene: scenes.Scene) -> None:
         storage = scene.storage
@@ -119,7 +119,9 @@ class Stage:
         if is_ending:
             self._client.delete(made)  # with a grace period, which nobody ends
 
-    def _seen(self) -> Seen:
+    def seen(self) -> Seen:
+        """Return the cluster as stored."""
+
         def items(path: str) -> list[Manifest]:
             listed: list[Manifest] = self._client.get(path)["items"]
             return listed
@@ -167,6 +169,12 @@ class Stage:
             Judged(pod, passed.pop(pod["metadata"]["uid"], frozenset()), messages[pod["metadata"]["uid"]])
             for pod in made
         ]
+
+    def scores(self, probe: Manifest) -> tuple[Judged, dict[str, dict[str, int]]]:
+        """Let the real scheduler score nodes for a pod: by node and plugin, weighted; nothing unless two nodes pass."""
+        (judged,) = self.judge([probe], scheduler.SCORES)
+        metadata = probe["metadata"]
+        return judged, self._real.scores(f"{metadata['namespace']}/{metadata['name']}")
 
     def _ask(self, probe: Manifest, profile: str) -> Manifest:
         spec = {**probe["spec"], "schedulerName": profile}

@@ -97,7 +97,11 @@ class _Maker:
             "csi": {"driver": DRIVER, "volumeHandle": f"handle-{name}"},
             **affinity,
         }
-        return {"metadata": {"name": name, "labels": labels}, "spec": {**made, **spec}, "status": {"phase": "Available"}}
+        return {
+            "metadata": {"name": name, "labels": labels},
+            "spec": {**made, **spec},
+            "status": {"phase": "Available"},
+        }
 
     def _where(self) -> Manifest:
         key, values = self.draw.choice(((drawing.ZONE, drawing.ZONES), (drawing.RACK, ("1", "2"))))
@@ -126,7 +130,9 @@ class _Maker:
 
     def unbound(self, index: int, nodes: Sequence[Manifest]) -> Manifest:
         """Draw a claim that waits for its volume."""
-        kind = self.draw.choice(("static", "static", "static", "dynamic", "zoned", "zoned", "counted", "counted", "other"))
+        kind = self.draw.choice(
+            ("static", "static", "static", "dynamic", "zoned", "zoned", "counted", "counted", "other")
+        )
         if kind == "other":
             kind = self.draw.choice(("immediate", "unknown", ""))
         size = self.draw.choice((1, 2, 4, 6)) * _GIB + index
@@ -149,7 +155,9 @@ class _Maker:
         named: Manifest = {"storageClassName": self.class_name("static"), "accessModes": modes}
         if self.draw.maybe(0.1):
             named["volumeMode"] = "Block"
-        volume = self.volume(f"{self.prefix}-free-{index}", self.draw.choice((1, 2, 4, 8)) * _GIB + 100 + index, **named)
+        volume = self.volume(
+            f"{self.prefix}-free-{index}", self.draw.choice((1, 2, 4, 8)) * _GIB + 100 + index, **named
+        )
         if claims and self.draw.maybe(0.15):
             metadata = self.draw.choice(claims)["metadata"]
             volume["spec"]["claimRef"] = {"namespace": metadata["namespace"], "name": metadata["name"]}

@@ -4,68 +4,82 @@ import collections
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping
+from typing import Final
 
-_NAME = re.compile(r'"[^"]*"')
+_NAME: Final = re.compile(r'"[^"]*"')
 
 
-@dataclasses.dataclass
-class Tally:
-    """Counts of verdicts: one verdict is one pod on one node."""
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """What was said of one pod; a verdict is one pod on one node."""
 
-    clusters: int = 0
-    pods: int = 0
-    verdicts: int = 0
-    allowed: int = 0
-    disagreements: int = 0
-    documented: int = 0  # verdicts that differ for a documented reason
-    asked: dict[str, "Row"] = dataclasses.field(default_factory=lambda: collections.defaultdict(Row))
-    refused: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)  # by kube-scheduler's words
-    seconds: float = 0.0
-
-    def add(
-        self, kinds: tuple[str, ...], counted: Mapping[str, int], *, nodes: int, allowed: int, wrong: int, documented: int
-    ) -> None:
-        """Count what was said of one pod."""
-        self.pods += 1
-        self.verdicts += nodes
-        self.allowed += allowed
-        self.disagreements += wrong
-        self.documented += documented
-        for kind in kinds:
-            row = self.asked[kind]
-            row.pods += 1
-            row.verdicts += nodes
-            row.allowed += allowed
-            row.disagreements += wrong
-            row.documented += documented
-        for words, count in counted.items():
-            self.refused[_NAME.sub('"…"', words)] += count or nodes
-
-    def lines(self) -> Iterator[str]:
-        """Yield the lines of two tables: by what pods asked for, and by why nodes were refused."""
-        yield f"{'the pod asks for':26}{'pods':>8}{'verdicts':>10}{'allowed':>9}{'disagreements':>15}{'documented':>12}"
-        for kind, row in sorted(self.asked.items()):
-            yield (
-                f"{kind:26}{row.pods:8}{row.verdicts:10}{row.allowed:9}{row.disagreements:15}{row.documented:12}"
-            )
-        yield (
-            f"{'all':26}{self.pods:8}{self.verdicts:10}{self.allowed:9}{self.disagreements:15}{self.documented:12}"
-        )
-        yield ""
-        yield f"{'refused by kube-scheduler, in its words':100}{'nodes':>10}"
-        for words, count in self.refused.most_common():
-            yield f"{words:100}{count:10}"
-        yield ""
-        pace = 1000 * self.seconds / max(self.verdicts, 1)
-        yield f"{self.clusters} clusters, {self.seconds:.0f} s, {pace:.1f} s per 1000 verdicts"
+    kinds: tuple[str, ...]  # what it asks for
+    words: Mapping[str, int]  # kube-scheduler's reasons, each with its number of nodes, 0 for all
+    refused_by_kind: Mapping[str, int]  # nodes by the kind of our first reason
+    nodes: int
+    allowed: int
+    wrong: int
+    documented: int  # nodes that only one of the two allows, for a documented reason
 
 
 @dataclasses.dataclass
 class Row:
-    """The counts of one constraint."""
+    """The sums over some pods."""
 
     pods: int = 0
     verdicts: int = 0
     allowed: int = 0
-    disagreements: int = 0
+    wrong: int = 0
     documented: int = 0
+
+    def add(self, entry: Entry) -> None:
+        """Count a pod."""
+        self.pods += 1
+        self.verdicts += entry.nodes
+        self.allowed += entry.allowed
+        self.wrong += entry.wrong
+        self.documented += entry.documented
+
+    def line(self, name: str) -> str:
+        """Return the row of a table."""
+        return f"{name:22}{self.pods:8}{self.verdicts:10}{self.allowed:10}{self.wrong:15}{self.documented:12}"
+
+
+@dataclasses.dataclass
+class Tally:
+    """The sums over all pods."""
+
+    clusters: int = 0
+    seconds: float = 0.0
+    total: Row = dataclasses.field(default_factory=Row)
+    asked: dict[str, Row] = dataclasses.field(default_factory=lambda: collections.defaultdict(Row))
+    refused_by_kind: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    refused_in_words: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+
+    @property
+    def verdicts(self) -> int:
+        """How many verdicts have been compared."""
+        return self.total.verdicts
+
+    def add(self, entry: Entry) -> None:
+        """Count a pod."""
+        self.total.add(entry)
+        for kind in entry.kinds:
+            self.asked[kind].add(entry)
+        self.refused_by_kind.update(entry.refused_by_kind)
+        for words, nodes in entry.words.items():
+            self.refused_in_words[_NAME.sub('"..."', words)] += nodes or entry.nodes
+
+    def lines(self) -> Iterator[str]:
+        """Yield tables: by what pods ask for, and by why nodes are refused."""
+        yield f"{'asked for':22}{'pods':>8}{'verdicts':>10}{'allowed':>10}{'disagreements':>15}{'documented':>12}"
+        for kind, row in sorted(self.asked.items()):
+            yield row.line(kind)
+        yield self.total.line("all")
+        yield ""
+        yield f"{'kube-scheduler refuses':114}{'nodes':>8}"
+        for words, nodes in self.refused_in_words.most_common():
+            yield f"{words:114}{nodes:8}"
+        yield ""
+        pace = 1000 * self.seconds / max(self.verdicts, 1)
+        yield f"{self.clusters} clusters, {self.seconds:.0f} s, {pace:.1f} s per 1000 verdicts"

@@ -11,7 +11,6 @@ import http.server
 import json
 import pathlib
 import re
-import subprocess
 import threading
 from collections.abc import Iterator
 from typing import Any, Final
@@ -44,16 +43,21 @@ class Scheduler:
 
     directory: pathlib.Path
     passed: dict[str, frozenset[str]] = dataclasses.field(default_factory=dict)  # nodes by pod UID, of the last attempt
-    process: "subprocess.Popen[bytes] | None" = None
+    _log_read: int = 0
 
     def scores(self, pod: str) -> dict[str, dict[str, int]]:
-        """Return the weighted scores of the last attempt by node and plugin; the pod as namespace/name."""
+        """Return the weighted scores of a pod (namespace/name) by node and plugin, as far as the log has been read.
+
+        Each pod can be asked for once, and what the log says of pods before it is forgotten.
+        """
         found: dict[str, dict[str, int]] = {}
-        with (self.directory / "kube-scheduler.log").open(encoding="utf-8", errors="replace") as log:
+        with (self.directory / "kube-scheduler.log").open("rb") as log:
+            log.seek(self._log_read)
             for line in log:
-                match = _SCORE_LINE.search(line)
+                match = _SCORE_LINE.search(line.decode(errors="replace"))
                 if match and match["pod"] == pod:
                     found.setdefault(match["node"], {})[match["plugin"]] = int(match["score"])
+            self._log_read = log.tell()
         return found
 
 
@@ -62,10 +66,10 @@ def running(plane: control_plane.ControlPlane) -> Iterator[Scheduler]:
     """Start kube-scheduler beside this API server, with its extender; stop both at the end."""
     binary = control_plane.find_tool("kube-scheduler")
     scheduler = Scheduler(plane.directory)
-    with _extender(scheduler) as url, control_plane.process(
-        "kube-scheduler", _command(binary, plane, url), plane.directory
-    ) as process:
-        scheduler.process = process
+    with (
+        _extender(scheduler) as url,
+        control_plane.process("kube-scheduler", _command(binary, plane, url), plane.directory),
+    ):
         yield scheduler
 
 
@@ -137,7 +141,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     told: Scheduler
 
-    def do_POST(self) -> None:  # noqa: N802  the name that http.server calls
+    def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self._answer({"Error": "nothing is bound here"} if self.path == "/bind" else self._filter(asked))
 
