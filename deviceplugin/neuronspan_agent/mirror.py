@@ -53,8 +53,8 @@ class Mirror(Generic[T]):
     """The objects of one resource as ``read`` makes them, by key; run ``run`` as a task.
 
     ``read`` returns None for objects that are of no interest. ``on_change`` gets the key of each object whose value
-    changed, came or went; ``on_listed`` is called after every complete list, ``on_deleted`` when a deletion was watched,
-    with the key of any object, kept or not. All must return at once.
+    changed, came or went; ``on_listed`` is called after every complete list, ``on_deleted`` when a deletion was
+    watched, with the key of any object, kept or not. All must return at once.
     """
 
     def __init__(

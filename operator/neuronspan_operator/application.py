@@ -16,7 +16,8 @@ from neuronspan_agent import kube, mirror, pages
 from neuronspan_operator import config, metrics, tasks
 from neuronspan_operator.cluster import elector, world
 from neuronspan_operator.pools import handlers, pool_keeper
-from neuronspan_operator.reconciling import reconciler, recorder
+from neuronspan_operator.reconciling import reconciler
+from neuronspan_operator.telling import conditions, recorder, refusals
 
 _log = logging.getLogger(__name__)
 
@@ -93,10 +94,14 @@ class Application:
         )
         events = recorder.Recorder(client, self.meters, instance=settings.identity, now=now)
         tempo = reconciler.Tempo(settings.debounce_seconds, settings.writers)
-        granting = reconciler.Reconciler(client, known, events, self.meters, now=now, tempo=tempo)
+        refused = refusals.Refusals()
+        waiting = conditions.Teller(client, known, refused, self.meters, now=now)
+        telling = reconciler.Telling(refused, waiting, events)
+        granting = reconciler.Reconciler(client, known, telling, self.meters, now=now, tempo=tempo)
         running.start("kopf", handlers.operate(client, keeper, known, settings.identity))
         running.start("pools", keeper.run())
         running.start("events", events.run())
+        running.start("conditions", waiting.run())
         running.start("grants", granting.run())
         await running.wait()
 

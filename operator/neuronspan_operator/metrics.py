@@ -62,7 +62,17 @@ class Metrics(meters.Meters):
         self.pod_patches = self.counter("pod_patches", "Other patches of pods, by the same outcomes.", "outcome")
         self.evictions = self.counter("evictions", "Evictions: evicted, gone, failed.", "outcome")
         self.drift = self.counter("drift", "Disagreements of ledger and node, counted when they appear.", "kind")
-        self.events = self.counter("events", "Kubernetes Events: created, updated, repeated, failed.", "outcome")
+        self.events = self.counter(
+            "events", "Kubernetes Events: created, updated, renewed (before they expire), repeated, failed.", "outcome"
+        )
+        self.conditions = self.counter(
+            "pod_conditions",
+            "PodScheduled conditions of waiting pods: done, stale (the pod changed meanwhile), gone, refused, failed.",
+            "outcome",
+        )
+        self.untold = self.gauge(
+            "untold", "What is due to be said of pods and waits for its turn: conditions, events.", "kind"
+        )
 
         # --- the operator itself ---------------------------------------------------------------------------------
         self.planning = self.histogram("plan_seconds", "Time to decide one plan.", _PLAN_BUCKETS)

@@ -7,7 +7,10 @@ import enum
 
 
 class WaitingReason(enum.StrEnum):
-    """Why a gated pod has no cores yet, or may not use them; an Event, and a label of neuronspan_waiting_pods."""
+    """Why a pod has no cores yet, or may not use them: at the end of the sentence that its Event and its condition say.
+
+    Also a label of neuronspan_waiting_pods.
+    """
 
     INVALID_REQUEST = "InvalidRequest"  # an annotation or a limit cannot be meant
     NOTHING_ASKED = "NothingAsked"  # the gate without any request
@@ -20,6 +23,14 @@ class WaitingReason(enum.StrEnum):
     POD_GROUP = "PodGroup"  # the other pods of its group are missing or still without cores
     REVOKED = "Revoked"  # its grant cannot be used and is being taken back
     BACK_OFF = "BackOff"  # its controller's earlier pods failed, or changing this pod did
+    VOLUMES = "Volumes"  # a claim or a volume of it is not as every node would need it
+    WRITE_REFUSED = "WriteRefused"  # the API server refused or failed, twice, what would give it its cores
+
+
+class ConditionReason(enum.StrEnum):
+    """Reasons of a pod's PodScheduled condition; where more nodes would not help it is the waiting reason itself."""
+
+    UNSCHEDULABLE = "Unschedulable"  # other or more nodes would help: cluster autoscalers act on it
 
 
 class ObjectionKind(enum.StrEnum):
@@ -41,6 +52,9 @@ class ObjectionKind(enum.StrEnum):
 class EventReason(enum.StrEnum):
     """What was done to a pod, or has to be done by people; an Event."""
 
+    FAILED_SCHEDULING = "FailedScheduling"  # it waits: the sentence says for what, and ends in the waiting reason
+    SCHEDULED = "Scheduled"  # it is bound to its node and has its cores
+    STATUS_REFUSED = "StatusRefused"  # the API server refused the condition that says why it waits
     GRANTED = "Granted"  # it has its cores and has left the gate
     EVICTED = "Evicted"  # it could not start on its cores
     LIMBO = "Limbo"  # it cannot start on its cores, and no controller would replace it
@@ -89,6 +103,7 @@ class Outcome(enum.StrEnum):
     WRITTEN = "written"  # the ledger is stored
     CREATED = "created"  # the Event is new
     UPDATED = "updated"  # the Event was there and has another message now
+    RENEWED = "renewed"  # the Event was there, and lives on
     REPEATED = "repeated"  # the Event was there, and nothing of it changed
     EVICTED = "evicted"  # the API server took the eviction
     CONFLICT = "conflict"  # another client wrote the ledger first

@@ -48,7 +48,7 @@ def _pods(draw: strategies.DrawFn, index: int) -> dict[str, Any]:
         name,
         containers=shape,
         annotations=notes,
-        gates=draw(strategies.sampled_from([(names.SCHEDULING_GATE,), (names.SCHEDULING_GATE,), ()])),
+        **draw(strategies.sampled_from([{}, {}, builders.GUEST, {"scheduler": "default-scheduler"}])),
         node=draw(strategies.sampled_from(["", "", "", "w1", "w4"])),
         phase=draw(strategies.sampled_from(["Pending", "Pending", "Running", "Failed"])),
         deleted=draw(strategies.booleans()) and draw(strategies.booleans()),
@@ -120,7 +120,7 @@ def test_new_grants_are_what_was_asked_for_on_cores_that_nobody_has(snapshot: pl
             if grant.key in old or grant.state is not grants.GrantState.GRANTED:
                 continue
             pod = snapshot.pods[grant.pod_uid]
-            assert pod.gated
+            assert pod.unplaced
             assert pod.uid not in view.released
             (request,) = [each for each in pod.requests if each.container == grant.container]
             assert view.hardware is not None
@@ -138,13 +138,12 @@ def _kept(before: ledger.Ledger, after: ledger.Ledger) -> list[spans.CoreSpan]:
 
 @hypothesis.given(_snapshots())
 @hypothesis.settings(deadline=None, max_examples=300)
-def test_every_gated_pod_goes_or_has_a_reason_to_wait(snapshot: plans.Snapshot) -> None:
+def test_every_unplaced_pod_goes_or_has_a_reason_to_wait(snapshot: plans.Snapshot) -> None:
     plan = planner.plan(snapshot, snapshots.NOW)
-    going = collections.Counter(ungate.pod.uid for ungate in plan.ungates)
+    going = collections.Counter(each.pod.uid for each in plan.departures)
     assert set(going.values()) <= {1}
     for uid, pod in snapshot.pods.items():
-        expected = pod.gated and not (pod.deleted or pod.terminal)
-        assert (uid in going) + (uid in plan.waiting) == expected
+        assert (uid in going) + (uid in plan.waiting) == pod.waits
         if uid in plan.waiting:
             assert plan.waiting[uid].message
 
@@ -154,15 +153,16 @@ def test_every_gated_pod_goes_or_has_a_reason_to_wait(snapshot: plans.Snapshot) 
 def test_pods_go_only_where_the_ledger_has_their_cores(snapshot: plans.Snapshot) -> None:
     plan = planner.plan(snapshot, snapshots.NOW)
     written = {write.node: write.ledger for write in plan.ledgers}
-    for ungate in plan.ungates:
-        book = written.get(ungate.node) or snapshot.neuron_nodes[ungate.node].ledger
+    for departure in plan.departures:
+        assert isinstance(departure, plans.Ungate) == departure.pod.gated
+        book = written.get(departure.node) or snapshot.neuron_nodes[departure.node].ledger
         assert book is not None
         # what is being released of it belongs to a container that asks for nothing: it stays taken, and is not told
-        stored = [grant for grant in book.of_pod(ungate.pod.uid) if grant.state is not grants.GrantState.RELEASING]
-        assert {grant.container: grant.span for grant in stored} == ungate.spans
-        assert {grant.container for grant in stored} == {request.container for request in ungate.pod.requests}
+        stored = [grant for grant in book.of_pod(departure.pod.uid) if grant.state is not grants.GrantState.RELEASING]
+        assert {grant.container: grant.span for grant in stored} == departure.spans
+        assert {grant.container for grant in stored} == {request.container for request in departure.pod.requests}
         assert {grant.state for grant in stored} == {grants.GrantState.GRANTED}
-        node = snapshot.nodes[ungate.node]
+        node = snapshot.nodes[departure.node]
         assert node.ready
         assert not node.unschedulable
 

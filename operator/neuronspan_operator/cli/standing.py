@@ -77,7 +77,7 @@ def _before_us(snapshot: plans.Snapshot, pod: pods.PodView, now: dt.datetime) ->
     if waiting is not None:
         return f"waits ({waiting.reason}): {waiting.message}"
     # nothing in the snapshot keeps it: every unplaced pod that is not explained has been granted in the plan
-    departure = next(each for each in (*plan.bindings, *plan.ungates) if each.pod.uid == pod.uid)
+    departure = next(each for each in plan.departures if each.pod.uid == pod.uid)
     room = ", ".join(f"cores {span} for container {container}" for container, span in sorted(departure.spans.items()))
     return (
         f"has no cores yet, and nothing in the cluster's ledgers keeps it: node {departure.node} has room now "

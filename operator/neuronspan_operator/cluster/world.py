@@ -1,4 +1,4 @@
-"""What the operator knows of the cluster: four caches, with its own writes laid over them.
+"""What the operator knows of the cluster: a cache of each kind, with its own writes laid over them.
 
 Law: a reader never sees an object older than what this process wrote. Nothing is decided here.
 """
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from neuronspan_agent import mirror, resources
 from neuronspan_operator import metrics
 from neuronspan_operator.cluster import absences, expectations
-from neuronspan_operator.objects import nodes, pods, pools
+from neuronspan_operator.objects import namespaces, nodes, pods, pools
 from neuronspan_operator.planning import plans, snapshot
 
 Listener = Callable[[], None]
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class World:
-    """Pods, Nodes, NeuronNodes and NeuronPools; run ``run`` as a task."""
+    """Pods, Nodes, Namespaces, NeuronNodes and NeuronPools; run ``run`` as a task."""
 
     def __init__(self, client: mirror.Reader, meters: metrics.Metrics, pace: mirror.Pace | None = None) -> None:
         self._client = client
@@ -29,6 +29,7 @@ class World:
         self._pods = self._cache(resources.PODS, pods.read_known, resources.uid_of, self.lost_pod)
         self._nodes = self._cache(resources.NODES, nodes.read, resources.name_of)
         self._members = self._cache(resources.NEURON_NODES, pools.read_member, resources.name_of)
+        self._namespaces = self._cache(resources.NAMESPACES, namespaces.read, resources.name_of)
         self._pools = self._cache(resources.NEURON_POOLS, pools.read, resources.name_of)
         self._own_pods = expectations.Expectations[pods.PodView](lambda pod: pod.resource_version, clock)
         self._absences = absences.Absences(clock)
@@ -77,7 +78,14 @@ class World:
         """Return what planning reads: see ``snapshot.of``."""
         known = self._absences.completed(self._own_pods.overlay(self._pods.items))
         gone = self._absences.gone_beside(known)
-        return snapshot.of(known, self.known_nodes(), self.members(), self.known_pools(), gone)
+        return snapshot.of(
+            known,
+            self.known_nodes(),
+            self.members(),
+            self.known_pools(),
+            namespaces=dict(self._namespaces.items),
+            gone=gone,
+        )
 
     # --- what this process wrote, or read afresh ------------------------------------------------------------------
 
@@ -121,6 +129,7 @@ class World:
         return {
             resources.PODS: self._pods,
             resources.NODES: self._nodes,
+            resources.NAMESPACES: self._namespaces,
             resources.NEURON_NODES: self._members,
             resources.NEURON_POOLS: self._pools,
         }

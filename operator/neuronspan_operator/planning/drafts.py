@@ -11,6 +11,7 @@ from neuronspan import grants, names
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes, pods, pools
 from neuronspan_operator.planning import groups, node_drafts, placements, plans
+from neuronspan_operator.scheduling import cluster_state, objections, screening
 
 DEFAULT_POLICY = pools.Policy()
 
@@ -37,6 +38,8 @@ class Draft:
         self.unserved: list[pods.PodView] = []  # pods that found no place
         self.groups = groups.of(snapshot.pods.values())
         self.placements = placements.Placements()
+        hosts = (snapshot.nodes[name] for name in sorted(snapshot.nodes))
+        self.cluster = cluster_state.Cluster(hosts, snapshot.namespaces, snapshot.storage)
         for name in sorted(snapshot.neuron_nodes):
             self._open(snapshot.neuron_nodes[name])
         self._node_of_hostname = {node.hostname: node.name for node in snapshot.nodes.values()}
@@ -71,11 +74,10 @@ class Draft:
             return
         if pod.requests:
             self.bound[pod.node_name].append(pod)
-        if pod.node_name in self.nodes:
-            self.nodes[pod.node_name].promise(pod)
+        self.cluster.add(pod, pod.node_name)
 
     def count_promises(self) -> None:
-        """Count what the scheduler will count once the granted pods are bound.
+        """Count the granted pods where they will be bound.
 
         By the ledgers as this pass has them: a grant that it released is no promise any more, one it adopted is.
         """
@@ -83,7 +85,19 @@ class Draft:
             for uid in sorted({grant.pod_uid for grant in node.ledger.grants}):
                 pod = self.snapshot.pods.get(uid)
                 if pod is not None and not (pod.terminal or pod.node_name) and node.grants_of(uid):
-                    node.promise(pod)
+                    self.cluster.add(pod, node.name)
+
+    def objection(self, pod: pods.PodView, node: node_drafts.NodeDraft) -> objections.Objection | None:
+        """Return why a pod that is counted on the node could not be there, were it not there yet.
+
+        With an objection it does not count there any more.
+        """
+        state = self.cluster.nodes[node.name]
+        self.cluster.remove(pod, node.name)
+        found = screening.Screen(pod, self.cluster).objection(state)
+        if found is None:
+            self.cluster.add(pod, node.name)
+        return found
 
     # --- questions -----------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import Any, Self
 from neuronspan import ledger, spans
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes, nodes, pods, pools
+from neuronspan_operator.objects.constraints import storage
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Snapshot:
     neuron_nodes: Mapping[str, neuron_nodes.NeuronNodeView]
     policies: Mapping[str, pools.Policy] = dataclasses.field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    namespaces: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)  # the labels of each
+    storage: "storage.Storage" = storage.EMPTY
 
 
 class NoticeType(enum.StrEnum):
@@ -106,6 +109,8 @@ class Notice:
     type: NoticeType
     reason: reasons.EventReason | reasons.WaitingReason
     message: str
+    lasting: bool = False  # true for as long as it is told: renewed before the API server forgets it
+    said_before: bool = False  # also by another process, as far as the pod shows
 
     @classmethod
     def on(
@@ -152,6 +157,11 @@ class Plan:
     waiting: Mapping[str, Waiting] = dataclasses.field(default_factory=dict)  # by pod UID
     drift: tuple[Drift, ...] = ()
     wake_at: dt.datetime | None = None  # when a timer matters next
+
+    @property
+    def departures(self) -> tuple[Bind | Ungate, ...]:
+        """The pods that go to their nodes, in whatever way."""
+        return (*self.bindings, *self.ungates)
 
 
 def listed(items: Iterable[str], most: int = 5) -> str:

@@ -16,22 +16,26 @@ def of(
     known_nodes: Mapping[str, nodes.NodeView],
     members: Mapping[str, pools.Member],
     known_pools: Mapping[str, pools.PoolView],
+    *,
+    namespaces: Mapping[str, Mapping[str, str]],
     gone: frozenset[str] = frozenset(),
 ) -> plans.Snapshot:
-    """Return what planning reads; pods are keyed by UID, all else by name; ``gone`` are UIDs of pods that ended.
+    """Return what planning reads; pods are keyed by UID, all else by name.
 
-    Nodes of a pool that is being deleted count as cordoned, so that they run empty.
+    ``namespaces`` are the labels of each, ``gone`` the UIDs of pods that ended.
+    Nodes of a pool that is being deleted take no more pods, so that they run empty.
     """
     draining = {name for name, member in members.items() if _is_draining(known_pools.get(member.pool))}
     return plans.Snapshot(
         pods=known_pods,
         nodes={
-            name: dataclasses.replace(node, unschedulable=True) if name in draining else node
+            name: dataclasses.replace(node, draining=True) if name in draining else node
             for name, node in known_nodes.items()
         },
         neuron_nodes={name: member.view for name, member in members.items()},
         policies=pools.policies(known_pools, members),
         gone=gone,
+        namespaces=namespaces,
     )
 
 
@@ -39,10 +43,12 @@ def _is_draining(pool: pools.PoolView | None) -> bool:
     return pool is not None and pool.deleted
 
 
+def granted(snapshot: plans.Snapshot) -> set[str]:
+    """Return the UIDs of all pods that have a grant."""
+    books = (view.ledger for view in snapshot.neuron_nodes.values())
+    return {grant.pod_uid for book in books if book is not None for grant in book.grants}
+
+
 def mentioned(snapshot: plans.Snapshot) -> set[str]:
     """Return the UIDs of all pods that a ledger or a plugin names."""
-    found: set[str] = set()
-    for view in snapshot.neuron_nodes.values():
-        found |= {grant.pod_uid for grant in (() if view.ledger is None else view.ledger.grants)}
-        found |= {held.pod_uid for held in view.held}
-    return found
+    return granted(snapshot) | {held.pod_uid for view in snapshot.neuron_nodes.values() for held in view.held}

@@ -1,7 +1,7 @@
 """The changes between two ledgers of a node as parts that can be stored without each other. Pure.
 
-Law: any subset of the parts, on the ledger before, is a ledger; all of them are the ledger after. What belongs to one pod is
-one part, and so is what changes places.
+Law: any subset of the parts, on the ledger before, is a ledger; all of them are the ledger after. What belongs to one
+pod is one part, and so is what changes places.
 """
 
 import dataclasses

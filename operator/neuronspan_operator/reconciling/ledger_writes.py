@@ -1,7 +1,7 @@
-"""Writes ledgers, by compare-and-swap; what the API server will not store is found and left out, so that the rest is stored.
+"""Writes ledgers, by compare-and-swap; what the API server will not store is found and left out: the rest is stored.
 
-Law: one bad entry never stops a node: a refused write is halved until the part that is refused stands alone, and that part
-is left out of later writes for a while.
+Law: one bad entry never stops a node: a refused write is halved until the part that is refused stands alone, and that
+part is left out of later writes for a while.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import dataclasses
 import datetime as dt
 import logging
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from neuronspan import ledger
 from neuronspan_agent import backoff, calls, errors, resources
@@ -17,11 +18,12 @@ from neuronspan_operator.cluster import world
 from neuronspan_operator.objects import neuron_nodes
 from neuronspan_operator.planning import plans
 from neuronspan_operator.reconciling import durations, grant_log, ledger_parts, reports
+from neuronspan_operator.telling import refusals
 
 _log = logging.getLogger(__name__)
 
 
-class Client(calls.Gets, calls.MergePatches):
+class Client(calls.Gets, calls.MergePatches, Protocol):
     """The calls that are needed here."""
 
 
@@ -42,6 +44,7 @@ class LedgerWriter:
         client: Client,
         known: world.World,
         failures: backoff.Backoff,
+        refused: refusals.Refusals,
         meters: metrics.Metrics,
         *,
         now: Callable[[], dt.datetime],
@@ -50,6 +53,7 @@ class LedgerWriter:
         self._client = client
         self._known = known
         self._failures = failures
+        self._refused = refused
         self._meters = meters
         self._now = now
         self._room = room
@@ -63,7 +67,7 @@ class LedgerWriter:
         everybody = frozenset(uid for part in parts for uid in part.uids)
         if self._failures.holds(node_key(write.node)):
             return everybody
-        held = [part for part in parts if self._failures.holds(part_key(write.node, part))]
+        held = [part for part in parts if any(self._failures.holds(grant_key(uid)) for uid in part.uids)]
         attempt = _Attempt(view, view.ledger, write.ledger)
         try:
             missing = await self._store(attempt, [part for part in parts if part not in held], report)
@@ -75,11 +79,11 @@ class LedgerWriter:
         except errors.KubernetesError as error:
             self._meters.ledger_writes.labels(reasons.Outcome.FAILED).inc()
             delay = self._failures.failed(node_key(write.node))
-            report.refused(reports.Write.LEDGER, write.node, error, everybody)
+            self._refused.failed(refusals.Write.LEDGER, write.node, error, everybody)
             _log.warning("ledger not written", extra={"node": write.node, "pause": delay, "error": str(error)})
             return everybody
         self._failures.succeeded(node_key(write.node))
-        report.taken(reports.Write.LEDGER, write.node)
+        self._refused.succeeded(refusals.Write.LEDGER, write.node)
         self._measure(view.ledger, attempt.stored, write, snapshot)
         return frozenset(uid for part in (*held, *missing) for uid in part.uids)
 
@@ -96,10 +100,13 @@ class LedgerWriter:
         except errors.Invalid as error:
             self._meters.ledger_writes.labels(reasons.Outcome.REFUSED).inc()
             if len(parts) == 1:
-                self._leave_out(attempt.view.name, parts[0], error, report)
+                self._leave_out(attempt.view.name, parts[0], error)
                 return list(parts)
         else:
             self._meters.ledger_writes.labels(reasons.Outcome.WRITTEN).inc()
+            for uid in {uid for part in parts for uid in part.uids}:
+                self._failures.succeeded(grant_key(uid))
+                self._refused.succeeded(refusals.Write.GRANT, uid)
             return []
         report.stale = True  # others of this node are to be let go, too
         half = len(parts) // 2
@@ -116,11 +123,10 @@ class LedgerWriter:
         self._known.saw_neuron_node(attempt.view.resource_version, answer)
         attempt.view, attempt.stored = neuron_nodes.read(answer), changed
 
-    def _leave_out(
-        self, node: str, part: ledger_parts.Part, error: errors.KubernetesError, report: reports.Report
-    ) -> None:
-        delay = self._failures.failed(part_key(node, part))
-        report.refused(reports.Write.LEDGER, node, error, part.uids)
+    def _leave_out(self, node: str, part: ledger_parts.Part, error: errors.KubernetesError) -> None:
+        delay = max(self._failures.failed(grant_key(uid)) for uid in part.uids)
+        for uid in part.uids:
+            self._refused.failed(refusals.Write.GRANT, uid, error, [uid])
         pods = ", ".join(sorted(part.uids))
         _log.error("grant not stored", extra={"node": node, "pods": pods, "pause": delay, "error": str(error)})
 
@@ -151,6 +157,6 @@ def node_key(node: str) -> str:
     return f"node/{node}"
 
 
-def part_key(node: str, part: ledger_parts.Part) -> str:
-    """Return the back-off key of a part of a node's ledger that was refused."""
-    return f"part/{node}/{'/'.join(sorted(part.uids))}"
+def grant_key(uid: str) -> str:
+    """Return the back-off key of a pod's grants, which the API server refused to store."""
+    return f"grant/{uid}"

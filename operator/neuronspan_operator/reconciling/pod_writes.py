@@ -4,33 +4,24 @@ Law: every write compares uid and resourceVersion before it swaps. What fails is
 """
 
 import asyncio
-import dataclasses
 import datetime as dt
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from neuronspan import spans
 from neuronspan_agent import backoff, calls, errors, resources
 from neuronspan_operator import metrics, reasons
 from neuronspan_operator.cluster import world
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import plans
-from neuronspan_operator.reconciling import durations
+from neuronspan_operator.reconciling import durations, reports
+from neuronspan_operator.telling import notices, refusals
 
 _log = logging.getLogger(__name__)
 
 
 class Client(calls.Gets, calls.StrategicPatches, calls.JsonPatches, calls.Binds, calls.Evicts, Protocol):
     """The calls that are needed here."""
-
-
-@dataclasses.dataclass(slots=True)
-class Report:
-    """What came of a plan: whether it was made on a state that is no longer true, and what people should know."""
-
-    stale: bool = False
-    notices: list[plans.Notice] = dataclasses.field(default_factory=list)
 
 
 class PodWriter:
@@ -41,6 +32,7 @@ class PodWriter:
         client: Client,
         known: world.World,
         failures: backoff.Backoff,
+        refused: refusals.Refusals,
         meters: metrics.Metrics,
         *,
         now: Callable[[], dt.datetime],
@@ -49,54 +41,61 @@ class PodWriter:
         self._client = client
         self._known = known
         self._failures = failures
+        self._refused = refused
         self._meters = meters
         self._now = now
         self._room = room
 
     # --- on their way --------------------------------------------------------------------------------------------
 
-    async def bind(self, bind: plans.Bind, report: Report) -> None:
+    async def bind(self, bind: plans.Bind, report: reports.Report) -> None:
         """Bind a pod to its node; the API server takes one binding only, and only of the pod as it was planned on."""
         pod = bind.pod
         binding = pods.binding(pod, bind.node, bind.spans)
-        outcome, _ = await self._write(pod, lambda: self._client.bind(pod.name, pod.namespace, binding), report)
+
+        def bind_it() -> Awaitable[Any]:
+            return self._client.bind(pod.name, pod.namespace, binding)
+
+        outcome, _ = await self._write(refusals.Write.BINDING, pod, bind_it, report)
         self._meters.bindings.labels(outcome).inc()
         if outcome == reasons.Outcome.DONE:
             self._known.bound_pod(pod, pods.bound(pod, bind.node, bind.spans))
-            self._let_go(pod, bind.node, bind.spans, report)
+            self._measure(pod, bind.node)
+            report.notices.append(notices.bound(pod, bind.node, bind.spans))
 
-    async def ungate(self, ungate: plans.Ungate, report: Report) -> None:
+    async def ungate(self, ungate: plans.Ungate, report: reports.Report) -> None:
         """Let a guest go to its scheduler."""
         pod = ungate.pod
 
         def patch() -> Awaitable[Any]:
             return self._client.json_patch(resources.PODS, pod.name, ungate.patch, pod.namespace)
 
-        outcome, patched = await self._write(pod, patch, report)
+        outcome, patched = await self._write(refusals.Write.PATCH, pod, patch, report)
         self._meters.ungates.labels(outcome).inc()
         if outcome == reasons.Outcome.DONE:
             self._known.saw_pod(pod, patched)
-            self._let_go(pod, ungate.node, ungate.spans, report)
+            self._measure(pod, ungate.node)
+            told = ", ".join(f"{container} {span}" for container, span in sorted(ungate.spans.items()))
+            message = f"NeuronCores on {ungate.node}: {told}."
+            report.notices.append(plans.Notice.on(pod, reasons.EventReason.GRANTED, message, warning=False))
 
-    def _let_go(self, pod: pods.PodView, node: str, given: Mapping[str, spans.CoreSpan], report: Report) -> None:
+    def _measure(self, pod: pods.PodView, node: str) -> None:
         member = self._known.members().get(node)
         book = None if member is None else member.view.ledger
         since = min((grant.since for grant in book.of_pod(pod.uid)), default="") if book is not None else ""
         self._meters.stages.labels(durations.BOUND).observe(durations.seconds_since(since, self._now()))
-        told = ", ".join(f"{container} {span}" for container, span in sorted(given.items()))
-        message = f"NeuronCores on {node}: {told}."
-        report.notices.append(plans.Notice.on(pod, reasons.EventReason.GRANTED, message, warning=False))
 
     # --- status --------------------------------------------------------------------------------------------------
 
-    async def correct(self, patch: plans.PodPatch, report: Report) -> None:
+    async def correct(self, patch: plans.PodPatch, report: reports.Report) -> None:
         """Patch a pod through its status."""
         pod = patch.pod
 
         def write() -> Awaitable[Any]:
             return self._client.strategic_patch(resources.PODS, pod.name, patch.patch, pod.namespace, "status")
 
-        outcome, patched = await self._write(pod, write, report)
+        kind = refusals.Write.FENCE if pod.unplaced else refusals.Write.PATCH
+        outcome, patched = await self._write(kind, pod, write, report)
         if outcome == reasons.Outcome.DONE:
             self._known.saw_pod(pod, patched)
         self._meters.pod_patches.labels(outcome).inc()
@@ -104,7 +103,7 @@ class PodWriter:
 
     # --- questions -----------------------------------------------------------------------------------------------
 
-    async def inquire(self, inquiry: plans.Inquiry, report: Report) -> None:
+    async def inquire(self, inquiry: plans.Inquiry, report: reports.Report) -> None:
         """Find out whether a pod exists that our cache does not have."""
         if self._failures.holds(inquiry_key(inquiry.uid)):
             return
@@ -128,7 +127,7 @@ class PodWriter:
 
     # --- the end -------------------------------------------------------------------------------------------------
 
-    async def evict(self, eviction: plans.Evict, report: Report) -> None:
+    async def evict(self, eviction: plans.Evict, report: reports.Report) -> None:
         """Evict a pod."""
         pod, key = eviction.pod, eviction_key(eviction.pod)
         if self._failures.holds(key):
@@ -151,7 +150,7 @@ class PodWriter:
     # --- inside --------------------------------------------------------------------------------------------------
 
     async def _write(
-        self, pod: pods.PodView, write: Callable[[], Awaitable[Any]], report: Report
+        self, kind: refusals.Write, pod: pods.PodView, write: Callable[[], Awaitable[Any]], report: reports.Report
     ) -> tuple[reasons.Outcome, Any]:
         """Write to a pod as it was planned on; gives done with the answer, or stale, gone, refused, failed or held."""
         if self._failures.holds(pod.uid):
@@ -162,14 +161,17 @@ class PodWriter:
         except errors.NotFound:
             return reasons.Outcome.GONE, None
         except (errors.Invalid, errors.Conflict) as error:
-            return await self._refused(pod, error, report), None
+            return await self._refusal(kind, pod, error, report), None
         except errors.KubernetesError as error:
-            self._hold(pod, error)
+            self._hold(kind, pod, error)
             return reasons.Outcome.FAILED, None
         self._failures.succeeded(pod.uid)
+        self._refused.succeeded(kind, pod.uid)
         return reasons.Outcome.DONE, answer
 
-    async def _refused(self, pod: pods.PodView, error: errors.KubernetesError, report: Report) -> reasons.Outcome:
+    async def _refusal(
+        self, kind: refusals.Write, pod: pods.PodView, error: errors.KubernetesError, report: reports.Report
+    ) -> reasons.Outcome:
         """Tell a pod that has changed since it was planned on from one that the API server will not have changed."""
         try:
             async with self._room:
@@ -177,7 +179,7 @@ class PodWriter:
         except errors.NotFound:
             return reasons.Outcome.GONE
         except errors.KubernetesError as unread:
-            self._hold(pod, unread)
+            self._hold(kind, pod, unread)
             return reasons.Outcome.FAILED
         metadata = fresh["metadata"]
         if metadata["uid"] != pod.uid:
@@ -186,13 +188,15 @@ class PodWriter:
             self._known.saw_pod(pod, fresh)
             report.stale = True
             return reasons.Outcome.STALE
-        self._hold(pod, error)
-        message = f"The API server refuses to change the pod: {error}."
-        report.notices.append(plans.Notice.on(pod, reasons.EventReason.PATCH_REFUSED, message))
+        self._hold(kind, pod, error)
+        if not pod.unplaced:  # else it is why the pod waits
+            message = f"The API server refuses to change the pod: {error}."
+            report.notices.append(plans.Notice.on(pod, reasons.EventReason.PATCH_REFUSED, message))
         return reasons.Outcome.REFUSED
 
-    def _hold(self, pod: pods.PodView, error: errors.KubernetesError) -> None:
+    def _hold(self, kind: refusals.Write, pod: pods.PodView, error: errors.KubernetesError) -> None:
         delay = self._failures.failed(pod.uid)
+        self._refused.failed(kind, pod.uid, error, [pod.uid])
         _log.warning("pod not written", extra={"pod": pod.key, "pause": delay, "error": str(error)})
 
 

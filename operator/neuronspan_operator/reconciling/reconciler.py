@@ -10,14 +10,15 @@ import dataclasses
 import datetime as dt
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from neuronspan_agent import backoff, resources, signals
 from neuronspan_operator import metrics, reasons
 from neuronspan_operator.cluster import world
 from neuronspan_operator.planning import planner, plans
 from neuronspan_operator.planning import snapshot as snapshots  # the round's value has the plain name
-from neuronspan_operator.reconciling import executor, pod_writes, recorder, storms
+from neuronspan_operator.reconciling import executor, ledger_writes, pod_writes, storms
+from neuronspan_operator.telling import conditions, notices, recorder, refusals
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +42,15 @@ async def think_aside(snapshot: plans.Snapshot, now: dt.datetime) -> plans.Plan:
     return await asyncio.to_thread(planner.plan, snapshot, now)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Telling:
+    """Where people and autoscalers are told what is decided."""
+
+    refused: refusals.Refusals
+    conditions: conditions.Teller
+    events: recorder.Recorder
+
+
 class Reconciler:
     """One per process, and only the leader's runs. ``now`` gives the time of day, ``think`` makes the plans."""
 
@@ -48,7 +58,7 @@ class Reconciler:
         self,
         client: executor.Writer,
         known: world.World,
-        events: recorder.Recorder,
+        telling: Telling,
         meters: metrics.Metrics,
         *,
         now: Callable[[], dt.datetime],
@@ -57,17 +67,25 @@ class Reconciler:
     ) -> None:
         tempo = tempo or Tempo()
         self._known = known
-        self._events = events
+        self._telling = telling
         self._meters = meters
         self._now = now
         self._think = think
         self._failures = backoff.Backoff(asyncio.get_running_loop().time)
         self._storms = storms.StormGuard(self._failures)
-        self._executor = executor.Executor(client, known, self._failures, meters, now=now, writers=tempo.writers)
+        self._executor = executor.Executor(
+            client, known, self._failures, telling.refused, meters, now=now, writers=tempo.writers
+        )
         self._changed = signals.Signal()
         self._debounce_seconds = tempo.debounce_seconds
         self._drift: frozenset[plans.Drift] = frozenset()
-        kinds = resources.PODS, resources.NODES, resources.NEURON_NODES, resources.NEURON_POOLS
+        kinds = (
+            resources.PODS,
+            resources.NODES,
+            resources.NAMESPACES,
+            resources.NEURON_NODES,
+            resources.NEURON_POOLS,
+        )
         known.subscribe(self._changed.raised, *kinds)
 
     async def run(self) -> None:
@@ -92,15 +110,11 @@ class Reconciler:
         started = time.perf_counter()
         plan = await self._think(calm, self._now())
         self._meters.planning.observe(time.perf_counter() - started)
-        waiting = {**plan.waiting, **held_back}
-        self._show(snapshot, plan, waiting)
         report = await self._executor.carry_out(plan, calm)
-        explained = [
-            plans.Notice.on(snapshot.pods[uid], why.reason, why.message)
-            for uid, why in sorted(waiting.items())
-            if uid in snapshot.pods
-        ]
-        self._events.tell([*explained, *plan.notices, *report.notices], snapshot.pods.keys())
+        refused = self._telling.refused.waiting(snapshot.pods, snapshots.granted(snapshot))
+        waiting = {**plan.waiting, **held_back, **refused}
+        self._show(snapshot, plan, waiting)
+        self._tell(snapshot, waiting, (*plan.notices, *report.notices))
         self._forget(snapshot)
         if report.stale:
             self._changed.raised()
@@ -123,14 +137,25 @@ class Reconciler:
             self._meters.drift.labels(each.kind).inc()
         self._drift = drift
 
+    def _tell(
+        self, snapshot: plans.Snapshot, waiting: Mapping[str, plans.Waiting], told: Iterable[plans.Notice]
+    ) -> None:
+        """Say who waits for what, and what was done."""
+        known = snapshot.pods
+        explained = (notices.waits(known[uid], why) for uid, why in sorted(waiting.items()) if uid in known)
+        self._telling.conditions.tell(waiting, known)
+        self._telling.events.tell([*explained, *told, *self._telling.refused.notices(known)], known.keys())
+
     def _forget(self, snapshot: plans.Snapshot) -> None:
         """Forget the failures of what is gone."""
         keys = set(snapshot.pods)
-        keys |= {executor.node_key(name) for name in snapshot.neuron_nodes}
+        keys |= {ledger_writes.node_key(name) for name in snapshot.neuron_nodes}
         for pod in snapshot.pods.values():
             keys.add(pod_writes.eviction_key(pod))
             keys.add(storms.owner_key(pod))
         mentioned = snapshots.mentioned(snapshot)
         keys |= {pod_writes.inquiry_key(uid) for uid in mentioned}
+        keys |= {ledger_writes.grant_key(uid) for uid in mentioned | snapshot.pods.keys()}
         self._failures.keep_only(keys)
+        self._telling.refused.forget(mentioned | snapshot.pods.keys(), snapshot.neuron_nodes.keys())
         self._known.forget_lost_pods(mentioned)

@@ -1,6 +1,6 @@
 """Keeps controllers from using up pods: those whose pods fail before they start get cores later and later.
 
-Law: only gated pods without a grant are held back; what has cores is never touched. A pod whose container holds its
+Law: only waiting pods without a grant are held back; what has cores is never touched. A pod whose container holds its
 cores ends the delays of its owner.
 """
 
@@ -11,6 +11,7 @@ from neuronspan_agent import backoff
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import plans
+from neuronspan_operator.reconciling import ledger_writes
 
 
 class StormGuard:
@@ -27,7 +28,7 @@ class StormGuard:
         held = {
             uid: self._waiting(pod)
             for uid, pod in snapshot.pods.items()
-            if pod.gated and uid not in states and self._remaining(pod) > 0
+            if pod.waits and uid not in states and self._remaining(pod) > 0
         }
         if not held:
             return snapshot, held
@@ -50,10 +51,11 @@ class StormGuard:
 
     def _remaining(self, pod: pods.PodView) -> float:
         of_owner = self._failures.remaining(owner_key(pod)) if pod.owner is not None else 0.0
-        return max(of_owner, self._failures.remaining(pod.uid))
+        own = (self._failures.remaining(key) for key in (pod.uid, ledger_writes.grant_key(pod.uid)))
+        return max(of_owner, *own)
 
     def _waiting(self, pod: pods.PodView) -> plans.Waiting:
-        if self._failures.holds(pod.uid) or pod.owner is None:
+        if pod.owner is None or not self._failures.holds(owner_key(pod)):
             message = "changing this pod failed; it is tried again soon"
         else:
             message = (

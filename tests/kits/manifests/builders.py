@@ -100,6 +100,16 @@ def make_pod(
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": status}
 
 
+def patched(pod: Manifest, patch: Mapping[str, Any]) -> Manifest:
+    """Return a pod as a patch of its status leaves it: annotations are merged, conditions by their type."""
+    notes = {**pod["metadata"].get("annotations", {}), **patch["metadata"].get("annotations", {})}
+    changed = patch.get("status", {}).get("conditions", [])
+    types = {each["type"] for each in changed}
+    conditions = [*(each for each in pod["status"]["conditions"] if each["type"] not in types), *changed]
+    metadata = {**pod["metadata"], "annotations": notes}
+    return {**pod, "metadata": metadata, "status": {**pod["status"], "conditions": conditions}}
+
+
 def make_node(
     name: str = "w1",
     *,

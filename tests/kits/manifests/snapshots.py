@@ -64,7 +64,7 @@ def let_go(found: plans.Plan) -> dict[str, str]:
     """Return what the plan binds, and which guests it lets go: pod to "node container=cores ..."."""
     return {
         each.pod.name: " ".join([each.node, *(f"{name}={span}" for name, span in sorted(each.spans.items()))])
-        for each in (*found.bindings, *found.ungates)
+        for each in found.departures
     }
 
 

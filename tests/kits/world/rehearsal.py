@@ -14,7 +14,8 @@ from neuronspan_operator import metrics, tasks
 from neuronspan_operator.cluster import world
 from neuronspan_operator.planning import planner, plans
 from neuronspan_operator.pools import pool_keeper
-from neuronspan_operator.reconciling import reconciler, recorder
+from neuronspan_operator.reconciling import reconciler
+from neuronspan_operator.telling import conditions, recorder, refusals
 
 START = dt.datetime(2026, 1, 31, 9, 0, 1, tzinfo=dt.UTC)
 
@@ -37,7 +38,10 @@ class Rehearsal:
         self.meters = metrics.Metrics()
         self.known = world.World(self.server, self.meters)
         self.events = recorder.Recorder(self.server, self.meters, instance="me", now=now)
-        self.loop = reconciler.Reconciler(self.server, self.known, self.events, self.meters, now=now, think=_think)
+        refused = refusals.Refusals()
+        self.conditions = conditions.Teller(self.server, self.known, refused, self.meters, now=now)
+        telling = reconciler.Telling(refused, self.conditions, self.events)
+        self.loop = reconciler.Reconciler(self.server, self.known, telling, self.meters, now=now, think=_think)
         self.keeper = pool_keeper.PoolKeeper(self.server, self.known, core_numbering="node", writers=8, now=now)
 
     @contextlib.asynccontextmanager
@@ -52,10 +56,15 @@ class Rehearsal:
         """Let the caches see everything that happened."""
         await asyncio.sleep(0.01)
 
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(seconds)
+
     async def round(self) -> float | None:
         """Do one round on what the server has now, and let the caches see what came of it."""
         await self.settle()
         pause = await self.loop.reconcile()
+        await self.conditions.flush()
         await self.events.flush()
         await self.settle()
         return pause

@@ -10,7 +10,8 @@ from neuronspan_agent import kube
 from neuronspan_operator import application, config, metrics, tasks
 from neuronspan_operator.cluster import world
 from neuronspan_operator.pools import pool_keeper
-from neuronspan_operator.reconciling import reconciler, recorder
+from neuronspan_operator.reconciling import reconciler
+from neuronspan_operator.telling import conditions, recorder, refusals
 
 
 async def until(condition: Callable[[], object], *, seconds: float = 45.0, what: str = "") -> None:
@@ -63,7 +64,10 @@ async def core(kubeconfig: str, *, running: bool = True, call_seconds: float = 1
     async with await kube.connect("test", kubeconfig, call_seconds=call_seconds) as client:
         known = world.World(client, meters)
         events = recorder.Recorder(client, meters, instance="test", now=application.now)
-        loop = reconciler.Reconciler(client, known, events, meters, now=application.now)
+        refused = refusals.Refusals()
+        waiting = conditions.Teller(client, known, refused, meters, now=application.now)
+        telling = reconciler.Telling(refused, waiting, events)
+        loop = reconciler.Reconciler(client, known, telling, meters, now=application.now)
         keeper = pool_keeper.PoolKeeper(client, known, core_numbering="node", writers=8, now=application.now)
         async with tasks.Parts(asyncio.Event()) as started:
             started.start("caches", known.run())
@@ -71,4 +75,5 @@ async def core(kubeconfig: str, *, running: bool = True, call_seconds: float = 1
             if running:
                 started.start("grants", loop.run())
                 started.start("events", events.run())
+                started.start("conditions", waiting.run())
             yield Core(client, known, meters, loop, keeper)

@@ -113,7 +113,7 @@ class Operator:
             else:
                 self.known_ledgers[write.node] = self.cluster.neuron_node(write.node)  # the API server's answer
             yield
-        for departure in (*plan.bindings, *plan.ungates):
+        for departure in plan.departures:
             if departure.node not in failed:
                 with contextlib.suppress(simulated_cluster.Refused):
                     self._let_go(departure)

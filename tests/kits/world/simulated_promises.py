@@ -72,13 +72,13 @@ class Promises:
 
     def check_plan(self, snapshot: plans.Snapshot, plan: plans.Plan) -> None:
         """Nobody waits without a reason, nobody is granted what is broken; equal snapshots give equal plans."""
-        going = {each.pod.uid for each in plan.bindings} | {each.pod.uid for each in plan.ungates}
+        going = {each.pod.uid for each in plan.departures}
         for pod in snapshot.pods.values():
             if pod.waits:
                 waiting = plan.waiting.get(pod.uid)
                 assert (pod.uid in going) != (waiting is not None), f"{pod.key}: {waiting}"
                 assert waiting is None or (waiting.reason and waiting.message)
-        for each in (*plan.bindings, *plan.ungates):
+        for each in plan.departures:
             assert _takes_pods(snapshot.nodes.get(each.node)), f"{each.pod.key} is sent to {each.node}"
         for write in plan.ledgers:
             self._check_new_grants(snapshot, write)

@@ -1,8 +1,8 @@
 """Pods that were let go and cannot get to their cores are sent back, where a controller makes new ones.
 
-Law: nobody is evicted because it waited: a guest goes back only once its own scheduler has said, after it left our gate,
-that it cannot place it. Pods whose end would do harm (bare ones, and those of Jobs, which count failures) are never
-evicted: they get an Event, and an unbound one loses its cores.
+Law: nobody is evicted because it waited: a guest goes back only once its own scheduler has said, after it left our
+gate, that it cannot place it. Pods whose end would do harm (bare ones, and those of Jobs, which count failures) are
+never evicted: they get an Event, and an unbound one loses its cores.
 """
 
 from collections.abc import Sequence
@@ -60,7 +60,9 @@ def _contested(node: node_drafts.NodeDraft, pod: pods.PodView) -> str:
 def _stuck_before(node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> str:
     if node.host is None:
         return f"node {node.name} is gone"
-    if node.host.unschedulable or node.host.deleted or not node.host.ready:
+    if node.host.unschedulable:
+        return f"node {node.name} is cordoned"
+    if node.host.draining or node.host.deleted or not node.host.ready:
         return f"node {node.name} is {node.ineligible}"
     unhealthy = node.unhealthy_among(granted)
     return f"some of its cores on node {node.name} are unhealthy: {unhealthy}" if unhealthy else ""

@@ -73,7 +73,7 @@ def test_command_and_operator_agree(*, pool_deleted: bool) -> None:
     cluster = asyncio.run(commands.read_cluster(fake))
     assert cluster.snapshot == _operator_snapshot(fake)
     plan = planner.plan(cluster.snapshot, snapshots.NOW)
-    assert [ungate.pod.name for ungate in plan.ungates] == ([] if pool_deleted else ["web"])
+    assert [bind.pod.name for bind in plan.bindings] == ([] if pool_deleted else ["web"])
     said = standing.of(cluster.snapshot, cluster.pod("default", "web"), snapshots.NOW)
     assert ("1 cordoned" in said) is pool_deleted
     assert ("has room now" in said) is not pool_deleted
@@ -94,7 +94,7 @@ def test_explain_says_where_the_pod_of_that_namespace_stands(monkeypatch: pytest
 
 
 def test_explain_uses_the_namespace_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    _serve(monkeypatch, _cluster(builders.make_pod(gates=())))
+    _serve(monkeypatch, _cluster(builders.make_pod(scheduler="default-scheduler")))
     assert _run("explain", "web").output == "pod default/web asks for no NeuronCores\n"
 
 

@@ -20,14 +20,14 @@ def _standing(pod: dict[str, Any], *others: dict[str, Any], **neuron_node: Any) 
 @pytest.mark.parametrize(
     ("pod", "sentence"),
     [
-        pytest.param(builders.make_pod(gates=()), "asks for no NeuronCores", id="nothing asked"),
+        pytest.param(builders.make_pod(scheduler="default-scheduler"), "asks for no NeuronCores", id="nothing asked"),
         pytest.param(
             builders.make_pod(cores=4, phase="Succeeded"),
             "has succeeded and gets no NeuronCores: create it again to run it again",
             id="succeeded",
         ),
         pytest.param(
-            builders.make_pod(cores=4, phase="Failed", gates=()),
+            builders.make_pod(cores=4, phase="Failed", scheduler="default-scheduler"),
             "has failed and gets no NeuronCores: create it again to run it again",
             id="failed",
         ),
@@ -35,14 +35,14 @@ def _standing(pod: dict[str, Any], *others: dict[str, Any], **neuron_node: Any) 
             builders.make_pod(cores=4, deleted=True), "is being deleted and gets no NeuronCores", id="being deleted"
         ),
         pytest.param(
-            builders.make_pod(cores=4, gates=()),
+            builders.make_pod(cores=4, scheduler="default-scheduler"),
             "has no scheduling gate neuronspan.dev/cores, so the operator grants it nothing: it was created before "
             "neuronspan was installed, or the admission policies did not see it. Create it again to have cores granted "
             "to it.",
             id="before the installation",
         ),
         pytest.param(
-            builders.make_pod(cores=4, gates=(), unscheduled="0/3 nodes are available"),
+            builders.make_pod(cores=4, scheduler="default-scheduler", unscheduled="0/3 nodes are available"),
             "has no scheduling gate neuronspan.dev/cores, so the operator grants it nothing: it was created before "
             "neuronspan was installed, or the admission policies did not see it. Create it again to have cores granted "
             "to it. The scheduler says: 0/3 nodes are available",
@@ -55,13 +55,13 @@ def _standing(pod: dict[str, Any], *others: dict[str, Any], **neuron_node: Any) 
             id="bound without a grant",
         ),
         pytest.param(
-            builders.make_pod(cores=4, gates=(), grant={"node": "w9"}),
+            builders.make_pod(cores=4, scheduler="default-scheduler", grant={"node": "w9"}),
             'has the grant annotation {"node": "w9"} and no ledger has cores of it: if that stays so, delete it and '
             "create it again",
             id="grant that no ledger knows",
         ),
         pytest.param(
-            builders.make_pod(annotations=BAD, gates=()),
+            builders.make_pod(annotations=BAD, scheduler="default-scheduler"),
             'can get no cores: annotation neuronspan.dev/cores is "four": write the number of NeuronCores, from "1" to '
             f'"{instance_types.MOST_CORES}", which is what the largest instance type has',
             id="bad request without the gate",

@@ -155,7 +155,7 @@ def test_fence_patch_names_the_grants_and_keeps_earlier_fences() -> None:
 def test_fence_patch_needs_the_gate() -> None:
     patch = pods.fence_patch(pods.read(builders.make_pod(cores=4)), [pods.fence("w1", "t1")])
     with pytest.raises((jsonpatch.JsonPatchException, jsonpatch.JsonPointerException)):
-        _applied(builders.make_pod(cores=4, gates=()), patch)
+        _applied(builders.make_pod(cores=4, scheduler="default-scheduler"), patch)
 
 
 def test_grant_patch_changes_the_annotation_only() -> None:

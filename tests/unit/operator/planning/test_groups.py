@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jsonpatch
 import pytest
 
 from kits.manifests import builders, domain, snapshots
@@ -26,13 +25,13 @@ def _plan(pod_list: list[dict[str, Any]], **entries: list[grants.Grant]) -> plan
     return snapshots.plan(pod_list, NODES, _members(**entries))
 
 
-def test_grants_of_a_group_are_written_before_anybody_leaves_the_gate() -> None:
+def test_grants_of_a_group_are_written_before_anybody_is_bound() -> None:
     plan = _plan([_member("a"), _member("b")])
     assert (snapshots.written(plan, "w1"), snapshots.written(plan, "w2")) == (
         {"a/app": "0-19 Granted"},
         {"b/app": "0-19 Granted"},
     )
-    assert plan.ungates == ()
+    assert plan.bindings == ()
     assert {each.reason for each in plan.waiting.values()} == {"PodGroup"}
 
 
@@ -78,7 +77,7 @@ def test_interrupted_group_is_completed() -> None:
     plan = _plan([_member("a"), _member("b")], w1=[domain.grant("0-19", "a")])
     assert snapshots.written(plan, "w1") is None
     assert snapshots.written(plan, "w2") == {"b/app": "0-19 Granted"}
-    assert plan.ungates == ()
+    assert plan.bindings == ()
 
 
 @pytest.mark.parametrize(
@@ -92,9 +91,8 @@ def test_interrupted_group_that_cannot_be_completed_gives_its_cores_back(others:
     taken = domain.grant("0-3", "old", state=grants.GrantState.RELEASING)
     plan = _plan([_member("a"), *others], w1=[domain.grant("0-19", "a")], w2=[taken])
     (patch,) = plan.patches
-    fenced = pods.read(jsonpatch.apply_patch(_member("a"), patch.patch))
-    assert fenced.revoked == (pods.fence("w1", domain.SINCE),)
-    assert plan.ungates == ()
+    assert pods.read(builders.patched(_member("a"), patch.patch)).fenced_until == "2026-01-31T09:00:00.000000Z"
+    assert plan.bindings == ()
     assert plan.waiting["uid-a"].reason == "Revoked"
 
 
@@ -120,8 +118,8 @@ def test_group_starts_with_as_many_members_as_its_size_says() -> None:
     )
 
 
-def test_member_that_came_back_keeps_its_cores_while_another_one_does_not_fit() -> None:
-    """The group has started once: nobody else is to get the cores of those who return to it."""
+def test_member_that_came_back_goes_on_while_another_one_does_not_fit() -> None:
+    """The group was served once: those who return to it are served one by one."""
     told = {"node": "w1", "containers": {"app": "0-19"}}
     running = _member("a", size=3, node="w1", phase="Running", grant=told)
     entries = {
@@ -129,9 +127,47 @@ def test_member_that_came_back_keeps_its_cores_while_another_one_does_not_fit() 
         "w2": [domain.grant("0-19", "b")],
     }
     plan = _plan([running, _member("b", size=3), _member("c", size=3)], **entries)
-    assert (plan.patches, plan.ledgers, plan.ungates) == ((), (), ())
-    assert plan.waiting["uid-b"].message.startswith("It has its cores and waits for the others of pod group g")
+    assert (plan.patches, plan.ledgers) == ((), ())
+    assert snapshots.let_go(plan) == {"b": "w2 app=0-19"}
     assert plan.waiting["uid-c"].reason == "NoRoom"
+
+
+def _of_job(name: str, uid: str = "", **fields: Any) -> dict[str, Any]:
+    grant = {"node": "w1", "containers": {"app": "0-3"}} if "node" in fields else None
+    pod = _member(name, cores=4, size=3, owner="job", kind="Job", grant=grant, **fields)
+    if uid:
+        pod["metadata"]["ownerReferences"][0]["uid"] = uid
+    return pod
+
+
+def test_retry_is_served_alone_when_one_member_has_succeeded_already() -> None:
+    """An Indexed Job of three: index 0 has succeeded, 1 runs, 2 has failed once; there are never three pods again."""
+    done = _of_job("done", node="w1", phase="Succeeded")
+    failed = _of_job("failed", node="w1", phase="Failed")
+    running = _of_job("running", node="w1", phase="Running")
+    entries = [domain.grant("0-3", "running", state=grants.GrantState.CONFIRMED)]
+    plan = _plan([done, failed, running, _of_job("retry")], w1=entries)
+    assert snapshots.let_go(plan) == {"retry": "w1 app=4-7"}
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_retry_is_served_alone_when_all_others_have_ended(phase: str) -> None:
+    plan = _plan([_of_job(name, node="w1", phase=phase) for name in ("one", "two", "three")] + [_of_job("retry")])
+    assert snapshots.let_go(plan) == {"retry": "w1 app=0-3"}
+
+
+def test_ended_members_of_another_job_do_not_make_a_new_group_served() -> None:
+    """A CronJob uses the name of its group again: its next Job is served as a whole again."""
+    earlier = [_of_job(name, node="w1", phase="Succeeded", uid="uid-earlier") for name in ("one", "two", "three")]
+    plan = _plan([*earlier, _of_job("next")])
+    assert (plan.ledgers, plan.bindings) == ((), ())
+    assert "1 of 3 pods exist" in plan.waiting["uid-next"].message
+
+
+def test_ended_members_that_never_had_cores_do_not_make_their_group_served() -> None:
+    refused = _of_job("refused", phase="Failed")
+    plan = _plan([refused, _of_job("next")])
+    assert (plan.ledgers, plan.bindings) == ((), ())
 
 
 def test_groups_of_two_namespaces_have_nothing_to_do_with_each_other() -> None:

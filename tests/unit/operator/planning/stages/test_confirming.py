@@ -210,7 +210,7 @@ def test_gated_pod_whose_cores_are_taken_is_fenced_and_planned_again() -> None:
     grant = domain.grant("4-7", "victim")
     plan = _plan([intruder, victim], [grant], [builders.held("4-7", "intruder")])
     assert plan.ledgers == ()
-    assert plan.ungates == ()
+    assert plan.bindings == ()
     (patch,) = plan.patches
     assert patch.pod.name == "victim"
     assert plan.waiting["uid-victim"].reason == "Revoked"

@@ -1,7 +1,6 @@
 import json
 from typing import Any
 
-import jsonpatch
 import pytest
 
 from kits.manifests import builders, domain, snapshots
@@ -38,7 +37,7 @@ def test_edited_annotation_is_corrected_and_the_pod_warned(edited: dict[str, Any
     manifest = _pod(grant=edited)
     plan = _plan(manifest)
     (patch,), (notice,) = plan.patches, plan.notices
-    after = pods.read(jsonpatch.apply_patch(manifest, patch.patch))
+    after = pods.read(builders.patched(manifest, patch.patch))
     assert after.annotated_grant() == RIGHT
     assert (notice.type, notice.reason) == ("Warning", "GrantCorrected")
     assert json.dumps(edited) in notice.message
@@ -62,7 +61,7 @@ def test_adopted_pod_is_told_its_cores() -> None:
         pytest.param(_pod(deleted=True), id="terminating"),
         pytest.param(_pod(phase="Succeeded"), id="over"),
         pytest.param(_pod(node="w2"), id="on another node"),
-        pytest.param(_pod(node="", phase="Pending"), id="still gated"),
+        pytest.param(_pod(node="", phase="Pending"), id="still unplaced"),
     ],
 )
 def test_pods_that_will_not_use_the_grant_are_left_alone(pod: dict[str, Any]) -> None:

@@ -41,7 +41,7 @@ def _waiting(pod: dict[str, Any], *others: tuple[dict[str, Any], grants.Grant], 
             builders.make_pod(), "NothingAsked", [names.CORES_ANNOTATION, "remove the gate"], id="asks for nothing"
         ),
         pytest.param(
-            builders.make_pod(cores=4, gates=(names.SCHEDULING_GATE, "example.com/quota")),
+            builders.make_pod(cores=4, gates=("example.com/quota",)),
             "OtherGates",
             ["example.com/quota"],
             id="another gate",
@@ -71,7 +71,7 @@ def test_pod_that_no_freed_core_would_help_says_what_would(pod: dict[str, Any], 
     assert found.reason == reason
     for word in words:
         assert word in found.message
-    assert plan.ungates == ()
+    assert plan.bindings == ()
 
 
 @pytest.mark.parametrize("members", [[], [builders.make_neuron_node()]], ids=["none ever", "a gone one's ledger"])
@@ -198,7 +198,7 @@ def test_pods_of_one_shape_share_the_answer() -> None:
 @pytest.mark.parametrize(
     "pod",
     [
-        builders.make_pod(cores=4, gates=()),
+        builders.make_pod(cores=4, scheduler="default-scheduler"),
         builders.make_pod(cores=4, node="w1"),
         builders.make_pod(cores=4, deleted=True),
         builders.make_pod(cores=4, phase="Failed"),
@@ -207,4 +207,4 @@ def test_pods_of_one_shape_share_the_answer() -> None:
 )
 def test_other_pods_do_not_wait_for_us(pod: dict[str, Any]) -> None:
     plan = snapshots.plan([pod])
-    assert (plan.waiting, plan.ungates) == ({}, ())
+    assert (plan.waiting, plan.bindings) == ({}, ())

@@ -1,11 +1,10 @@
 from typing import Any
 
-import jsonpatch
 import pytest
 
 from kits.manifests import builders, domain, snapshots
 from neuronspan import grants, names, placement
-from neuronspan_operator.objects import pods, pools
+from neuronspan_operator.objects import pools
 
 
 def _nodes(*names_: str, **fields: Any) -> list[dict[str, Any]]:
@@ -130,9 +129,9 @@ def test_earlier_decisions_of_the_same_pass_are_counted(pod: dict[str, Any], nod
 
 def test_pods_on_their_way_to_a_node_are_counted() -> None:
     shape: dict[str, Any] = {"containers": [builders.container(cores=4, cpu="40")]}
-    on_its_way = builders.make_pod("a", gates=(), selector={names.HOSTNAME_LABEL: "w1"}, **shape)
+    on_its_way = builders.make_pod("a", scheduler="default-scheduler", selector={names.HOSTNAME_LABEL: "w1"}, **shape)
     members = [builders.make_neuron_node("w1", [domain.grant("0-3", "a", since=snapshots.ago(1))])]
-    assert snapshots.plan([on_its_way, builders.make_pod("b", **shape)], None, members).ungates == ()
+    assert snapshots.plan([on_its_way, builders.make_pod("b", **shape)], None, members).bindings == ()
 
 
 def test_pods_that_are_over_are_not_counted() -> None:
@@ -153,8 +152,8 @@ def test_scheduler_is_never_asked_for_more_than_it_counts() -> None:
         )
     ]
     new = builders.make_pod("new", cores=28)
-    assert snapshots.plan([running, new], _nodes("w1", cores=31), members).ungates == ()
-    assert len(snapshots.plan([running, new], _nodes("w1", cores=32), members).ungates) == 1
+    assert snapshots.plan([running, new], _nodes("w1", cores=31), members).bindings == ()
+    assert len(snapshots.plan([running, new], _nodes("w1", cores=32), members).bindings) == 1
 
 
 def test_each_pod_goes_where_its_selector_says() -> None:
@@ -164,23 +163,18 @@ def test_each_pod_goes_where_its_selector_says() -> None:
     assert snapshots.let_go(snapshots.plan(pods, nodes, members)) == {"a": "w1 app=0-3", "b": "w2 app=0-3"}
 
 
-def _revoked(pod: dict[str, Any]) -> dict[str, Any]:
-    fence = pods.fence("w1", domain.SINCE)
-    fenced: dict[str, Any] = jsonpatch.apply_patch(pod, pods.fence_patch(pods.read(pod), [fence]))
-    return fenced
-
-
 @pytest.mark.parametrize(
     "former",
     [
         pytest.param(
-            _revoked(builders.make_pod("old", containers=[builders.container(cores=4, cpu="40")])), id="revoked"
+            builders.make_pod("old", containers=[builders.container(cores=4, cpu="40")], fence=domain.SINCE),
+            id="revoked",
         ),
         pytest.param(
             builders.make_pod(
                 "old",
                 containers=[builders.container(cores=4, cpu="40")],
-                gates=(),
+                scheduler="volcano",
                 selector={names.HOSTNAME_LABEL: "w2"},
             ),
             id="belongs elsewhere",

@@ -11,7 +11,7 @@ from kits.api_server import fake_kube
 from neuronspan_agent import errors, resources
 from neuronspan_operator import metrics, reasons
 from neuronspan_operator.planning import plans
-from neuronspan_operator.reconciling import recorder
+from neuronspan_operator.telling import recorder
 
 
 def notice(
@@ -62,7 +62,8 @@ async def test_event_is_about_the_pod_and_says_who_posted_it(desk: Desk) -> None
         "apiVersion": "v1", "kind": "Pod", "namespace": "default", "name": "web", "uid": "uid-web",
     }  # fmt: skip
     assert (event["type"], event["reason"], event["message"]) == ("Warning", "NoRoom", "no room")
-    assert (event["source"]["component"], event["reportingInstance"]) == ("neuronspan-operator", "me")
+    assert (event["source"]["component"], event["reportingInstance"]) == ("neuronspan", "me")
+    assert event["reportingComponent"] == "neuronspan"
     assert event["firstTimestamp"] == "2026-01-31T09:00:00Z"
 
 
