@@ -26,7 +26,7 @@ class Client(calls.Gets, calls.StrategicPatches, calls.JsonPatches, calls.Binds,
 
 
 class PodWriter:
-    """Writes what plans say of pods; ``failures`` has the keys of what is left alone, ``room`` bounds parallel calls."""
+    """Writes what plans say of pods; ``failures`` has what is left alone, ``room`` bounds parallel calls."""
 
     def __init__(
         self,
