@@ -91,7 +91,9 @@ class World:
 
     def saw_pod(self, before: pods.PodView, manifest: Mapping[str, Any]) -> None:
         """Take the API server's answer about a pod that was known as ``before``."""
-        self._own_pods.expect(before.uid, before.resource_version, pods.read(manifest))
+        after = pods.read(manifest)
+        self._own_pods.expect(before.uid, before.resource_version, after)
+        self._absences.saw(after)
 
     def bound_pod(self, before: pods.PodView, after: pods.PodView) -> None:
         """Take it that a pod was bound: the API server's answer does not show it."""

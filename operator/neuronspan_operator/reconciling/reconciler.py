@@ -153,7 +153,7 @@ class Reconciler:
         for pod in snapshot.pods.values():
             keys.add(pod_writes.eviction_key(pod))
             keys.add(storms.owner_key(pod))
-        mentioned = snapshots.mentioned(snapshot)
+        mentioned = snapshots.mentioned(self._known.snapshot())  # with the grants that this round has stored
         keys |= {pod_writes.inquiry_key(uid) for uid in mentioned}
         keys |= {ledger_writes.grant_key(uid) for uid in mentioned | snapshot.pods.keys()}
         self._failures.keep_only(keys)
