@@ -1,6 +1,6 @@
 """The cluster as filters see it: nodes with the pods that are on them, or will be by what has been decided already.
 
-Law: only ``Cluster.add`` and ``Cluster.remove`` change it; both are told to whoever keeps sums.
+Law: only ``Cluster.add``, ``Cluster.remove`` and ``Cluster.assume`` change it.
 """
 
 import dataclasses
@@ -85,3 +85,8 @@ class Cluster:
         self.version += 1
         for each in self._sums.values():
             each.count(pod, state, by)
+
+    def assume(self, stored: storage.Storage) -> None:
+        """Take what will be known of volumes once what was decided is stored; an earlier ``storage`` takes it back."""
+        self.storage = stored
+        self.version += 1

@@ -21,6 +21,7 @@ from neuronspan_operator.scheduling import (
     taints,
     topology_spread,
 )
+from neuronspan_operator.scheduling.volumes import binding, limits, restrictions, zones
 
 _Maker = Callable[[pods.PodView, cluster_state.Cluster], objections.Filter | None]
 _Preferences = Callable[
@@ -38,6 +39,10 @@ _STEADY: Final[Sequence[_Maker]] = (
 _CHANGING: Final[Sequence[_Maker]] = (
     host_ports.for_pod,
     node_resources.for_pod,
+    restrictions.for_pod,
+    limits.for_pod,
+    binding.for_pod,
+    zones.for_pod,
     topology_spread.for_pod,
     pod_affinity.for_pod,
     node_features.for_pod,

@@ -26,6 +26,7 @@ class Write(enum.Enum):
     BINDING = "the binding of this pod"
     FENCE = "the mark on this pod that takes its cores back"
     PATCH = "the change of this pod"
+    CLAIM = "what a claim of this pod needs"
     CONDITION = "the condition of this pod"
 
 

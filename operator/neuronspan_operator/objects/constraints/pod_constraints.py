@@ -27,6 +27,7 @@ class Constraints:
     pod_affinity: pod_terms.PodAffinity = pod_terms.NONE
     spread: tuple[spreads.SpreadConstraint, ...] = ()
     claims: tuple[pod_volumes.ClaimRef, ...] = ()
+    disks: tuple[pod_volumes.Disk, ...] = ()
 
 
 NONE: Final = Constraints()
@@ -68,6 +69,7 @@ def read(manifest: Mapping[str, Any]) -> Constraints:
         pod_affinity=_pod_affinity(manifest),
         spread=spreads.read(spec.get("topologySpreadConstraints"), metadata.get("labels") or {}),
         claims=pod_volumes.read(spec, metadata.get("name", "")),
+        disks=pod_volumes.read_disks(spec),
     )
 
 
@@ -78,6 +80,7 @@ def read_placed(manifest: Mapping[str, Any]) -> Constraints:
         host_ports=host_ports.read(spec),
         pod_affinity=_pod_affinity(manifest),
         claims=pod_volumes.read(spec, metadata.get("name", "")),
+        disks=pod_volumes.read_disks(spec),
     )
 
 

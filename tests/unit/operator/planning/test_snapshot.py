@@ -4,6 +4,7 @@ import pytest
 
 from kits.manifests import builders, pool_views
 from neuronspan_operator.objects import pods
+from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.planning import snapshot
 
 
@@ -15,7 +16,9 @@ from neuronspan_operator.planning import snapshot
 def test_nodes_of_a_pool_in_deletion_take_no_more_pods(of: str, *, deleted: bool, draining: bool) -> None:
     members = {"w1": pool_views.member("w1", of=of)}
     known_pools = {"a": pool_views.pool("a", deleted=deleted)}
-    found = snapshot.of({}, {"w1": pool_views.node("w1")}, members, known_pools, namespaces={})
+    found = snapshot.of(
+        {}, {"w1": pool_views.node("w1")}, members, known_pools, namespaces={}, stored=storage.EMPTY
+    )
     assert found.nodes["w1"].draining is draining
 
 
@@ -26,7 +29,10 @@ def test_snapshot_keeps_what_was_read() -> None:
     pool = pool_views.pool("a", policy={"limboSeconds": 5})
     labels = {"team": {"tier": "gold"}}
     gone = frozenset({"uid-gone"})
-    found = snapshot.of({pod.uid: pod}, {"w2": node}, {"w1": member}, {"a": pool}, namespaces=labels, gone=gone)
-    assert (found.namespaces, found.gone) == (labels, gone)
+    stored = storage.Storage(unread=("persistentvolumes",))
+    found = snapshot.of(
+        {pod.uid: pod}, {"w2": node}, {"w1": member}, {"a": pool}, namespaces=labels, stored=stored, gone=gone
+    )
+    assert (found.namespaces, found.gone, found.storage) == (labels, gone, stored)
     assert (found.pods, found.nodes) == ({"uid-web": pod}, {"w2": node})
     assert (found.neuron_nodes, found.policies) == ({"w1": member.view}, {"w1": pool.policy})
