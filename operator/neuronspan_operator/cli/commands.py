@@ -71,9 +71,10 @@ async def read_cluster(client: calls.Lists) -> Cluster:
     of_namespaces = {
         resources.name_of(item): namespaces.read(item) for item in await _everything(client, resources.NAMESPACES)
     }
-    stored = await _storage(client)
     return Cluster(
-        snapshot.of(known_pods, known_nodes, by_name, known_pools, namespaces=of_namespaces, stored=stored)
+        snapshot.of(
+            known_pods, known_nodes, by_name, known_pools, namespaces=of_namespaces, stored=await _storage(client)
+        )
     )
 
 
