@@ -16,9 +16,7 @@ from neuronspan_operator.planning import snapshot
 def test_nodes_of_a_pool_in_deletion_take_no_more_pods(of: str, *, deleted: bool, draining: bool) -> None:
     members = {"w1": pool_views.member("w1", of=of)}
     known_pools = {"a": pool_views.pool("a", deleted=deleted)}
-    found = snapshot.of(
-        {}, {"w1": pool_views.node("w1")}, members, known_pools, namespaces={}, stored=storage.EMPTY
-    )
+    found = snapshot.of({}, {"w1": pool_views.node("w1")}, members, known_pools, namespaces={}, stored=storage.EMPTY)
     assert found.nodes["w1"].draining is draining
 
 
