@@ -132,7 +132,7 @@ class _Reading:
 
 
 def _order(resource: str) -> tuple[int, str]:
-    """The order in which the scheduler looks at resources, and so names those that are missing."""
+    """Sort by the order in which the scheduler looks at resources, and so names those that are missing."""
     return (_FIRST.index(resource) if resource in _FIRST else len(_FIRST)), resource
 
 

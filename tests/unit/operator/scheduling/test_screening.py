@@ -1,6 +1,7 @@
 """All filters and soft scores together."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ TAINT = {"key": "dedicated", "value": "ml", "effect": "NoSchedule"}
 
 
 def test_first_reason_in_the_schedulers_order_stands() -> None:
-    tainted_too = {"taints": [TAINT], "cpu": "1"}
+    tainted_too: dict[str, Any] = {"taints": [TAINT], "cpu": "1"}
     known = [
         nodes.read(builders.make_node("w1", cordoned=True, **tainted_too)),
         nodes.read(builders.make_node("w2", **tainted_too)),
