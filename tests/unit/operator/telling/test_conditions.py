@@ -154,7 +154,7 @@ async def test_time_of_the_transition_stays_while_the_pod_goes_on_waiting(desk: 
 
 async def test_another_cause_does_not_wait_as_long_as_other_words(desk: Desk) -> None:
     async with desk.running():
-        for index in range(200):
+        for index in range(80):
             desk.tell(plans.Waiting(reasons.WaitingReason.POD_GROUP, f"{index} are missing"), "web")
             await asyncio.sleep(5)
         assert desk.condition()["reason"] == "PodGroup"
@@ -303,7 +303,7 @@ async def test_every_waiting_pod_has_its_condition_in_the_end_whatever_happens(s
     there: list[str] = []
     waiting: dict[str, plans.Waiting] = {}
     async with desk.running():
-        for turn in range(40):
+        for turn in range(25):
             if chance.random() < 0.7:
                 there.append(f"pod-{turn}")
                 desk.add(there[-1])
