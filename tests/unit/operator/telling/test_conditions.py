@@ -207,6 +207,22 @@ async def test_pod_that_waits_no_more_is_not_written(desk: Desk) -> None:
     assert desk.begun == []
 
 
+async def test_pod_that_waits_again_is_told_at_once() -> None:
+    """Its cores were taken back before it was bound: what the API server made of its condition is no longer true."""
+    desk = Desk()
+    desk.add("web")
+    async with desk.running():
+        desk.tell(NO_ROOM, "web")
+        await asyncio.sleep(1)
+        desk.cached = {"uid-web": pods.PodView("uid-web", "default", "web", node_name="w1")}
+        desk.teller.tell({}, desk.known())
+        desk.cached = None
+        desk.edit("web", conditions=[])
+        desk.tell(NO_ROOM, "web")
+        await asyncio.sleep(1)
+    assert len(desk.begun) == 2
+
+
 async def test_write_in_flight_does_not_make_a_second_one_on_the_same_version(desk: Desk) -> None:
     answered = asyncio.Event()
     desk.cached = desk.known()

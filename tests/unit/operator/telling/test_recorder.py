@@ -266,6 +266,24 @@ async def test_after_a_restart_what_was_said_before_is_looked_at_little_by_littl
             assert max(again.ages()) < 3300
 
 
+async def test_after_a_restart_one_call_finds_out_that_an_event_lives(desk: Desk) -> None:
+    await desk.tell(notice(lasting=True))
+    again = Desk(desk.server)
+    desk.server.calls.clear()
+    async with again.running():
+        again.recorder.tell([notice(lasting=True, said_before=True)], again.alive)
+        await asyncio.sleep(1000)
+    assert [call.partition(" ")[0] for call in desk.server.calls] == ["get"]
+    assert again.count("repeated") == 1
+
+
+async def test_after_a_restart_an_event_that_was_never_posted_is_made(desk: Desk) -> None:
+    async with desk.running():
+        desk.recorder.tell([notice(lasting=True, said_before=True)], desk.alive)
+        await asyncio.sleep(1000)
+    assert desk.posted() == [("no room", 1)]
+
+
 async def test_first_event_keeps_its_turn_when_the_pods_condition_is_written_earlier(desk: Desk) -> None:
     desk.recorder.tell([notice(lasting=True)], desk.alive)
     desk.recorder.tell([notice(lasting=True, said_before=True)], desk.alive)
@@ -286,6 +304,17 @@ async def test_many_waiting_pods_are_no_storm_and_all_have_living_events() -> No
             assert len(desk.ages()) == len(pods)
     posts = desk.count("created") + desk.count("updated") + desk.count("renewed")
     assert posts <= len(pods) * (6 + 6100 / 600)  # six while the pauses grow, then one in ten minutes
+
+
+async def test_what_waits_for_its_turn_is_counted_when_the_metrics_are_read() -> None:
+    desk = Desk()
+    pods = [f"pod-{index}" for index in range(recorder.LIMITS.burst + 7)]
+    desk.recorder.tell([notice(pod=pod) for pod in pods], {f"uid-{pod}" for pod in pods})
+    await desk.recorder.flush()
+    assert desk.meters.registry.get_sample_value("neuronspan_untold", {"kind": "events"}) == 7
+    await asyncio.sleep(1)
+    await desk.recorder.flush()
+    assert desk.meters.registry.get_sample_value("neuronspan_untold", {"kind": "events"}) == 0
 
 
 async def test_posts_keep_within_the_stated_rate() -> None:
