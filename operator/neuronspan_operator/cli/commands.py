@@ -16,7 +16,7 @@ from rich import console
 from neuronspan_agent import calls, errors, kube, resources
 from neuronspan_operator.cli import core_map, standing
 from neuronspan_operator.cluster import storage_caches
-from neuronspan_operator.objects import nodes, pods, pools
+from neuronspan_operator.objects import namespaces, nodes, pods, pools
 from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.planning import plans, snapshot
 
@@ -62,13 +62,20 @@ async def _everything(client: calls.Lists, resource: resources.Resource) -> list
 
 
 async def read_cluster(client: calls.Lists) -> Cluster:
-    """Read pods, nodes, NeuronNodes, NeuronPools and all about volumes."""
+    """Read pods, nodes, namespaces, NeuronNodes, NeuronPools and all about volumes."""
     members = [pools.read_member(item) for item in await _everything(client, resources.NEURON_NODES)]
     by_name = {member.view.name: member for member in members}
     known_pools = {pool.name: pool for pool in map(pools.read, await _everything(client, resources.NEURON_POOLS))}
     known_pods = {pod.uid: pod for pod in map(pods.read, await _everything(client, resources.PODS))}
     known_nodes = {node.name: node for node in map(nodes.read, await _everything(client, resources.NODES))}
-    return Cluster(snapshot.of(known_pods, known_nodes, by_name, known_pools, stored=await _storage(client)))
+    of_namespaces = {
+        resources.name_of(item): namespaces.read(item) for item in await _everything(client, resources.NAMESPACES)
+    }
+    return Cluster(
+        snapshot.of(
+            known_pods, known_nodes, by_name, known_pools, namespaces=of_namespaces, stored=await _storage(client)
+        )
+    )
 
 
 async def _storage(client: calls.Lists) -> storage.Storage:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from neuronspan_agent import mirror, resources
 from neuronspan_operator import metrics
 from neuronspan_operator.cluster import absences, expectations, storage_caches
-from neuronspan_operator.objects import nodes, pods, pools
+from neuronspan_operator.objects import namespaces, nodes, pods, pools
 from neuronspan_operator.planning import plans, snapshot
 
 Listener = Callable[[], None]
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class World:
-    """Pods, Nodes, NeuronNodes, NeuronPools and all about volumes; run ``run`` as a task."""
+    """Pods, Nodes, Namespaces, NeuronNodes, NeuronPools and all about volumes; run ``run`` as a task."""
 
     def __init__(self, client: mirror.Reader, meters: metrics.Metrics, pace: mirror.Pace | None = None) -> None:
         self._client = client
@@ -29,6 +29,7 @@ class World:
         self._pods = self._cache(resources.PODS, pods.read_known, resources.uid_of, self.lost_pod)
         self._nodes = self._cache(resources.NODES, nodes.read, resources.name_of)
         self._members = self._cache(resources.NEURON_NODES, pools.read_member, resources.name_of)
+        self._namespaces = self._cache(resources.NAMESPACES, namespaces.read, resources.name_of)
         self._pools = self._cache(resources.NEURON_POOLS, pools.read, resources.name_of)
         self.volumes = storage_caches.StorageCaches(self._cache, clock)
         self._own_pods = expectations.Expectations[pods.PodView](lambda pod: pod.resource_version, clock)
@@ -80,14 +81,22 @@ class World:
         known = self._absences.completed(self._own_pods.overlay(self._pods.items))
         gone = self._absences.gone_beside(known)
         return snapshot.of(
-            known, self.known_nodes(), self.members(), self.known_pools(), gone=gone, stored=self.volumes.storage()
+            known,
+            self.known_nodes(),
+            self.members(),
+            self.known_pools(),
+            namespaces=dict(self._namespaces.items),
+            gone=gone,
+            stored=self.volumes.storage(),
         )
 
     # --- what this process wrote, or read afresh ------------------------------------------------------------------
 
     def saw_pod(self, before: pods.PodView, manifest: Mapping[str, Any]) -> None:
         """Take the API server's answer about a pod that was known as ``before``."""
-        self._own_pods.expect(before.uid, before.resource_version, pods.read(manifest))
+        after = pods.read(manifest)
+        self._own_pods.expect(before.uid, before.resource_version, after)
+        self._absences.saw(after)
 
     def bound_pod(self, before: pods.PodView, after: pods.PodView) -> None:
         """Take it that a pod was bound: the API server's answer does not show it."""
@@ -125,6 +134,7 @@ class World:
         return {
             resources.PODS: self._pods,
             resources.NODES: self._nodes,
+            resources.NAMESPACES: self._namespaces,
             resources.NEURON_NODES: self._members,
             resources.NEURON_POOLS: self._pools,
         }

@@ -17,6 +17,7 @@ class NodeView:
     taints: tuple[tolerations.Taint, ...] = ()
     ready: bool = False
     unschedulable: bool = False  # cordoned
+    draining: bool = False  # its NeuronPool is being deleted
     deleted: bool = False
     allocatable: amounts.Amounts = dataclasses.field(default_factory=dict)
     features: frozenset[str] = frozenset()  # what its kubelet declares
@@ -48,11 +49,11 @@ def read(manifest: Mapping[str, Any]) -> NodeView:
 
 
 def unavailable(node: NodeView) -> str | None:
-    """Say why no new pod can use cores of this node."""
+    """Say why no new pod can use cores of this node; whether it is cordoned depends on what the pod tolerates."""
     if node.deleted:
         return "being deleted"
-    if node.unschedulable:
-        return "cordoned"
+    if node.draining:
+        return "of a NeuronPool that is being deleted"
     if not node.ready:
         return "not Ready"
     if node.allocatable.get(names.CORE_RESOURCE, 0) < 1:

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from neuronspan import grants, instance_types, ledger, spans
-from neuronspan_operator.objects import neuron_nodes, nodes, pods, pools
+from neuronspan_operator.objects import neuron_nodes, nodes, pools
 from neuronspan_operator.planning import plans
 
 _MOST_RUNS = 3
@@ -19,7 +19,6 @@ class Savepoint:
     """A node's draft at some point of the pass."""
 
     ledger: ledger.Ledger
-    usage: nodes.Resources
     reasons: int
     version: int
 
@@ -43,7 +42,6 @@ class NodeDraft:
         self.stored = stored
         self.ledger = stored
         self.why: list[str] = []
-        self.usage = nodes.NOTHING
         self.blocked: list[spans.CoreSpan] = [
             each.span for each in view.unhealthy
         ]  # in no grant, and yet not to be given away
@@ -68,20 +66,15 @@ class NodeDraft:
         self.blocked.append(span)
         self.version += 1
 
-    def promise(self, pod: pods.PodView) -> None:
-        """Count a pod that runs, or will run, on this node."""
-        self.usage = nodes.with_pod(self.usage, pod)
-        self.version += 1
-
     def savepoint(self) -> "Savepoint":
         """Return what ``restore`` needs to undo later changes."""
-        return Savepoint(self.ledger, self.usage, len(self.why), self.version)
+        return Savepoint(self.ledger, len(self.why), self.version)
 
     def restore(self, savepoint: "Savepoint") -> None:
         """Undo every grant since the savepoint."""
         if self.version == savepoint.version:
             return
-        self.ledger, self.usage = savepoint.ledger, savepoint.usage
+        self.ledger = savepoint.ledger
         del self.why[savepoint.reasons :]
         self.version += 1
 

@@ -1,9 +1,8 @@
 """Where requests fit on a node as it is now, remembered: nodes in the same state have the same answer. Pure."""
 
 import dataclasses
-import json
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Final
 
 from neuronspan import instance_types, placement, spans
@@ -20,18 +19,25 @@ class Shape:
     """Everything about a pod that decides where it fits."""
 
     requests: RequestsKey
-    constraints: str
-    amounts: tuple[int, ...]
+    constraints: Hashable  # what decides on nodes without a look at other pods
+    amounts: tuple[tuple[str, int], ...]  # by resource
 
 
 def shape(pod: pods.PodView) -> Shape:
     """Return the pod's shape."""
-    constraints = (pod.node_selector, pod.affinity.get("nodeAffinity"), pod.tolerations)
+    wanted = pod.constraints
     return Shape(
         tuple(each.placement_key for each in pod.requests),
-        json.dumps(constraints, sort_keys=True) if any(constraints) else "",
-        (pod.cpu_millis, pod.memory_bytes, pod.neuroncores, pod.neuron_devices),
+        (pod.node_name, tuple(sorted(wanted.node_selector.items())), wanted.node_affinity, wanted.tolerations),
+        tuple(sorted(pod.amounts.items())),
     )
+
+
+def surroundings(pod: pods.PodView) -> Hashable:
+    """Return everything else about a pod that decides where it may be: what it and other pods say about each other."""
+    said = pod.constraints
+    labels = tuple(sorted(pod.labels.items()))
+    return pod.namespace, labels, said.pod_affinity, said.spread, said.host_ports, said.node_features, said.claims
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Snapshot:
     neuron_nodes: Mapping[str, neuron_nodes.NeuronNodeView]
     policies: Mapping[str, pools.Policy] = dataclasses.field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    namespaces: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)  # the labels of each
     storage: "storage.Storage" = storage.EMPTY
 
 

@@ -18,24 +18,27 @@ def of(
     members: Mapping[str, pools.Member],
     known_pools: Mapping[str, pools.PoolView],
     *,
+    namespaces: Mapping[str, Mapping[str, str]],
     stored: storage.Storage,
     gone: frozenset[str] = frozenset(),
 ) -> plans.Snapshot:
-    """Return what planning reads; pods are keyed by UID, all else by name; ``gone`` are UIDs of pods that ended.
+    """Return what planning reads; pods are keyed by UID, all else by name.
 
-    Nodes of a pool that is being deleted count as cordoned, so that they run empty.
+    ``namespaces`` are the labels of each, ``gone`` the UIDs of pods that ended.
+    Nodes of a pool that is being deleted take no more pods, so that they run empty.
     """
     draining = {name for name, member in members.items() if _is_draining(known_pools.get(member.pool))}
     return plans.Snapshot(
         pods=known_pods,
         nodes={
-            name: dataclasses.replace(node, unschedulable=True) if name in draining else node
+            name: dataclasses.replace(node, draining=True) if name in draining else node
             for name, node in known_nodes.items()
         },
         neuron_nodes={name: member.view for name, member in members.items()},
         policies=pools.policies(known_pools, members),
         storage=stored,
         gone=gone,
+        namespaces=namespaces,
     )
 
 

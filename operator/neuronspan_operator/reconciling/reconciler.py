@@ -79,7 +79,13 @@ class Reconciler:
         self._changed = signals.Signal()
         self._debounce_seconds = tempo.debounce_seconds
         self._drift: frozenset[plans.Drift] = frozenset()
-        kinds = resources.PODS, resources.NODES, resources.NEURON_NODES, resources.NEURON_POOLS
+        kinds = (
+            resources.PODS,
+            resources.NODES,
+            resources.NAMESPACES,
+            resources.NEURON_NODES,
+            resources.NEURON_POOLS,
+        )
         known.subscribe(self._changed.raised, *kinds, *(kind.resource for kind in storage_caches.KINDS))
 
     async def run(self) -> None:
@@ -149,7 +155,7 @@ class Reconciler:
         for pod in snapshot.pods.values():
             keys.add(pod_writes.eviction_key(pod))
             keys.add(storms.owner_key(pod))
-        mentioned = snapshots.mentioned(snapshot)
+        mentioned = snapshots.mentioned(self._known.snapshot())  # with the grants that this round has stored
         keys |= {pod_writes.inquiry_key(uid) for uid in mentioned}
         keys |= {ledger_writes.grant_key(uid) for uid in mentioned | snapshot.pods.keys()}
         self._failures.keep_only(keys)

@@ -1,4 +1,4 @@
-"""Every resource that a pod requests must be there: CPU, memory, ephemeral storage, huge pages, extended ones, pod slots.
+"""Every resource that a pod requests must be there: CPU, memory, storage, huge pages, extended resources, pod slots.
 
 After the filter of the plugin NodeResourcesFit. An extended resource that a DeviceClass provides where no device plugin
 does (DRAExtendedResource, on by default in 1.36) is unknown here: such nodes lack it for us.

@@ -8,6 +8,7 @@ plugins behind gates that are off in 1.36. NodeDeclaredFeatures is on in 1.36: s
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
 from neuronspan_operator.scheduling import (
     cluster_state,
@@ -20,6 +21,7 @@ from neuronspan_operator.scheduling import (
     taints,
     topology_spread,
 )
+from neuronspan_operator.scheduling.volumes import binding, limits, restrictions, zones
 
 _Maker = Callable[[pods.PodView, cluster_state.Cluster], objections.Filter | None]
 _Preferences = Callable[
@@ -37,6 +39,10 @@ _STEADY: Final[Sequence[_Maker]] = (
 _CHANGING: Final[Sequence[_Maker]] = (
     host_ports.for_pod,
     node_resources.for_pod,
+    restrictions.for_pod,
+    limits.for_pod,
+    binding.for_pod,
+    zones.for_pod,
     topology_spread.for_pod,
     pod_affinity.for_pod,
     node_features.for_pod,
@@ -54,26 +60,47 @@ class Screen:
 
     def __init__(self, pod: pods.PodView, cluster: cluster_state.Cluster) -> None:
         self._pod = pod
-        self._filters = _made((*_STEADY, *_CHANGING), pod, cluster)
-        self.of_pod = _of_pod(self._filters, cluster)
+        self._steady = _made(_STEADY, pod, cluster)
+        self._changing = _made(_CHANGING, pod, cluster)
+        self.of_pod = _of_pod((*self._steady, *self._changing), cluster)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether pods that equal this one in selectors, tolerations and amounts have the same verdict everywhere."""
+        return self.of_pod is None and len(self._changing) == 1  # the filter of resources is always there
+
+    def steady_objection(self, node: cluster_state.NodeState) -> objections.Objection | None:
+        """Return the first reason that does not depend on who is on which node."""
+        return _first(self._steady, node)
+
+    def changing_objection(self, node: cluster_state.NodeState) -> objections.Objection | None:
+        """Return the first reason that does depend on it, or that concerns the pod as a whole."""
+        return self.of_pod or _first(self._changing, node)
 
     def objection(self, node: cluster_state.NodeState) -> objections.Objection | None:
         """Return the first reason why the pod cannot be on the node, None when it can."""
-        return self.of_pod or _first(self._filters, node)
+        return self.of_pod or _first(self._steady, node) or _first(self._changing, node)
 
     def objections(self, node: cluster_state.NodeState) -> tuple[objections.Objection, ...]:
         """Return what kube-scheduler would count for the node: the first reason, and every resource that is missing."""
         first = self.objection(node)
-        if first is None:
-            return ()
-        lacking = tuple(node_resources.lacking(self._pod, node))
-        return lacking if first in lacking else (first,)
+        if first is None or first.kind is not reasons.ObjectionKind.RESOURCES:
+            return () if first is None else (first,)
+        return tuple(node_resources.lacking(self._pod, node))
 
 
 def verdicts(pod: pods.PodView, cluster: cluster_state.Cluster) -> Mapping[str, objections.Objection | None]:
     """Return for every node the first reason why the pod cannot be there, None where it can."""
     screen = Screen(pod, cluster)
     return {node.name: screen.objection(node) for node in cluster.nodes.values()}
+
+
+def minds(pod: pods.PodView, cluster: cluster_state.Cluster) -> bool:
+    """Whether any preference but those that taints express tells nodes apart for the pod."""
+    return any(
+        preferences is not taints.preferences and preferences(pod, cluster, ()) is not None
+        for _, preferences in _WEIGHTS
+    )
 
 
 def soft_scores(

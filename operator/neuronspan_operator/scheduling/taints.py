@@ -42,14 +42,18 @@ def preferences(
     pod: pods.PodView, _cluster: cluster_state.Cluster, nodes: Sequence[cluster_state.NodeState]
 ) -> Mapping[str, int] | None:
     """Return 100 for nodes without soft taints that the pod does not tolerate, less for others; None without any."""
-    if not any(taint.effect == _SOFT for node in nodes for taint in node.host.taints):
-        return None
-    tolerated = [each for each in pod.constraints.tolerations if each.effect in {"", _SOFT}]
-    counts = {
-        node.name: sum(taint.effect == _SOFT and not _is_tolerated(taint, tolerated) for taint in node.host.taints)
-        for node in nodes
-    }
-    return normalizing.reversed_(counts)
+    counts = {node.name: _disliked(pod, node) for node in nodes}
+    return normalizing.reversed_(counts) if any(counts.values()) else None
+
+
+def is_disliked(pod: pods.PodView, node: cluster_state.NodeState) -> bool:
+    """Whether the node has a soft taint that the pod does not tolerate."""
+    return _disliked(pod, node) > 0
+
+
+def _disliked(pod: pods.PodView, node: cluster_state.NodeState) -> int:
+    soft = (taint for taint in node.host.taints if taint.effect == _SOFT)
+    return sum(not _is_tolerated(taint, pod.constraints.tolerations) for taint in soft)
 
 
 def _is_tolerated(taint: tolerations.Taint, tolerated: Sequence[tolerations.Toleration]) -> bool:

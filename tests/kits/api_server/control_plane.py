@@ -116,13 +116,13 @@ class ControlPlane:
         with api_client.Client(self.url, self.authority, ADMIN_TOKEN) as client:
             query = "?fieldManager=tests&force=true"
             client.patch(f"{_CRD_PATH}/{name}{query}", manifest, api_client.APPLY_PATCH)
-            _wait_for(lambda: _established(client.get(f"{_CRD_PATH}/{name}")), f"CRD {name} to be established")
+            wait_for(lambda: _established(client.get(f"{_CRD_PATH}/{name}")), f"CRD {name} to be established")
             spec = manifest["spec"]
             collections = [
                 f"/apis/{spec['group']}/{each['name']}/{spec['names']['plural']}" for each in spec["versions"]
             ]
             for path in collections:  # established, and yet "storage is (re)initializing" for a moment
-                _wait_for(
+                wait_for(
                     lambda path=path: client.request("GET", path).status == http.HTTPStatus.OK, f"answer at {path}"
                 )
 
@@ -140,12 +140,12 @@ class ControlPlane:
 def running(directory: pathlib.Path, crds: pathlib.Path = CRDS) -> Iterator[ControlPlane]:
     """Start etcd and kube-apiserver in this empty directory, apply the chart's CRDs, stop everything at the end."""
     binaries = {name: find_tool(name) for name in ("etcd", "kube-apiserver")}  # all missing ones fail before any start
-    client_port, peer_port, secure_port = _free_ports(3)
+    client_port, peer_port, secure_port = free_ports(3)
     with contextlib.ExitStack() as stack:
         etcd = _etcd_command(binaries["etcd"], directory, client_port, peer_port)
-        stack.enter_context(_process("etcd", etcd, directory))
+        stack.enter_context(process("etcd", etcd, directory))
         command = _apiserver_command(binaries["kube-apiserver"], directory, client_port, secure_port)
-        apiserver = stack.enter_context(_process("kube-apiserver", command, directory))
+        apiserver = stack.enter_context(process("kube-apiserver", command, directory))
         plane = ControlPlane(f"https://127.0.0.1:{secure_port}", directory, apiserver)
         _wait_until_ready(plane)
         for manifest in _manifests(crds):
@@ -204,7 +204,8 @@ def _apiserver_command(binary: str, directory: pathlib.Path, etcd_port: int, sec
 
 
 @contextlib.contextmanager
-def _process(name: str, command: list[str], directory: pathlib.Path) -> Iterator["subprocess.Popen[bytes]"]:
+def process(name: str, command: list[str], directory: pathlib.Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a server that ends with this process at the latest; its output is ``<name>.log`` in the directory."""
     setpriv = shutil.which("setpriv")  # a killed pytest takes its servers with it, where util-linux is installed
     tied = [setpriv, "--pdeathsig", "KILL", *command] if setpriv else command
     with (directory / f"{name}.log").open("wb") as log:
@@ -217,7 +218,8 @@ def _process(name: str, command: list[str], directory: pathlib.Path) -> Iterator
             process.wait()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return TCP ports of this host that nobody listens on."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for candidate in sockets:
@@ -236,7 +238,7 @@ def _wait_until_ready(plane: ControlPlane) -> None:
         except OSError:  # not listening yet, or no certificate yet
             return False
 
-    _wait_for(is_ready, f"kube-apiserver; its logs are in {plane.directory}")
+    wait_for(is_ready, f"kube-apiserver; its logs are in {plane.directory}")
 
 
 def _established(crd: Mapping[str, Any]) -> bool:
@@ -244,7 +246,8 @@ def _established(crd: Mapping[str, Any]) -> bool:
     return any(condition["type"] == "Established" and condition["status"] == "True" for condition in conditions)
 
 
-def _wait_for(condition: Any, what: str) -> None:
+def wait_for(condition: Any, what: str) -> None:
+    """Wait until the condition holds; raises ControlPlaneError."""
     deadline = time.monotonic() + _STARTUP_SECONDS
     while not condition():
         if time.monotonic() > deadline:

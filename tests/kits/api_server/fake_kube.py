@@ -16,6 +16,8 @@ import jsonpatch
 from neuronspan_agent import errors, resources
 
 Manifest = dict[str, Any]
+Rule = Callable[[resources.Resource, Manifest], str]
+"""Says what is wrong with an object that a client writes, "" when nothing is."""
 Fault = errors.KubernetesError | Callable[[], None] | asyncio.Event
 
 
@@ -31,6 +33,7 @@ class FakeKube:
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.rules: list[Rule] = []
         self.faults: dict[str, collections.deque[Fault]] = collections.defaultdict(collections.deque)
         self._muted: frozenset[str] = frozenset()
         self._objects: dict[str, dict[str, Manifest]] = collections.defaultdict(dict)
@@ -186,7 +189,10 @@ class FakeKube:
         await self._enter("merge_patch", resource, name, subresource)
         current = self._find(resource, name, namespace)
         _compare_version(current, patch)
-        return self._store(resource, _merged(current, patch), "MODIFIED")
+        merged = _merged(current, patch)
+        for problem in filter(None, (rule(resource, merged) for rule in self.rules)):
+            raise errors.Invalid(problem, status=422, reason="Invalid")
+        return self._store(resource, merged, "MODIFIED")
 
     async def strategic_patch(
         self, resource: resources.Resource, name: str, patch: Manifest, namespace: str = "", subresource: str = ""

@@ -56,6 +56,10 @@ class Rehearsal:
         """Let the caches see everything that happened."""
         await asyncio.sleep(0.01)
 
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(seconds)
+
     async def round(self) -> float | None:
         """Do one round on what the server has now, and let the caches see what came of it."""
         await self.settle()

@@ -1,19 +1,23 @@
 """Why each unserved pod has no cores, and what would make it fit.
 
-Law: no gated pod is left without a sentence; the sentence counts nodes per reason, as the scheduler's own does.
+Law: no pod that waits for us is left without a sentence. It counts the nodes of the whole cluster per reason, as
+kube-scheduler's does and in its words, and our own reasons beside them.
 """
 
 import collections
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Mapping
 
-from neuronspan import spans
+from neuronspan import placement, spans
 from neuronspan_operator import reasons
-from neuronspan_operator.objects import container_requests, nodes, pods
-from neuronspan_operator.planning import drafts, node_drafts, placements, plans, ways_out
+from neuronspan_operator.objects import container_requests, pods
+from neuronspan_operator.planning import drafts, node_drafts, placements, plans, remedies, ways_out
+from neuronspan_operator.scheduling import cluster_state, objections, screening
 
 _AILING_SHOWN = 3
 """Runs of unhealthy cores in one sentence: each may come with 256 characters of reason."""
+_CORDON = reasons.ObjectionKind.UNSCHEDULABLE
+_RESOURCES = reasons.ObjectionKind.RESOURCES
 
 
 def run(draft: drafts.Draft) -> None:
@@ -23,13 +27,19 @@ def run(draft: drafts.Draft) -> None:
         explainer.explain(pod)
 
 
+_Counter = collections.Counter[str]
+_Kinds = dict[reasons.ObjectionKind, None]  # in the order of their first appearance
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Verdict:
-    """Where pods with the same requests and constraints stand; it does not depend on their CPU and memory."""
+    """Where pods with the same requests and steady constraints stand; other pods and resources come later."""
 
-    objections: collections.Counter[str]  # nodes per reason
-    matching: tuple[node_drafts.NodeDraft, ...]  # labels and taints suit
-    large_enough: tuple[node_drafts.NodeDraft, ...]  # and the hardware would do, were it empty
+    objections: _Counter  # nodes per reason
+    kinds: _Kinds  # of the objections against nodes that have NeuronCores
+    matching: tuple[node_drafts.NodeDraft, ...]  # name, labels and taints suit
+    impossible: Mapping[str, placement.Reason]  # by name, of those: why the hardware would not do, were it empty
+    large_enough: tuple[node_drafts.NodeDraft, ...]  # the others
     usable: tuple[node_drafts.NodeDraft, ...]  # and the node takes pods now
     roomy: tuple[node_drafts.NodeDraft, ...]  # and has the cores free
 
@@ -47,46 +57,56 @@ class _Explainer:
 
     def __init__(self, draft: drafts.Draft) -> None:
         self._draft = draft
-        self._verdicts: dict[tuple[object, str], _Verdict] = {}
-        self._ways_out: dict[tuple[object, str], str] = {}
-        self._answers: dict[tuple[placements.Shape, frozenset[str]], plans.Waiting] = {}
-        self._empty: dict[tuple[object, ...], bool] = {}
+        self._verdicts: dict[Hashable, _Verdict] = {}
+        self._ways_out: dict[Hashable, str] = {}
+        self._answers: dict[Hashable, plans.Waiting] = {}
+        self._impossible: dict[Hashable, placement.Reason | None] = {}
 
     def explain(self, pod: pods.PodView) -> None:
         """Say why the pod waits."""
         group = self._draft.group_of(pod)
         shape = placements.shape(pod)
-        key = shape, frozenset(self._draft.winding_up(pod.uid))
+        key = shape, placements.surroundings(pod), frozenset(self._draft.winding_up(pod.uid))
         answer = self._answers.get(key)
         if answer is None:
             answer = self._answers[key] = self._answer(pod, shape)
         if group is not None and not group.complete:
-            answer = plans.Waiting(answer.reason, f"{group}, and all of them must fit at once. {answer.message}")
+            answer = plans.Waiting(answer.reason, f"{answer.message} All of a group must fit at once: {group}.")
         self._draft.waiting[pod.uid] = answer
 
     def _answer(self, pod: pods.PodView, shape: placements.Shape) -> plans.Waiting:
-        wanted = plans.listed(map(str, pod.requests))
-        total = len(self._draft.nodes) + len(self._draft.broken)
-        if not self._draft.broken and all(node.host is None for node in self._draft.nodes.values()):
-            message = f"{wanted}: there is no Neuron node; a NeuronPool has to select nodes that run the device plugin"
-            return plans.Waiting(reasons.WaitingReason.NO_NEURON_NODES, message)
-        verdict = self._verdict(pod, shape)
-        counted = f"{wanted}: 0/{total} Neuron nodes have room: {_counted(self._with_crowded(pod, verdict))}."
-        if not verdict.matching:
-            return plans.Waiting(
-                reasons.WaitingReason.NO_NODE_MATCHES,
-                f"{counted} Change the pod's node selector, affinity or tolerations.",
+        screen = screening.Screen(pod, self._draft.cluster)
+        if screen.of_pod is not None:
+            return self._waiting(
+                reasons.WaitingReason.NO_NODE_MATCHES, screen.of_pod.words, remedies.of([screen.of_pod.kind])
             )
+        verdict = self._verdict(pod, shape, screen)
+        if not self._draft.broken and all(node.host is None for node in self._draft.nodes.values()):
+            need = "There is no Neuron node: a NeuronPool has to select nodes that run the device plugin."
+            return self._waiting(reasons.WaitingReason.NO_NEURON_NODES, _counted(verdict.objections), need)
+        later = list(self._later(pod, verdict, screen))
+        counted = _counted(verdict.objections + collections.Counter(words for words, _ in later))
+        kinds = dict.fromkeys(kind for _, kind in later if kind is not None)
+        asked = f"The pod asks for {plans.listed(map(str, pod.requests))}."
+        if not verdict.matching:
+            return self._waiting(reasons.WaitingReason.NO_NODE_MATCHES, counted, asked, remedies.of(verdict.kinds))
         if not verdict.large_enough:
-            return plans.Waiting(reasons.WaitingReason.NEVER_FITS, _never(wanted, verdict.matching))
-        return plans.Waiting(
-            reasons.WaitingReason.NO_ROOM, f"{counted} {self._way_out(pod, shape, verdict)}{_ailing(verdict)}"
-        )
+            never = remedies.impossible(verdict.impossible, verdict.matching, pod.requests)
+            return self._waiting(reasons.WaitingReason.NEVER_FITS, counted, asked, never)
+        waits_for_room = len(verdict.roomy) < len(verdict.large_enough) or not kinds or _RESOURCES in kinds
+        reason = reasons.WaitingReason.NO_ROOM if waits_for_room else reasons.WaitingReason.NO_NODE_MATCHES
+        way_out = self._way_out(pod, shape, verdict)
+        return self._waiting(reason, counted, asked, way_out, remedies.of(kinds), _ailing(verdict))
 
-    def _verdict(self, pod: pods.PodView, shape: placements.Shape) -> _Verdict:
+    def _waiting(self, reason: reasons.WaitingReason, counted: str, *sentences: str) -> plans.Waiting:
+        available = f"0/{len(self._draft.cluster.nodes)} nodes are available"
+        start = f"{available}: {counted}." if counted else f"{available}."
+        return plans.Waiting(reason, " ".join(filter(None, (start, *sentences))))
+
+    def _verdict(self, pod: pods.PodView, shape: placements.Shape, screen: screening.Screen) -> _Verdict:
         key = shape.requests, shape.constraints
         if key not in self._verdicts:
-            self._verdicts[key] = self._judge(pod, shape)
+            self._verdicts[key] = self._judge(pod, shape, screen)
         return self._verdicts[key]
 
     def _way_out(self, pod: pods.PodView, shape: placements.Shape, verdict: _Verdict) -> str:
@@ -95,52 +115,82 @@ class _Explainer:
             self._ways_out[key] = verdict.way_out(pod)
         return self._ways_out[key]
 
-    def _judge(self, pod: pods.PodView, shape: placements.Shape) -> _Verdict:
-        objections = collections.Counter({"with an unreadable ledger": len(self._draft.broken)})
+    def _judge(self, pod: pods.PodView, shape: placements.Shape, screen: screening.Screen) -> _Verdict:
+        counts: _Counter = collections.Counter()
+        kinds: _Kinds = {}
+        impossible: dict[str, placement.Reason] = {}
         stages: tuple[list[node_drafts.NodeDraft], ...] = ([], [], [], [])
-        for node in self._draft.nodes.values():
-            reached, reason = self._progress(pod, shape, node)
-            for stage in stages[:reached]:
-                stage.append(node)
-            objections[reason] += bool(reason)
-        return _Verdict(+objections, *map(tuple, stages))
+        for name, state in self._draft.cluster.nodes.items():
+            node = self._draft.nodes.get(name)
+            found = screen.steady_objection(state)
+            words = self._without_cores(name) if found is None else found.words
+            if node is not None:
+                beside = found if found is None or found.kind is not _CORDON else _beside_cordon(screen, state)
+                if beside is not None:
+                    kinds[beside.kind] = None
+                else:
+                    reached, lacking = self._progress(pod, shape, node, impossible)
+                    words = lacking if found is None else words
+                    for stage in stages[: reached if found is None else min(reached, 2)]:
+                        stage.append(node)
+            counts[words] += bool(words)
+        matching, large_enough, usable, roomy = map(tuple, stages)
+        return _Verdict(+counts, kinds, matching, impossible, large_enough, usable, roomy)
 
-    def _progress(self, pod: pods.PodView, shape: placements.Shape, node: node_drafts.NodeDraft) -> tuple[int, str]:
+    def _without_cores(self, name: str) -> str:
+        is_broken = any(view.name == name for view in self._draft.broken)
+        return "node(s) with an unreadable ledger" if is_broken else "node(s) without NeuronCores"
+
+    def _progress(
+        self,
+        pod: pods.PodView,
+        shape: placements.Shape,
+        node: node_drafts.NodeDraft,
+        impossible: dict[str, placement.Reason],
+    ) -> tuple[int, str]:
         """Return how many of the four hurdles of a Verdict the node takes, and the reason why not the next."""
-        repelled = "gone" if node.host is None else nodes.repelled(pod, node.host)
-        if repelled is not None:
-            return 0, repelled
-        if not self._holds_when_empty(pod, shape, node):
-            return 1, f"too small ({node.hardware.cores} NeuronCores)"
+        reason = self._impossibility(pod, shape, node)
+        if reason is not None:
+            impossible[node.name] = reason
+            return 1, remedies.impossible_words(reason, node, pod.requests)
         if node.ineligible is not None:
-            return 2, node.ineligible
+            return 2, f"node(s) {node.ineligible}"
         if self._draft.placements.on(node, pod.requests, shape) is None:
             return 3, _lacking(pod)
         return 4, ""
 
-    def _holds_when_empty(self, pod: pods.PodView, shape: placements.Shape, node: node_drafts.NodeDraft) -> bool:
+    def _impossibility(
+        self, pod: pods.PodView, shape: placements.Shape, node: node_drafts.NodeDraft
+    ) -> placement.Reason | None:
         key = node.hardware, node.policy.align, shape.requests
-        if key not in self._empty:
-            self._empty[key] = ways_out.fits(node, pod.requests, ())
-        return self._empty[key]
+        if key not in self._impossible:
+            self._impossible[key] = remedies.impossibility(node, pod.requests)
+        return self._impossible[key]
 
-    def _with_crowded(self, pod: pods.PodView, verdict: _Verdict) -> collections.Counter[str]:
-        """Return the reasons, with those why not even the nodes that have the cores free would do."""
-        objections = verdict.objections.copy()
+    def _later(
+        self, pod: pods.PodView, verdict: _Verdict, screen: screening.Screen
+    ) -> Iterator[tuple[str, reasons.ObjectionKind | None]]:
+        """Yield why not even the nodes that have the cores free would do, in words and by kind."""
         not_yet = self._draft.winding_up(pod.uid)
         for node in verdict.roomy:
-            reason = None if node.host is None else nodes.crowded(pod, node.host, node.usage)
-            if reason is None:
-                winding_up = "where an earlier grant of this pod is still being wound up"
-                reason = winding_up if node.name in not_yet else "with room for this pod alone"
-            objections[reason] += 1
-        return objections
+            found: tuple[objections.Objection, ...] = screen.objections(self._draft.cluster.nodes[node.name])
+            yield from ((each.words, each.kind) for each in found)
+            if not found and node.name in not_yet:
+                yield "node(s) where an earlier grant of this pod is still being wound up", None
+            elif not found:
+                yield "node(s) with room for this pod alone", None
 
 
-def _counted(objections: collections.Counter[str]) -> str:
+def _counted(counts: _Counter) -> str:
     return ", ".join(
-        f"{count} {reason}" for reason, count in sorted(objections.items(), key=lambda item: (-item[1], item[0]))
+        f"{count} {words}" for words, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     )
+
+
+def _beside_cordon(screen: screening.Screen, state: cluster_state.NodeState) -> objections.Objection | None:
+    """Return what else is in the way on a cordoned node."""
+    host = dataclasses.replace(state.host, unschedulable=False)
+    return screen.steady_objection(dataclasses.replace(state, host=host))
 
 
 def _ailing(verdict: _Verdict) -> str:
@@ -150,24 +200,16 @@ def _ailing(verdict: _Verdict) -> str:
         for node in verdict.large_enough
         for each in node.view.unhealthy
     ]
-    return f" Unhealthy are cores {plans.listed(found, most=_AILING_SHOWN)}." if found else ""
-
-
-def _never(wanted: str, matching: Sequence[node_drafts.NodeDraft]) -> str:
-    largest = max(matching, key=lambda node: (node.hardware.cores, node.name))
-    return (
-        f"{wanted}: no Neuron node the pod may use could hold that, even if it were empty. The largest, {largest.name} "
-        f"({largest.hardware.instance_type}), has {largest.hardware.cores} NeuronCores on {largest.hardware.devices} "
-        "devices: ask for less in one pod, or add a larger node."
-    )
+    return f"Unhealthy are cores {plans.listed(found, most=_AILING_SHOWN)}." if found else ""
 
 
 def _lacking(pod: pods.PodView) -> str:
     if len(pod.requests) > 1:
-        return "without free runs of NeuronCores for all containers together"
+        return "node(s) without free runs of NeuronCores for all containers together"
     (request,) = pod.requests
     if request.first is not None:
-        return f"where cores {spans.CoreSpan(request.first, request.count)} are not all free"
+        return f"node(s) where cores {spans.CoreSpan(request.first, request.count)} are not all free"
     if request.devices:
-        return f"without {container_requests.amount(request.resource, request.count)} free side by side"
-    return f"without {request.count} contiguous free NeuronCores"
+        amount = container_requests.amount(request.resource, request.count)
+        return f"node(s) without {amount} free side by side"
+    return f"node(s) without {request.count} contiguous free NeuronCores"

@@ -64,7 +64,7 @@ def _grant(
         changed = changed.add(request.granted(pod, span, since))
     given = plans.listed(f"{each.container} {span}" for each, span in zip(pod.requests, found.spans, strict=True))
     node.change(changed, f"{pod.key} is granted {given}")
-    node.promise(pod)
+    draft.cluster.add(pod, node.name)
     choice.changed(node)
     return node
 
@@ -85,6 +85,8 @@ def _grant_together(
             continue
         for name, savepoint in before.items():
             draft.nodes[name].restore(savepoint)
+            for granted in needed:
+                draft.cluster.remove(granted, name)
         choice.forget()
         _take_back(draft, group)
         return unit

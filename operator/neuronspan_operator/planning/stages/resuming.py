@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from neuronspan import grants
 from neuronspan_operator import reasons
-from neuronspan_operator.objects import neuron_nodes, nodes, pods
+from neuronspan_operator.objects import neuron_nodes, pods
 from neuronspan_operator.planning import drafts, node_drafts, plans
 
 
@@ -34,6 +34,7 @@ class _Stored:
 
 def run(draft: drafts.Draft) -> None:
     """Let every unplaced pod that has grants go, or revoke them."""
+    draft.count_promises()
     usable: dict[str, _Stored] = {}
     for uid in sorted(draft.holders):
         pod = draft.snapshot.pods.get(uid)
@@ -51,10 +52,10 @@ def run(draft: drafts.Draft) -> None:
 
 def _best(draft: drafts.Draft, pod: pods.PodView) -> _Stored | None:
     """Return the grants to go on with; without any, start to revoke those that cannot be used."""
-    found = [_Stored(node, granted, _flaw(pod, node, granted)) for node, granted in draft.granted_on(pod)]
+    found = [_Stored(node, granted, _flaw(draft, pod, node, granted)) for node, granted in draft.granted_on(pod)]
     fenced = [stored for stored in found if stored.fenced(pod)]
     for stored in fenced:
-        _release(draft, stored)
+        _release(draft, pod, stored)
     usable = [stored for stored in found if not stored.flaw and stored not in fenced]
     flawed = [stored for stored in found if stored.flaw and stored not in fenced]
     if flawed and not usable:  # while others are usable these stay: they end when the pod has its node
@@ -65,7 +66,7 @@ def _best(draft: drafts.Draft, pod: pods.PodView) -> _Stored | None:
     return min(usable, key=lambda stored: (stored.since, stored.node.name), default=None)
 
 
-def _flaw(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> str:
+def _flaw(draft: drafts.Draft, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> str:
     if node.host is None or node.ineligible:
         return f"a node {node.ineligible}"
     if pod.problems or not _serve(pod, node, granted):
@@ -75,8 +76,8 @@ def _flaw(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[gran
     unhealthy = node.unhealthy_among(granted)
     if unhealthy:
         return f"some of the cores are unhealthy: {unhealthy}"
-    repelled = nodes.repelled(pod, node.host)
-    return f"a node {repelled}" if repelled else ""
+    objection = draft.objection(pod, node)
+    return draft.claiming(pod, node, granted).flaw if objection is None else objection.words
 
 
 def _serve(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> bool:
@@ -87,7 +88,8 @@ def _serve(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[gra
     )
 
 
-def _release(draft: drafts.Draft, stored: _Stored) -> None:
+def _release(draft: drafts.Draft, pod: pods.PodView, stored: _Stored) -> None:
+    draft.cluster.remove(pod, stored.node.name)
     for grant in stored.grants:
         stored.node.change(stored.node.ledger.release(grant.key, draft.since), f"{grant} is released: it was revoked")
 

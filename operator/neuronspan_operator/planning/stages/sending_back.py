@@ -60,7 +60,9 @@ def _contested(node: node_drafts.NodeDraft, pod: pods.PodView) -> str:
 def _stuck_before(node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> str:
     if node.host is None:
         return f"node {node.name} is gone"
-    if node.host.unschedulable or node.host.deleted or not node.host.ready:
+    if node.host.unschedulable:
+        return f"node {node.name} is cordoned"
+    if node.host.draining or node.host.deleted or not node.host.ready:
         return f"node {node.name} is {node.ineligible}"
     unhealthy = node.unhealthy_among(granted)
     return f"some of its cores on node {node.name} are unhealthy: {unhealthy}" if unhealthy else ""

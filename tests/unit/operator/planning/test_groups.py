@@ -134,9 +134,7 @@ def test_member_that_came_back_goes_on_while_another_one_does_not_fit() -> None:
 
 def _of_job(name: str, uid: str = "", **fields: Any) -> dict[str, Any]:
     grant = {"node": "w1", "containers": {"app": "0-3"}} if "node" in fields else None
-    pod = _member(
-        name, cores=4, size=3, owner="job", kind="Job", grant=grant, **fields
-    )
+    pod = _member(name, cores=4, size=3, owner="job", kind="Job", grant=grant, **fields)
     if uid:
         pod["metadata"]["ownerReferences"][0]["uid"] = uid
     return pod

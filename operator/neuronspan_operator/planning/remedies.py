@@ -1,0 +1,110 @@
+"""What a user can change when no pod's end would make another one fit. Pure.
+
+Law: each cause has its own sentence, and no sentence advises what would not help against its cause.
+"""
+
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from neuronspan import placement, spans
+from neuronspan_operator import reasons
+from neuronspan_operator.objects import container_requests
+from neuronspan_operator.planning import node_drafts
+
+_Kind = reasons.ObjectionKind
+
+_OF_KIND: Final[Mapping[_Kind, str]] = types.MappingProxyType(
+    {
+        _Kind.NODE_NAME: "Take the node's name out of the pod.",
+        _Kind.NODE_AFFINITY: "Change the pod's node selector or node affinity, or the labels of nodes.",
+        _Kind.NODE_FEATURES: "Leave the feature out of the pod, or give a node a kubelet that has it.",
+        _Kind.TAINT: "Give the pod a toleration, or take the taint off nodes.",
+        _Kind.UNSCHEDULABLE: "Uncordon nodes.",
+        _Kind.RESOURCES: "Let the pod request less of what is insufficient, or end pods that have it.",
+        _Kind.HOST_PORTS: "Use another host port or none, or end the pod that has it.",
+        _Kind.POD_AFFINITY: "Start the pods that this one has to be near to, or change its pod affinity.",
+        _Kind.POD_ANTI_AFFINITY: "Add nodes, or change the anti-affinity of this pod or of those that are there.",
+        _Kind.TOPOLOGY_SPREAD: "Make room in the domains that have fewest of these pods, or allow a larger maxSkew.",
+        _Kind.VOLUMES: "Look at the pod's claims: kubectl describe pvc shows what they wait for.",
+    }
+)
+
+
+def of(kinds: Iterable[reasons.ObjectionKind]) -> str:
+    """Return a sentence per kind of objection, each once."""
+    return " ".join(_OF_KIND[kind] for kind in dict.fromkeys(kinds))
+
+
+# --- requests that not even an empty node could serve ----------------------------------------------------------------
+
+_Requests = Sequence[container_requests.ContainerRequest]
+
+# The more a change of the request alone would help, the earlier: the sentence is about the nearest miss.
+_NEAREST: Final = (
+    placement.Reason.MISALIGNED,
+    placement.Reason.NOT_TOGETHER,
+    placement.Reason.OUT_OF_RANGE,
+    placement.Reason.TOO_LARGE,
+)
+
+
+def impossibility(node: node_drafts.NodeDraft, requests: _Requests) -> placement.Reason | None:
+    """Return why the node's hardware could not hold the requests even if it were empty, None when it could."""
+    wanted = [request.on(node.hardware, node.policy.align) for request in requests]
+    found = placement.place_all(node.hardware, (), wanted, node.policy.packing)
+    return placement.Reason(found.reason) if isinstance(found, placement.Unplaceable) else None
+
+
+def impossible_words(reason: placement.Reason, node: node_drafts.NodeDraft, requests: _Requests) -> str:
+    """Return what to count the node under."""
+    if reason is placement.Reason.MISALIGNED:
+        return f"node(s) where cores {_misaligned(node, requests)} do not start on a Neuron device"
+    if reason in {placement.Reason.TOO_LARGE, placement.Reason.OUT_OF_RANGE}:
+        return f"node(s) too small ({node.hardware.cores} NeuronCores)"
+    return "node(s) where the cores of all containers cannot be had together"
+
+
+def impossible(
+    found: Mapping[str, placement.Reason], nodes: Sequence[node_drafts.NodeDraft], requests: _Requests
+) -> str:
+    """Say what would have to be otherwise; ``found`` has the reason of each of the nodes, by name."""
+    nearest = min(found.values(), key=_rank)
+    node = max(
+        (each for each in nodes if found[each.name] is nearest), key=lambda each: (each.hardware.cores, each.name)
+    )
+    hardware = node.hardware
+    if nearest is placement.Reason.MISALIGNED:
+        return _align(node, requests)
+    if nearest is placement.Reason.NOT_TOGETHER:
+        return (
+            f"Each container's cores exist on {node.name}, but not all at once: let the containers ask for other "
+            "cores, or for fewer, or without alignment."
+        )
+    size = f"The largest node that the pod may use, {node.name} ({hardware.instance_type}), has"
+    if nearest is placement.Reason.OUT_OF_RANGE:
+        return f"{size} cores {spans.CoreSpan(0, hardware.cores)}: name cores that exist, or add a larger node."
+    return (
+        f"{size} {hardware.cores} NeuronCores on {hardware.devices} devices, too few even if it were empty: ask for "
+        "less in one pod, or add a larger node."
+    )
+
+
+def _rank(reason: placement.Reason) -> int:
+    return _NEAREST.index(reason)
+
+
+def _align(node: node_drafts.NodeDraft, requests: _Requests) -> str:
+    cores = node.hardware.cores_per_device
+    asks = any(request.align is placement.Alignment.DEVICE for request in requests if request.first is not None)
+    way_out = "take the alignment off the pod" if asks else f"set alignment none in the NeuronPool of {node.name}"
+    return (
+        f"Cores {_misaligned(node, requests)} do not start on a Neuron device of {node.name}, and the "
+        f"{'pod' if asks else 'pool'} wants that: name cores from a multiple of {cores} on, or {way_out}."
+    )
+
+
+def _misaligned(node: node_drafts.NodeDraft, requests: _Requests) -> str:
+    firsts = ((request.first, request.cores_on(node.hardware)) for request in requests if request.first is not None)
+    off = (spans.CoreSpan(first, count) for first, count in firsts if first % node.hardware.cores_per_device)
+    return ", ".join(map(str, off))

@@ -1,0 +1,152 @@
+"""Pods to be judged, at random: each asks for some kinds of things at once."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from oracle import amounts, drawing, node_terms, pod_terms
+
+Manifest = drawing.Manifest
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """What a pod may refer to."""
+
+    nodes: Sequence[str]
+    claims: Sequence[tuple[str, str]] = ()  # namespace and name
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """A pod, and the kinds of things it asks for."""
+
+    manifest: Manifest
+    kinds: tuple[str, ...]
+
+
+_Maker = Callable[[drawing.Draw, Manifest, World], None]
+
+
+def _affinity(spec: Manifest, kind: str) -> Manifest:
+    made: Manifest = spec.setdefault("affinity", {}).setdefault(kind, {})
+    return made
+
+
+def _node_selector(draw: drawing.Draw, spec: Manifest, _: World) -> None:
+    spec["nodeSelector"] = node_terms.node_selector(draw)
+
+
+def _node_affinity(draw: drawing.Draw, spec: Manifest, world: World) -> None:
+    required = node_terms.required_nodes(draw, world.nodes)
+    _affinity(spec, "nodeAffinity")["requiredDuringSchedulingIgnoredDuringExecution"] = required
+
+
+def _tolerations(draw: drawing.Draw, spec: Manifest, _: World) -> None:
+    spec["tolerations"] = node_terms.tolerations(draw)
+
+
+def _ports(draw: drawing.Draw, spec: Manifest, _: World) -> None:
+    spec["containers"][0]["ports"] = node_terms.ports(draw)
+
+
+def _requests(draw: drawing.Draw, spec: Manifest, _: World) -> None:
+    spec["containers"][0]["resources"] = draw.choice((amounts.plain, amounts.hugepages, amounts.extended))(draw)
+    if draw.maybe(0.4):
+        spec["containers"].append(amounts.container(draw, "second"))
+
+
+def _init_containers(draw: drawing.Draw, spec: Manifest, _: World) -> None:
+    spec["initContainers"] = amounts.init_containers(draw)
+
+
+def _overhead(draw: drawing.Draw, spec: Manifest, _: World) -> None:
+    spec["runtimeClassName"] = drawing.RUNTIME_CLASS
+
+
+def _pod_affinity(draw: drawing.Draw, spec: Manifest, _: World) -> None:
+    _affinity(spec, "podAffinity")["requiredDuringSchedulingIgnoredDuringExecution"] = pod_terms.required_terms(draw)
+
+
+def _pod_anti_affinity(draw: drawing.Draw, spec: Manifest, _: World) -> None:
+    terms = pod_terms.required_terms(draw)
+    _affinity(spec, "podAntiAffinity")["requiredDuringSchedulingIgnoredDuringExecution"] = terms
+
+
+def _spread(draw: drawing.Draw, spec: Manifest, _: World) -> None:
+    spec["topologySpreadConstraints"] = pod_terms.spread_constraints(draw, "DoNotSchedule")
+
+
+def _volumes(draw: drawing.Draw, spec: Manifest, world: World) -> None:
+    namespace = draw.choice(drawing.NAMESPACES)
+    spec["_namespace"] = namespace
+    spec["volumes"] = volumes(draw, [name for space, name in world.claims if space == namespace])
+
+
+def volumes(draw: drawing.Draw, claims: Sequence[str]) -> list[Manifest]:
+    """Draw volumes of these claims; now and then of one that does not exist, or is to be made for the pod."""
+    chosen = draw.some(claims, 1, 2)
+    made: list[Manifest] = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in chosen]
+    if not made or draw.maybe(0.04):
+        made.append({"name": "absent", "persistentVolumeClaim": {"claimName": "absent"}})
+    if draw.maybe(0.04):
+        template = {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
+        made.append({"name": "scratch", "ephemeral": {"volumeClaimTemplate": template}})
+    return made
+
+
+_HARD: Final[dict[str, tuple[float, _Maker]]] = {
+    "node selector": (1.0, _node_selector),
+    "node affinity": (1.2, _node_affinity),
+    "tolerations": (1.2, _tolerations),
+    "host ports": (0.8, _ports),
+    "requests": (1.2, _requests),
+    "init containers": (0.8, _init_containers),
+    "overhead": (0.4, _overhead),
+    "pod affinity": (1.4, _pod_affinity),
+    "pod anti-affinity": (1.4, _pod_anti_affinity),
+    "topology spread": (2.0, _spread),
+    "volumes": (2.0, _volumes),
+    "pod-level requests": (0.4, lambda draw, spec, _: amounts.set_of_pod(draw, spec)),  # adjusts what others drew
+}
+KINDS: Final = tuple(_HARD)
+"""Everything a probe may ask for."""
+
+
+def draw_hard(draw: drawing.Draw, name: str, world: World) -> Probe:
+    """Draw a pod that asks for what filters judge: mostly few things, sometimes many."""
+    wanted = draw.choice((1, 1, 2, 2, 3, 5))
+    kinds = list(KINDS) if world.claims else [kind for kind in KINDS if kind != "volumes"]
+    chosen: dict[str, None] = {}
+    while len(chosen) < wanted:
+        chosen[draw.choices(kinds, [_HARD[kind][0] for kind in kinds])[0]] = None
+    spec: Manifest = {"containers": [{"name": "app", "image": "none"}]}
+    for kind in filter(chosen.__contains__, KINDS):
+        _HARD[kind][1](draw, spec, world)
+    if "tolerations" not in chosen and draw.maybe(0.5):
+        spec["tolerations"] = [{"operator": "Exists"}]  # or taints would hide what comes after them
+    return Probe(_pod(draw, name, spec), tuple(chosen))
+
+
+def draw_soft(draw: drawing.Draw, name: str, world: World) -> Probe:
+    """Draw a pod that has preferences only."""
+    spec: Manifest = {"containers": [{"name": "app", "image": "none"}]}
+    preferred = "preferredDuringSchedulingIgnoredDuringExecution"
+    kinds = draw.some(("nodes", "tolerations", "near", "far", "spread"), 1, 3)
+    if "nodes" in kinds:
+        _affinity(spec, "nodeAffinity")[preferred] = node_terms.preferred_nodes(draw, world.nodes)
+    if "tolerations" in kinds:
+        spec["tolerations"] = node_terms.tolerations(draw)
+    if "near" in kinds:
+        _affinity(spec, "podAffinity")[preferred] = pod_terms.preferred_terms(draw)
+    if "far" in kinds:
+        _affinity(spec, "podAntiAffinity")[preferred] = pod_terms.preferred_terms(draw)
+    if "spread" in kinds:
+        spec["topologySpreadConstraints"] = pod_terms.spread_constraints(draw, "ScheduleAnyway")
+    return Probe(_pod(draw, name, spec), tuple(kinds))
+
+
+def _pod(draw: drawing.Draw, name: str, spec: Manifest) -> Manifest:
+    namespace = spec.pop("_namespace", None) or draw.mostly(drawing.NAMESPACES)
+    metadata = {"name": name, "namespace": namespace, "labels": pod_terms.labels(draw)}
+    return {"metadata": metadata, "spec": {**spec, "terminationGracePeriodSeconds": 0}}

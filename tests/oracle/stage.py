@@ -1,0 +1,207 @@
+"""Puts a scene on the API server, reads it back as it was stored, and lets the real scheduler judge pods in it."""
+
+import dataclasses
+import itertools
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from kits.api_server import api_client, scheduler
+from oracle import drawing, scenes
+
+Manifest = drawing.Manifest
+
+_STORAGE: Final = "/apis/storage.k8s.io/v1"
+_NODES: Final = "/api/v1/nodes"
+_VOLUMES: Final = "/api/v1/persistentvolumes"
+_AT_ONCE: Final = {"gracePeriodSeconds": 0}
+_PATIENCE_SECONDS: Final = 60.0
+_COUNTED: Final = re.compile(r"(\d+) (.+?)(?=, \d+ |$)")
+_SENTENCE: Final = re.compile(r"0/\d+ nodes are available: (?P<reasons>.*)\.", re.DOTALL)
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """A cluster as the API server tells it: lists of manifests by kind."""
+
+    nodes: Sequence[Manifest]
+    namespaces: Sequence[Manifest]
+    pods: Sequence[Manifest]  # those with a node
+    classes: Sequence[Manifest] = ()
+    drivers: Sequence[Manifest] = ()
+    capacities: Sequence[Manifest] = ()
+    csi_nodes: Sequence[Manifest] = ()
+    volumes: Sequence[Manifest] = ()
+    claims: Sequence[Manifest] = ()
+    attachments: Sequence[Manifest] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """What kube-scheduler said of a pod."""
+
+    pod: Manifest  # as it was stored, before the scheduler saw it
+    allowed: frozenset[str]
+    message: str
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """The nodes that each reason is counted for; one that stands alone concerns the whole pod, and counts 0."""
+        found = _SENTENCE.fullmatch(self.message)
+        text = self.message if found is None else found["reasons"]
+        reasons = {words: int(count) for count, words in _COUNTED.findall(text)} if text[:1].isdigit() else {text: 0}
+        reasons.pop(scheduler.PASSED, None)
+        return reasons
+
+
+class Stage:
+    """One cluster after another on one API server."""
+
+    def __init__(self, client: api_client.Client, real: scheduler.Scheduler) -> None:
+        self._client = client
+        self._real = real
+        for name in drawing.NAMESPACES:
+            client.create("/api/v1/namespaces", {"metadata": {"name": name}})
+        runtime = {"metadata": {"name": drawing.RUNTIME_CLASS}, "handler": "heavy"}
+        overhead = {"overhead": {"podFixed": drawing.OVERHEAD}}
+        client.create("/apis/node.k8s.io/v1/runtimeclasses", {**runtime, **overhead})
+
+    # --- setting up and clearing -------------------------------------------------------------------------------------
+
+    def set_up(self, scene: scenes.Scene) -> Seen:
+        """Create everything but the probes; return it as stored."""
+        for name, labels in scene.namespaces.items():
+            team = {"team": labels.get("team")}  # null takes it away
+            self._client.patch(f"/api/v1/namespaces/{name}", {"metadata": {"labels": team}})
+        for node in scene.nodes:
+            self._client.create(_NODES, node)
+        self._set_up_storage(scene)
+        for pod in scene.placed:
+            self._create_pod(pod, is_ending=pod["metadata"]["name"] in scene.ending)
+        return self.seen()
+
+    def _set_up_storage(self, scene: scenes.Scene) -> None:
+        storage = scene.storage
+        for path, manifests in (
+            ("storageclasses", storage.classes),
+            ("csidrivers", storage.drivers),
+            ("csinodes", storage.csi_nodes),
+        ):
+            for manifest in manifests:
+                self._client.create(f"{_STORAGE}/{path}", manifest)
+        for manifest in storage.capacities:
+            namespace = manifest["metadata"]["namespace"]
+            self._client.create(f"{_STORAGE}/namespaces/{namespace}/csistoragecapacities", manifest)
+        for manifest in storage.volumes:
+            self._create_with_status(_VOLUMES, manifest)
+        for manifest in storage.claims:
+            path = _claims(manifest["metadata"]["namespace"])
+            self._create_with_status(path, manifest, is_ending=manifest["metadata"]["name"] in storage.ending)
+        for manifest in storage.attachments:
+            self._client.create(f"{_STORAGE}/volumeattachments", manifest)
+
+    def _create_with_status(self, path: str, manifest: Manifest, *, is_ending: bool = False) -> None:
+        """Create a claim or volume; the finalizer that admission adds stays on those that are being deleted."""
+        made = f"{path}/{manifest['metadata']['name']}"
+        self._client.create(path, manifest)
+        freed = {} if is_ending else {"metadata": {"finalizers": None}}
+        self._client.patch(f"{made}/status", {**freed, "status": manifest["status"]})
+        if is_ending:
+            self._client.delete(made)
+
+    def _create_pod(self, manifest: Manifest, *, is_ending: bool) -> None:
+        path = _pods(manifest["metadata"]["namespace"])
+        made = f"{path}/{manifest['metadata']['name']}"
+        self._client.create(path, manifest)
+        if manifest["status"]["phase"] != "Running":
+            self._client.patch(f"{made}/status", {"status": manifest["status"]})
+        if is_ending:
+            self._client.delete(made)  # with a grace period, which nobody ends
+
+    def seen(self) -> Seen:
+        """Return the cluster as stored."""
+
+        def items(path: str) -> list[Manifest]:
+            listed: list[Manifest] = self._client.get(path)["items"]
+            return listed
+
+        return Seen(
+            nodes=items(_NODES),
+            namespaces=items("/api/v1/namespaces"),
+            pods=items("/api/v1/pods"),
+            classes=items(f"{_STORAGE}/storageclasses"),
+            drivers=items(f"{_STORAGE}/csidrivers"),
+            capacities=items(f"{_STORAGE}/csistoragecapacities"),
+            csi_nodes=items(f"{_STORAGE}/csinodes"),
+            volumes=items(_VOLUMES),
+            claims=items("/api/v1/persistentvolumeclaims"),
+            attachments=items(f"{_STORAGE}/volumeattachments"),
+        )
+
+    def clear(self, seen: Seen) -> None:
+        """Take everything away."""
+        for namespace in drawing.NAMESPACES:
+            self._client.delete(_pods(namespace), _AT_ONCE)
+            if seen.claims:
+                self._client.delete(_claims(namespace))
+        for claim in seen.claims:
+            if "deletionTimestamp" in claim["metadata"]:
+                path = f"{_claims(claim['metadata']['namespace'])}/{claim['metadata']['name']}"
+                self._client.patch(path, {"metadata": {"finalizers": None}})
+        if seen.classes:
+            for kind in ("volumeattachments", "csinodes", "csidrivers", "storageclasses"):
+                self._client.delete(f"{_STORAGE}/{kind}")
+            self._client.delete(f"{_STORAGE}/namespaces/{drawing.NAMESPACES[0]}/csistoragecapacities")
+            self._client.delete(_VOLUMES)
+        self._client.delete(_NODES)
+
+    # --- judging -----------------------------------------------------------------------------------------------------
+
+    def judge(self, probes: Iterable[Manifest], profile: str = scheduler.FILTERS) -> list[Judged]:
+        """Let the real scheduler judge pods, and take them away again."""
+        made = [self._ask(probe, profile) for probe in probes]
+        messages = self._messages([pod["metadata"]["uid"] for pod in made])
+        for namespace in drawing.NAMESPACES:
+            self._client.delete(f"{_pods(namespace)}?fieldSelector=spec.nodeName%3D", _AT_ONCE)
+        passed = self._real.passed
+        return [
+            Judged(pod, passed.pop(pod["metadata"]["uid"], frozenset()), messages[pod["metadata"]["uid"]])
+            for pod in made
+        ]
+
+    def scores(self, probe: Manifest) -> tuple[Judged, dict[str, dict[str, int]]]:
+        """Let the real scheduler score nodes for a pod: by node and plugin, weighted; nothing unless two nodes pass."""
+        (judged,) = self.judge([probe], scheduler.SCORES)
+        metadata = probe["metadata"]
+        return judged, self._real.scores(f"{metadata['namespace']}/{metadata['name']}")
+
+    def _ask(self, probe: Manifest, profile: str) -> Manifest:
+        spec = {**probe["spec"], "schedulerName": profile}
+        return self._client.create(_pods(probe["metadata"]["namespace"]), {**probe, "spec": spec})
+
+    def _messages(self, uids: Sequence[str]) -> dict[str, str]:
+        """Wait until the scheduler has said of each pod that it cannot be scheduled."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        for pause in itertools.chain((0.01, 0.02, 0.04), itertools.repeat(0.08)):
+            pods = self._client.get("/api/v1/pods?fieldSelector=spec.nodeName%3D&resourceVersion=0")["items"]
+            found = {pod["metadata"]["uid"]: message for pod in pods for message in _refusals(pod)}
+            if set(uids) <= set(found):
+                return found
+            assert time.monotonic() < deadline, f"kube-scheduler has judged {len(found)} of {len(uids)} pods"
+            time.sleep(pause)  # another process works in real time: polling is all there is
+        raise AssertionError
+
+
+def _pods(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/pods"
+
+
+def _claims(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
+
+
+def _refusals(pod: Mapping[str, Any]) -> Iterator[str]:
+    for condition in pod["status"].get("conditions") or ():
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            yield condition["message"]
