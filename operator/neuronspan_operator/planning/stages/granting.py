@@ -79,10 +79,14 @@ def _grant_together(
         _take_back(draft, group)
         return []
     before: dict[str, node_drafts.Savepoint] = {}
+    stored = draft.cluster.storage
     # the hardest first: what is left over is then easier to use
     for pod in sorted(needed, key=lambda pod: (-pod.neuroncores, -pod.neuron_devices, *_rank(pod))):
-        if _grant(draft, choice, pod, before) is not None:
+        node = _grant(draft, choice, pod, before)
+        if node is not None:
+            draft.reserve_volumes(pod, node)
             continue
+        draft.cluster.assume(stored)
         for name, savepoint in before.items():
             draft.nodes[name].restore(savepoint)
             for granted in needed:
