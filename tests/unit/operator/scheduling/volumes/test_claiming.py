@@ -97,6 +97,17 @@ def test_claims_are_written_side_by_side() -> None:
     ]
 
 
+def test_smallest_claim_chooses_first_and_takes_the_smallest_volume_that_will_do() -> None:
+    known = volumes.stored(
+        [volumes.make_claim("large", size="2Gi"), volumes.make_claim("small", size="1Gi")],
+        [volumes.make_volume("a", size="3Gi"), volumes.make_volume("b", size="2Gi")],
+    )
+    assert done(claimed(known, volumes.view("web", ["large", "small"]))) == [
+        "hold persistentvolume b for persistentvolumeclaim small",
+        "hold persistentvolume a for persistentvolumeclaim large",
+    ]
+
+
 @pytest.mark.parametrize(
     ("claim", "known_volumes", "words"),
     [
