@@ -73,7 +73,7 @@ test-sanitizers: venv ## the runtime's unit tests with the C++ library under Add
 check-torch-versions: venv ## the C++ library compiles without a warning against every supported torch (600 MB of headers)
 	$(RUN) -m native versions
 
-test-performance: venv ## the runtime's speed and memory against their limits (RECORD=1 keeps the numbers, CASES=... chooses)
+test-performance: venv tools ## speed and memory against their limits (RECORD=1 keeps the numbers, CASES=cluster, ... chooses)
 	$(RUN) -m performance $(if $(RECORD),--record) $(CASES)
 
 lint: venv ## style, formatting, types, and which module may import which

@@ -30,6 +30,13 @@ class Alignment(enum.StrEnum):
     DEVICE = "device"  # on the first core of a Neuron device
 
 
+class Preferences(enum.StrEnum):
+    """What counts more where a pod could be on several nodes."""
+
+    FIRST = "First"  # what pods prefer, then how well the cores are packed
+    AFTER_PACKING = "AfterPacking"  # how well the cores are packed, then what pods prefer
+
+
 class Reason(enum.StrEnum):
     """Why a request was refused; only TOO_LARGE, OUT_OF_RANGE and MISALIGNED stay true on an empty node."""
 

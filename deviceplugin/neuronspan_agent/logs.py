@@ -1,7 +1,8 @@
 """The form of the log: one line per event, as JSON or as text, on standard error.
 
 Law: an event's words are constant, its facts are fields (``extra``), so that lines can be searched: ``pod`` is
-"namespace/name", ``grant`` is "container:cores", ``node`` and ``pool`` are names, ``error`` says what went wrong.
+"namespace/name", as ``claim`` is, ``grant`` is "container:cores", ``node`` and ``pool`` are names, ``error`` says what
+went wrong.
 """
 
 import datetime as dt

@@ -60,6 +60,11 @@ class Metrics(meters.Meters):
             "outcome",
         )
         self.pod_patches = self.counter("pod_patches", "Other patches of pods, by the same outcomes.", "outcome")
+        self.claim_writes = self.counter(
+            "claim_writes",
+            "Nodes selected for claims, and volumes held for them: written, conflict, gone, refused, failed.",
+            "outcome",
+        )
         self.evictions = self.counter("evictions", "Evictions: evicted, gone, failed.", "outcome")
         self.drift = self.counter("drift", "Disagreements of ledger and node, counted when they appear.", "kind")
         self.events = self.counter(

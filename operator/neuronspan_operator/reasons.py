@@ -21,6 +21,7 @@ class WaitingReason(enum.StrEnum):
     NO_NODE_MATCHES = "NoNodeMatches"  # selector, affinity or taints leave no node
     NO_ROOM = "NoRoom"  # nodes would do, and have no room now
     POD_GROUP = "PodGroup"  # the other pods of its group are missing or still without cores
+    WAITING_FOR_VOLUMES = "WaitingForVolumes"  # it has cores, and its claims have no volumes yet
     REVOKED = "Revoked"  # its grant cannot be used and is being taken back
     BACK_OFF = "BackOff"  # its controller's earlier pods failed, or changing this pod did
     VOLUMES = "Volumes"  # a claim or a volume of it is not as every node would need it

@@ -19,6 +19,7 @@ def neuron_pools() -> Contents:
         "joined-cores": _joined_cores(),
         "packing": [_enum(placement.Packing)],
         "alignment": [_enum(placement.Alignment)],
+        "preferences": [_enum(placement.Preferences)],
     }
 
 
@@ -48,6 +49,7 @@ def values_schema() -> Contents:
         "logicalCoreSize": _logical_core_sizes(),
         "packing": placement.Packing,
         "alignment": placement.Alignment,
+        "preferences": placement.Preferences,
     }
     return {
         "lists": [

@@ -15,7 +15,9 @@ from rich import console
 
 from neuronspan_agent import calls, errors, kube, resources
 from neuronspan_operator.cli import core_map, standing
+from neuronspan_operator.cluster import storage_caches
 from neuronspan_operator.objects import namespaces, nodes, pods, pools
+from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.planning import plans, snapshot
 
 _PAGE = 500
@@ -60,7 +62,7 @@ async def _everything(client: calls.Lists, resource: resources.Resource) -> list
 
 
 async def read_cluster(client: calls.Lists) -> Cluster:
-    """Read pods, nodes, namespaces, NeuronNodes and NeuronPools."""
+    """Read pods, nodes, namespaces, NeuronNodes, NeuronPools and all about volumes."""
     members = [pools.read_member(item) for item in await _everything(client, resources.NEURON_NODES)]
     by_name = {member.view.name: member for member in members}
     known_pools = {pool.name: pool for pool in map(pools.read, await _everything(client, resources.NEURON_POOLS))}
@@ -69,7 +71,25 @@ async def read_cluster(client: calls.Lists) -> Cluster:
     of_namespaces = {
         resources.name_of(item): namespaces.read(item) for item in await _everything(client, resources.NAMESPACES)
     }
-    return Cluster(snapshot.of(known_pods, known_nodes, by_name, known_pools, namespaces=of_namespaces))
+    return Cluster(
+        snapshot.of(
+            known_pods, known_nodes, by_name, known_pools, namespaces=of_namespaces, stored=await _storage(client)
+        )
+    )
+
+
+async def _storage(client: calls.Lists) -> storage.Storage:
+    """Read all about volumes that this user may read."""
+    known: dict[str, Any] = {}
+    unread: list[str] = []
+    for kind in storage_caches.KINDS:
+        try:
+            found = await _everything(client, kind.resource)
+        except errors.Forbidden:
+            unread.append(str(kind.resource))
+        else:
+            known[kind.field] = {kind.key_of(item): kind.read(item) for item in found}
+    return storage.Storage(**known, unread=tuple(sorted(unread)))
 
 
 def read(kubeconfig: str) -> Cluster:

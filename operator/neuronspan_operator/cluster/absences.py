@@ -29,6 +29,11 @@ class Absences:
         """Note that the API server has the pod."""
         self._found[pod.uid] = pod, self._clock() + FOUND_SECONDS
 
+    def saw(self, pod: pods.PodView) -> None:
+        """Take a newer version of a pod, if it is one that was found."""
+        if pod.uid in self._found:
+            self._found[pod.uid] = pod, self._found[pod.uid][1]
+
     def completed(self, cached: Mapping[str, pods.PodView]) -> dict[str, pods.PodView]:
         """Return the cached pods and those that were found beside them."""
         now = self._clock()

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from neuronspan_agent import mirror, resources
 from neuronspan_operator import metrics
-from neuronspan_operator.cluster import absences, expectations
+from neuronspan_operator.cluster import absences, expectations, storage_caches
 from neuronspan_operator.objects import namespaces, nodes, pods, pools
 from neuronspan_operator.planning import plans, snapshot
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class World:
-    """Pods, Nodes, Namespaces, NeuronNodes and NeuronPools; run ``run`` as a task."""
+    """Pods, Nodes, Namespaces, NeuronNodes, NeuronPools and all about volumes; run ``run`` as a task."""
 
     def __init__(self, client: mirror.Reader, meters: metrics.Metrics, pace: mirror.Pace | None = None) -> None:
         self._client = client
@@ -31,6 +31,7 @@ class World:
         self._members = self._cache(resources.NEURON_NODES, pools.read_member, resources.name_of)
         self._namespaces = self._cache(resources.NAMESPACES, namespaces.read, resources.name_of)
         self._pools = self._cache(resources.NEURON_POOLS, pools.read, resources.name_of)
+        self.volumes = storage_caches.StorageCaches(self._cache, clock)
         self._own_pods = expectations.Expectations[pods.PodView](lambda pod: pod.resource_version, clock)
         self._absences = absences.Absences(clock)
         self._own_members = expectations.Expectations[pools.Member](lambda each: each.view.resource_version, clock)
@@ -39,16 +40,17 @@ class World:
     async def run(self) -> None:
         """Keep all caches up to date, for ever."""
         async with asyncio.TaskGroup() as group:
-            for cache in self._caches.values():
+            for cache in (*self._caches.values(), *self.volumes.caches.values()):
                 group.create_task(cache.run())
 
     async def synced(self) -> None:
-        """Wait until every cache holds a complete list."""
+        """Wait until every cache holds a complete list; for those of volumes only as long as that makes sense."""
         for cache in self._caches.values():
             await cache.synced.wait()
+        await self.volumes.listed()
 
     async def readiness(self) -> dict[str, str]:
-        """Return for each resource what its cache lacks: a complete list, or nothing."""
+        """Return for each resource that nothing goes without what its cache lacks: a complete list, or nothing."""
         return {str(each): "" if cache.is_synced else "not listed yet" for each, cache in self._caches.items()}
 
     async def pools_reached(self, version: str) -> None:
@@ -85,13 +87,16 @@ class World:
             self.known_pools(),
             namespaces=dict(self._namespaces.items),
             gone=gone,
+            stored=self.volumes.storage(),
         )
 
     # --- what this process wrote, or read afresh ------------------------------------------------------------------
 
     def saw_pod(self, before: pods.PodView, manifest: Mapping[str, Any]) -> None:
         """Take the API server's answer about a pod that was known as ``before``."""
-        self._own_pods.expect(before.uid, before.resource_version, pods.read(manifest))
+        after = pods.read(manifest)
+        self._own_pods.expect(before.uid, before.resource_version, after)
+        self._absences.saw(after)
 
     def bound_pod(self, before: pods.PodView, after: pods.PodView) -> None:
         """Take it that a pod was bound: the API server's answer does not show it."""
@@ -143,7 +148,7 @@ class World:
     ) -> mirror.Mirror[T]:
         listeners = self._listeners.setdefault(resource, [])
 
-        def tell(_key: str) -> None:
+        def tell(_key: str = "") -> None:
             for listener in listeners:
                 listener()
 
@@ -153,6 +158,7 @@ class World:
             read,
             key_of=key_of,
             on_change=tell,
+            on_listed=tell,  # that there is none of a kind may be news, too
             on_deleted=on_deleted,
             meters=self._meters,
             pace=self._pace,

@@ -6,7 +6,6 @@ is a problem in words, never an exception.
 
 import dataclasses
 import datetime as dt
-import enum
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,20 +17,13 @@ POOL_LABEL = f"{names.GROUP}/pool"
 """On a NeuronNode: the NeuronPool whose profile and policy it has."""
 
 
-class Preferences(enum.StrEnum):
-    """What counts more where a pod could be on several nodes."""
-
-    FIRST = "First"  # what pods prefer, then how well the cores are packed
-    AFTER_PACKING = "AfterPacking"  # how well the cores are packed, then what pods prefer
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Policy:
     """How a NeuronPool wants the cores of its nodes handed out."""
 
     packing: placement.Packing = placement.Packing.BEST_FIT
     align: placement.Alignment = placement.Alignment.NONE
-    preferences: Preferences = Preferences.FIRST
+    preferences: placement.Preferences = placement.Preferences.FIRST
     limbo_seconds: float = 60.0  # a pod with cores that is not bound to its node after this time is in limbo
     quarantine_seconds: float = 300.0  # how long the ledger of a gone node is kept after its last pod
 
@@ -132,7 +124,7 @@ def _policy(raw: Mapping[str, Any]) -> Policy:
     return Policy(
         packing=placement.Packing(raw.get("packing", default.packing)),
         align=placement.Alignment(raw.get("alignment", default.align)),
-        preferences=Preferences(raw.get("preferences", default.preferences)),
+        preferences=placement.Preferences(raw.get("preferences", default.preferences)),
         limbo_seconds=float(raw.get("limboSeconds", default.limbo_seconds)),
         quarantine_seconds=float(raw.get("quarantineSeconds", default.quarantine_seconds)),
     )

@@ -5,13 +5,14 @@ Law: stages change drafts, never views; what differs from the snapshot at the en
 
 import collections
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from neuronspan import grants, names
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes, pods, pools
 from neuronspan_operator.planning import groups, node_drafts, placements, plans
 from neuronspan_operator.scheduling import cluster_state, objections, screening
+from neuronspan_operator.scheduling.volumes import claiming
 
 DEFAULT_POLICY = pools.Policy()
 
@@ -27,6 +28,7 @@ class Draft:
         self.broken: list[neuron_nodes.NeuronNodeView] = []
         self.bindings: list[plans.Bind] = []
         self.ungates: list[plans.Ungate] = []
+        self.claims: list[claiming.Write] = []
         self.inquiries: dict[str, plans.Inquiry] = {}  # by UID
         self.patches: list[plans.PodPatch] = []
         self.evictions: list[plans.Evict] = []
@@ -152,13 +154,28 @@ class Draft:
         """Put an Event on a pod."""
         self.notices.append(plans.Notice.on(pod, reason, message, warning=warning))
 
-    def send(self, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Iterable[grants.Grant]) -> None:
-        """Let a pod with these grants go to its node."""
+    def send(self, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> None:
+        """Let a pod with these grants go to its node, once its volumes can be reached there."""
         given = {grant.container: grant.span for grant in granted}
         if pod.gated:
             self.ungates.append(plans.Ungate(pod, node.name, given, node.hostname))
-        else:
+            return
+        volumes = self.claiming(pod, node, granted)
+        if volumes.ready:
             self.bindings.append(plans.Bind(pod, node.name, given))
+            return
+        self.claims.extend(volumes.writes)
+        self.cluster.storage = volumes.assumed_in(self.cluster.storage)
+        message = f"It has its cores on {node.name}; {plans.listed(volumes.waits_for)}."
+        self.waiting[pod.uid] = plans.Waiting(reasons.WaitingReason.WAITING_FOR_VOLUMES, message)
+
+    def claiming(
+        self, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]
+    ) -> claiming.Claiming:
+        """Return how far the volumes of a pod are that has these grants; a guest's are its own scheduler's business."""
+        if pod.gated or not granted:
+            return claiming.Claiming.READY
+        return claiming.of(pod, node.name, self.cluster, min(grant.since for grant in granted))
 
     def since_of(self, pod: pods.PodView) -> str:
         """Return the moment of a new grant for the pod: now, or just after its fence where clocks differ."""
@@ -191,6 +208,7 @@ class Draft:
             ledgers=tuple(_write(node) for node in changed),
             bindings=tuple(self.bindings),
             ungates=tuple(self.ungates),
+            claims=tuple(self.claims),
             patches=tuple(self.patches),
             inquiries=tuple(self.inquiries[uid] for uid in sorted(self.inquiries)),
             evictions=tuple(self.evictions),

@@ -9,7 +9,8 @@ import dataclasses
 from collections.abc import Hashable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
-from neuronspan_operator.objects import pods, pools
+from neuronspan import placement
+from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import drafts, node_drafts, placements
 from neuronspan_operator.scheduling import cluster_state, screening, taints
 
@@ -70,7 +71,7 @@ class NodeChoice:
     def _preferred(self, pod: pods.PodView, possible: list[_Entry]) -> _Entry | None:
         """Return the node that the pod likes most, of equals the best packed; the pools may turn that round."""
         liked = screening.soft_scores(pod, self._draft.cluster, [self._state(name) for _, name, _ in possible])
-        after = pools.Preferences.AFTER_PACKING
+        after = placement.Preferences.AFTER_PACKING
         if all(self._draft.nodes[name].policy.preferences is after for _, name, _ in possible):
             return min(possible, key=lambda entry: (entry[0], -liked[entry[1]], entry[1]), default=None)
         return min(possible, key=lambda entry: (-liked[entry[1]], entry[0], entry[1]), default=None)

@@ -1,7 +1,7 @@
 """What planning reads (Snapshot) and what it answers (Plan): plain values, no decision.
 
 Law: a Plan is carried out in this order: ``inquiries`` and ``patches``, ledger writes, and after the write of its node
-each binding and ungate.
+the writes of claims and volumes, then each binding and ungate.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ from neuronspan import ledger, spans
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes, nodes, pods, pools
 from neuronspan_operator.objects.constraints import storage
+from neuronspan_operator.scheduling.volumes import claiming
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ class Plan:
     """Everything to do now, in a fixed order: equal snapshots give equal plans."""
 
     ledgers: tuple[LedgerWrite, ...] = ()  # at most one per node
+    claims: tuple[claiming.Write, ...] = ()
     bindings: tuple[Bind, ...] = ()
     ungates: tuple[Ungate, ...] = ()
     patches: tuple[PodPatch, ...] = ()

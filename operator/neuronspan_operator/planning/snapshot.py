@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from neuronspan_operator.objects import nodes, pods, pools
+from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.planning import plans
 
 
@@ -18,6 +19,7 @@ def of(
     known_pools: Mapping[str, pools.PoolView],
     *,
     namespaces: Mapping[str, Mapping[str, str]],
+    stored: storage.Storage,
     gone: frozenset[str] = frozenset(),
 ) -> plans.Snapshot:
     """Return what planning reads; pods are keyed by UID, all else by name.
@@ -34,6 +36,7 @@ def of(
         },
         neuron_nodes={name: member.view for name, member in members.items()},
         policies=pools.policies(known_pools, members),
+        storage=stored,
         gone=gone,
         namespaces=namespaces,
     )

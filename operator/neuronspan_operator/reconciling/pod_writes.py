@@ -1,6 +1,7 @@
 """Every write to a pod: its binding, patches, evictions; and the questions whether it exists.
 
-Law: every write compares uid and resourceVersion before it swaps. What fails is left alone for a while; nothing is undone.
+Law: every write compares uid and resourceVersion before it swaps. What fails is left alone for a while; nothing is
+undone.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ class Client(calls.Gets, calls.StrategicPatches, calls.JsonPatches, calls.Binds,
 
 
 class PodWriter:
-    """Writes what plans say of pods; ``failures`` has the keys of what is left alone, ``room`` bounds parallel calls."""
+    """Writes what plans say of pods; ``failures`` has what is left alone, ``room`` bounds parallel calls."""
 
     def __init__(
         self,

@@ -14,10 +14,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from neuronspan_agent import backoff, resources, signals
 from neuronspan_operator import metrics, reasons
-from neuronspan_operator.cluster import world
+from neuronspan_operator.cluster import storage_caches, world
 from neuronspan_operator.planning import planner, plans
 from neuronspan_operator.planning import snapshot as snapshots  # the round's value has the plain name
-from neuronspan_operator.reconciling import executor, ledger_writes, pod_writes, storms
+from neuronspan_operator.reconciling import claim_writes, executor, ledger_writes, pod_writes, storms
 from neuronspan_operator.telling import conditions, notices, recorder, refusals
 
 _log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Reconciler:
             resources.NEURON_NODES,
             resources.NEURON_POOLS,
         )
-        known.subscribe(self._changed.raised, *kinds)
+        known.subscribe(self._changed.raised, *kinds, *(kind.resource for kind in storage_caches.KINDS))
 
     async def run(self) -> None:
         """Reconcile for ever, once the caches are complete."""
@@ -149,11 +149,13 @@ class Reconciler:
     def _forget(self, snapshot: plans.Snapshot) -> None:
         """Forget the failures of what is gone."""
         keys = set(snapshot.pods)
+        open_claims = (claim for claim in snapshot.storage.claims.values() if not claim.settled)
+        keys |= {claim_writes.claim_key(claim.uid) for claim in open_claims}
         keys |= {ledger_writes.node_key(name) for name in snapshot.neuron_nodes}
         for pod in snapshot.pods.values():
             keys.add(pod_writes.eviction_key(pod))
             keys.add(storms.owner_key(pod))
-        mentioned = snapshots.mentioned(snapshot)
+        mentioned = snapshots.mentioned(self._known.snapshot())  # with the grants that this round has stored
         keys |= {pod_writes.inquiry_key(uid) for uid in mentioned}
         keys |= {ledger_writes.grant_key(uid) for uid in mentioned | snapshot.pods.keys()}
         self._failures.keep_only(keys)

@@ -26,6 +26,7 @@ class Write(enum.Enum):
     BINDING = "the binding of this pod"
     FENCE = "the mark on this pod that takes its cores back"
     PATCH = "the change of this pod"
+    CLAIM = "what a claim of this pod needs"
     CONDITION = "the condition of this pod"
 
 
@@ -104,12 +105,14 @@ def _words(error: errors.KubernetesError) -> str:
 
 def _way_out(error: errors.KubernetesError) -> str:
     words = str(error).lower()
+    if isinstance(error, errors.Forbidden) and "cannot" in words:  # the words of RBAC
+        return "Give the operator's service account the rights that the chart gives it; it is tried again by itself."
     if "webhook" in words:
         return "Ask who owns that webhook to let the operator's service account pass; it is tried again by itself."
     if "policy" in words:
         return "Ask who owns that policy to let the operator's service account pass; it is tried again by itself."
     if isinstance(error, errors.Forbidden):
-        return "Give the operator's service account the rights that the chart gives it; it is tried again by itself."
+        return "Ask who forbids this to the operator's service account; it is tried again by itself."
     if isinstance(error, errors.Invalid):
         return "No write of the operator should be refused so: please report it with this message."
     return "It is tried again by itself; if this stays, look at the API server's health."

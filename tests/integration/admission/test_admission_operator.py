@@ -30,10 +30,29 @@ def event(name: str) -> dict[str, Any]:
     [
         ("", "pods", {"get", "list", "watch", "patch"}),
         ("", "nodes", {"list", "watch"}),
+        ("", "persistentvolumeclaims", {"list", "watch", "patch"}),
+        ("", "persistentvolumes", {"list", "watch", "patch"}),
+        ("storage.k8s.io", "storageclasses", {"list", "watch"}),
+        ("storage.k8s.io", "csinodes", {"list", "watch"}),
+        ("storage.k8s.io", "csidrivers", {"list", "watch"}),
+        ("storage.k8s.io", "csistoragecapacities", {"list", "watch"}),
+        ("storage.k8s.io", "volumeattachments", {"list", "watch"}),
         ("neuronspan.dev", "neuronnodes", {"get", "list", "watch", "patch"}),
         ("neuronspan.dev", "neuronpools", {"list", "watch", "patch"}),
     ],
-    ids=["pods", "nodes", "neuronnodes", "neuronpools"],
+    ids=[
+        "pods",
+        "nodes",
+        "claims",
+        "volumes",
+        "storageclasses",
+        "csinodes",
+        "csidrivers",
+        "csistoragecapacities",
+        "volumeattachments",
+        "neuronnodes",
+        "neuronpools",
+    ],
 )
 def test_operator_follows_the_cluster(
     admission: admission_kit.Admission, group: str, resource: str, verbs: set[str], verb: str

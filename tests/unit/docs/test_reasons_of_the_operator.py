@@ -13,6 +13,7 @@ PAGE = pathlib.Path(__file__).parents[3] / "docs" / "reference" / "reasons.md"
 SECTIONS: dict[str, tuple[type[enum.StrEnum], ...]] = {
     "Operator": (
         reasons.WaitingReason,
+        reasons.ObjectionKind,
         reasons.ConditionReason,
         reasons.EventReason,
         reasons.DriftKind,

@@ -77,7 +77,7 @@ def _flaw(draft: drafts.Draft, pod: pods.PodView, node: node_drafts.NodeDraft, g
     if unhealthy:
         return f"some of the cores are unhealthy: {unhealthy}"
     objection = draft.objection(pod, node)
-    return "" if objection is None else objection.words
+    return draft.claiming(pod, node, granted).flaw if objection is None else objection.words
 
 
 def _serve(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> bool:

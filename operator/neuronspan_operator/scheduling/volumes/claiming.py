@@ -28,11 +28,6 @@ class SelectNode:
     since: str
 
     @property
-    def key(self) -> str:
-        """The claim's UID."""
-        return self.claim.uid
-
-    @property
     def patch(self) -> dict[str, Any]:
         """The merge patch of the claim; it does nothing to a newer one."""
         annotations = {claims.SELECTED_NODE: self.node}
@@ -50,11 +45,6 @@ class BindVolume:
     claim: claims.Claim
     volume: persistent_volumes.Volume
     node: str
-
-    @property
-    def key(self) -> str:
-        """The claim's UID."""
-        return self.claim.uid
 
     @property
     def patch(self) -> dict[str, Any]:
@@ -122,7 +112,7 @@ def of(pod: pods.PodView, node: str, cluster: cluster_state.Cluster, since: str)
     for ref in dict.fromkeys(pod.constraints.claims):
         claim = pod_claims.usable(pod, ref, stored)
         if isinstance(claim, objections.Objection):
-            # claims that cannot be read now are no reason to take cores back
+            # what cannot be read now is no reason to take cores back
             return Claiming(waits_for=(claim.words,)) if stored.unread else Claiming(flaw=claim.words)
         wanted.append(claim)
     flaw = next(filter(None, (_flaw(each, host, stored, since) for each in wanted)), "")

@@ -60,7 +60,7 @@ def usable(
 def known(pod: pods.PodView, ref: pod_volumes.ClaimRef, stored: storage.Storage) -> claims.Claim | objections.Objection:
     """Return the claim that is meant; it may be unknown because there is none, or because it cannot be read."""
     if stored.unread:
-        return of_pod(f"the operator cannot read {', '.join(stored.unread)} yet; its log says why")
+        return of_pod(f"{', '.join(stored.unread)} cannot be read: not listed yet, or the right to list is missing")
     claim = stored.claims.get(f"{pod.namespace}/{ref.name}")
     if claim is not None:
         return claim

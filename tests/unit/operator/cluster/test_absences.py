@@ -36,6 +36,16 @@ def test_cached_pod_is_newer_than_the_one_that_was_found() -> None:
     assert known.completed({}) == {}
 
 
+def test_newer_version_of_a_pod_that_was_found_takes_its_place() -> None:
+    known = absences.Absences(Clock())
+    newer = pods.read(builders.make_pod("web", version="2"))
+    known.saw(newer)
+    assert known.completed({}) == {}
+    known.found(WEB)
+    known.saw(newer)
+    assert known.completed({}) == {"uid-web": newer}
+
+
 def test_pod_that_is_gone_is_not_found_any_more() -> None:
     known = absences.Absences(Clock())
     known.found(WEB)

@@ -26,8 +26,9 @@ def test_pod_is_read() -> None:
     )
     assert (pod.uid, pod.key, pod.resource_version) == ("uid-web", "default/web", "7")
     assert (pod.gated, pod.gate_index, pod.other_gates) == (True, 1, ("other",))
-    assert (pod.priority, pod.owner) == (10, pods.Controller("ReplicaSet", "web-rs"))
-    assert (pod.node_selector, pod.unscheduled_message) == ({"zone": "a"}, "0/3 nodes")
+    assert (pod.priority, pod.owner) == (10, pods.Controller("ReplicaSet", "web-rs", "uid-web-rs"))
+    assert pod.constraints.node_selector == {"zone": "a"}
+    assert pod.unscheduled == pods.Unscheduled("Unschedulable", "0/3 nodes")
     assert (pod.phase, pod.terminal, pod.deleted, pod.node_name) == ("Pending", False, False, "")
 
 
@@ -56,7 +57,7 @@ APP = builders.container
 
 
 @pytest.mark.parametrize(
-    ("spec", "cpu_millis", "memory_bytes"),
+    ("spec", "cpu", "memory"),
     [
         pytest.param({"containers": [APP(cpu="1", memory="1Gi"), APP("b", cpu="500m")]}, 1500, 1 << 30, id="sum"),
         pytest.param({"containers": [APP(cpu="1")], "initContainers": [APP("i", cpu="3")]}, 3000, 0, id="init peak"),
@@ -87,9 +88,9 @@ APP = builders.container
         pytest.param({"containers": [{"name": "app"}]}, 0, 0, id="nothing"),
     ],
 )
-def test_requests_are_added_up_as_the_scheduler_does(spec: dict[str, Any], cpu_millis: int, memory_bytes: int) -> None:
+def test_requests_are_added_up_as_the_scheduler_does(spec: dict[str, Any], cpu: int, memory: int) -> None:
     pod = pods.read({"metadata": {"name": "web"}, "spec": spec})
-    assert (pod.cpu_millis, pod.memory_bytes) == (cpu_millis, memory_bytes)
+    assert (pod.amounts.get("cpu", 0), pod.amounts.get("memory", 0)) == (cpu, memory)
 
 
 def test_neuron_resources_are_counted_too() -> None:
@@ -116,19 +117,19 @@ def _applied(manifest: dict[str, Any], patch: list[dict[str, Any]]) -> dict[str,
 @pytest.mark.parametrize("selector", [None, {"zone": "a"}], ids=["no selector", "selector"])
 def test_ungate_patch_does_all_in_one(annotations: dict[str, str] | None, selector: dict[str, str] | None) -> None:
     manifest = builders.make_pod(
-        cores=4, annotations=annotations, selector=selector, gates=("x", names.SCHEDULING_GATE)
+        cores=4, annotations=annotations, selector=selector, scheduler="volcano", gates=("x", names.SCHEDULING_GATE)
     )
     after = pods.read(_applied(manifest, pods.ungate_patch(pods.read(manifest), "w1", SPANS, "host-1")))
     assert not after.gated
     assert after.other_gates == ("x",)
-    assert after.node_selector == {**(selector or {}), names.HOSTNAME_LABEL: "host-1"}
+    assert after.constraints.node_selector == {**(selector or {}), names.HOSTNAME_LABEL: "host-1"}
     assert json.loads(after.grant_annotation or "") == {"node": "w1", "containers": {"a": "4-7", "b": "8"}}
 
 
 def test_ungate_patch_pins_to_the_name_when_the_hostname_is_the_same() -> None:
-    manifest = builders.make_pod(cores=4)
+    manifest = builders.make_pod(cores=4, **builders.GUEST)
     after = pods.read(_applied(manifest, pods.ungate_patch(pods.read(manifest), "w1", SPANS)))
-    assert after.node_selector == {names.HOSTNAME_LABEL: "w1"}
+    assert after.constraints.node_selector == {names.HOSTNAME_LABEL: "w1"}
 
 
 @pytest.mark.parametrize(
@@ -140,26 +141,85 @@ def test_ungate_patch_pins_to_the_name_when_the_hostname_is_the_same() -> None:
     ],
 )
 def test_ungate_patch_lands_on_no_other_pod_than_the_one_it_was_made_for(changed: dict[str, Any]) -> None:
-    patch = pods.ungate_patch(pods.read(builders.make_pod(cores=4)), "w1", SPANS)
+    patch = pods.ungate_patch(pods.read(builders.make_pod(cores=4, **builders.GUEST)), "w1", SPANS)
     with pytest.raises((jsonpatch.JsonPatchException, jsonpatch.JsonPointerException)):
-        _applied(builders.make_pod(cores=4, **changed), patch)
+        _applied(builders.make_pod(cores=4, **{**builders.GUEST, **changed}), patch)
 
 
-def test_fence_patch_names_the_grants_and_keeps_earlier_fences() -> None:
-    manifest = builders.make_pod(cores=4)
-    for fences in (["w1/t1"], ["w2/t2", "w3/t3"]):
-        manifest = _applied(manifest, pods.fence_patch(pods.read(manifest), fences))
-    assert pods.read(manifest).revoked == ("w1/t1", "w2/t2", "w3/t3")
+def test_fence_is_read_as_it_was_written_and_other_conditions_stay() -> None:
+    manifest = builders.make_pod(cores=4, unscheduled="0/1 nodes are available", fence="2026-01-31T08:00:00.000000Z")
+    patch = pods.fence_patch(pods.read(manifest), "2026-01-31T09:00:00.000001Z", "2026-01-31T09:00:05Z")
+    after = pods.read(builders.patched(manifest, patch))
+    assert after.fenced_until == "2026-01-31T09:00:00.000001Z"
+    assert after.unscheduled == pods.Unscheduled("Unschedulable", "0/1 nodes are available")
+    assert patch["metadata"] == {"uid": "uid-web", "resourceVersion": "1"}
 
 
-def test_fence_patch_needs_the_gate() -> None:
-    patch = pods.fence_patch(pods.read(builders.make_pod(cores=4)), [pods.fence("w1", "t1")])
-    with pytest.raises((jsonpatch.JsonPatchException, jsonpatch.JsonPointerException)):
-        _applied(builders.make_pod(cores=4, scheduler="default-scheduler"), patch)
+def test_bound_pod_is_as_its_binding_leaves_it() -> None:
+    pod = pods.read(builders.make_pod(cores=4))
+    after = pods.bound(pod, "w1", SPANS)
+    assert (after.node_name, after.unplaced, after.waits) == ("w1", False, False)
+    assert after.annotated_grant() == pods.grant_content("w1", SPANS)
+
+
+@pytest.mark.parametrize(
+    ("pod", "unplaced", "waits"),
+    [
+        pytest.param({}, True, True, id="ours without a node"),
+        pytest.param({"node": "w1"}, False, False, id="ours on a node"),
+        pytest.param({"deleted": True}, True, False, id="ours being deleted"),
+        pytest.param({"phase": "Failed"}, True, False, id="ours that is over"),
+        pytest.param(builders.GUEST, True, True, id="guest behind the gate"),
+        pytest.param({"scheduler": "volcano"}, False, False, id="guest that was let go"),
+        pytest.param({"scheduler": "default-scheduler"}, False, False, id="never admitted by us"),
+    ],
+)
+def test_pod_waits_for_us_while_nobody_else_can_let_it_start(
+    pod: dict[str, Any], *, unplaced: bool, waits: bool
+) -> None:
+    view = pods.read(builders.make_pod(cores=4, **pod))
+    assert (view.unplaced, view.waits) == (unplaced, waits)
+
+
+def _foreign(**fields: Any) -> dict[str, Any]:
+    return builders.make_pod("other", containers=[builders.container(cpu="2")], scheduler="default-scheduler", **fields)
+
+
+@pytest.mark.parametrize("pod", [_foreign(), _foreign(node="w1", phase="Succeeded")], ids=["no node", "over"])
+def test_foreign_pod_that_means_nothing_for_others_is_not_kept(pod: dict[str, Any]) -> None:
+    assert pods.read_known(pod) is None
+
+
+def test_of_a_foreign_pod_only_what_it_means_for_others_is_kept() -> None:
+    term = {"labelSelector": {"matchLabels": {"app": "x"}}, "topologyKey": "zone"}
+    affinity = {
+        "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{}] * 1000}},
+        "podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]},
+    }
+    known = pods.read_known(_foreign(node="w1", affinity=affinity, owner="rs", tolerations=[{"operator": "Exists"}]))
+    assert known is not None
+    assert known.amounts == {"cpu": 2000}
+    assert len(known.constraints.pod_affinity.anti_required) == 1
+    assert known.constraints.node_affinity.required is None
+    assert (known.constraints.tolerations, known.owner) == ((), None)
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        builders.make_pod("ours"),
+        builders.make_pod("asks", cores=2, scheduler="default-scheduler"),
+        builders.make_pod("gated", **builders.GUEST),
+        builders.make_pod("notes", scheduler="default-scheduler", annotations={names.CORES_ANNOTATION: "x"}),
+    ],
+    ids=lambda pod: pod["metadata"]["name"],
+)
+def test_pod_that_is_our_business_is_kept_whole(pod: dict[str, Any]) -> None:
+    assert pods.read_known(pod) == pods.read(pod)
 
 
 def test_grant_patch_changes_the_annotation_only() -> None:
     manifest = builders.make_pod(cores=4, node="w1", grant={"node": "w9"})
-    after = _applied(manifest, pods.grant_patch(pods.read(manifest), "w1", SPANS))
+    after = builders.patched(manifest, pods.grant_patch(pods.read(manifest), "w1", SPANS))
     assert pods.read(after).annotated_grant() == pods.grant_content("w1", SPANS)
     assert after["spec"] == manifest["spec"]

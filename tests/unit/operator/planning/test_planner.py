@@ -38,7 +38,8 @@ def _mixed(seed: int) -> plans.Snapshot:
 def test_equal_snapshots_give_equal_plans_in_whatever_order_they_were_read() -> None:
     for seed in range(20):
         first = _mixed(seed)
-        shuffled = plans.Snapshot(
+        shuffled = dataclasses.replace(
+            first,
             pods=dict(reversed(list(first.pods.items()))),
             nodes=dict(reversed(list(first.nodes.items()))),
             neuron_nodes=dict(reversed(list(first.neuron_nodes.items()))),

@@ -4,6 +4,7 @@ import pytest
 
 from kits.manifests import builders, pool_views
 from neuronspan_operator.objects import pods
+from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.planning import snapshot
 
 
@@ -15,7 +16,7 @@ from neuronspan_operator.planning import snapshot
 def test_nodes_of_a_pool_in_deletion_count_as_cordoned(of: str, *, deleted: bool, cordoned: bool) -> None:
     members = {"w1": pool_views.member("w1", of=of)}
     known_pools = {"a": pool_views.pool("a", deleted=deleted)}
-    found = snapshot.of({}, {"w1": pool_views.node("w1")}, members, known_pools)
+    found = snapshot.of({}, {"w1": pool_views.node("w1")}, members, known_pools, stored=storage.EMPTY)
     assert found.nodes["w1"].unschedulable is cordoned
 
 
@@ -24,6 +25,8 @@ def test_snapshot_keeps_what_was_read() -> None:
     node = pool_views.node("w2")  # without a NeuronNode
     member = pool_views.member("w1")  # without a Node
     pool = pool_views.pool("a", policy={"limboSeconds": 5})
-    found = snapshot.of({pod.uid: pod}, {"w2": node}, {"w1": member}, {"a": pool})
+    stored = storage.Storage(unread=("persistentvolumes",))
+    found = snapshot.of({pod.uid: pod}, {"w2": node}, {"w1": member}, {"a": pool}, stored=stored)
+    assert found.storage is stored
     assert (found.pods, found.nodes) == ({"uid-web": pod}, {"w2": node})
     assert (found.neuron_nodes, found.policies) == ({"w1": member.view}, {"w1": pool.policy})

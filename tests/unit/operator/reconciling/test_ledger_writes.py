@@ -26,7 +26,7 @@ def _without(*bad: str) -> fake_kube.Rule:
         if resource != resources.NEURON_NODES:
             return ""
         found = {each["pod"] for each in manifest["spec"]["grants"]} & {*bad}
-        return f"spec.grants: Invalid value: {sorted(found)}" if found else ""
+        return f"PATCH /x: 422 spec.grants of web-1: {sorted(found)}" if found else ""
 
     return rule
 
@@ -69,7 +69,7 @@ async def test_pod_whose_grant_is_refused_twice_says_so_in_the_servers_words(pla
             await play.pass_time(700)
             await play.round()
     message = play.told("bad")["FailedScheduling"]
-    assert "spec.grants: Invalid value: ['bad']" in message
+    assert "spec.grants of web-1: ['bad']" in message
     assert "(WriteRefused)" in message
 
 

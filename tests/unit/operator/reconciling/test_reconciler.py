@@ -248,6 +248,7 @@ async def test_round_asks_for_a_pod_that_the_cache_lacks_before_it_releases_its_
     """The watch of pods is behind, as after a failover: the pod runs, and its cores must stay its own."""
     play.add_node()
     async with play.running():
+        await play.settle()
         play.server.mute(resources.PODS)
         play.server.put(resources.PODS, builders.make_pod("web", cores=4, node="w1", phase="Running"))
         running = builders.make_neuron_node(entries=[domain.grant(state=CONFIRMED)])

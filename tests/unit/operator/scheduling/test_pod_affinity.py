@@ -19,8 +19,8 @@ WEB = {"app": "web"}
 
 
 def _cluster(*placed: tuple[str, pods.PodView], **namespaces: dict[str, str]) -> cluster_state.Cluster:
-    zones = {"a1": "a", "a2": "a", "b1": "b"}
-    known = [clusters.make_node(name, **({"zone": zones[name]} if name in zones else {})) for name in NODES]
+    known = [clusters.make_node("a1", zone="a"), clusters.make_node("a2", zone="a")]
+    known += [clusters.make_node("b1", zone="b"), clusters.make_node("x1")]
     return clusters.make_cluster(known, placed, namespaces)
 
 

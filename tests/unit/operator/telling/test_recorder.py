@@ -17,10 +17,15 @@ from neuronspan_operator.telling import recorder
 def notice(
     message: str = "no room",
     *,
-    reason: reasons.EventReason | reasons.WaitingReason = reasons.WaitingReason.NO_ROOM,
+    reason: reasons.EventReason | reasons.WaitingReason = reasons.EventReason.FAILED_SCHEDULING,
     pod: str = "web",
+    lasting: bool = False,
+    said_before: bool = False,
 ) -> plans.Notice:
-    return plans.Notice("default", pod, f"uid-{pod}", plans.NoticeType.WARNING, reason, message)
+    warning = plans.NoticeType.WARNING
+    return plans.Notice(
+        "default", pod, f"uid-{pod}", warning, reason, message, lasting=lasting, said_before=said_before
+    )
 
 
 class Desk:
@@ -29,10 +34,27 @@ class Desk:
     def __init__(self, server: fake_kube.FakeKube | None = None) -> None:
         self.server = server or fake_kube.FakeKube()
         self.meters = metrics.Metrics()
-        self.recorder = recorder.Recorder(
-            self.server, self.meters, instance="me", now=lambda: dt.datetime(2026, 1, 31, 9, tzinfo=dt.UTC)
-        )
+        self.recorder = recorder.Recorder(self.server, self.meters, instance="me", now=self._now)
         self.alive = {"uid-web", "uid-db"}
+
+    def _now(self) -> dt.datetime:
+        passed = asyncio.get_running_loop().time() - 1000
+        return dt.datetime(2026, 1, 31, 9, tzinfo=dt.UTC) + dt.timedelta(seconds=passed)
+
+    def ages(self) -> list[float]:
+        """Return the seconds since each Event was written last: an API server forgets those of an hour."""
+        events = self.server.all(resources.EVENTS)
+        return [(self._now() - dt.datetime.fromisoformat(each["lastTimestamp"])).total_seconds() for each in events]
+
+    def forget(self) -> None:
+        """Let the server forget what is older than an hour, as the real one does."""
+        for event in self.server.all(resources.EVENTS):
+            if self._now() - dt.datetime.fromisoformat(event["lastTimestamp"]) > dt.timedelta(hours=1):
+                self.server.remove(resources.EVENTS, event["metadata"]["name"], "default")
+
+    def count(self, outcome: str) -> float:
+        labels = {"outcome": outcome}
+        return self.meters.registry.get_sample_value("neuronspan_events_total", labels) or 0.0
 
     async def tell(self, *notices: plans.Notice) -> None:
         self.recorder.tell(notices, self.alive)
@@ -61,7 +83,7 @@ async def test_event_is_about_the_pod_and_says_who_posted_it(desk: Desk) -> None
     assert event["involvedObject"] == {
         "apiVersion": "v1", "kind": "Pod", "namespace": "default", "name": "web", "uid": "uid-web",
     }  # fmt: skip
-    assert (event["type"], event["reason"], event["message"]) == ("Warning", "NoRoom", "no room")
+    assert (event["type"], event["reason"], event["message"]) == ("Warning", "FailedScheduling", "no room")
     assert (event["source"]["component"], event["reportingInstance"]) == ("neuronspan", "me")
     assert event["reportingComponent"] == "neuronspan"
     assert event["firstTimestamp"] == "2026-01-31T09:00:00Z"
@@ -162,3 +184,117 @@ async def test_long_messages_and_names_are_cut_to_what_the_api_takes(desk: Desk)
     (event,) = desk.server.all(resources.EVENTS)
     assert len(event["message"]) == 1024
     assert len(event["metadata"]["name"]) == 253
+
+
+async def test_event_of_a_pod_that_waits_is_renewed_before_the_api_server_forgets_it(desk: Desk) -> None:
+    """Nothing changes in the cluster, so that no round tells it again."""
+    async with desk.running():
+        desk.recorder.tell([notice(lasting=True)], desk.alive)
+        for _ in range(300):
+            await asyncio.sleep(60)
+            assert max(desk.ages()) <= recorder.RENEW_SECONDS + 1
+    assert desk.posted() == [("no room", 10)]
+    assert desk.count("renewed") == 9
+
+
+async def test_event_of_a_pod_that_waits_no_more_is_not_renewed(desk: Desk) -> None:
+    async with desk.running():
+        desk.recorder.tell([notice(lasting=True)], desk.alive)
+        await asyncio.sleep(1000)
+        desk.recorder.tell([], desk.alive)
+        await asyncio.sleep(10000)
+    assert desk.posted() == [("no room", 1)]
+
+
+async def test_event_of_something_done_is_not_renewed(desk: Desk) -> None:
+    async with desk.running():
+        desk.recorder.tell([notice("bound", reason=reasons.EventReason.SCHEDULED)], desk.alive)
+        await asyncio.sleep(10000)
+    assert desk.posted() == [("bound", 1)]
+
+
+async def test_event_of_something_done_that_failed_is_posted_in_the_end(desk: Desk) -> None:
+    desk.server.fail("create events", *[errors.Unavailable("down")] * 3)
+    async with desk.running():
+        desk.recorder.tell([notice("bound", reason=reasons.EventReason.SCHEDULED)], desk.alive)
+        await asyncio.sleep(1)
+        desk.recorder.tell([], desk.alive)
+        await asyncio.sleep(100)
+    assert desk.posted() == [("bound", 1)]
+
+
+async def test_event_that_was_forgotten_all_the_same_is_made_again(desk: Desk) -> None:
+    async with desk.running():
+        desk.recorder.tell([notice(lasting=True)], desk.alive)
+        await asyncio.sleep(1)
+        desk.server.remove(resources.EVENTS, recorder.event_name(notice()), "default")
+        await asyncio.sleep(recorder.RENEW_SECONDS)
+    assert desk.posted() == [("no room", 1)]
+
+
+async def test_renewal_that_fails_is_tried_again_in_time(desk: Desk) -> None:
+    async with desk.running():
+        desk.recorder.tell([notice(lasting=True)], desk.alive)
+        await asyncio.sleep(1)
+        desk.server.fail("merge_patch events", errors.Unavailable("down"), errors.Unavailable("down"))
+        for _ in range(120):
+            await asyncio.sleep(60)
+            assert max(desk.ages()) < 3600
+
+
+async def test_after_a_restart_what_was_said_before_is_looked_at_little_by_little() -> None:
+    desk = Desk()
+    pods = [f"pod-{index}" for index in range(200)]
+    alive = {"uid-new", *(f"uid-{pod}" for pod in pods)}
+    async with desk.running():
+        desk.recorder.tell([notice(pod=pod, lasting=True) for pod in pods], alive)
+        await asyncio.sleep(1500)
+    again = Desk(desk.server)
+    desk.server.calls.clear()
+    said = [notice(pod=pod, lasting=True, said_before=True) for pod in pods]
+    async with again.running():
+        again.recorder.tell(said, alive)
+        await asyncio.sleep(60)
+        assert 0 < len(desk.server.calls) < 100
+        again.recorder.tell([*said, notice(pod="new")], alive)
+        await asyncio.sleep(1)
+        assert "new" in {each["involvedObject"]["name"] for each in desk.server.all(resources.EVENTS)}
+        again.recorder.tell(said, alive - {"uid-new"})
+        desk.server.remove(resources.EVENTS, recorder.event_name(notice(pod="new")), "default")
+        for _ in range(60):
+            await asyncio.sleep(100)
+            assert max(again.ages()) < 3600
+
+
+async def test_first_event_keeps_its_turn_when_the_pods_condition_is_written_earlier(desk: Desk) -> None:
+    desk.recorder.tell([notice(lasting=True)], desk.alive)
+    desk.recorder.tell([notice(lasting=True, said_before=True)], desk.alive)
+    await desk.recorder.flush()
+    assert desk.posted() == [("no room", 1)]
+
+
+async def test_many_waiting_pods_are_no_storm_and_all_have_living_events() -> None:
+    """They begin to wait at once, their words change all the time, and the server forgets after an hour."""
+    desk = Desk()
+    pods = [f"pod-{index}" for index in range(100)]
+    alive = {f"uid-{pod}" for pod in pods}
+    async with desk.running():
+        for turn in range(50):
+            desk.recorder.tell([notice(f"full {turn}", pod=pod, lasting=True) for pod in pods], alive)
+            await asyncio.sleep(10 if turn < 10 else 200)
+            desk.forget()
+            assert len(desk.ages()) == len(pods)
+    posts = desk.count("created") + desk.count("updated") + desk.count("renewed")
+    assert posts <= len(pods) * (6 + 8100 / 600)  # six while the pauses grow, then one in ten minutes
+
+
+async def test_posts_keep_within_the_stated_rate() -> None:
+    desk = Desk()
+    pods = [f"pod-{index}" for index in range(300)]
+    limits = recorder.LIMITS
+    async with desk.running():
+        desk.recorder.tell([notice(pod=pod, lasting=True) for pod in pods], {f"uid-{pod}" for pod in pods})
+        for second in range(1, 10):
+            await asyncio.sleep(1)
+            assert len(desk.server.calls) <= limits.burst + limits.per_second * second + 1
+        assert len(desk.posted()) == 300

@@ -40,8 +40,17 @@ def test_chain_is_confirmed_by_an_init_container_that_holds_a_part_of_it() -> No
 
 
 def test_grant_of_a_pod_that_was_not_seen_is_not_confirmed() -> None:
-    plan = _plan([], [domain.grant("4-7", since=snapshots.ago(1))], [builders.held("4-7")])
+    member = builders.make_neuron_node(entries=[domain.grant("4-7")], held=[builders.held("4-7")])
+    plan = snapshots.plan([], None, [member], unknown=["uid-web"])
     assert plan.ledgers == ()
+
+
+def test_holder_that_our_cache_lacks_is_asked_for_and_not_adopted_as_over() -> None:
+    """An unmanaged pod runs, and our watch of pods is behind: its cores are no tombstone, and nobody gets them."""
+    member = builders.make_neuron_node(held=[builders.held("0-3", "stray")])
+    plan = snapshots.plan([builders.make_pod("web", cores=4)], None, [member], unknown=["uid-stray"])
+    assert plan.inquiries == (plans.Inquiry("uid-stray", "default", "stray"),)
+    assert snapshots.written(plan) == {"web/app": "4-7 Granted"}
 
 
 @pytest.mark.parametrize("first", ["4-7", "8-11"])

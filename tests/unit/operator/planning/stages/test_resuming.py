@@ -51,7 +51,7 @@ def test_guest_is_pinned_by_the_hostname_label_and_told_the_nodes_name() -> None
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        pytest.param({"node": builders.make_node(cordoned=True)}, "cordoned", id="cordoned"),
+        pytest.param({"node": builders.make_node(cordoned=True)}, "were unschedulable", id="cordoned"),
         pytest.param({"node": builders.make_node(ready=False)}, "not Ready", id="not ready"),
         pytest.param({"node": builders.make_node(cores=0)}, "device plugin", id="plugin lost"),
         pytest.param({"node": builders.make_node("other")}, "gone", id="node gone"),
@@ -70,7 +70,9 @@ def test_guest_is_pinned_by_the_hostname_label_and_told_the_nodes_name() -> None
             id="bad request by now",
         ),
         pytest.param(
-            {"pod": builders.make_pod(cores=4, selector={"zone": "b"})}, "node selector", id="selector does not match"
+            {"pod": builders.make_pod(cores=4, selector={"zone": "b"})},
+            "node affinity/selector",
+            id="selector does not match",
         ),
     ],
 )

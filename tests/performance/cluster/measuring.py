@@ -1,0 +1,78 @@
+"""Both kinds of pods in turns: batches, and one pod at a time."""
+
+import dataclasses
+import pathlib
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+
+from performance.cluster import figures, rig
+
+PAUSE_SECONDS = 0.2
+"""Between two single pods: what follows a binding (Events, conditions) is over by then."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What one cluster showed; the runs and latencies of a kind stand in the order in which they were made."""
+
+    nodes: int
+    pods: int
+    runs: Mapping[str, Sequence[figures.Run]]
+    idle_milliseconds: Mapping[str, Sequence[float]]
+
+    def speed_ratios(self) -> list[float]:
+        """Return pods per second with NeuronCores over plain ones, round by round."""
+        pairs = zip(self.runs["cores"], self.runs["plain"], strict=True)
+        return [ours.pods_per_second / plain.pods_per_second for ours, plain in pairs]
+
+    def idle_ratios(self) -> list[float]:
+        """Return how many times as long a pod with NeuronCores took on the idle cluster as the plain one before it."""
+        pairs = zip(self.idle_milliseconds["cores"], self.idle_milliseconds["plain"], strict=True)
+        return [ours / plain for ours, plain in pairs]
+
+
+def compare(*, nodes: int, pods: int, rounds: int, singles: int) -> Comparison:
+    """Measure rounds of so many pods of each kind, then so many single ones, on a cluster of its own."""
+    with tempfile.TemporaryDirectory() as scratch, rig.running(pathlib.Path(scratch), nodes) as cluster:
+        runs: dict[str, list[figures.Run]] = {kind: [] for kind in rig.KINDS}
+        for number in range(rounds):
+            for kind in list(rig.KINDS)[:: -1 if number % 2 else 1]:
+                runs[kind].append(cluster.run(kind, pods))
+                cluster.clear()
+        idle: dict[str, list[float]] = {kind: [] for kind in rig.KINDS}
+        for _ in range(singles):
+            for kind in rig.KINDS:
+                time.sleep(PAUSE_SECONDS)
+                idle[kind] += cluster.run(kind, 1).latencies()
+        return Comparison(nodes, pods, runs, idle)
+
+
+def table(result: Comparison) -> str:
+    """Return all figures as a Markdown table: plain pods, pods with NeuronCores, and the ratio."""
+    numbers = {kind: _numbers(result, kind) for kind in rig.KINDS}
+    lines = [f"| {result.nodes} nodes, {result.pods} pods | plain | with NeuronCores | ratio |", "|---|---|---|---|"]
+    for name, plain in numbers["plain"].items():
+        ours = numbers["cores"][name]
+        lines.append(f"| {name} | {plain:.4g} | {ours:.4g} | {f'{ours / plain:.2f}' if plain else ''} |")
+    return "\n".join(lines) + "\n"
+
+
+def _numbers(result: Comparison, kind: str) -> dict[str, float]:
+    runs = result.runs[kind]
+    rates = [rate for run in runs for rate in run.per_second()]
+    waits = [wait for run in runs for wait in run.latencies()]
+    numbers = {"pods/s, median of the rounds": statistics.median(run.pods_per_second for run in runs)}
+    numbers |= {f"pods/s in one second, p{each}": figures.percentile(rates, each) for each in figures.PERCENTS}
+    numbers |= {
+        f"create to bound in the batch, p{each}, ms": figures.percentile(waits, each) for each in figures.PERCENTS
+    }
+    idle = result.idle_milliseconds[kind]
+    numbers |= {
+        f"create to bound on the idle cluster, p{each}, ms": figures.percentile(idle, each) for each in (50, 90)
+    }
+    for name in runs[0].processor_seconds:
+        used = statistics.median(run.processor_milliseconds()[name] for run in runs)
+        numbers[f"CPU time of {name} per pod, ms"] = used
+    return numbers

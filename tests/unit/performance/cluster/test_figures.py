@@ -1,0 +1,38 @@
+"""Pods per second and waiting times, from moments that are given."""
+
+import pytest
+
+from performance.cluster import figures
+
+
+def _run(bound: list[float]) -> figures.Run:
+    names = [f"pod-{number}" for number in range(len(bound))]
+    created = {name: 10.0 + number for number, name in enumerate(names)}
+    return figures.Run(created, dict(zip(names, bound, strict=True)), {"operator": 0.5})
+
+
+def test_the_rate_is_of_all_pods_from_the_first_one_sent_to_the_last_one_bound() -> None:
+    run = _run([10.5, 11.5, 12.0, 14.0])
+    assert run.seconds == 4.0
+    assert run.pods_per_second == 1.0
+
+
+def test_each_whole_second_is_a_sample_and_the_rest_is_none() -> None:
+    assert _run([10.5, 10.9, 12.9, 13.4]).per_second() == [2, 0, 1]
+
+
+def test_a_run_within_one_second_is_one_sample() -> None:
+    assert _run([10.25, 10.5]).per_second() == [4.0]
+
+
+def test_a_pod_waits_from_its_own_creation() -> None:
+    assert _run([10.5, 11.25]).latencies() == [500.0, 250.0]
+
+
+def test_processor_time_is_shared_by_the_pods() -> None:
+    assert _run([10.5, 11.25]).processor_milliseconds() == {"operator": 250.0}
+
+
+@pytest.mark.parametrize(("percent", "value"), [(50, 2.0), (75, 3.0), (90, 4.0), (99, 4.0)])
+def test_a_percentile_is_one_of_the_numbers(percent: float, value: float) -> None:
+    assert figures.percentile([4.0, 1.0, 3.0, 2.0], percent) == value
