@@ -177,7 +177,7 @@ def read_known(manifest: Mapping[str, Any]) -> PodView | None:
         deleted="deletionTimestamp" in metadata,
         node_name=node,
         labels=metadata.get("labels") or {},
-        amounts=amounts.of(spec)[0],
+        amounts=amounts.of(spec, status)[0],
         constraints=pod_constraints.read_placed(manifest),
     )
 
