@@ -96,8 +96,10 @@ class TestStories:
         ((_, first, count),) = installation.grants_of(cluster, NAMESPACE, "resource-form").values()
         assert (first % 2, count) == (0, 4)
 
-    def test_pod_that_never_fits_stays_unbound_and_says_why(self, cluster: cluster_access.Cluster) -> None:
-        assert "nodeName" not in cluster.get("pods", "never-fits", NAMESPACE)["spec"]
+    def test_pod_that_never_fits_waits_and_says_why(self, cluster: cluster_access.Cluster) -> None:
+        pod = cluster.get("pods", "never-fits", NAMESPACE)
+        assert pod["spec"]["schedulerName"] == "neuronspan"
+        assert "nodeName" not in pod["spec"]
         message = workloads.wait_event(cluster, NAMESPACE, "never-fits", reason="FailedScheduling")
         assert message.endswith("(NeverFits)")
         assert "40 NeuronCores" in message
