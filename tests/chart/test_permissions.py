@@ -173,7 +173,7 @@ def test_existing_service_accounts_are_used_everywhere() -> None:
     assert chart.DEVICE_PLUGIN not in policies
 
 
-@pytest.mark.parametrize("name", ["requests", "workloads", "grants", "bindings", "operator", "neuronnodes"])
+@pytest.mark.parametrize("name", ["requests", "workloads", "grants", "bindings", "operator", "volumes", "neuronnodes"])
 def test_policy_is_bound_and_denies(name: str) -> None:
     rendered = chart.render()
     policy = rendered.one("ValidatingAdmissionPolicy", name)

@@ -100,7 +100,8 @@ class TestStories:
         pod = cluster.get("pods", "never-fits", NAMESPACE)
         assert pod["spec"]["schedulerName"] == "neuronspan"
         assert "nodeName" not in pod["spec"]
-        message = workloads.wait_event(cluster, NAMESPACE, "never-fits", reason="NeverFits")
+        message = workloads.wait_event(cluster, NAMESPACE, "never-fits", reason="FailedScheduling")
+        assert message.endswith("(NeverFits)")
         assert "40 NeuronCores" in message
         assert "32 NeuronCores" in message
 

@@ -1,8 +1,8 @@
 # ruff: noqa: INP001  Helm puts this text into a Job: it is no module of a package
 """Runs before `helm uninstall`, in the operator's image: stops the operator and says what is left without it.
 
-Law: afterwards no NeuronPool waits for an operator that is gone, no pod does so unsaid, and a new installation finds all
-ledgers as they were.
+Law: afterwards no NeuronPool waits for an operator that is gone, no pod does so unsaid, and a new installation finds
+all ledgers as they were.
 Arguments: host and port of the API server, namespace and Deployment of the operator, label selector of its pods, what
 becomes of waiting pods (keep or delete), name of the binding of the policy that makes pods ours.
 """

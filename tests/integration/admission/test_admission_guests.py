@@ -92,7 +92,8 @@ def test_pod_without_a_scheduler_of_its_own_is_no_guest(admission: admission_kit
 def test_our_scheduler_cannot_allocate_resource_claims(admission: admission_kit.Admission) -> None:
     answer = admission.submit(guest(schedulerName=names.SCHEDULER, resourceClaims=CLAIMS))
     assert answer.message.partition(" denied request: ")[2] == (
-        'spec.schedulerName is "neuronspan", which cannot allocate the pod\'s resource claims: remove spec.schedulerName'
+        'spec.schedulerName is "neuronspan", which cannot allocate the pod\'s resource claims: '
+        "remove spec.schedulerName"
     )
 
 

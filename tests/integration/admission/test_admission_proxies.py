@@ -1,4 +1,4 @@
-"""Somebody else's policy puts its container in front of the pod's: the container that is meant stays the one that it was."""
+"""Somebody else's policy puts its container in front of the pod's: the one that is meant stays the one that it was."""
 
 import itertools
 import time

@@ -28,6 +28,7 @@ GUESTS = {"guests": {"enabled": True}}
 _DRY = "?dryRun=All"
 _ACTIVE_SECONDS = 30.0
 _PLURALS = {"NetworkPolicy": "networkpolicies"}
+_CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
 _WORKLOADS = "/apis/apps/v1/namespaces/default/deployments"
 
 
@@ -136,6 +137,8 @@ def _probes(admission: Admission) -> dict[str, Callable[[], bool]]:
     workload = {"metadata": {"name": "canary"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template}}
     node = neuron_node("canary")
     admin.create(PODS, pod(name="canary"))
+    room = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    admin.create(_CLAIMS, {"metadata": {"name": "canary"}, "spec": room})
     granted = {"metadata": {"annotations": {"neuronspan.dev/grant": "x"}}}
     bound = binding("canary", annotations=granted["metadata"]["annotations"])
 
@@ -145,14 +148,15 @@ def _probes(admission: Admission) -> dict[str, Callable[[], bool]]:
     def is_ours() -> bool:
         return bool(admin.request("POST", f"{PODS}{_DRY}", good).body["spec"]["schedulerName"] == "neuronspan")
 
-    def is_narrowed() -> bool:
+    def narrows(policy: str, path: str) -> bool:
         labelled = {"metadata": {"labels": {"a": "b"}}}
-        answer = admission.operator.request("PATCH", f"{PODS}/canary/status{_DRY}", labelled, api_client.MERGE_PATCH)
-        return "'neuronspan-operator' denied" in answer.message
+        answer = admission.operator.request("PATCH", f"{path}{_DRY}", labelled, api_client.MERGE_PATCH)
+        return f"'neuronspan-{policy}' denied" in answer.message
 
     return {
         "mutation": is_ours,
-        "operator": is_narrowed,
+        "operator": lambda: narrows("operator", f"{PODS}/canary/status"),
+        "volumes": lambda: narrows("volumes", f"{_CLAIMS}/canary"),
         "requests": lambda: says("requests", "POST", f"{PODS}{_DRY}", bad),
         "workloads": lambda: says("workloads", "POST", f"{_WORKLOADS}{_DRY}", workload),
         "neuronnodes": lambda: says("neuronnodes", "POST", f"{NEURON_NODES}{_DRY}", node),

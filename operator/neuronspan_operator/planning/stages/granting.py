@@ -84,8 +84,11 @@ def _grant_together(
     stored = draft.cluster.storage
     # the hardest first: what is left over is then easier to use
     for pod in sorted(needed, key=lambda pod: (-pod.neuroncores, -pod.neuron_devices, *_rank(pod))):
-        if _grant(draft, choice, pod, before) is not None:
+        node = _grant(draft, choice, pod, before)
+        if node is not None:
+            draft.reserve_volumes(pod, node)
             continue
+        draft.cluster.assume(stored)
         for name, savepoint in before.items():
             draft.nodes[name].restore(savepoint)
             for granted in needed:

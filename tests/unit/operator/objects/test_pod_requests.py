@@ -92,9 +92,10 @@ def test_named_container_has_to_stay_for_the_life_of_the_pod(named: str) -> None
         {CORES: "4", names.CONTAINER_ANNOTATION: named},
         init_containers=[builders.container("setup"), builders.container("proxy", sidecar=True)],
     )
-    assert view.problems == (
+    (problem,) = view.problems
+    assert problem == (
         f'annotation neuronspan.dev/container is "{named}", which is no container or sidecar of the pod: '
-        "use one of proxy, app",
+        "use one of proxy, app"
     )
 
 

@@ -17,7 +17,7 @@ async def play() -> rehearsal.Rehearsal:
 
 
 async def fail_one(play: rehearsal.Rehearsal, name: str) -> None:
-    """Let a pod of ReplicaSet web be granted and then refused by kubelet."""
+    """Let a pod of ReplicaSet web be bound and then refused by kubelet."""
     play.add_pod(name, owner="web")
     await play.round()
     assert name in play.bound()
@@ -32,6 +32,7 @@ async def test_successor_of_a_refused_pod_waits_and_says_why(play: rehearsal.Reh
         pause = await play.round()
         assert "second" not in play.bound()
         assert "ReplicaSet web" in play.told("second")["FailedScheduling"]
+        assert play.told("second")["FailedScheduling"].endswith("(BackOff)")
         assert play.count("neuronspan_waiting_pods", {"reason": "BackOff"}) == 1
         assert pause is not None
         assert pause <= 1
@@ -96,7 +97,7 @@ async def test_refused_pod_counts_once_however_long_its_grant_stays(play: rehear
         assert "second" in play.bound()
 
 
-async def test_pod_whose_grant_is_stored_is_let_go_in_spite_of_the_delay(play: rehearsal.Rehearsal) -> None:
+async def test_pod_whose_grant_is_stored_is_bound_in_spite_of_the_delay(play: rehearsal.Rehearsal) -> None:
     """An operator stopped between the ledger and the pod; what has cores is never held back."""
     async with play.running():
         await fail_one(play, "first")
@@ -105,7 +106,7 @@ async def test_pod_whose_grant_is_stored_is_let_go_in_spite_of_the_delay(play: r
         play.add_pod("second", owner="web")
         await play.round()
         assert "second" in play.bound()
-        assert "BackOff" not in play.told("second")
+        assert "FailedScheduling" not in play.told("second")
 
 
 async def test_a_pod_that_holds_its_cores_ends_the_delays(play: rehearsal.Rehearsal) -> None:

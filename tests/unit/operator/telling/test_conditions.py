@@ -154,7 +154,7 @@ async def test_time_of_the_transition_stays_while_the_pod_goes_on_waiting(desk: 
 
 async def test_another_cause_does_not_wait_as_long_as_other_words(desk: Desk) -> None:
     async with desk.running():
-        for index in range(200):
+        for index in range(80):
             desk.tell(plans.Waiting(reasons.WaitingReason.POD_GROUP, f"{index} are missing"), "web")
             await asyncio.sleep(5)
         assert desk.condition()["reason"] == "PodGroup"
@@ -205,6 +205,22 @@ async def test_pod_that_waits_no_more_is_not_written(desk: Desk) -> None:
     desk.teller.tell({}, desk.known())
     await desk.teller.flush()
     assert desk.begun == []
+
+
+async def test_pod_that_waits_again_is_told_at_once() -> None:
+    """Its cores were taken back before it was bound: what the API server made of its condition is no longer true."""
+    desk = Desk()
+    desk.add("web")
+    async with desk.running():
+        desk.tell(NO_ROOM, "web")
+        await asyncio.sleep(1)
+        desk.cached = {"uid-web": pods.PodView("uid-web", "default", "web", node_name="w1")}
+        desk.teller.tell({}, desk.known())
+        desk.cached = None
+        desk.edit("web", conditions=[])
+        desk.tell(NO_ROOM, "web")
+        await asyncio.sleep(1)
+    assert len(desk.begun) == 2
 
 
 async def test_write_in_flight_does_not_make_a_second_one_on_the_same_version(desk: Desk) -> None:
@@ -303,7 +319,7 @@ async def test_every_waiting_pod_has_its_condition_in_the_end_whatever_happens(s
     there: list[str] = []
     waiting: dict[str, plans.Waiting] = {}
     async with desk.running():
-        for turn in range(40):
+        for turn in range(25):
             if chance.random() < 0.7:
                 there.append(f"pod-{turn}")
                 desk.add(there[-1])
