@@ -120,7 +120,7 @@ async def test_answer_is_taken_so_that_no_binding_is_made_on_the_older_pod(desk:
 
 async def test_what_the_pod_says_already_is_not_written_again(desk: Desk) -> None:
     async with desk.running():
-        await desk.rounds(NO_ROOM, ["web"], seconds=3600, every=10)
+        await desk.rounds(NO_ROOM, ["web"], seconds=3600, every=40)
     assert len(desk.begun) == 1
 
 
@@ -135,11 +135,11 @@ async def test_restarted_process_reads_from_the_pod_what_was_said(desk: Desk) ->
 
 async def test_mere_words_are_written_more_and_more_seldom(desk: Desk) -> None:
     async with desk.running():
-        for index in range(720):
+        for index in range(350):
             desk.tell(plans.Waiting(reasons.WaitingReason.NO_ROOM, f"0/{index} nodes"), "web")
-            await asyncio.sleep(5)
+            await asyncio.sleep(10)
     since = [moment - desk.begun[0][0] for moment, _ in desk.begun]
-    assert since == pytest.approx([0, 10, 30, 70, 150, 310, 630, 1230, 1830, 2430, 3030], abs=5.1)
+    assert since == pytest.approx([0, 10, 30, 70, 150, 310, 630, 1230, 1830, 2430, 3030], abs=10.1)
 
 
 async def test_time_of_the_transition_stays_while_the_pod_goes_on_waiting(desk: Desk) -> None:
