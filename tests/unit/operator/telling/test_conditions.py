@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import datetime as dt
 import random
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -184,9 +185,11 @@ async def test_pod_that_changed_meanwhile_is_written_on_its_newer_version_only(d
 
 
 async def test_condition_is_not_written_on_another_pod_of_the_same_name(desk: Desk) -> None:
-    desk.cached = desk.known()
+    former = desk.known()["uid-web"]
     desk.server.remove(resources.PODS, "web", "default")
     desk.add("web", uid="uid-successor")
+    version = desk.known()["uid-successor"].resource_version
+    desk.cached = {"uid-web": dataclasses.replace(former, resource_version=version)}
     desk.tell(NO_ROOM, "web")
     await desk.teller.flush()
     assert (desk.condition(), desk.count("stale")) == ({}, 1)
