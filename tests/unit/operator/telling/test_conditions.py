@@ -303,14 +303,14 @@ async def test_new_pods_come_before_other_words_of_old_ones() -> None:
 
 async def test_many_waiting_pods_are_told_within_the_stated_rate() -> None:
     desk = Desk()
-    many = [f"pod-{index}" for index in range(250)]
+    many = [f"pod-{index}" for index in range(150)]
     desk.add(*many)
     async with desk.running():
-        await desk.rounds(NO_ROOM, many, seconds=6, every=3)
+        await desk.rounds(NO_ROOM, many, seconds=4, every=2)
     limits = conditions.LIMITS
     moments = [moment for moment, _ in desk.begun]
-    assert len(moments) == 250
-    assert moments[-1] - moments[0] == pytest.approx((250 - limits.burst) / limits.per_second, abs=1)
+    assert len(moments) == 150
+    assert moments[-1] - moments[0] == pytest.approx((150 - limits.burst) / limits.per_second, abs=0.1)
     assert all(desk.condition(name)["reason"] == "Unschedulable" for name in many)
 
 
