@@ -22,6 +22,7 @@ SOURCES := deviceplugin operator runtime tests examples
 UNIT := $(wildcard tests/unit tests/guides tests/properties)
 DEVICE := $(wildcard tests/device)
 INTEGRATION := $(wildcard tests/integration)
+ORACLE := $(wildcard tests/oracle)
 STRESS := $(wildcard tests/stress)
 CHART := $(wildcard tests/chart)
 IMAGE := $(wildcard tests/image)
@@ -35,9 +36,9 @@ help: ## this list
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-unit test-device test-integration test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance lint house format
+.PHONY: test test-unit test-device test-integration test-oracle test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance lint house format
 test: lint tools images cluster ## everything: lint, then all tests in one run (cold about an hour, warm 25 minutes)
-	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(DEVICE) $(INTEGRATION) $(CHART) $(IMAGE) $(STRESS) $(E2E)
+	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(DEVICE) $(INTEGRATION) $(ORACLE) $(CHART) $(IMAGE) $(STRESS) $(E2E)
 
 test-unit: venv ## unit and property tests: no cluster, no network
 	$(PYTEST) $(UNIT)
@@ -47,6 +48,11 @@ test-device: venv ## every operator of torch's own database, on the device again
 
 test-integration: venv tools ## against a real API server, and a model of kubelet
 	$(PYTEST) $(INTEGRATION)
+
+test-oracle: export ORACLE_VERDICTS = $(or $(VERDICTS),100000)
+test-oracle: export ORACLE_SEED = $(or $(SEED),1)
+test-oracle: venv tools ## placement beside the real kube-scheduler: VERDICTS (100000; 3000 in `make test`), scenes from SEED
+	$(PYTEST) $(ORACLE)
 
 test-chart: venv tools ## what the Helm chart renders and refuses
 	$(PYTEST) $(CHART)

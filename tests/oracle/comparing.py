@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from neuronspan_operator.scheduling import cluster_state
-from oracle import differences, drawing, judging, probes, scenes, stage, tally
+from oracle import differences, judging, stage, tally
+from oracle.drawn import drawing, probes, scenes
 
 Manifest = drawing.Manifest
 

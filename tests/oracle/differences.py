@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from neuronspan_operator.objects.constraints import selectors
-from oracle import drawing
+from oracle.drawn import drawing
 
 Manifest = drawing.Manifest
 

@@ -7,7 +7,8 @@ from neuronspan_operator.objects import nodes, pods
 from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.objects.constraints.volumes import claims, classes, csi, persistent_volumes
 from neuronspan_operator.scheduling import cluster_state, screening
-from oracle import drawing, stage
+from oracle import stage
+from oracle.drawn import drawing
 
 Manifest = drawing.Manifest
 
@@ -25,7 +26,7 @@ def cluster_of(seen: stage.Seen) -> cluster_state.Cluster:
     """Return the cluster that the operator would see."""
     namespaces = {each["metadata"]["name"]: each["metadata"].get("labels") or {} for each in seen.namespaces}
     cluster = cluster_state.Cluster(map(nodes.read, seen.nodes), namespaces, storage_of(seen))
-    for pod in map(pods.read, seen.pods):
+    for pod in filter(None, map(pods.read_known, seen.pods)):
         if pod.node_name and pod.live:
             cluster.add(pod, pod.node_name)
     return cluster

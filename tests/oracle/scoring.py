@@ -3,7 +3,8 @@
 import dataclasses
 from collections.abc import Iterator
 
-from oracle import differences, judging, probes, scenes, stage
+from oracle import differences, judging, stage
+from oracle.drawn import probes, scenes
 
 
 @dataclasses.dataclass(frozen=True)

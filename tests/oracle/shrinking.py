@@ -8,7 +8,8 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
-from oracle import comparing, drawing, judging, probes, scenes, stage, storage_scenes
+from oracle import comparing, judging, stage
+from oracle.drawn import drawing, probes, scenes, storage_scenes
 
 Manifest = drawing.Manifest
 _Value = TypeVar("_Value", scenes.Scene, storage_scenes.Storage)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from kits.api_server import api_client, scheduler
-from oracle import drawing, scenes
+from oracle.drawn import drawing, scenes
 
 Manifest = drawing.Manifest
 
@@ -114,7 +114,7 @@ class Stage:
         path = _pods(manifest["metadata"]["namespace"])
         made = f"{path}/{manifest['metadata']['name']}"
         self._client.create(path, manifest)
-        if manifest["status"]["phase"] != "Running":
+        if manifest["status"] != {"phase": "Running"}:
             self._client.patch(f"{made}/status", {"status": manifest["status"]})
         if is_ending:
             self._client.delete(made)  # with a grace period, which nobody ends

@@ -3,7 +3,8 @@
 import itertools
 
 from neuronspan_operator import reasons
-from oracle import comparing, drawing, probes, scenes, scoring, shrinking, stage, tally
+from oracle import comparing, scoring, shrinking, stage, tally
+from oracle.drawn import drawing, probes, scenes
 
 SHOWN = 2  # reproductions of a failed run
 SOFT_SCENES, SOFT_PROBES = 8, 20
@@ -34,8 +35,7 @@ def test_every_node_is_judged_as_kube_scheduler_judges_it(
     assert set(counts.asked) == set(probes.KINDS)
     assert {kind for kind, row in counts.asked.items() if not row.allowed} == set()
     assert set(counts.refused_by_kind) >= set(reasons.ObjectionKind) - {
-        reasons.ObjectionKind.NODE_NAME,  # a pod that names its node is not for schedulers
-        reasons.ObjectionKind.NODE_FEATURES,  # of kubelets, which are not here
+        reasons.ObjectionKind.NODE_NAME  # a pod that names its node is not for schedulers
     }
 
 

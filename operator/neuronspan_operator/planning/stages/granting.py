@@ -65,6 +65,8 @@ def _grant(
     given = plans.listed(f"{each.container} {span}" for each, span in zip(pod.requests, found.spans, strict=True))
     node.change(changed, f"{pod.key} is granted {given}")
     draft.cluster.add(pod, node.name)
+    if before is not None:  # one that stands alone is sent at once, which reserves its volumes
+        draft.cluster.assume(draft.claiming(pod, node, node.grants_of(pod.uid)).assumed_in(draft.cluster.storage))
     choice.changed(node)
     return node
 
@@ -91,6 +93,7 @@ def _grant_together(
             draft.nodes[name].restore(savepoint)
             for granted in needed:
                 draft.cluster.remove(granted, name)
+        draft.cluster.assume(stored)
         choice.forget()
         _take_back(draft, group)
         return unit

@@ -25,9 +25,12 @@ def test_snapshot_keeps_what_was_read() -> None:
     node = pool_views.node("w2")  # without a NeuronNode
     member = pool_views.member("w1")  # without a Node
     pool = pool_views.pool("a", policy={"limboSeconds": 5})
-    labels = {"default": {"team": "a"}}
+    labels = {"team": {"tier": "gold"}}
+    gone = frozenset({"uid-gone"})
     stored = storage.Storage(unread=("persistentvolumes",))
-    found = snapshot.of({pod.uid: pod}, {"w2": node}, {"w1": member}, {"a": pool}, namespaces=labels, stored=stored)
-    assert (found.storage, found.namespaces) == (stored, labels)
+    found = snapshot.of(
+        {pod.uid: pod}, {"w2": node}, {"w1": member}, {"a": pool}, namespaces=labels, stored=stored, gone=gone
+    )
+    assert (found.namespaces, found.gone, found.storage) == (labels, gone, stored)
     assert (found.pods, found.nodes) == ({"uid-web": pod}, {"w2": node})
     assert (found.neuron_nodes, found.policies) == ({"w1": member.view}, {"w1": pool.policy})

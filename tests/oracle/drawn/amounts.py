@@ -1,6 +1,6 @@
 """What pods request, at random: by containers, sidecars and init containers, by the pod as a whole, by its runtime."""
 
-from oracle import drawing
+from oracle.drawn import drawing
 
 Manifest = drawing.Manifest
 
@@ -9,9 +9,9 @@ def plain(draw: drawing.Draw) -> Manifest:
     """Draw the requests of a container."""
     made = {}
     if draw.maybe(0.8):
-        made["cpu"] = draw.choice(("100m", "500m", "1", "1500m", "2", "0"))
+        made["cpu"] = draw.choice(("100m", "500m", "1", "1500m", "2", "0", "999500u"))
     if draw.maybe(0.8):
-        made["memory"] = draw.choice(("64Mi", "1Gi", "2Gi", "1500M", "3Gi"))
+        made["memory"] = draw.choice(("64Mi", "1Gi", "2Gi", "1500M", "3Gi", "1073741824500m"))
     if draw.maybe(0.2):
         made["ephemeral-storage"] = draw.choice(("1Gi", "4Gi", "6Gi"))
     return {"requests": made}
@@ -47,6 +47,20 @@ def init_containers(draw: drawing.Draw) -> list[Manifest]:
         if draw.maybe(0.5):
             each["restartPolicy"] = "Always"
         made.append(each)
+    return made
+
+
+def resized(draw: drawing.Draw) -> Manifest:
+    """Draw what kubelet reports of a pod whose containers are being resized."""
+    reported: Manifest = {"name": "app", "image": "none", "imageID": "", "ready": True, "restartCount": 0}
+    if draw.maybe(0.8):
+        reported["resources"] = {"requests": {"cpu": draw.choice(("50m", "3")), "memory": draw.choice(("32Mi", "4Gi"))}}
+    if draw.maybe(0.6):
+        reported["allocatedResources"] = {"cpu": draw.choice(("50m", "4")), "memory": "32Mi"}
+    made: Manifest = {"containerStatuses": [reported]}
+    if draw.maybe(0.4):
+        pending = {"type": "PodResizePending", "status": "True"}
+        made["conditions"] = [{**pending, "reason": draw.choice(("Infeasible", "Deferred"))}]
     return made
 
 

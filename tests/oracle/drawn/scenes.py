@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from oracle import amounts, drawing, node_terms, pod_terms, probes, storage_scenes
+from oracle.drawn import amounts, drawing, node_terms, pod_terms, probes, storage_scenes
 
 Manifest = drawing.Manifest
 
@@ -26,7 +26,7 @@ def draw_scene(seed: int, probe_count: int, *, soft: bool = False) -> Scene:
     names = [f"s{seed}-n{index}" for index in range(draw.randint(3, 8))]
     nodes = tuple(_node(draw, name) for name in names)
     storage = storage_scenes.draw_storage(draw, f"s{seed}", nodes) if draw.maybe(0.7) else storage_scenes.NONE
-    world = probes.World(names, storage.claim_names())
+    world = probes.World(nodes, storage.claim_names())
     placed = _placed(draw, f"s{seed}", world, storage)
     running = (pod["metadata"]["name"] for pod in placed if pod["status"]["phase"] == "Running")
     ending = frozenset(name for name in running if draw.maybe(0.12))
@@ -52,10 +52,11 @@ def _node(draw: drawing.Draw, name: str) -> Manifest:
     if draw.maybe(0.06):
         spec["unschedulable"] = True
     ready = {"type": "Ready", "status": draw.choice(("True", "True", "True", "False"))}  # not asked by the scheduler
+    features = ["RestartAllContainersOnContainerExits"] if draw.maybe(0.6) else []
     return {
         "metadata": {"name": name, "labels": node_terms.node_labels(draw, name)},
         "spec": spec,
-        "status": {"capacity": amount, "allocatable": amount, "conditions": [ready]},
+        "status": {"capacity": amount, "allocatable": amount, "conditions": [ready], "declaredFeatures": features},
     }
 
 
@@ -67,7 +68,7 @@ def _placed(
     draw: drawing.Draw, prefix: str, world: probes.World, storage: storage_scenes.Storage
 ) -> tuple[Manifest, ...]:
     count = draw.choice((0, 4, 8, 12, 18))
-    made = tuple(_placed_pod(draw, f"{prefix}-b{index}", world.nodes, storage) for index in range(count))
+    made = tuple(_placed_pod(draw, f"{prefix}-b{index}", world.names, storage) for index in range(count))
     _settle_ports(made)
     return made
 
@@ -92,6 +93,8 @@ def _placed_pod(draw: drawing.Draw, name: str, nodes: Sequence[str], storage: st
         spec["containers"][0]["ports"] = node_terms.ports(draw)
     if draw.maybe(0.15):
         spec["initContainers"] = amounts.init_containers(draw)
+    if draw.maybe(0.3):
+        spec["volumes"] = node_terms.disks(draw)
     if draw.maybe(0.1):
         spec["runtimeClassName"] = drawing.RUNTIME_CLASS
     for kind, chance in (("podAffinity", 0.1), ("podAntiAffinity", 0.25)):
@@ -103,11 +106,14 @@ def _placed_pod(draw: drawing.Draw, name: str, nodes: Sequence[str], storage: st
             rules["preferredDuringSchedulingIgnoredDuringExecution"] = pod_terms.preferred_terms(draw)
     used = storage.claims_in(namespace)
     if used and draw.maybe(0.4):
-        spec["volumes"] = [
+        spec.setdefault("volumes", []).extend(
             {"name": each, "persistentVolumeClaim": {"claimName": each}} for each in draw.some(used, 1, 2)
-        ]
+        )
     return {
         "metadata": {"name": name, "namespace": namespace, "labels": pod_terms.labels(draw)},
         "spec": {**spec, "terminationGracePeriodSeconds": 30},
-        "status": {"phase": draw.choice(("Running",) * 8 + ("Succeeded", "Failed"))},
+        "status": {
+            "phase": draw.choice(("Running",) * 8 + ("Succeeded", "Failed")),
+            **(amounts.resized(draw) if draw.maybe(0.15) else {}),
+        },
     }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from oracle import drawing
+from oracle.drawn import drawing
 
 Manifest = drawing.Manifest
 

@@ -1,9 +1,9 @@
 """What pods ask of a node, at random: labels, names, taints, ports, amounts."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from oracle import drawing
+from oracle.drawn import drawing
 
 Manifest = drawing.Manifest
 
@@ -13,6 +13,7 @@ _LABELS = {
     drawing.DISK: ("ssd", "hdd", "none"),
     drawing.GENERATION: ("1", "2", "3"),
 }
+_DISKS: Final = ("vol-1", "vol-2")
 
 
 def node_labels(draw: drawing.Draw, name: str) -> dict[str, str]:
@@ -20,6 +21,7 @@ def node_labels(draw: drawing.Draw, name: str) -> dict[str, str]:
     made = {drawing.HOSTNAME: name} if draw.maybe(0.97) else {}
     if draw.maybe(0.95):
         made[drawing.ZONE] = draw.choice(drawing.ZONES)
+        made[drawing.DRIVER_ZONE] = made[drawing.ZONE]  # as the driver of EBS labels its nodes
     if draw.maybe(0.9):
         made[drawing.RACK] = draw.choice(("1", "2"))
     if draw.maybe(0.7):
@@ -29,14 +31,17 @@ def node_labels(draw: drawing.Draw, name: str) -> dict[str, str]:
     return made
 
 
-def node_selector(draw: drawing.Draw) -> dict[str, str]:
-    """Draw a pod's ``nodeSelector``."""
+def node_selector(draw: drawing.Draw, nodes: Sequence[Manifest]) -> dict[str, str]:
+    """Draw a pod's ``nodeSelector``: mostly one that some node has."""
+    labels = draw.choice(nodes)["metadata"]["labels"]
+    if labels and draw.maybe(0.8):
+        return {key: labels[key] for key in draw.some(sorted(labels), 1, 2)}
     return {key: draw.choice(_LABELS[key]) for key in draw.some(sorted(_LABELS), 1, 2)}
 
 
 def required_nodes(draw: drawing.Draw, names: Sequence[str]) -> Manifest:
     """Draw required node affinity, of alternatives."""
-    return {"nodeSelectorTerms": [_term(draw, names) for _ in range(draw.choice((1, 1, 2)))]}
+    return {"nodeSelectorTerms": [_term(draw, names) for _ in range(draw.choice((1, 2, 3)))]}
 
 
 def preferred_nodes(draw: drawing.Draw, names: Sequence[str]) -> list[Manifest]:
@@ -49,6 +54,8 @@ def preferred_nodes(draw: drawing.Draw, names: Sequence[str]) -> list[Manifest]:
 
 def _term(draw: drawing.Draw, names: Sequence[str]) -> Manifest:
     made: Manifest = {}
+    if draw.maybe(0.03):
+        return made  # which means no node
     if draw.maybe(0.3):
         made["matchFields"] = [
             {"key": "metadata.name", "operator": draw.choice(("In", "In", "NotIn")), "values": [draw.choice(names)]}
@@ -110,6 +117,21 @@ def ports(draw: drawing.Draw) -> list[Manifest]:
         }
         for port in draw.some((80, 443), 1, 2)
     ]
+
+
+def disks(draw: drawing.Draw) -> list[Manifest]:
+    """Draw disks that a pod names without a claim."""
+    kinds: tuple[Manifest, ...] = (
+        {"awsElasticBlockStore": {"volumeID": draw.choice(_DISKS)}},
+        {"gcePersistentDisk": {"pdName": draw.choice(_DISKS)}},
+        {"iscsi": {"targetPortal": "10.0.0.1", "iqn": f"iqn.2026-01.com.example:{draw.choice(_DISKS)}", "lun": 0}},
+        {"rbd": {"monitors": draw.some(("10.0.0.1", "10.0.0.2"), 1), "image": draw.choice(_DISKS)}},
+    )
+    disk = draw.choice(kinds)
+    (source,) = disk.values()
+    if draw.maybe(0.4):
+        source["readOnly"] = True
+    return [{"name": "disk", **disk}]
 
 
 def allocatable(draw: drawing.Draw) -> dict[str, str]:

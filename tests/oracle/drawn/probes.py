@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from oracle import amounts, drawing, node_terms, pod_terms
+from oracle.drawn import amounts, drawing, node_terms, pod_terms
 
 Manifest = drawing.Manifest
 
@@ -13,8 +13,13 @@ Manifest = drawing.Manifest
 class World:
     """What a pod may refer to."""
 
-    nodes: Sequence[str]
+    nodes: Sequence[Manifest]
     claims: Sequence[tuple[str, str]] = ()  # namespace and name
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the nodes."""
+        return [node["metadata"]["name"] for node in self.nodes]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,12 +38,12 @@ def _affinity(spec: Manifest, kind: str) -> Manifest:
     return made
 
 
-def _node_selector(draw: drawing.Draw, spec: Manifest, _: World) -> None:
-    spec["nodeSelector"] = node_terms.node_selector(draw)
+def _node_selector(draw: drawing.Draw, spec: Manifest, world: World) -> None:
+    spec["nodeSelector"] = node_terms.node_selector(draw, world.nodes)
 
 
 def _node_affinity(draw: drawing.Draw, spec: Manifest, world: World) -> None:
-    required = node_terms.required_nodes(draw, world.nodes)
+    required = node_terms.required_nodes(draw, world.names)
     _affinity(spec, "nodeAffinity")["requiredDuringSchedulingIgnoredDuringExecution"] = required
 
 
@@ -47,6 +52,7 @@ def _tolerations(draw: drawing.Draw, spec: Manifest, _: World) -> None:
 
 
 def _ports(draw: drawing.Draw, spec: Manifest, _: World) -> None:
+    spec["hostNetwork"] = draw.maybe(0.3)  # then every port is one of the node
     spec["containers"][0]["ports"] = node_terms.ports(draw)
 
 
@@ -83,11 +89,21 @@ def _volumes(draw: drawing.Draw, spec: Manifest, world: World) -> None:
     spec["volumes"] = volumes(draw, [name for space, name in world.claims if space == namespace])
 
 
+def _disks(draw: drawing.Draw, spec: Manifest, _: World) -> None:
+    spec.setdefault("volumes", []).extend(node_terms.disks(draw))
+
+
+def _node_features(draw: drawing.Draw, spec: Manifest, _: World) -> None:
+    codes = {"operator": "In", "values": [42]}
+    action = draw.choice(("RestartAllContainers", "RestartAllContainers", "Restart"))
+    spec["containers"][0] |= {"restartPolicy": "Never", "restartPolicyRules": [{"action": action, "exitCodes": codes}]}
+
+
 def volumes(draw: drawing.Draw, claims: Sequence[str]) -> list[Manifest]:
     """Draw volumes of these claims; now and then of one that does not exist, or is to be made for the pod."""
     chosen = draw.some(claims, 1, 2)
     made: list[Manifest] = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in chosen]
-    if not made or draw.maybe(0.04):
+    if not made or draw.maybe(0.03):
         made.append({"name": "absent", "persistentVolumeClaim": {"claimName": "absent"}})
     if draw.maybe(0.04):
         template = {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
@@ -107,6 +123,8 @@ _HARD: Final[dict[str, tuple[float, _Maker]]] = {
     "pod anti-affinity": (1.4, _pod_anti_affinity),
     "topology spread": (2.0, _spread),
     "volumes": (2.0, _volumes),
+    "inline disks": (0.6, _disks),
+    "node features": (0.4, _node_features),
     "pod-level requests": (0.4, lambda draw, spec, _: amounts.set_of_pod(draw, spec)),  # adjusts what others drew
 }
 KINDS: Final = tuple(_HARD)
@@ -134,7 +152,7 @@ def draw_soft(draw: drawing.Draw, name: str, world: World) -> Probe:
     preferred = "preferredDuringSchedulingIgnoredDuringExecution"
     kinds = draw.some(("nodes", "tolerations", "near", "far", "spread"), 1, 3)
     if "nodes" in kinds:
-        _affinity(spec, "nodeAffinity")[preferred] = node_terms.preferred_nodes(draw, world.nodes)
+        _affinity(spec, "nodeAffinity")[preferred] = node_terms.preferred_nodes(draw, world.names)
     if "tolerations" in kinds:
         spec["tolerations"] = node_terms.tolerations(draw)
     if "near" in kinds:

@@ -4,12 +4,14 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from oracle import drawing
+from oracle.drawn import drawing
 
 Manifest = drawing.Manifest
 
 DRIVER: Final = "csi.example.com"
 _COUNTED_DRIVER: Final = "counted.example.com"  # tells its capacity
+_EBS_PLUGIN: Final = "kubernetes.io/aws-ebs"
+_EBS_DRIVER: Final = "ebs.csi.aws.com"
 _NO_PROVISIONER: Final = "kubernetes.io/no-provisioner"
 _GIB: Final = 1024
 
@@ -58,6 +60,7 @@ class _Maker:
         yield self._class("zoned", DRIVER, wait, allowedTopologies=zones)
         yield self._class("counted", _COUNTED_DRIVER, wait)
         yield self._class("immediate", DRIVER, "Immediate")
+        yield self._class("ebs", _EBS_PLUGIN, wait)
 
     def _class(self, name: str, provisioner: str, mode: str, **more: Any) -> Manifest:
         metadata = {"name": self.class_name(name)}
@@ -71,7 +74,11 @@ class _Maker:
         if self.draw.maybe(0.8):
             limit = {"allocatable": {"count": self.draw.choice((1, 1, 2, 3))}} if self.draw.maybe(0.7) else {}
             drivers.append({"name": DRIVER, "nodeID": node, "topologyKeys": [drawing.ZONE], **limit})
-        return {"metadata": {"name": node}, "spec": {"drivers": drivers}}
+        if self.draw.maybe(0.7):
+            ebs = {"name": _EBS_DRIVER, "nodeID": node, "topologyKeys": [drawing.DRIVER_ZONE]}
+            drivers.append({**ebs, "allocatable": {"count": self.draw.choice((1, 2))}})
+        migrated = {"storage.alpha.kubernetes.io/migrated-plugins": _EBS_PLUGIN} if self.draw.maybe(0.7) else {}
+        return {"metadata": {"name": node, "annotations": migrated}, "spec": {"drivers": drivers}}
 
     def capacity(self, index: int) -> Manifest:
         selector = {"matchLabels": {drawing.ZONE: self.draw.choice(drawing.ZONES)}}
@@ -91,12 +98,10 @@ class _Maker:
         if self.draw.maybe(0.15):
             labels[drawing.ZONE] = self.draw.choice((*drawing.ZONES, "a__b"))
         affinity = {"nodeAffinity": {"required": self._where()}} if self.draw.maybe(0.6) else {}
-        made = {
-            "capacity": {"storage": f"{size}Mi"},
-            "accessModes": ["ReadWriteOnce"],
-            "csi": {"driver": DRIVER, "volumeHandle": f"handle-{name}"},
-            **affinity,
-        }
+        source: Manifest = {"csi": {"driver": DRIVER, "volumeHandle": f"handle-{name}"}}
+        if self.draw.maybe(0.3):
+            source = {"awsElasticBlockStore": {"volumeID": f"aws://a/vol-{name}"}}
+        made = {"capacity": {"storage": f"{size}Mi"}, "accessModes": ["ReadWriteOnce"], **source, **affinity}
         return {
             "metadata": {"name": name, "labels": labels},
             "spec": {**made, **spec},
@@ -119,7 +124,7 @@ class _Maker:
         claim = self._claim(name, namespace, 5 * _GIB, volumeName=name, **named)
         claim["metadata"]["annotations"] = {"pv.kubernetes.io/bind-completed": "yes"}
         claim["status"] = {"phase": "Bound"}
-        if self.draw.maybe(0.06):
+        if self.draw.maybe(0.04):
             claim["status"] = {"phase": "Lost"}
         return claim, None if self.draw.maybe(0.05) else volume
 
@@ -130,9 +135,8 @@ class _Maker:
 
     def unbound(self, index: int, nodes: Sequence[Manifest]) -> Manifest:
         """Draw a claim that waits for its volume."""
-        kind = self.draw.choice(
-            ("static", "static", "static", "dynamic", "zoned", "zoned", "counted", "counted", "other")
-        )
+        usual = ("static", "static", "static", "dynamic", "zoned", "zoned", "counted", "counted", "ebs")
+        kind = self.draw.choice((*usual, "other"))
         if kind == "other":
             kind = self.draw.choice(("immediate", "unknown", ""))
         size = self.draw.choice((1, 2, 4, 6)) * _GIB + index
@@ -144,6 +148,8 @@ class _Maker:
             claim["spec"]["accessModes"] = self.draw.choice((["ReadWriteMany"], ["ReadWriteOncePod"]))
         if kind == "static" and self.draw.maybe(0.1):
             claim["spec"]["volumeMode"] = "Block"
+        if kind == "static" and self.draw.maybe(0.1):
+            claim["spec"]["volumeAttributesClassName"] = "gold"
         if kind in {"dynamic", "zoned", "counted"} and self.draw.maybe(0.15):
             selected = self.draw.choice(nodes)["metadata"]["name"]
             claim["metadata"]["annotations"] = {"volume.kubernetes.io/selected-node": selected}
@@ -158,6 +164,8 @@ class _Maker:
         volume = self.volume(
             f"{self.prefix}-free-{index}", self.draw.choice((1, 2, 4, 8)) * _GIB + 100 + index, **named
         )
+        if "csi" in volume["spec"] and self.draw.maybe(0.2):
+            volume["spec"]["volumeAttributesClassName"] = "gold"
         if claims and self.draw.maybe(0.15):
             metadata = self.draw.choice(claims)["metadata"]
             volume["spec"]["claimRef"] = {"namespace": metadata["namespace"], "name": metadata["name"]}
@@ -185,7 +193,7 @@ def draw_storage(draw: drawing.Draw, prefix: str, nodes: Sequence[Manifest]) -> 
         attachments=tuple(
             _attachment(volume["metadata"]["name"], draw.choice(names)) for volume in taken if draw.maybe(0.15)
         ),
-        ending=frozenset(claim["metadata"]["name"] for claim in claims if draw.maybe(0.04)),
+        ending=frozenset(claim["metadata"]["name"] for claim in claims if draw.maybe(0.025)),
     )
 
 

@@ -9,6 +9,7 @@ _Item = TypeVar("_Item")
 
 HOSTNAME: Final = "kubernetes.io/hostname"
 ZONE: Final = "topology.kubernetes.io/zone"
+DRIVER_ZONE: Final = "topology.ebs.csi.aws.com/zone"
 RACK: Final = "example.com/rack"
 DISK: Final = "disk"
 GENERATION: Final = "generation"
