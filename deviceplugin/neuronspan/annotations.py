@@ -53,7 +53,7 @@ class Annotation:
 OF_USERS: Final = (
     Annotation(
         names.CORES_ANNOTATION,
-        "contiguous NeuronCores for the pod's first container, or for the one that is named, init containers and "
+        "contiguous NeuronCores for one container of the pod, or for the one that is named, init containers and "
         "sidecars too",
         asks=names.CORE_RESOURCE,
         per_container=names.CONTAINER_CORES_PREFIX,
@@ -67,6 +67,13 @@ OF_USERS: Final = (
         per_container=names.CONTAINER_DEVICES_PREFIX,
         pattern=_COUNT,
         example="2",
+    ),
+    Annotation(
+        names.CONTAINER_ANNOTATION,
+        "the container that the annotations without a container's name mean; admission writes the first one when the "
+        "pod is created, so that containers which others insert later change nothing",
+        pattern="[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
+        example="app",
     ),
     Annotation(
         names.VISIBLE_CORES_ANNOTATION,

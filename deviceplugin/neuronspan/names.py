@@ -20,7 +20,7 @@ RESOURCES: Final = (CORE_RESOURCE, DEVICE_RESOURCE)
 
 # --- marks on pods --------------------------------------------------------------------------------
 SCHEDULER: Final = "neuronspan"  # spec.schedulerName of the pods that the operator binds
-SCHEDULING_GATE: Final = f"{GROUP}/cores"
+SCHEDULING_GATE: Final = f"{GROUP}/cores"  # of guests: pods that another scheduler binds
 MANAGED_LABEL: Final = f"{GROUP}/managed"
 MANAGED_VALUE: Final = "true"
 HOSTNAME_LABEL: Final = "kubernetes.io/hostname"
@@ -38,7 +38,7 @@ ALIGN_ANNOTATION: Final = f"{GROUP}/align"
 POD_GROUP_ANNOTATION: Final = f"{GROUP}/pod-group"
 POD_GROUP_SIZE_ANNOTATION: Final = f"{GROUP}/pod-group-size"
 GRANT_ANNOTATION: Final = f"{GROUP}/grant"  # written by the operator: {"node": "w1", "containers": {"app": "4-7"}}
-
+TAKEN_BACK_CONDITION: Final = f"{GROUP}/TakenBack"  # its message is a moment: older grants of the pod are dead
 
 # --- CDI kinds: a device name is "<kind>=<name>" --------------------------------------------------
 CDI_CORES_KIND: Final = f"{GROUP}/cores"  # "=4-7": environment of the visible mode

@@ -8,7 +8,7 @@ from kits.api_server import chart
 from neuronspan import grants, instance_types, names, spans
 from neuronspan_deviceplugin import config as plugin_config
 from neuronspan_operator import config as operator_config
-from neuronspan_operator.objects import pools
+from neuronspan_operator.objects import pods, pools
 from neuronspan_operator.pools import handlers
 
 GRANT = grants.Grant(
@@ -75,23 +75,34 @@ def test_device_plugin_finds_what_the_chart_mounts() -> None:
     assert settings.run_directory in settings.checkpoint.parents
 
 
-def test_mutation_puts_the_gate_and_the_label_of_the_domain() -> None:
-    expression = chart.render().one("MutatingAdmissionPolicy", "requests")["spec"]["mutations"][0]
-    text = expression["applyConfiguration"]["expression"]
-    assert f"'{names.MANAGED_LABEL}': '{names.MANAGED_VALUE}'" in text
-    assert f"name: '{names.SCHEDULING_GATE}'" in text
+def test_mutation_writes_the_names_of_the_domain() -> None:
+    mutations = chart.render().one("MutatingAdmissionPolicy", "requests")["spec"]["mutations"]
+    label, place, container, _ = (each["applyConfiguration"]["expression"] for each in mutations)
+    assert f"'{names.MANAGED_LABEL}': '{names.MANAGED_VALUE}'" in label
+    assert f"name: '{names.SCHEDULING_GATE}'" in place
+    assert f"schedulerName: '{names.SCHEDULER}'" in place
+    assert f"'{names.CONTAINER_ANNOTATION}': variables.main" in container
+
+
+def test_policy_lets_the_operator_write_the_conditions_that_it_writes() -> None:
+    validations = str(chart.render().one("ValidatingAdmissionPolicy", "operator")["spec"]["validations"])
+    assert f"t in ['{pods.SCHEDULED_CONDITION}', '{names.TAKEN_BACK_CONDITION}']" in validations
 
 
 def test_cleanup_knows_the_operators_finalizer_and_pods() -> None:
     script = (chart.CHART / "files" / "before_uninstall.py").read_text()
     assert f'FINALIZER = "{handlers.settings("x").persistence.finalizer}"' in script
     rendered = chart.render()
-    *_, deployment, selector = rendered.one("Job", "cleanup")["spec"]["template"]["spec"]["containers"][0]["args"]
+    arguments = rendered.one("Job", "cleanup")["spec"]["template"]["spec"]["containers"][0]["args"]
+    *_, deployment, selector, waiting, binding = arguments
     operator = rendered.one("Deployment", "operator")
     assert operator["metadata"]["name"] == deployment
     wanted = dict(each.split("=") for each in selector.split(","))
     assert wanted.items() <= operator["spec"]["template"]["metadata"]["labels"].items()
     assert wanted.items() <= operator["spec"]["selector"]["matchLabels"].items()
+    assert waiting == "keep"
+    assert [binding] == rendered.names("MutatingAdmissionPolicyBinding")
+    assert f'"labelSelector": "{names.MANAGED_LABEL}={names.MANAGED_VALUE}"' in script
 
 
 def test_pool_policy_defaults_are_the_operators() -> None:

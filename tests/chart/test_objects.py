@@ -249,3 +249,8 @@ def test_full_name_override_renames_everything_but_the_pools() -> None:
     rendered = chart.render({"fullnameOverride": "other"})
     named = [each["metadata"]["name"] for each in rendered.manifests if each["kind"] != "NeuronPool"]
     assert [name for name in named if not name.startswith("other-")] == []
+
+
+def test_what_the_cleanup_says_reaches_whoever_uninstalls() -> None:
+    annotations = chart.render().one("Job", "cleanup")["metadata"]["annotations"]
+    assert annotations["helm.sh/hook-output-log-policy"] == "hook-succeeded,hook-failed"

@@ -1,5 +1,6 @@
 """Who may do what, to the last verb; and that admission knows the same identities as RBAC."""
 
+import re
 from typing import Any
 
 import pytest
@@ -9,9 +10,12 @@ from kits.api_server import chart
 Rights = dict[str, set[str]]
 
 OPERATOR: Rights = {
-    "pods": {"get", "list", "watch", "patch"},
+    "pods": {"get", "list", "watch"},
+    "pods/binding": {"create"},
+    "pods/status": {"patch"},
     "pods/eviction": {"create"},
     "nodes": {"list", "watch"},
+    "namespaces": {"list", "watch"},
     "persistentvolumeclaims": {"list", "watch", "patch"},
     "persistentvolumes": {"list", "watch", "patch"},
     "storage.k8s.io/storageclasses": {"list", "watch"},
@@ -28,7 +32,13 @@ DEVICE_PLUGIN: Rights = {
     "neuronspan.dev/neuronnodes": {"get", "list", "watch"},
     "neuronspan.dev/neuronnodes/status": {"patch"},
 }
-CLEANUP: Rights = {"neuronspan.dev/neuronpools": {"list", "patch"}}
+CLEANUP: Rights = {"neuronspan.dev/neuronpools": {"list", "patch"}, "pods": {"list"}}
+CLEANUP_THAT_DELETES: Rights = {
+    **CLEANUP,
+    "pods": {"list", "delete"},
+    "admissionregistration.k8s.io/mutatingadmissionpolicybindings": {"delete"},
+}
+GUESTS = {"guests": {"enabled": True}}
 VIEW: Rights = {
     "neuronspan.dev/neuronnodes": {"get", "list", "watch"},
     "neuronspan.dev/neuronpools": {"get", "list", "watch"},
@@ -53,8 +63,40 @@ def test_cluster_role_grants_exactly(name: str, expected: Rights) -> None:
     assert rights(chart.render().one("ClusterRole", name)) == expected
 
 
-def test_no_role_has_a_wildcard() -> None:
-    rendered = chart.render()
+def test_operator_may_patch_pods_only_where_there_are_guests() -> None:
+    expected = {**OPERATOR, "pods": {*OPERATOR["pods"], "patch"}}
+    assert rights(chart.render(GUESTS).one("ClusterRole", "operator")) == expected
+
+
+def test_cleanup_may_delete_pods_only_when_it_is_told_to() -> None:
+    role = chart.render({"cleanup": {"waitingPods": "delete"}}).one("ClusterRole", "cleanup")
+    assert rights(role) == CLEANUP_THAT_DELETES
+    (binding,) = (rule for rule in role["rules"] if rule["resources"] == ["mutatingadmissionpolicybindings"])
+    assert binding["resourceNames"] == chart.render().names("MutatingAdmissionPolicyBinding")
+
+
+def test_page_explains_every_right_of_the_operator() -> None:
+    page = (chart.CHART.parents[1] / "docs" / "reference" / "permissions.md").read_text()
+    rows = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|", page.partition("\n## ")[0], re.MULTILINE)
+    told = {resource: set(verbs.split(", ")) for resource, verbs in rows}
+    rendered = chart.render(GUESTS)
+    granted = {**rights(rendered.one("ClusterRole", "operator")), **rights(rendered.one("Role", "operator"))}
+    assert told == {re.sub(r"^[\w.]+\.\w+/", "", resource): verbs for resource, verbs in granted.items()}
+
+
+def test_page_names_code_that_exists() -> None:
+    checkout = chart.CHART.parents[1]
+    page = (checkout / "docs" / "reference" / "permissions.md").read_text()
+    named = set(re.findall(r"`((?:operator|deviceplugin|charts)/[\w./-]+)`", page))
+    assert named
+    assert [path for path in sorted(named) if not (checkout / path).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "values", [{}, GUESTS, {"cleanup": {"waitingPods": "delete"}}], ids=["default", "guests", "delete"]
+)
+def test_no_role_has_a_wildcard(values: dict[str, Any]) -> None:
+    rendered = chart.render(values)
     for role in [*rendered.of_kind("ClusterRole"), *rendered.of_kind("Role")]:
         for rule in role["rules"]:
             assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]], role["metadata"]["name"]
@@ -79,14 +121,13 @@ def test_operator_may_write_its_own_lease_only() -> None:
 
 
 def test_cleanup_may_stop_the_operator_and_nothing_else() -> None:
-    scale, look = chart.render().one("Role", "cleanup")["rules"]
+    (scale,) = chart.render().one("Role", "cleanup")["rules"]
     assert scale == {
         "apiGroups": ["apps"],
         "resources": ["deployments/scale"],
         "resourceNames": ["neuronspan-operator"],
         "verbs": ["patch"],
     }
-    assert look == {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}
 
 
 def test_everything_of_the_cleanup_exists_during_an_uninstall_only() -> None:
@@ -132,7 +173,7 @@ def test_existing_service_accounts_are_used_everywhere() -> None:
     assert chart.DEVICE_PLUGIN not in policies
 
 
-@pytest.mark.parametrize("name", ["requests", "workloads", "grants", "bindings", "neuronnodes"])
+@pytest.mark.parametrize("name", ["requests", "workloads", "grants", "bindings", "operator", "volumes", "neuronnodes"])
 def test_policy_is_bound_and_denies(name: str) -> None:
     rendered = chart.render()
     policy = rendered.one("ValidatingAdmissionPolicy", name)

@@ -124,6 +124,11 @@ SCHEMA: dict[str, tuple[Values, str]] = {
         "'/pools/0': missing property 'name'",
     ),
     "packing": ({"pools": [{**POOL, "policy": {"packing": "any"}}]}, "'/pools/0/policy/packing': value must be one of"),
+    "waiting pods": (
+        {"cleanup": {"waitingPods": "forget"}},
+        "'/cleanup/waitingPods': value must be one of 'keep', 'delete'",
+    ),
+    "guests as a word": ({"guests": {"enabled": "yes"}}, "'/guests/enabled': got string, want boolean"),
     "relative path": ({"devicePlugin": {"kubeletDirectory": "kubelet"}}, "'/devicePlugin/kubeletDirectory': 'kubelet'"),
     "short digest": ({"operator": {"image": {"digest": "sha256:0"}}}, "'/operator/image/digest': 'sha256:0'"),
 }

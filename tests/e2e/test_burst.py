@@ -16,7 +16,7 @@ def test_sixty_pods_over_fifty_six_cores_run_or_say_why_and_follow(
 
     waiting = workloads.names_in(cluster, namespace, "Pending")
     for name in waiting:
-        assert "cores" in workloads.wait_event(cluster, namespace, name, reason="NoRoom"), name
+        assert workloads.wait_event(cluster, namespace, name, reason="FailedScheduling").endswith("(NoRoom)"), name
 
     for name in sorted(workloads.names_in(cluster, namespace, "Running"))[:4]:
         cluster.delete("pod", name, namespace)

@@ -96,10 +96,12 @@ class TestStories:
         ((_, first, count),) = installation.grants_of(cluster, NAMESPACE, "resource-form").values()
         assert (first % 2, count) == (0, 4)
 
-    def test_pod_that_never_fits_stays_gated_and_says_why(self, cluster: cluster_access.Cluster) -> None:
+    def test_pod_that_never_fits_waits_and_says_why(self, cluster: cluster_access.Cluster) -> None:
         pod = cluster.get("pods", "never-fits", NAMESPACE)
-        assert [gate["name"] for gate in pod["spec"]["schedulingGates"]] == ["neuronspan.dev/cores"]
-        message = workloads.wait_event(cluster, NAMESPACE, "never-fits", reason="NeverFits")
+        assert pod["spec"]["schedulerName"] == "neuronspan"
+        assert "nodeName" not in pod["spec"]
+        message = workloads.wait_event(cluster, NAMESPACE, "never-fits", reason="FailedScheduling")
+        assert message.endswith("(NeverFits)")
         assert "40 NeuronCores" in message
         assert "32 NeuronCores" in message
 

@@ -1,12 +1,10 @@
 """Kubelet, plugin and operator die and come back: nothing running is touched, nothing is handed out twice."""
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
-from cluster import errors as kind_errors
-from kits.release import cluster_access, installation, workloads
+from kits.release import cluster_access, foreign_policies, installation, workloads
 
 START_SECONDS = 30
 """New pods start within this time after a restart; a limit on the cluster's behaviour, not on the test's speed."""
@@ -78,18 +76,18 @@ def test_operator_killed_in_a_burst_leaves_no_pod_behind(
     assert verdict.cores == 24
 
 
-def test_operator_killed_between_ledger_write_and_ungate_is_followed_by_one_that_goes_on(
+def test_operator_killed_between_ledger_write_and_binding_is_followed_by_one_that_goes_on(
     cluster: cluster_access.Cluster, namespace: str, trn1: str
 ) -> None:
-    """The API server holds the ungating up: the ledger is written, and the operator dies before the next step."""
-    with _gates_stay_shut(cluster, namespace):
+    """The API server holds the binding up: the ledger is written, and the operator dies before the next step."""
+    with foreign_policies.refusing_bindings(cluster, namespace):
         cluster.apply_all([workloads.pod(f"p-{index}", cores=4, node=trn1) for index in range(3)], namespace)
         cluster.wait_for(lambda: len(_granted(cluster, namespace)) == 3, seconds=START_SECONDS, what=lambda: "3 grants")
         before = _granted(cluster, namespace)
         for node in cluster.list("nodes"):
             kill = "pkill -9 -f [n]euronspan_operator || test $? = 1"  # the brackets: not the shell that reads this
             cluster.node_execute(node["metadata"]["name"], "sh", "-c", kill)
-        assert all(item["spec"].get("schedulingGates") for item in cluster.list("pods", namespace))
+        assert workloads.nodes_of(cluster, namespace) == {}
     workloads.wait_phases(cluster, namespace, {"Running": 3}, seconds=120)
     assert _granted(cluster, namespace) == before
     assert installation.agreement_verdict(cluster).complaints == ()
@@ -98,52 +96,3 @@ def test_operator_killed_between_ledger_write_and_ungate_is_followed_by_one_that
 def _granted(cluster: cluster_access.Cluster, namespace: str) -> Mapping[str, Mapping[str, tuple[str, int, int]]]:
     found = {name: installation.grants_of(cluster, namespace, name) for name in ("p-0", "p-1", "p-2")}
     return {name: grants for name, grants in found.items() if grants}
-
-
-@contextlib.contextmanager
-def _gates_stay_shut(cluster: cluster_access.Cluster, namespace: str) -> Iterator[None]:
-    """Let the API server refuse to take scheduling gates from the namespace's pods."""
-    kind, version = "ValidatingAdmissionPolicy", "admissionregistration.k8s.io/v1"
-    name = f"gates-stay-shut-{namespace}"
-    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["pods"]}
-    policy = {
-        "apiVersion": version,
-        "kind": kind,
-        "metadata": {"name": name},
-        "spec": {
-            "matchConstraints": {"resourceRules": [rule]},
-            "validations": [{"expression": "has(object.spec.schedulingGates) || !has(oldObject.spec.schedulingGates)"}],
-        },
-    }
-    binding = {
-        "apiVersion": version,
-        "kind": f"{kind}Binding",
-        "metadata": {"name": name},
-        "spec": {
-            "policyName": name,
-            "validationActions": ["Deny"],
-            "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}},
-        },
-    }
-    cluster.apply_all([policy, binding])
-    probe = workloads.pod("probe", annotations={})
-    probe["spec"]["schedulingGates"] = [{"name": "example.com/probe"}]
-    cluster.apply(probe, namespace)
-    try:
-        cluster.wait_for(
-            lambda: _refuses(cluster, namespace), seconds=START_SECONDS, what=lambda: "the policy in force"
-        )
-        cluster.delete("pod", "probe", namespace, force=True)
-        yield
-    finally:
-        cluster.kubectl("delete", kind, name)
-        cluster.kubectl("delete", f"{kind}Binding", name)
-
-
-def _refuses(cluster: cluster_access.Cluster, namespace: str) -> bool:
-    open_gate = '[{"op": "remove", "path": "/spec/schedulingGates"}]'
-    try:
-        cluster.kubectl("patch", "pod", "probe", "-n", namespace, "--type=json", "--dry-run=server", "-p", open_gate)
-    except kind_errors.ClusterError as refused:
-        return "gates-stay-shut" in str(refused)
-    return False

@@ -29,8 +29,7 @@ async def core(
 async def start(cluster: stand_in.StandIn, name: str, cores: int = 4) -> str:
     """Bring a pod to running on its cores; gives its UID."""
     uid = str(cluster.submit(name, cores)["metadata"]["uid"])
-    await running_operator.until(lambda: not cluster.pod(name)["spec"].get("schedulingGates"))
-    cluster.bind(name)
+    await running_operator.until(lambda: cluster.pod(name)["spec"].get("nodeName"))
     cluster.report_held("w1")
     await running_operator.until(
         lambda: {g["podUID"]: g["state"] for g in cluster.ledger("w1")}.get(uid) == "Confirmed"
@@ -79,11 +78,10 @@ async def test_ledger_edited_by_hand_into_an_overlap_is_refused_by_the_api_serve
 async def test_grant_dropped_by_hand_before_the_pod_ran_is_not_given_to_another_pod_unseen(
     core: running_operator.Core, cluster: stand_in.StandIn
 ) -> None:
-    """The pod has left the gate: whoever is granted the same cores later meets it on the node."""
+    """The pod has its node: whoever is granted the same cores later meets it on the node."""
     cluster.submit("web", 4)
-    await running_operator.until(cluster.ungated)
+    await running_operator.until(cluster.bound)
     cluster.patch_neuron_node("w1", {"spec": {"grants": []}}).expect()
-    cluster.bind("web")
     await running_operator.until(lambda: any(pod.node_name for pod in core.known.snapshot().pods.values()))
     held = {
         "podUID": cluster.pod("web")["metadata"]["uid"], "namespace": "default", "pod": "web", "container": "app",
@@ -103,23 +101,26 @@ async def test_cores_of_a_force_deleted_pod_stay_taken_until_its_processes_are_g
     cluster.delete_pods(["old"])
     await running_operator.until(lambda: cluster.ledger("w1")[0]["state"] == "Releasing")
     cluster.submit("new", 20)
-    await running_operator.until(lambda: "NoRoom" in cluster.events_of("new"))
-    assert cluster.ungated() == []
+    await running_operator.until(lambda: "(NoRoom)" in cluster.waiting_of("new"))
+    assert cluster.bound() == []
     cluster.report_released("w1", [uid])
-    await running_operator.until(cluster.ungated)
+    await running_operator.until(cluster.bound)
     assert annotated(cluster, "new") == "0-19"
 
 
-async def test_pod_that_cannot_be_bound_is_evicted_for_its_controller_and_told_without_one(
+async def test_guest_that_its_scheduler_refuses_is_evicted_for_its_controller_and_told_without_one(
     core: running_operator.Core, cluster: stand_in.StandIn
 ) -> None:
-    cluster.submit("bare", 4)
-    cluster.submit("owned", 4, owner="web")
+    cluster.submit("bare", 4, guest=True)
+    cluster.submit("owned", 4, owner="web", guest=True)
     await running_operator.until(lambda: len(cluster.ungated()) == 2)
     cluster.patch_node("w1", {"spec": {"unschedulable": True}})
+    for name in ("bare", "owned"):
+        cluster.refuse(name, "0/1 nodes are available")
     await running_operator.until(lambda: [pod["metadata"]["name"] for pod in cluster.pods()] == ["bare"])
     await running_operator.until(lambda: "cordoned" in cluster.events_of("bare").get("Limbo", ""))
     await running_operator.until(lambda: "cordoned" in cluster.events_of("owned").get("Evicted", ""))
+    await running_operator.until(lambda: {grant["state"] for grant in cluster.ledger("w1")} == {"Releasing"})
 
 
 async def test_pods_of_many_sizes_fill_a_node_without_a_gap(
@@ -128,10 +129,10 @@ async def test_pods_of_many_sizes_fill_a_node_without_a_gap(
     sizes = [4, 1, 2, 8, 1, 4, 3, 1, 8]
     for index, size in enumerate(sizes):
         cluster.submit(f"pod-{index}", size)
-    await running_operator.until(lambda: len(cluster.ungated()) == len(sizes))
+    await running_operator.until(lambda: len(cluster.bound()) == len(sizes))
     taken = sorted(
         core for grant in cluster.ledger("w1") for core in range(grant["first"], grant["first"] + grant["count"])
     )
     assert taken == list(range(32))
     cluster.submit("one-too-many", 1)
-    await running_operator.until(lambda: "NoRoom" in cluster.events_of("one-too-many"))
+    await running_operator.until(lambda: "(NoRoom)" in cluster.waiting_of("one-too-many"))

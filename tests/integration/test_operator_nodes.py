@@ -30,8 +30,7 @@ async def lose(cluster: stand_in.StandIn, *, quarantine: int) -> str:
     await running_operator.until(lambda: cluster.neuron_nodes() == ["w1"])
     cluster.register_plugin("w1")
     uid = str(cluster.submit("web", 4)["metadata"]["uid"])
-    await running_operator.until(cluster.ungated)
-    cluster.bind("web")
+    await running_operator.until(cluster.bound)
     cluster.report_held("w1")
     await running_operator.until(lambda: cluster.ledger("w1")[0]["state"] == "Confirmed")
     cluster.delete_node("w1")
@@ -58,8 +57,8 @@ async def test_cores_on_a_node_that_comes_back_stay_taken_until_its_plugin_has_l
     await running_operator.until(lambda: cluster.ledger("w1")[0]["state"] == "Releasing")
     cluster.add_node("w1")
     cluster.submit("next", 30)
-    await running_operator.until(lambda: "NoRoom" in cluster.events_of("next"))
+    await running_operator.until(lambda: "(NoRoom)" in cluster.waiting_of("next"))
     assert [grant["podUID"] for grant in cluster.ledger("w1")] == [uid]
     cluster.report_released("w1", [uid])
-    await running_operator.until(cluster.ungated)
+    await running_operator.until(cluster.bound)
     assert [(grant["pod"], grant["first"], grant["count"]) for grant in cluster.ledger("w1")] == [("next", 0, 30)]

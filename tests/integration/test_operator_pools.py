@@ -57,7 +57,7 @@ async def test_neuron_node_has_no_owner_and_carries_no_mark_of_kopf(
     await ready(cluster, "trn1", "True", "NodesReady")
     cluster.register_plugin("w1")
     cluster.submit("web", 4)
-    await running_operator.until(cluster.ungated)
+    await running_operator.until(cluster.bound)
     metadata = cluster.neuron_node("w1")["metadata"]
     assert "ownerReferences" not in metadata
     assert metadata["labels"] == {"neuronspan.dev/pool": "trn1"}
@@ -96,7 +96,7 @@ async def test_profile_changes_only_when_nobody_has_cores(
     await running_operator.until(lambda: len(cluster.neuron_nodes()) == 2)
     cluster.register_plugin("busy")
     uid = cluster.submit("web", 4)["metadata"]["uid"]
-    await running_operator.until(cluster.ungated)
+    await running_operator.until(cluster.bound)
     cluster.patch_pool("pool", {"spec": {"hardware": {"instanceType": "inf2.48xlarge"}}})
     await running_operator.until(lambda: hardware(cluster, "idle") == "inf2.48xlarge")
     message = await ready(cluster, "pool", "False", "NodesInUse")
@@ -118,14 +118,13 @@ async def test_deleted_pool_stays_until_its_last_node_is_empty_and_takes_no_new_
     await ready(cluster, "pool", "True", "NodesReady")
     cluster.register_plugin("w1")
     uid = cluster.submit("web", 4)["metadata"]["uid"]
-    await running_operator.until(cluster.ungated)
-    cluster.bind("web")
+    await running_operator.until(cluster.bound)
     cluster.report_held("w1")
     await running_operator.until(lambda: cluster.ledger("w1")[0]["state"] == "Confirmed")
     cluster.delete_pool("pool")
     assert "node w1" in await ready(cluster, "pool", "False", "Draining")
     cluster.submit("late", 4)
-    await running_operator.until(lambda: "cordoned" in cluster.events_of("late").get("NoRoom", ""))
+    await running_operator.until(lambda: "being deleted" in cluster.waiting_of("late"))
     assert hardware(cluster, "w1") == "trn1.32xlarge"
     cluster.delete_pods(["web", "late"])
     cluster.report_released("w1", [uid])

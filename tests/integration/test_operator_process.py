@@ -138,7 +138,7 @@ async def test_leader_cut_off_from_the_api_server_ends_itself_and_the_standby_ta
         assert "could not renew it for 6 s" in leader.output
         await running_operator.until(standby.leads)
         cluster.submit("web", 4)
-        await running_operator.until(cluster.ungated)
+        await running_operator.until(cluster.bound)
         assert cluster.client.get(_LEASE)["spec"]["holderIdentity"] == "standby"
 
 
@@ -170,11 +170,11 @@ async def test_operator_needs_no_right_that_the_chart_does_not_give(
             cluster.register_plugin("w1")
             uid = cluster.submit("web", 4)["metadata"]["uid"]
             cluster.submit("big", 33)
-            await running_operator.until(cluster.ungated)
-            await running_operator.until(lambda: "Granted" in cluster.events_of("web"))
-            await running_operator.until(lambda: "NeverFits" in cluster.events_of("big"))
+            await running_operator.until(cluster.bound)
+            await running_operator.until(lambda: "Scheduled" in cluster.events_of("web"))
+            await running_operator.until(lambda: "(NeverFits)" in cluster.waiting_of("big"))
             cluster.submit("owned", 4, owner="rs")
-            await running_operator.until(lambda: len(cluster.ungated()) == 2)
+            await running_operator.until(lambda: len(cluster.bound()) == 2)
             cluster.patch_node("w1", {"spec": {"unschedulable": True}})
             await running_operator.until(lambda: "owned" not in [pod["metadata"]["name"] for pod in cluster.pods()])
             cluster.delete_pods(["web"])

@@ -66,23 +66,22 @@ async def test_two_operators_racing_never_grant_twice(
             await asyncio.to_thread(cluster.submit, f"race-{index}", size)
             for index, size in zip(range(24), itertools.cycle([1, 2, 3]))
         ]
-        await running_operator.until(lambda: len(cluster.ungated()) == len(created), seconds=60)
+        await running_operator.until(lambda: len(cluster.bound()) == len(created), seconds=60)
         racers = [one, two]
 
         def done() -> float:
-            return sum(racer.count("neuronspan_ungates_total", outcome="done") for racer in racers)
+            return sum(racer.count("neuronspan_bindings_total", outcome="done") for racer in racers)
 
         await running_operator.until(lambda: done() >= len(created), what="both to learn what they did")
         conflicts = sum(racer.count(WRITES, outcome="conflict") for racer in racers)
         refused = sum(racer.count(WRITES, outcome="refused") for racer in racers)
     assert conflicts > 0, "the race was never tight: the test shows nothing"
     assert refused == 0
-    assert done() == len(created), "a pod left the gate twice"
+    assert done() == len(created), "a pod was bound twice"
     assert all(len(pods) == 1 for pods in owners(cluster, nodes).values())
     assert all(len(grants_of(cluster, nodes, pod)) == 1 for pod in created)
-    for pod in cluster.ungated():
-        selected = pod["spec"]["nodeSelector"]["kubernetes.io/hostname"]
-        assert grants_of(cluster, nodes, pod) == [selected]
+    for pod in cluster.bound():
+        assert grants_of(cluster, nodes, pod) == [pod["spec"]["nodeName"]]
 
 
 async def test_two_planners_on_the_same_old_state_cannot_both_write(
@@ -115,7 +114,7 @@ class Crash(BaseException):
     """The process is gone."""
 
 
-async def test_restart_completes_what_a_crash_left_between_ledger_and_ungate(
+async def test_restart_completes_what_a_crash_left_between_ledger_and_binding(
     control_plane: control_plane_kit.ControlPlane,
     cluster: stand_in.StandIn,
     nodes: list[str],
@@ -127,16 +126,16 @@ async def test_restart_completes_what_a_crash_left_between_ledger_and_ungate(
         raise Crash
 
     with monkeypatch.context() as patched:
-        patched.setattr(kube.Client, "json_patch", crash)
+        patched.setattr(kube.Client, "bind", crash)
         async with running_operator.core(control_plane.kubeconfig, running=False) as first:
             with pytest.raises(BaseExceptionGroup) as end:
                 await first.loop.reconcile()
             assert end.group_contains(Crash)
     assert len(grants_of(cluster, nodes, pod)) == 1
-    assert cluster.ungated() == []
+    assert cluster.bound() == []
     before = owners(cluster, nodes)
     async with running_operator.core(control_plane.kubeconfig) as second:
-        await running_operator.until(cluster.ungated)
+        await running_operator.until(cluster.bound)
         assert second.count(WRITES, outcome="written") == 0
     assert owners(cluster, nodes) == before
 
@@ -153,16 +152,16 @@ async def test_restart_takes_back_what_a_crash_left_on_a_node_that_is_cordoned_n
         raise errors.Unavailable("the process died here")
 
     with monkeypatch.context() as patched:
-        patched.setattr(kube.Client, "json_patch", lost)
+        patched.setattr(kube.Client, "bind", lost)
         async with running_operator.core(control_plane.kubeconfig, running=False) as first:
             await first.loop.reconcile()
     (granted,) = grants_of(cluster, nodes, pod)
     cluster.patch_node(granted, {"spec": {"unschedulable": True}})
     async with running_operator.core(control_plane.kubeconfig):
-        await running_operator.until(cluster.ungated)
+        await running_operator.until(cluster.bound)
     other = next(node for node in nodes if node != granted)
     assert grants_of(cluster, nodes, pod) == [other]
-    assert cluster.pod("web")["spec"]["nodeSelector"]["kubernetes.io/hostname"] == other
+    assert cluster.pod("web")["spec"]["nodeName"] == other
     assert [grant["state"] for grant in cluster.ledger(granted)] == ["Releasing"]
 
 
@@ -173,14 +172,14 @@ async def test_operator_finds_what_happened_while_its_connections_were_cut(
         kubeconfig = control_plane.write_kubeconfig(url=proxy.url)
         async with running_operator.core(kubeconfig, call_seconds=2) as core:
             cluster.submit("first", 4)
-            await running_operator.until(lambda: len(cluster.ungated()) == 1)
+            await running_operator.until(lambda: len(cluster.bound()) == 1)
             proxy.freeze()
             cluster.submit("second", 4)
             cluster.delete_pods(["first"])
             proxy.cut()
             proxy.thaw()
             await running_operator.until(
-                lambda: len(cluster.ungated()) == 1 and cluster.pods()[0]["metadata"]["name"] == "second"
+                lambda: len(cluster.bound()) == 1 and cluster.pods()[0]["metadata"]["name"] == "second"
             )
             await running_operator.until(lambda: len(core.known.snapshot().pods) == 1)
             assert core.count("neuronspan_cache_relists_total", resource="pods", reason="gone") == 0
@@ -215,7 +214,7 @@ async def test_operator_lists_again_when_its_version_is_too_old(
         name = str(resources.NEURON_NODES)
         assert core.count("neuronspan_cache_relists_total", resource=name, reason="gone") == 1
         cluster.submit("next", 4)
-        await running_operator.until(cluster.ungated)
+        await running_operator.until(cluster.bound)
 
 
 async def test_operator_waits_out_an_api_server_that_hangs(
@@ -230,4 +229,4 @@ async def test_operator_waits_out_an_api_server_that_hangs(
         finally:
             control_plane.unpause()
         cluster.submit("web", 4)
-        await running_operator.until(cluster.ungated)
+        await running_operator.until(cluster.bound)

@@ -9,10 +9,11 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from kits.manifests import builders, domain, snapshots
+from kits.manifests import builders, clusters, domain, snapshots
 from neuronspan import errors, grants, ledger, names, placement, spans
 from neuronspan_operator.objects import neuron_nodes, pools
 from neuronspan_operator.planning import planner, plans
+from neuronspan_operator.scheduling import cluster_state, screening
 
 INSTANCE_TYPE = builders.SMALL
 CORES = 12
@@ -44,9 +45,13 @@ def _pods(draw: strategies.DrawFn, index: int) -> dict[str, Any]:
             sizes.map(lambda cores: [builders.container(cores=cores), builders.container("b", cores=1)]),
         )
     )
+    if draw(strategies.sampled_from([False, False, True])):
+        shape[0]["ports"] = [{"containerPort": 1, "hostPort": 80}]
+    far = clusters.affinity(far=[clusters.term(names.HOSTNAME_LABEL, {names.MANAGED_LABEL: names.MANAGED_VALUE})])
     return builders.make_pod(
         name,
         containers=shape,
+        affinity=draw(strategies.sampled_from([{}, {}, {}, far])),
         annotations=notes,
         **draw(strategies.sampled_from([{}, {}, builders.GUEST, {"scheduler": "default-scheduler"}])),
         node=draw(strategies.sampled_from(["", "", "", "w1", "w4"])),
@@ -134,6 +139,34 @@ def test_new_grants_are_what_was_asked_for_on_cores_that_nobody_has(snapshot: pl
 def _kept(before: ledger.Ledger, after: ledger.Ledger) -> list[spans.CoreSpan]:
     """Return the cores of the grants that are where they were."""
     return [grant.span for grant in after.grants if (grant.key, grant.span) in {(g.key, g.span) for g in before.grants}]
+
+
+@hypothesis.given(_snapshots())
+@hypothesis.settings(deadline=None, max_examples=300)
+def test_new_grants_are_where_no_filter_objects(snapshot: plans.Snapshot) -> None:
+    plan = planner.plan(snapshot, snapshots.NOW)
+    books = {name: view.ledger for name, view in snapshot.neuron_nodes.items()}
+    books |= {write.node: write.ledger for write in plan.ledgers}
+    cluster = cluster_state.Cluster(snapshot.nodes.values(), snapshot.namespaces, snapshot.storage)
+    for pod in snapshot.pods.values():
+        if pod.node_name and not pod.terminal:
+            cluster.add(pod, pod.node_name)
+    new = []
+    for name, book in books.items():
+        stored = snapshot.neuron_nodes[name].ledger
+        if book is None or stored is None:
+            continue
+        for grant in book.grants:
+            granted = snapshot.pods.get(grant.pod_uid)
+            if granted is None or not granted.waits or grant.state is grants.GrantState.RELEASING:
+                continue
+            cluster.add(granted, name)
+            if not stored.of_pod(granted.uid):
+                new.append((granted, name))
+    for pod, name in new:
+        cluster.remove(pod, name)
+        assert screening.Screen(pod, cluster).objection(cluster.nodes[name]) is None
+        cluster.add(pod, name)
 
 
 @hypothesis.given(_snapshots())

@@ -7,12 +7,12 @@
 
 {{/* what a user may write, without the per-container forms */}}
 {{- define "neuronspan.annotations.ofUsers" -}}
-'neuronspan.dev/cores', 'neuronspan.dev/devices', 'neuronspan.dev/visible-cores', 'neuronspan.dev/group-sizes', 'neuronspan.dev/env', 'neuronspan.dev/align', 'neuronspan.dev/pod-group', 'neuronspan.dev/pod-group-size'
+'neuronspan.dev/cores', 'neuronspan.dev/devices', 'neuronspan.dev/container', 'neuronspan.dev/visible-cores', 'neuronspan.dev/group-sizes', 'neuronspan.dev/env', 'neuronspan.dev/align', 'neuronspan.dev/pod-group', 'neuronspan.dev/pod-group-size'
 {{- end }}
 
 {{/* what only the operator writes */}}
 {{- define "neuronspan.annotations.ofOperator" -}}
-'neuronspan.dev/grant', 'neuronspan.dev/revoked'
+'neuronspan.dev/grant'
 {{- end }}
 
 {{/* the per-container forms, as sentences say them */}}
@@ -20,9 +20,19 @@
 cores.neuronspan.dev/CONTAINER, devices.neuronspan.dev/CONTAINER
 {{- end }}
 
-{{/* CEL: is the annotation key k one of ours? */}}
+{{/* CEL: is the annotation key k one of ours, known or not? */}}
 {{- define "neuronspan.annotations.isOurs" -}}
-(k.startsWith('neuronspan.dev/') || k.startsWith('cores.neuronspan.dev/') || k.startsWith('devices.neuronspan.dev/'))
+k.matches('^([^/]*[.])?neuronspan[.]dev(/|$)')
+{{- end }}
+
+{{/* what asks for a resource without naming a container */}}
+{{- define "neuronspan.annotations.podWide" -}}
+'neuronspan.dev/cores', 'neuronspan.dev/devices', 'neuronspan.dev/visible-cores', 'neuronspan.dev/group-sizes'
+{{- end }}
+
+{{/* CEL: is the annotation key k one of the per-container forms, with or without a container? */}}
+{{- define "neuronspan.annotations.isOfAContainer" -}}
+k.split('/')[0] in ['cores.neuronspan.dev', 'devices.neuronspan.dev']
 {{- end }}
 
 {{/* CEL: does the annotation key k ask for cores or devices (and not only say how)? */}}
@@ -32,7 +42,7 @@ cores.neuronspan.dev/CONTAINER, devices.neuronspan.dev/CONTAINER
 
 {{/* those that only say how */}}
 {{- define "neuronspan.annotations.sayHow" -}}
-'neuronspan.dev/env', 'neuronspan.dev/align', 'neuronspan.dev/pod-group', 'neuronspan.dev/pod-group-size'
+'neuronspan.dev/container', 'neuronspan.dev/env', 'neuronspan.dev/align', 'neuronspan.dev/pod-group', 'neuronspan.dev/pod-group-size'
 {{- end }}
 
 {{/* CEL: does the asking key k ask for whole devices? */}}
@@ -40,7 +50,7 @@ cores.neuronspan.dev/CONTAINER, devices.neuronspan.dev/CONTAINER
 k == 'neuronspan.dev/devices' || k.startsWith('devices.neuronspan.dev/')
 {{- end }}
 
-{{/* CEL: the container that the asking key k names; the pod's first one is to follow */}}
+{{/* CEL: the container that the asking key k names; the one that pod-wide annotations mean is to follow */}}
 {{- define "neuronspan.annotations.container" -}}
 k.startsWith('cores.neuronspan.dev/') ? k.substring(21)
       : k.startsWith('devices.neuronspan.dev/') ? k.substring(23)
@@ -62,6 +72,11 @@ k == 'neuronspan.dev/env'
 {{/* of neuronspan.dev/cores */}}
 {{- define "neuronspan.annotations.pattern.cores" -}}
 ^[1-9][0-9]{0,8}$
+{{- end }}
+
+{{/* of neuronspan.dev/container */}}
+{{- define "neuronspan.annotations.pattern.container" -}}
+^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$
 {{- end }}
 
 {{/* of neuronspan.dev/visible-cores */}}

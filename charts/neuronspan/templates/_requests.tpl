@@ -3,7 +3,7 @@ What a pod asks for, in CEL. The same variables serve the mutation (which turns 
 validations (which speak about what is wrong), so that the two can never read a pod differently. The annotations themselves, with
 their values, come from _annotations.tpl.
 Every template takes a dict: root = the chart's root context, metadata and spec = CEL expressions of the pod's (or the pod
-template's) metadata and spec.
+template's) metadata and spec, first = the container that is meant where the pod does not say it, by default the first one.
 */}}
 
 {{/* CEL: the init containers, an empty list when there are none. */}}
@@ -24,10 +24,13 @@ template's) metadata and spec.
 || {{ include "neuronspan.requests.limitsAsk" . }}
 {{- end }}
 
-{{/* CEL: does the pod ask, or carry any annotation of ours? */}}
+{{/* CEL: does the pod ask, or carry any annotation or label of ours, or a limit that looks like ours, or name our scheduler? */}}
 {{- define "neuronspan.requests.podConcernsUs" -}}
 (has({{ .metadata }}.annotations) && {{ .metadata }}.annotations.exists(k, {{ include "neuronspan.annotations.isOurs" . }}))
-|| {{ include "neuronspan.requests.limitsAsk" . }}
+|| (has({{ .metadata }}.labels) && {{ .metadata }}.labels.exists(k, {{ include "neuronspan.annotations.isOurs" . }}))
+|| (has({{ .spec }}.schedulerName) && {{ .spec }}.schedulerName == 'neuronspan')
+|| ({{ include "neuronspan.requests.initContainers" . }} + {{ .spec }}.containers).exists(c,
+  has(c.resources) && has(c.resources.limits) && c.resources.limits.exists(r, r.startsWith('aws.amazon.com/neuron')))
 {{- end }}
 
 {{/* Variables that read the request; a count of 0 stands for a value that cannot be read. */}}
@@ -50,11 +53,22 @@ template's) metadata and spec.
     + {{ .spec }}.containers.map(c, {'name': dyn(c.name), 'init': dyn(false),
     'limits': dyn(has(c.resources) && has(c.resources.limits) ? c.resources.limits : {}),
     'requests': dyn(has(c.resources) && has(c.resources.requests) ? c.resources.requests : {})})
+- name: main # the container that pod-wide annotations mean
+  expression: >-
+    'neuronspan.dev/container' in variables.annotations ? variables.annotations['neuronspan.dev/container']
+    : {{ .first | default (printf "string(%s.containers[0].name)" .spec) }}
+- name: scheduler # the one that the pod names, if it is not the cluster's own
+  expression: >-
+    has({{ .spec }}.schedulerName) && {{ .spec }}.schedulerName != 'default-scheduler' ? {{ .spec }}.schedulerName : ''
+- name: claims # does it have resource claims? The cluster's scheduler allocates them together with the node
+  expression: has({{ .spec }}.resourceClaims) && size({{ .spec }}.resourceClaims) > 0
+- name: guest # somebody else binds it
+  expression: variables.claims || !(variables.scheduler in ['', 'neuronspan'])
 - name: wishes # what each asking annotation asks for
   expression: >-
     variables.ours.filter(k, {{ include "neuronspan.annotations.asks" . }}).map(k, {
     'by': dyn(k), 'value': dyn(variables.annotations[k]),
-    'container': dyn({{ include "neuronspan.annotations.container" . }} : string({{ .spec }}.containers[0].name)),
+    'container': dyn({{ include "neuronspan.annotations.container" . }} : variables.main),
     'resource': dyn({{ include "neuronspan.annotations.asksForDevices" . }}
       ? 'aws.amazon.com/neuron' : 'aws.amazon.com/neuroncore'),
     'count': dyn(variables.annotations[k].size() > 256 ? 0

@@ -7,10 +7,20 @@ value and the way out. They follow the variables of _requests.tpl and take the s
 {{- $devices := include "neuronspan.limits.devices" .root | int }}
 - name: unknownAnnotations
   expression: >-
-    variables.ours.filter(k, k.startsWith('neuronspan.dev/') && !(k in [{{ include "neuronspan.annotations.ofUsers" . }}, {{ include "neuronspan.annotations.ofOperator" . }}]))
-    .map(k, 'annotation ' + k + ' does not exist: use one of '
-    + [{{ include "neuronspan.annotations.ofUsers" . }}].join(', ')
-    + ', {{ include "neuronspan.annotations.perContainer" . }}')
+    variables.ours.filter(k, !(k in [{{ include "neuronspan.annotations.ofUsers" . }}, {{ include "neuronspan.annotations.ofOperator" . }}])
+    && !(k.contains('/') && {{ include "neuronspan.annotations.isOfAContainer" . }}))
+    .map(k, {{ include "neuronspan.annotations.isOfAContainer" . }}
+    ? 'annotation ' + k + ' names no container: write ' + k + '/CONTAINER, where CONTAINER is one of '
+    + variables.containers.map(c, string(c.name)).join(', ')
+    : 'annotation ' + k + ' does not exist: use one of '
+    + (k.startsWith('neuronspan.dev') ? [{{ include "neuronspan.annotations.ofUsers" . }}].join(', ')
+    + ', {{ include "neuronspan.annotations.perContainer" . }}'
+    : '{{ include "neuronspan.annotations.perContainer" . }}'.replace('CONTAINER', k.contains('/') ? k.split('/')[1] : 'CONTAINER')))
+- name: labels # annotations that were written as labels: nobody reads them there
+  expression: >-
+    (has({{ .metadata }}.labels) ? {{ .metadata }}.labels : {}).filter(k, k in [{{ include "neuronspan.annotations.ofUsers" . }}]
+    || {{ include "neuronspan.annotations.isOfAContainer" . }}).sort()
+    .map(k, 'label ' + k + ' means nothing: write it into the annotations')
 - name: copiedDecisions
   expression: >-
     variables.ours.filter(k, k in [{{ include "neuronspan.annotations.ofOperator" . }}])
@@ -51,13 +61,24 @@ value and the way out. They follow the variables of _requests.tpl and take the s
     : ['annotations neuronspan.dev/pod-group and neuronspan.dev/pod-group-size belong together: write both or neither'])
 - name: unknownContainers
   expression: >-
-    variables.wishes.filter(w, !variables.containers.exists(c, c.name == w.container))
+    variables.wishes.filter(w, w.by.split('/')[0] != 'neuronspan.dev' && !variables.containers.exists(c, c.name == w.container))
     .map(w, 'annotation ' + w.by + ' names container "' + w.container + '", which the pod does not have: use one of '
     + variables.containers.map(c, string(c.name)).join(', '))
+- name: badContainer # a plain init container ends before the pod runs, and hands its devices on
+  expression: >-
+    'neuronspan.dev/container' in variables.annotations && !variables.containers.exists(c, !c.init && c.name == variables.main)
+    ? [variables.shown['neuronspan.dev/container'] + ', which is no container or sidecar of the pod: use one of '
+    + variables.containers.filter(c, !c.init).map(c, string(c.name)).join(', ')] : []
+- name: unknownLimits
+  expression: >-
+    variables.containers.map(c, c.limits.map(r, r).filter(r, r.startsWith('aws.amazon.com/neuron') && !(r in [{{ include "neuronspan.annotations.resources" . }}]))
+    .map(r, 'container "' + c.name + '" has the limit ' + r
+    + ', which no node has: use aws.amazon.com/neuroncore for NeuronCores, or aws.amazon.com/neuron for whole Neuron devices')).flatten()
+# A limit of none asks for nothing, unless an annotation asks for the same container: then the two disagree.
 - name: limits # what the containers' resource limits ask for
   expression: >-
     [{{ include "neuronspan.annotations.resources" . }}].map(r, variables.containers.filter(c,
-    r in c.limits && quantity(string(c.limits[r])).isGreaterThan(quantity('0'))).map(c, {
+    r in c.limits && (quantity(string(c.limits[r])).isGreaterThan(quantity('0')) || variables.readable.exists(w, w.container == c.name))).map(c, {
     'by': dyn('limit ' + r), 'value': dyn(string(quantity(string(c.limits[r])).asInteger())), 'container': dyn(c.name), 'resource': dyn(r),
     'count': dyn(quantity(string(c.limits[r])).asInteger())})).flatten()
 - name: badLimits
@@ -93,6 +114,24 @@ value and the way out. They follow the variables of _requests.tpl and take the s
     ? ['spec.nodeName is "' + {{ .spec }}.nodeName
     + '", but a pod that asks for NeuronCores gets its node together with its cores: remove spec.nodeName and write spec.nodeSelector kubernetes.io/hostname: '
     + {{ .spec }}.nodeName + ' instead'] : []
+- name: badBinder # whoever chooses the node
+  expression: >-
+    size(variables.wishes) == 0 && size(variables.limits) == 0
+    ? (variables.scheduler == 'neuronspan'
+    ? ['spec.schedulerName is "neuronspan", which schedules pods that ask for NeuronCores, and no container asks for any: add neuronspan.dev/cores, or remove spec.schedulerName']
+    : [])
+    {{- if include "neuronspan.guests.enabled" .root }}
+    : variables.claims && variables.scheduler == 'neuronspan'
+    ? ['spec.schedulerName is "neuronspan", which cannot allocate the pod\'s resource claims: remove spec.schedulerName']
+    {{- else }}
+    : variables.claims
+    ? ['spec.resourceClaims are allocated by the cluster\'s own scheduler, and pods that ask for NeuronCores are bound by neuronspan: remove spec.resourceClaims, or have such pods let in with the chart value guests.enabled=true']
+    : variables.guest
+    ? ['spec.schedulerName is "' + variables.scheduler + '", but pods that ask for NeuronCores are bound by neuronspan: remove spec.schedulerName, or have such pods let in with the chart value guests.enabled=true']
+    {{- end }}
+    : !variables.guest && has({{ .spec }}.schedulingGates) && {{ .spec }}.schedulingGates.exists(g, g.name == 'neuronspan.dev/cores')
+    ? ['scheduling gate neuronspan.dev/cores is for pods that another scheduler binds, and nobody would ever remove it here: leave it out']
+    : []
 - name: pointless
   expression: >-
     size(variables.wishes) > 0 || size(variables.limits) > 0 ? []
@@ -100,7 +139,7 @@ value and the way out. They follow the variables of _requests.tpl and take the s
     .map(k, 'annotation ' + k + ' says how NeuronCores are given, but no container asks for any: add neuronspan.dev/cores, or remove it')
 - name: problems
   expression: >-
-    [variables.unknownAnnotations, variables.copiedDecisions, variables.badCounts, variables.badVisibleCores, variables.badGroupSizes,
-    variables.badChoices, variables.badPodGroup, variables.unknownContainers, variables.badLimits, variables.contradictions, variables.splitReuse,
-    variables.badPlace, variables.pointless].flatten()
+    [variables.unknownAnnotations, variables.labels, variables.copiedDecisions, variables.badCounts, variables.badVisibleCores, variables.badGroupSizes,
+    variables.badChoices, variables.badPodGroup, variables.unknownContainers, variables.badContainer, variables.unknownLimits, variables.badLimits,
+    variables.contradictions, variables.splitReuse, variables.badPlace, variables.badBinder, variables.pointless].flatten()
 {{- end }}

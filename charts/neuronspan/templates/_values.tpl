@@ -28,6 +28,10 @@ tests/chart compares them with values.yaml.
 {{- include "neuronspan.switch" (dict "value" (.Values.admission).checkCluster "default" true) }}
 {{- end }}
 
+{{- define "neuronspan.guests.enabled" -}}
+{{- include "neuronspan.switch" (dict "value" (.Values.guests).enabled "default" false) }}
+{{- end }}
+
 {{- define "neuronspan.deviceplugin.enabled" -}}
 {{- include "neuronspan.switch" (dict "value" (.Values.devicePlugin).enabled "default" true) }}
 {{- end }}
@@ -50,6 +54,10 @@ tests/chart compares them with values.yaml.
 
 {{- define "neuronspan.cleanup.enabled" -}}
 {{- if include "neuronspan.rbac.create" . }}{{ include "neuronspan.switch" (dict "value" (.Values.cleanup).enabled "default" true) }}{{ end }}
+{{- end }}
+
+{{- define "neuronspan.cleanup.waitingPods" -}}
+{{- (.Values.cleanup).waitingPods | default "keep" }}
 {{- end }}
 
 {{- define "neuronspan.metrics.service" -}}

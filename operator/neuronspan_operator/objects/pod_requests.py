@@ -64,14 +64,16 @@ class _Reader:
     def __init__(self, written: Mapping[str, str], containers: Sequence[init_chains.Container]) -> None:
         self.annotations = written
         self.containers = containers
-        self.main = next((each.name for each in containers if each.kind is init_chains.Kind.APP), "")
         self.problems: list[str] = []
+        self.main = self._main()
 
     def read(self) -> Reading:
         first, visible = self._visible_cores()
         group_sizes, grouped = self._group_sizes()
         asks = [*self._counted(), *visible, *grouped]
-        limits = [ask for container in self.containers for ask in self._limits(container)]
+        wished = {ask.container for ask in asks}
+        # a limit of none asks for nothing, unless something else asks for that container: then the two disagree
+        limits = [ask for each in self.containers for ask in self._limits(each) if ask.count or ask.container in wished]
         unlimited = tuple(sorted({ask.container for ask in asks} - {ask.container for ask in limits}))
         merged = self._merged([*asks, *limits])
         chains, refused = init_chains.chains(
@@ -95,6 +97,18 @@ class _Reader:
             for chain in chains
         )
         return Reading(requests, tuple(self.problems), unlimited, group, size)
+
+    def _main(self) -> str:
+        """Return the container that the annotations without a container's name mean."""
+        lasting = [each.name for each in self.containers if each.kind is not init_chains.Kind.INIT]
+        first = next((each.name for each in self.containers if each.kind is init_chains.Kind.APP), "")
+        named = self.annotations.get(names.CONTAINER_ANNOTATION, first)
+        if named not in lasting:
+            self.problems.append(
+                f'annotation {names.CONTAINER_ANNOTATION} is "{named}", which is no container or sidecar of the pod: '
+                f"use one of {', '.join(lasting)}"
+            )
+        return named
 
     # --- the places that ask for something -----------------------------------------------------------------------
 
@@ -139,7 +153,7 @@ class _Reader:
                     f"limit {resource} of container {container.name} is {text}: ask for at most {_MOST[resource]}, "
                     "which is what the largest instance type has"
                 )
-            elif count:
+            else:
                 yield _Ask(f"limit {resource}", container.name, resource, count)
 
     def _visible_cores(self) -> tuple[int | None, tuple[_Ask, ...]]:

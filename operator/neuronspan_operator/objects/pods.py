@@ -13,7 +13,6 @@ from neuronspan_operator.objects import container_requests, pod_requests
 from neuronspan_operator.objects.constraints import amounts, pod_constraints
 
 SCHEDULED_CONDITION: Final = "PodScheduled"
-_FENCE_CONDITION: Final = f"{names.GROUP}/TakenBack"
 _TERMINAL: Final = frozenset({"Succeeded", "Failed"})
 _GATE_GONE: Final = -1
 
@@ -152,7 +151,7 @@ def read(manifest: Mapping[str, Any]) -> PodView:
         pod_group=reading.pod_group,
         pod_group_size=reading.pod_group_size,
         grant_annotation=annotations.get(names.GRANT_ANNOTATION),
-        fenced_until=_condition(status, _FENCE_CONDITION, "True").get("message") or "",
+        fenced_until=_condition(status, names.TAKEN_BACK_CONDITION, "True").get("message") or "",
         has_annotations=metadata.get("annotations") is not None,
         unscheduled=_unscheduled(status),
     )
@@ -282,7 +281,7 @@ def fence_patch(pod: PodView, moment: str, transition: str) -> dict[str, Any]:
     cannot land, and who computes one later sees the fence. Conditions are merged by their type. ``transition`` is now.
     """
     condition = {
-        "type": _FENCE_CONDITION,
+        "type": names.TAKEN_BACK_CONDITION,
         "status": "True",
         "reason": "Revoked",
         "message": moment,

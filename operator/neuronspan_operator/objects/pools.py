@@ -23,9 +23,9 @@ class Policy:
 
     packing: placement.Packing = placement.Packing.BEST_FIT
     align: placement.Alignment = placement.Alignment.NONE
-    preferences: placement.Preferences = placement.Preferences.FIRST
     limbo_seconds: float = 60.0  # a pod with cores that is not bound to its node after this time is in limbo
     quarantine_seconds: float = 300.0  # how long the ledger of a gone node is kept after its last pod
+    preferences: placement.Preferences = placement.Preferences.FIRST
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -124,9 +124,9 @@ def _policy(raw: Mapping[str, Any]) -> Policy:
     return Policy(
         packing=placement.Packing(raw.get("packing", default.packing)),
         align=placement.Alignment(raw.get("alignment", default.align)),
-        preferences=placement.Preferences(raw.get("preferences", default.preferences)),
         limbo_seconds=float(raw.get("limboSeconds", default.limbo_seconds)),
         quarantine_seconds=float(raw.get("quarantineSeconds", default.quarantine_seconds)),
+        preferences=placement.Preferences(raw.get("preferences", default.preferences)),
     )
 
 

@@ -96,7 +96,7 @@ class Draft:
         """
         state = self.cluster.nodes[node.name]
         self.cluster.remove(pod, node.name)
-        found = screening.Screen(pod, self.cluster).objection(state)
+        found = screening.Screen(pod, self.cluster, granted=True).objection(state)
         if found is None:
             self.cluster.add(pod, node.name)
         return found
@@ -164,8 +164,11 @@ class Draft:
         if volumes.ready:
             self.bindings.append(plans.Bind(pod, node.name, given))
             return
+        if volumes.flaw:  # what it needs went to a pod before it
+            self.revoke(pod, granted, f"Its grant is being taken back: on {node.name}: {volumes.flaw}.")
+            return
         self.claims.extend(volumes.writes)
-        self.cluster.storage = volumes.assumed_in(self.cluster.storage)
+        self.cluster.assume(volumes.assumed_in(self.cluster.storage))
         message = f"It has its cores on {node.name}; {plans.listed(volumes.waits_for)}."
         self.waiting[pod.uid] = plans.Waiting(reasons.WaitingReason.WAITING_FOR_VOLUMES, message)
 
@@ -176,6 +179,11 @@ class Draft:
         if pod.gated or not granted:
             return claiming.Claiming.READY
         return claiming.of(pod, node.name, self.cluster, min(grant.since for grant in granted))
+
+    def reserve_volumes(self, pod: pods.PodView, node: node_drafts.NodeDraft) -> None:
+        """Keep for a pod that is not let go yet what it will need, so that no other pod gets it."""
+        needed = self.claiming(pod, node, node.grants_of(pod.uid))
+        self.cluster.assume(needed.assumed_in(self.cluster.storage))
 
     def since_of(self, pod: pods.PodView) -> str:
         """Return the moment of a new grant for the pod: now, or just after its fence where clocks differ."""

@@ -37,7 +37,8 @@ def surroundings(pod: pods.PodView) -> Hashable:
     """Return everything else about a pod that decides where it may be: what it and other pods say about each other."""
     said = pod.constraints
     labels = tuple(sorted(pod.labels.items()))
-    return pod.namespace, labels, said.pod_affinity, said.spread, said.host_ports, said.node_features, said.claims
+    of_others = said.pod_affinity, said.spread, said.host_ports, said.claims, said.disks
+    return pod.namespace, labels, said.node_features, of_others
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

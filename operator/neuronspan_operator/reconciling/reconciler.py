@@ -110,10 +110,11 @@ class Reconciler:
         started = time.perf_counter()
         plan = await self._think(calm, self._now())
         self._meters.planning.observe(time.perf_counter() - started)
+        self._count_drift(plan)
         report = await self._executor.carry_out(plan, calm)
         refused = self._telling.refused.waiting(snapshot.pods, snapshots.granted(snapshot))
         waiting = {**plan.waiting, **held_back, **refused}
-        self._show(snapshot, plan, waiting)
+        self._show(snapshot, waiting)
         self._tell(snapshot, waiting, (*plan.notices, *report.notices))
         self._forget(snapshot)
         if report.stale:
@@ -125,12 +126,15 @@ class Reconciler:
         waits = timer, self._failures.next_release(), self._known.next_question()
         return min((wait for wait in waits if wait is not None), default=None)
 
-    def _show(self, snapshot: plans.Snapshot, plan: plans.Plan, waiting: Mapping[str, plans.Waiting]) -> None:
+    def _show(self, snapshot: plans.Snapshot, waiting: Mapping[str, plans.Waiting]) -> None:
         views = snapshot.neuron_nodes.values()
         self._meters.nodes.show({view.name: view.ledger for view in views if view.ledger is not None})
         self._meters.waiting.clear()
         for reason, count in collections.Counter(why.reason for why in waiting.values()).items():
             self._meters.waiting.labels(reason).set(count)
+
+    def _count_drift(self, plan: plans.Plan) -> None:
+        """Count and log disagreements when they appear."""
         drift = frozenset(plan.drift)
         for each in sorted(drift - self._drift, key=lambda each: (each.node, each.kind, each.message)):
             _log.warning("drift", extra={"node": each.node, "kind": each.kind, "reason": each.message})

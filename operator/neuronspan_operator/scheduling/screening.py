@@ -47,6 +47,7 @@ _CHANGING: Final[Sequence[_Maker]] = (
     pod_affinity.for_pod,
     node_features.for_pod,
 )
+_OF_OPEN_CLAIMS: Final[Sequence[_Maker]] = (binding.for_pod, zones.for_pod)
 _WEIGHTS: Final[Sequence[tuple[int, _Preferences]]] = (
     (3, taints.preferences),
     (2, node_affinity.preferences),
@@ -56,12 +57,17 @@ _WEIGHTS: Final[Sequence[tuple[int, _Preferences]]] = (
 
 
 class Screen:
-    """What one pod may use of a cluster, as it is now: valid until the cluster changes."""
+    """What one pod may use of a cluster, as it is now: valid until the cluster changes.
 
-    def __init__(self, pod: pods.PodView, cluster: cluster_state.Cluster) -> None:
+    Of a pod that is ``granted`` the claims are under way, which ``volumes.claiming`` follows: to look for volumes again
+    would find that a claim is half bound, or that the space is used up that its own volume takes.
+    """
+
+    def __init__(self, pod: pods.PodView, cluster: cluster_state.Cluster, *, granted: bool = False) -> None:
         self._pod = pod
         self._steady = _made(_STEADY, pod, cluster)
-        self._changing = _made(_CHANGING, pod, cluster)
+        changing = [each for each in _CHANGING if not (granted and each in _OF_OPEN_CLAIMS)]
+        self._changing = _made(changing, pod, cluster)
         self.of_pod = _of_pod((*self._steady, *self._changing), cluster)
 
     @property

@@ -65,7 +65,8 @@ def preferences(
     soft = tuple(each for each in pod.constraints.spread if not each.required)
     if not soft:
         return None
-    scored = [node for node in nodes if _has_keys(node, soft)]
+    keys = _keys(soft)
+    scored = [node for node in nodes if keys <= node.host.labels.keys()]
     domains = _count_domains(pod, soft, cluster)
     crowded = {node.name: 0.0 for node in scored}
     for each, counts in zip(soft, domains, strict=True):
@@ -140,8 +141,9 @@ def _count_domains(
     """Return for each constraint how many pods it counts, by domain; a domain of nodes that do not count is missing."""
     populations = [_population(pod, each, cluster) for each in constraints]
     domains: list[dict[str, int]] = [{} for _ in constraints]
+    keys = _keys(constraints)
     for node in cluster.nodes.values():
-        if not _has_keys(node, constraints):
+        if not keys <= node.host.labels.keys():
             continue
         for each, population, counts in zip(constraints, populations, domains, strict=True):
             if _included(pod, each, node.host):
@@ -150,8 +152,9 @@ def _count_domains(
     return domains
 
 
-def _has_keys(node: cluster_state.NodeState, constraints: Iterable[spreads.SpreadConstraint]) -> bool:
-    return all(each.topology_key in node.host.labels for each in constraints)
+def _keys(constraints: Iterable[spreads.SpreadConstraint]) -> frozenset[str]:
+    """Return the labels that a node must have all of to be in the topology of any."""
+    return frozenset(each.topology_key for each in constraints)
 
 
 def _included(pod: pods.PodView, constraint: spreads.SpreadConstraint, host: node_views.NodeView) -> bool:

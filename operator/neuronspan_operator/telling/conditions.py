@@ -80,20 +80,20 @@ class Teller:
         self._wishes: dict[str, _Wish] = {}
         self._written: dict[str, _Written] = {}
         self._outbox = outbox.Outbox(self._clock, LIMITS, self._write)
+        meters.untold.labels("conditions").set_function(lambda: self._outbox.overdue)
 
     def tell(self, waiting: Mapping[str, plans.Waiting], known: Mapping[str, pods.PodView]) -> None:
         """Let these pods say why they wait, soon; what was told before and is not told again is not written.
 
         ``waiting`` is by UID; ``known`` are all pods there are.
         """
-        for uid in self._written.keys() - known.keys():
+        for uid in [uid for uid in self._written if uid not in known or not known[uid].waits]:
             del self._written[uid]
         told = ((known[uid], why) for uid, why in waiting.items() if uid in known and _is_ours(known[uid]))
         self._wishes = {pod.uid: wish for pod, why in told if (wish := self._wish(pod, why)) is not None}
         for uid in self._wishes:
             self._put(uid)
         self._outbox.keep_only(self._wishes)
-        self._meters.untold.labels("conditions").set(self._outbox.overdue)
 
     async def run(self) -> None:
         """Write for ever."""

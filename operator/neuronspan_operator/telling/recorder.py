@@ -6,6 +6,7 @@ Events are for people: at most 100 and then 25 a second are posted, those that n
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import datetime as dt
 import hashlib
@@ -67,6 +68,7 @@ class Recorder:
         self._wanted: dict[Key, plans.Notice] = {}
         self._posted: dict[Key, _Posted] = {}
         self._outbox = outbox.Outbox(self._clock, LIMITS, self._post)
+        meters.untold.labels("events").set_function(lambda: self._outbox.overdue)
 
     def tell(self, told: Iterable[plans.Notice], alive: Container[str]) -> None:
         """Post these soon. What was told earlier and is not told again is posted only if its reason is new to the pod.
@@ -80,7 +82,6 @@ class Recorder:
         for key in tuple(self._wanted):
             self._put(key)
         self._outbox.keep_only(self._wanted)
-        self._meters.untold.labels("events").set(self._outbox.overdue)
 
     async def run(self) -> None:
         """Post for ever."""
@@ -137,18 +138,17 @@ class Recorder:
 
     async def _write(self, notice: plans.Notice, posted: _Posted) -> reasons.Outcome:
         """Create the Event, or bring the one that exists up to date; gives what was done."""
-        if posted.count == 0:
-            try:
-                await self._client.create(resources.EVENTS, self._manifest(notice), notice.namespace)
-            except errors.Conflict:
+        with contextlib.suppress(errors.NotFound):  # the server has forgotten it
+            if posted.count:
+                return await self._update(notice, posted, renewed=posted.message == notice.message)
+            if notice.said_before:
                 return await self._take_over(notice, posted)
-            posted.count = 1
-            return reasons.Outcome.CREATED
         try:
-            return await self._update(notice, posted, renewed=posted.message == notice.message)
-        except errors.NotFound:  # forgotten after all
-            posted.count = 0
-            return await self._write(notice, posted)
+            await self._client.create(resources.EVENTS, self._manifest(notice), notice.namespace)
+        except errors.Conflict:
+            return await self._take_over(notice, posted)
+        posted.count = 1
+        return reasons.Outcome.CREATED
 
     async def _take_over(self, notice: plans.Notice, posted: _Posted) -> reasons.Outcome:
         """Go on with the Event that is there already: this process restarted, or another one posts too."""

@@ -1,4 +1,4 @@
-"""Every good request ends in the same form: gate, label, and resource limits for the right containers."""
+"""Every good request ends in the same form: scheduler, label, and resource limits for the right containers."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from kits.api_server import admission as admission_kit
 from kits.api_server import chart
-from neuronspan import names
+from neuronspan import annotations, names
 from neuronspan_operator.objects import pods
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
@@ -86,6 +86,8 @@ GOOD: dict[str, tuple[dict[str, Any], dict[str, dict[str, str]]]] = {
     ),
 }
 
+POD_WIDE = {each.name for each in annotations.OF_USERS if each.asks}
+
 
 def resources(stored: dict[str, Any], kind: str) -> dict[str, dict[str, str]]:
     containers = [*stored["spec"].get("initContainers", []), *stored["spec"]["containers"]]
@@ -103,9 +105,12 @@ def test_good_request_is_stored_in_the_common_form(
     stored = admission.stored(manifest)
     assert resources(stored, "limits") == expected
     assert resources(stored, "requests") == expected
-    assert gates(stored) == [names.SCHEDULING_GATE]
+    assert stored["spec"]["schedulerName"] == names.SCHEDULER
+    assert gates(stored) == []
     assert stored["metadata"]["labels"] == {names.MANAGED_LABEL: names.MANAGED_VALUE}
-    assert stored["metadata"].get("annotations", {}) == manifest["metadata"]["annotations"]
+    written = manifest["metadata"]["annotations"]
+    fixed = {names.CONTAINER_ANNOTATION: manifest["spec"]["containers"][0]["name"]} if written.keys() & POD_WIDE else {}
+    assert stored["metadata"].get("annotations", {}) == {**written, **fixed}
 
 
 @pytest.mark.parametrize("manifest", [manifest for manifest, _ in GOOD.values()], ids=GOOD)
@@ -113,21 +118,24 @@ def test_operator_understands_what_is_stored(admission: admission_kit.Admission,
     view = pods.read(admission.stored(manifest))
     assert view.problems == ()
     assert view.unlimited == ()
-    assert view.gated
+    assert view.waits
     asked = {each.container: each.count for each in view.requests}
     limits = resources(admission.stored(manifest), "limits")
     assert asked.items() <= {name: max(map(int, found.values())) for name, found in limits.items() if found}.items()
     assert asked
 
 
-@pytest.mark.parametrize(
-    "before",
-    [["other.example/gate"], [names.SCHEDULING_GATE], ["other.example/gate", names.SCHEDULING_GATE, "third.example/g"]],
-    ids=["other", "ours", "both"],
-)
-def test_gate_is_there_once_whatever_gates_the_pod_has(admission: admission_kit.Admission, before: list[str]) -> None:
-    manifest = pod({P + "cores": "4"}, schedulingGates=[{"name": name} for name in before])
-    assert sorted(gates(admission.stored(manifest))) == sorted({*before, names.SCHEDULING_GATE})
+@pytest.mark.parametrize("written", ["default-scheduler", "neuronspan", ""])
+def test_pod_without_a_scheduler_of_its_own_is_ours(admission: admission_kit.Admission, written: str) -> None:
+    manifest = pod({P + "cores": "4"}, schedulerName=written)
+    assert admission.stored(manifest)["spec"]["schedulerName"] == names.SCHEDULER
+
+
+def test_gates_of_others_stay(admission: admission_kit.Admission) -> None:
+    manifest = pod({P + "cores": "4"}, schedulingGates=[{"name": "other.example/gate"}])
+    stored = admission.stored(manifest)
+    assert gates(stored) == ["other.example/gate"]
+    assert stored["spec"]["schedulerName"] == names.SCHEDULER
 
 
 def test_order_and_content_of_containers_stay(admission: admission_kit.Admission) -> None:
@@ -146,15 +154,15 @@ def test_order_and_content_of_containers_stay(admission: admission_kit.Admission
 )
 def test_pod_that_does_not_ask_is_left_alone(admission: admission_kit.Admission, manifest: dict[str, Any]) -> None:
     stored = admission.stored(manifest)
-    assert gates(stored) == []
+    assert stored["spec"]["schedulerName"] == "default-scheduler"
     assert "labels" not in stored["metadata"]
 
 
-def test_mirror_of_a_static_pod_is_labelled_and_not_gated(admission: admission_kit.Admission) -> None:
-    """It runs already: refusing it would only hide it, and a gate would come too late."""
+def test_mirror_of_a_static_pod_is_labelled_and_nothing_else(admission: admission_kit.Admission) -> None:
+    """It runs already: refusing it would only hide it, and it is too late to choose its node."""
     manifest = pod({"kubernetes.io/config.mirror": "x"}, container("app", cores=2), nodeName="w1")
     stored = admission.stored(manifest)
-    assert gates(stored) == []
+    assert stored["spec"]["schedulerName"] == "default-scheduler"
     assert stored["metadata"]["labels"] == {names.MANAGED_LABEL: names.MANAGED_VALUE}
 
 
@@ -164,14 +172,14 @@ def test_pod_of_a_controller_takes_the_same_path(admission: admission_kit.Admiss
     manifest["metadata"] = {**manifest["metadata"], "generateName": "web-1-", "ownerReferences": [owner]}
     stored = admission.stored(manifest)
     assert resources(stored, "limits") == {"app": {CORES: "4"}}
-    assert gates(stored) == [names.SCHEDULING_GATE]
+    assert stored["spec"]["schedulerName"] == names.SCHEDULER
 
 
 def test_pod_of_the_release_test_asks_for_one_core(admission: admission_kit.Admission) -> None:
     hook = chart.render().of_kind("Pod")[0]
     stored = admission.admin.create(f"{admission_kit.collection(hook)}?fieldValidation=Strict", hook)
     assert resources(stored, "limits")["test"][CORES] == "1"
-    assert gates(stored) == [names.SCHEDULING_GATE]
+    assert stored["spec"]["schedulerName"] == names.SCHEDULER
 
 
 def test_many_containers_stay_within_the_cost_limits(admission: admission_kit.Admission) -> None:

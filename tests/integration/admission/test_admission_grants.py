@@ -1,4 +1,4 @@
-"""The decision belongs to the operator: gate, grant and label are its own, and a request stays what it was."""
+"""The decision belongs to the operator: grant and label are its own, and a request stays what it was."""
 
 import http
 from typing import Any
@@ -12,16 +12,13 @@ from neuronspan_operator.objects import pods
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
 
-GATE_STAYS = (
-    "the scheduling gate neuronspan.dev/cores is removed by the operator, once the pod has its NeuronCores: "
-    "`kubectl neuron explain POD` says why it waits; delete the pod to give up"
-)
 GRANT_STAYS = (
     "annotation neuronspan.dev/grant records which NeuronCores the pod has and is written by the operator alone: "
     "leave it as it is; delete the pod to give its cores back"
 )
 LABEL_STAYS = "label neuronspan.dev/managed is how the operator finds the pods that have NeuronCores: leave it as it is"
 BINDINGS = "/api/v1/namespaces/default/bindings"
+SPANS = {"app": spans.CoreSpan(0, 4)}
 GRANT = {names.GRANT_ANNOTATION: '{"node":"w1","containers":{"app":"0-3"}}'}
 
 
@@ -44,13 +41,10 @@ def waiting(admission: admission_kit.Admission) -> dict[str, Any]:
 
 @pytest.fixture
 def granted(admission: admission_kit.Admission, waiting: dict[str, Any]) -> dict[str, Any]:
-    """The same pod after the operator's one patch."""
-    return ungate(admission, waiting)
-
-
-def ungate(admission: admission_kit.Admission, stored: dict[str, Any]) -> dict[str, Any]:
-    patch = pods.ungate_patch(pods.read(stored), "w1", {"app": spans.CoreSpan(0, 4)})
-    return admission.operator.patch(path(stored), patch, api_client.JSON_PATCH)
+    """The same pod after the operator has bound it."""
+    bound = pods.binding(pods.read(waiting), "w1", SPANS)
+    admission.operator.create(f"{path(waiting)}/binding", bound)
+    return admission.admin.get(path(waiting))
 
 
 def path(stored: dict[str, Any]) -> str:
@@ -62,32 +56,56 @@ def refusal(answer: api_client.Response, status: http.HTTPStatus) -> str:
     return answer.message.partition(" denied request: ")[2]
 
 
-def test_operators_patch_commits_a_grant(granted: dict[str, Any]) -> None:
-    assert "schedulingGates" not in granted["spec"]
-    assert granted["spec"]["nodeSelector"] == {names.HOSTNAME_LABEL: "w1"}
+def test_operators_binding_commits_a_grant(granted: dict[str, Any]) -> None:
+    assert granted["spec"]["nodeName"] == "w1"
     assert granted["metadata"]["annotations"].items() >= GRANT.items()
+    assert {each["type"]: each["status"] for each in granted["status"]["conditions"]}["PodScheduled"] == "True"
 
 
-def test_operator_may_fence_a_waiting_pod(admission: admission_kit.Admission, waiting: dict[str, Any]) -> None:
-    patch = pods.fence_patch(pods.read(waiting), [pods.fence("w1", "2026-01-31T09:00:00Z")])
-    fenced = admission.operator.patch(path(waiting), patch, api_client.JSON_PATCH)
-    assert pods.read(fenced).revoked == ("w1/2026-01-31T09:00:00Z",)
+def test_operators_binding_cannot_land_on_a_pod_that_has_changed(
+    admission: admission_kit.Admission, waiting: dict[str, Any]
+) -> None:
+    fence = pods.fence_patch(pods.read(waiting), "2026-01-31T09:00:00.000000Z", "2026-01-31T09:00:00Z")
+    fenced = admission.operator.patch(f"{path(waiting)}/status", fence, api_client.STRATEGIC_PATCH)
+    assert pods.read(fenced).fenced_until == "2026-01-31T09:00:00.000000Z"
+    bound = pods.binding(pods.read(waiting), "w1", SPANS)
+    answer = admission.operator.request("POST", f"{path(waiting)}/binding", bound)
+    assert answer.status == http.HTTPStatus.CONFLICT
+    assert "nodeName" not in admission.admin.get(path(waiting))["spec"]
 
 
-def test_gate_cannot_be_removed_by_hand(admission: admission_kit.Admission, waiting: dict[str, Any]) -> None:
-    patch = [{"op": "remove", "path": "/spec/schedulingGates/0"}]
-    answer = admission.admin.request("PATCH", path(waiting), patch, api_client.JSON_PATCH)
-    assert refusal(answer, http.HTTPStatus.FORBIDDEN) == GATE_STAYS
-    assert pods.read(admission.admin.get(path(waiting))).gated
+OPERATORS = "the operator binds with the "
+WITH_GRANT = OPERATORS + "grant annotation, which names the node of the Binding, and with no other"
+WITH_VERSION = OPERATORS + "pod's uid and resourceVersion, so that a grant which was taken back can never land"
 
 
-def test_gates_of_others_can_be_removed_by_hand(admission: admission_kit.Admission) -> None:
-    stored = admission.stored(
-        admission_kit.pod({names.CORES_ANNOTATION: "4"}, schedulingGates=[{"name": "other.example/gate"}])
-    )
-    left = {"spec": {"schedulingGates": [{"name": names.SCHEDULING_GATE}]}}
-    patched = admission.admin.patch(path(stored), left)
-    assert patched["spec"]["schedulingGates"] == left["spec"]["schedulingGates"]
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"annotations": {}}, WITH_GRANT),
+        ({"annotations": {names.GRANT_ANNOTATION: '{"node":"w2","containers":{"app":"0-3"}}'}}, WITH_GRANT),
+        ({"annotations": {**GRANT, "example.com/x": "y"}}, WITH_GRANT),
+        ({"annotations": {**GRANT, names.CORES_ANNOTATION: "8"}}, WITH_GRANT),
+        ({"uid": ""}, WITH_VERSION),
+        ({"resourceVersion": ""}, WITH_VERSION),
+        (
+            {"labels": {names.MANAGED_LABEL: "false"}},
+            (
+                "a Binding must not carry label neuronspan.dev/managed: the operator finds the pods that have "
+                "NeuronCores by it; bind without it"
+            ),
+        ),
+    ],
+    ids=["no grant", "another node", "another annotation", "a request", "no uid", "no version", "a label"],
+)
+def test_operator_binds_with_a_grant_of_that_node_and_nothing_else(
+    admission: admission_kit.Admission, waiting: dict[str, Any], change: dict[str, Any], sentence: str
+) -> None:
+    bound = pods.binding(pods.read(waiting), "w1", SPANS)
+    changed = {**bound, "metadata": {**bound["metadata"], **change}}
+    answer = admission.operator.request("POST", f"{path(waiting)}/binding", changed)
+    assert refusal(answer, http.HTTPStatus.FORBIDDEN) == sentence
+    assert "nodeName" not in admission.admin.get(path(waiting))["spec"]
 
 
 @pytest.mark.parametrize("text", ['{"node":"w2","containers":{"app":"4-7"}}', None], ids=["changed", "removed"])
@@ -159,8 +177,8 @@ def test_binding_cannot_bring_the_label(admission: admission_kit.Admission) -> N
     bound = admission_kit.binding(stored["metadata"]["name"], labels={names.MANAGED_LABEL: names.MANAGED_VALUE})
     answer = admission.admin.request("POST", f"{path(stored)}/binding", bound)
     assert refusal(answer, http.HTTPStatus.FORBIDDEN) == (
-        "a Binding must not carry label neuronspan.dev/managed: it is how the operator finds the pods that have "
-        "NeuronCores; bind without it"
+        "a Binding must not carry label neuronspan.dev/managed: the operator finds the pods that have NeuronCores by "
+        "it; bind without it"
     )
     assert "nodeName" not in admission.admin.get(path(stored))["spec"]
 
@@ -171,14 +189,15 @@ def test_binding_cannot_bring_the_label(admission: admission_kit.Admission) -> N
     [{}, {"annotations": {"scheduler.example/why": "free"}, "labels": {"topology.kubernetes.io/zone": "a"}}],
     ids=["bare", "with its own"],
 )
-def test_schedulers_bind_as_they_like(
-    admission: admission_kit.Admission, granted: dict[str, Any], metadata: dict[str, Any], *, legacy: bool
+def test_other_schedulers_bind_other_pods_as_they_like(
+    admission: admission_kit.Admission, metadata: dict[str, Any], *, legacy: bool
 ) -> None:
-    bound = admission_kit.binding(granted["metadata"]["name"], **metadata)
-    admission.admin.create(BINDINGS if legacy else f"{path(granted)}/binding", bound)
-    stored = admission.admin.get(path(granted))
+    plain = admission.stored(admission_kit.pod())
+    bound = admission_kit.binding(plain["metadata"]["name"], **metadata)
+    admission.admin.create(BINDINGS if legacy else f"{path(plain)}/binding", bound)
+    stored = admission.admin.get(path(plain))
     assert stored["spec"]["nodeName"] == "w1"
-    assert stored["metadata"]["annotations"].items() >= {**GRANT, **metadata.get("annotations", {})}.items()
+    assert stored["metadata"].get("annotations", {}) == metadata.get("annotations", {})
 
 
 def test_grant_cannot_be_put_on_a_pod_that_never_asked(admission: admission_kit.Admission) -> None:
@@ -197,8 +216,20 @@ def test_grant_cannot_be_put_on_a_pod_that_never_asked(admission: admission_kit.
         (names.ENV_ANNOTATION, "count"),
         ("cores.neuronspan.dev/app", "4"),
         ("devices.neuronspan.dev/app", "1"),
+        (names.CONTAINER_ANNOTATION, "other"),
+        (names.CONTAINER_ANNOTATION, None),
+        ("core.neuronspan.dev/app", "4"),
     ],
-    ids=["changed", "removed", "added", "added for a container", "added devices"],
+    ids=[
+        "changed",
+        "removed",
+        "added",
+        "added for a container",
+        "added devices",
+        "another container",
+        "no container",
+        "unknown",
+    ],
 )
 def test_request_cannot_change(
     admission: admission_kit.Admission, waiting: dict[str, Any], name: str, text: str | None

@@ -28,8 +28,9 @@ def event(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("group", "resource", "verbs"),
     [
-        ("", "pods", {"get", "list", "watch", "patch"}),
+        ("", "pods", {"get", "list", "watch"}),
         ("", "nodes", {"list", "watch"}),
+        ("", "namespaces", {"list", "watch"}),
         ("", "persistentvolumeclaims", {"list", "watch", "patch"}),
         ("", "persistentvolumes", {"list", "watch", "patch"}),
         ("storage.k8s.io", "storageclasses", {"list", "watch"}),
@@ -43,6 +44,7 @@ def event(name: str) -> dict[str, Any]:
     ids=[
         "pods",
         "nodes",
+        "namespaces",
         "claims",
         "volumes",
         "storageclasses",
@@ -108,7 +110,8 @@ def test_operator_makes_and_removes_a_ledger(admission: admission_kit.Admission)
         ("GET", "/api/v1/namespaces/neuronspan/secrets", None),
         ("GET", f"{LEASES}/other", None),
         ("GET", "/apis/coordination.k8s.io/v1/namespaces/default/leases/neuronspan-operator", None),
-        ("GET", "/api/v1/namespaces", None),
+        ("POST", "/api/v1/namespaces/default/bindings", admission_kit.binding("any")),
+        ("GET", "/api/v1/namespaces/default", None),
         ("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", None),
     ],
     ids=[
@@ -121,7 +124,8 @@ def test_operator_makes_and_removes_a_ledger(admission: admission_kit.Admission)
         "read secrets",
         "another lease",
         "another namespace",
-        "namespaces",
+        "bind by the old door",
+        "read a namespace",
         "CRDs",
     ],
 )

@@ -18,6 +18,8 @@ RUN = ', which is not one run of NeuronCores: write the first and the last core,
 GROUPS = ': write the cores of each group, for example "3,4,1", or "4x2" for four groups of two'
 EITHER = ": a container has NeuronCores or whole Neuron devices, not both, so keep one of them"
 DISAGREE = ", which disagree: keep one of them, or make them equal"
+LASTING = ", which is no container or sidecar of the pod: use one of "
+LET_IN = "or have such pods let in with the chart value guests.enabled=true"
 PLACE = (
     'spec.nodeName is "w1", but a pod that asks for NeuronCores gets its node together with its cores: '
     "remove spec.nodeName and write spec.nodeSelector kubernetes.io/hostname: w1 instead"
@@ -29,6 +31,11 @@ pod = admission_kit.pod
 
 def annotated(name: str, value: str) -> dict[str, Any]:
     return pod({P + name: value})
+
+
+def labelled(labels: dict[str, str]) -> dict[str, Any]:
+    manifest = pod({P + "cores": "4"})
+    return {**manifest, "metadata": {**manifest["metadata"], "labels": labels}}
 
 
 def quoted(name: str, value: str, rest: str) -> str:
@@ -157,6 +164,25 @@ CONTRADICTIONS: Cases = {
         pod({P + "cores": "4"}, container("app", devices=1)),
         'container "app" is asked for by neuronspan.dev/cores: 4 and by limit aws.amazon.com/neuron: 1' + EITHER,
     ),
+    "annotation and a limit of none": (
+        pod({P + "cores": "4"}, container("app", cores=0)),
+        'container "app" is asked for by neuronspan.dev/cores: 4 and by limit aws.amazon.com/neuroncore: 0' + DISAGREE,
+    ),
+    "cores and a limit of no devices": (
+        pod({P + "cores": "4"}, container("app", devices=0)),
+        'container "app" is asked for by neuronspan.dev/cores: 4 and by limit aws.amazon.com/neuron: 0' + EITHER,
+    ),
+    "container that is not there": (
+        pod({P + "cores": "4", P + "container": "web"}, container("app"), container("b")),
+        quoted("container", "web", LASTING + "app, b"),
+    ),
+    "container that ends": (
+        pod(
+            {P + "cores": "4", P + "container": "setup"},
+            init=[container("setup"), container("proxy", sidecar=True)],
+        ),
+        quoted("container", "setup", LASTING + "proxy, app"),
+    ),
     "app smaller than init": (
         pod({"cores.neuronspan.dev/setup": "4", P + "cores": "2"}, init=[container("setup")]),
         reuse("app", 2, "setup", 4),
@@ -187,6 +213,66 @@ WORDS: Cases = {
     "misspelt annotation": (
         annotated("core", "4"),
         "annotation neuronspan.dev/core does not exist: use one of neuronspan.dev/cores, neuronspan.dev/devices, ",
+    ),
+    "misspelt annotation of a container": (
+        pod({"core.neuronspan.dev/app": "4"}),
+        (
+            "annotation core.neuronspan.dev/app does not exist: "
+            "use one of cores.neuronspan.dev/app, devices.neuronspan.dev/app"
+        ),
+    ),
+    "annotation of no container": (
+        pod({"cores.neuronspan.dev": "4"}, container("a"), container("b")),
+        (
+            "annotation cores.neuronspan.dev names no container: "
+            "write cores.neuronspan.dev/CONTAINER, where CONTAINER is one of a, b"
+        ),
+    ),
+    "annotation of nothing": (
+        pod({"neuronspan.dev": "4"}),
+        "annotation neuronspan.dev does not exist: use one of neuronspan.dev/cores, neuronspan.dev/devices, ",
+    ),
+    "annotations as labels": (
+        labelled({P + "cores": "4", "devices.neuronspan.dev/app": "2"}),
+        (
+            "label devices.neuronspan.dev/app means nothing: write it into the annotations; "
+            "label neuronspan.dev/cores means nothing: write it into the annotations"
+        ),
+    ),
+    "limit of another name": (
+        pod({}, {**container("app"), "resources": {"limits": {"aws.amazon.com/neurondevice": "1"}}}),
+        (
+            'container "app" has the limit aws.amazon.com/neurondevice, which no node has: '
+            "use aws.amazon.com/neuroncore for NeuronCores, or aws.amazon.com/neuron for whole Neuron devices"
+        ),
+    ),
+    "scheduler of its own": (
+        pod({P + "cores": "4"}, schedulerName="volcano"),
+        (
+            'spec.schedulerName is "volcano", but pods that ask for NeuronCores are bound by neuronspan: '
+            f"remove spec.schedulerName, {LET_IN}"
+        ),
+    ),
+    "resource claims": (
+        pod({}, container("app", cores=4), resourceClaims=[{"name": "gpu", "resourceClaimName": "gpu"}]),
+        (
+            "spec.resourceClaims are allocated by the cluster's own scheduler, and pods that ask for NeuronCores are "
+            f"bound by neuronspan: remove spec.resourceClaims, {LET_IN}"
+        ),
+    ),
+    "our scheduler for nothing": (
+        pod({}, schedulerName="neuronspan"),
+        (
+            'spec.schedulerName is "neuronspan", which schedules pods that ask for NeuronCores, and no container asks '
+            "for any: add neuronspan.dev/cores, or remove spec.schedulerName"
+        ),
+    ),
+    "gate of a guest": (
+        pod({P + "cores": "4"}, schedulingGates=[{"name": P + "cores"}]),
+        (
+            "scheduling gate neuronspan.dev/cores is for pods that another scheduler binds, and nobody would ever "
+            "remove it here: leave it out"
+        ),
     ),
     "nothing asked for": (
         annotated("env", "count"),

@@ -104,3 +104,54 @@ def test_bad_template_from_before_can_still_be_scaled(admission: admission_kit.A
         f"{path}/from-before", {"spec": {"replicas": 0}, "metadata": {"labels": {"a": "b"}}}
     )
     assert patched["spec"]["replicas"] == 0
+
+
+def misplaced(*annotations: str, template: str = "spec.template") -> str:
+    return (
+        f"annotation {', '.join(annotations)} means nothing here, because it is not copied to the pods: "
+        f"write it into the annotations of the pod template, {template}.metadata.annotations"
+    )
+
+
+def said(answer: api_client.Response) -> str:
+    return answer.message.partition(" denied request: ")[2]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_annotation_beside_the_template_is_refused(admission: admission_kit.Admission, kind: str) -> None:
+    path, spec = workload(kind, {})
+    answer = admission.admin.request("POST", path, {"metadata": {"name": "bad", "annotations": GOOD}, "spec": spec})
+    assert answer.status == http.HTTPStatus.UNPROCESSABLE_ENTITY
+    template = "spec.jobTemplate.spec.template" if kind == "CronJob" else "spec.template"
+    assert said(answer) == misplaced("neuronspan.dev/cores", template=template)
+
+
+def test_annotation_beside_the_template_of_a_cron_job_is_refused(admission: admission_kit.Admission) -> None:
+    path, spec = workload("CronJob", {})
+    spec["jobTemplate"]["metadata"] = {"annotations": {"neuronspan.dev/env": "count", **GOOD}}
+    answer = admission.admin.request("POST", path, {"metadata": {"name": "bad"}, "spec": spec})
+    expected = misplaced("neuronspan.dev/cores", "neuronspan.dev/env", template="spec.jobTemplate.spec.template")
+    assert said(answer) == expected
+
+
+def test_annotation_in_both_places_is_accepted(admission: admission_kit.Admission) -> None:
+    """Tools that write annotations everywhere do that."""
+    path, spec = workload("Deployment", GOOD)
+    metadata = {"name": admission.unique("both"), "annotations": GOOD}
+    assert admission.admin.create(path, {"metadata": metadata, "spec": spec})
+
+
+def test_annotation_cannot_be_put_beside_the_template_later(admission: admission_kit.Admission) -> None:
+    path, spec = workload("Deployment", {})
+    name = admission.unique("deployment")
+    admission.admin.create(path, {"metadata": {"name": name}, "spec": spec})
+    patch = {"metadata": {"annotations": GOOD}}
+    answer = admission.admin.request("PATCH", f"{path}/{name}", patch, api_client.MERGE_PATCH)
+    assert said(answer) == misplaced("neuronspan.dev/cores")
+    assert admission.admin.patch(f"{path}/{name}", {"metadata": {"annotations": {"example.com/x": "y"}}})
+
+
+def test_template_of_a_guest_is_refused(admission: admission_kit.Admission) -> None:
+    spec = {"selector": SELECTOR, "template": template(GOOD, schedulerName="volcano")}
+    answer = admission.admin.request("POST", f"{APPS}/deployments", {"metadata": {"name": "bad"}, "spec": spec})
+    assert said(answer).startswith('in the pod template: spec.schedulerName is "volcano", but pods that ask')

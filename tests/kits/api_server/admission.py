@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import itertools
 import time
+import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,9 +23,12 @@ DEVICES = "aws.amazon.com/neuron"
 
 EVERYTHING = {"networkPolicy": {"enabled": True}, "resourceQuota": {"enabled": True}}
 """Values that bring every object of the chart but those of the Prometheus operator."""
+GUESTS = {"guests": {"enabled": True}}
+"""Values that let pods in which another scheduler binds."""
 _DRY = "?dryRun=All"
 _ACTIVE_SECONDS = 30.0
 _PLURALS = {"NetworkPolicy": "networkpolicies"}
+_CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
 _WORKLOADS = "/apis/apps/v1/namespaces/default/deployments"
 
 
@@ -111,11 +115,13 @@ def _account(user: str, extra: Mapping[str, str] | None = None) -> api_client.Im
 
 
 @contextlib.contextmanager
-def installed(plane: control_plane_kit.ControlPlane) -> Iterator[Admission]:
+def installed(
+    plane: control_plane_kit.ControlPlane, values: Mapping[str, Any] = types.MappingProxyType(EVERYTHING)
+) -> Iterator[Admission]:
     """Install the chart with helm and wait until every policy is active."""
     admin = plane.client()
     operator = plane.client(impersonation=_account(chart.OPERATOR))
-    chart.release(plane, "install", values=EVERYTHING)
+    chart.release(plane, "install", values=dict(values))
     admission = Admission(plane, admin, operator)
     for name, is_active in _probes(admission).items():
         wait_for(is_active, f"policy {name} to be active")
@@ -125,24 +131,32 @@ def installed(plane: control_plane_kit.ControlPlane) -> Iterator[Admission]:
 def _probes(admission: Admission) -> dict[str, Callable[[], bool]]:
     """Return for each policy a question that only an active policy answers with its name."""
     admin = admission.admin
-    gated = pod({"neuronspan.dev/cores": "1"}, name="canary")
+    good = pod({"neuronspan.dev/cores": "1"}, name="canary-good")
     bad = pod({"neuronspan.dev/cores": "x"}, name="canary")
     template = {"metadata": {"labels": {"a": "b"}, **bad["metadata"]}, "spec": bad["spec"]}
     workload = {"metadata": {"name": "canary"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template}}
     node = neuron_node("canary")
     admin.create(PODS, pod(name="canary"))
+    room = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    admin.create(_CLAIMS, {"metadata": {"name": "canary"}, "spec": room})
     granted = {"metadata": {"annotations": {"neuronspan.dev/grant": "x"}}}
     bound = binding("canary", annotations=granted["metadata"]["annotations"])
 
     def says(policy: str, *request: Any) -> bool:
         return f"'neuronspan-{policy}' denied" in admin.request(*request).message
 
-    def is_gated() -> bool:
-        return "schedulingGates" in admin.request("POST", f"{PODS}{_DRY}", {**gated, "metadata": named}).body["spec"]
+    def is_ours() -> bool:
+        return bool(admin.request("POST", f"{PODS}{_DRY}", good).body["spec"]["schedulerName"] == "neuronspan")
 
-    named = {**gated["metadata"], "name": "canary-gated"}
+    def narrows(policy: str, path: str) -> bool:
+        labelled = {"metadata": {"labels": {"a": "b"}}}
+        answer = admission.operator.request("PATCH", f"{path}{_DRY}", labelled, api_client.MERGE_PATCH)
+        return f"'neuronspan-{policy}' denied" in answer.message
+
     return {
-        "mutation": is_gated,
+        "mutation": is_ours,
+        "operator": lambda: narrows("operator", f"{PODS}/canary/status"),
+        "volumes": lambda: narrows("volumes", f"{_CLAIMS}/canary"),
         "requests": lambda: says("requests", "POST", f"{PODS}{_DRY}", bad),
         "workloads": lambda: says("workloads", "POST", f"{_WORKLOADS}{_DRY}", workload),
         "neuronnodes": lambda: says("neuronnodes", "POST", f"{NEURON_NODES}{_DRY}", node),

@@ -68,7 +68,7 @@ def make_cluster(
     placed: Iterable[tuple[str, pods.PodView]] = (),
     namespaces: Mapping[str, Mapping[str, str]] | None = None,
 ) -> cluster_state.Cluster:
-    """A cluster of these nodes; ``placed`` pods come with the names of their nodes, ``namespaces`` with their labels."""
+    """A cluster of these nodes; ``placed`` pods come with their nodes' names, ``namespaces`` with their labels."""
     cluster = cluster_state.Cluster(known, namespaces or {}, storage.EMPTY)
     for node, pod in placed:
         cluster.add(pod, node)

@@ -56,6 +56,18 @@ def deployment(name: str, *, replicas: int, cores: int, node: str | None = None)
     }
 
 
+def job(name: str, template: Mapping[str, Any], **spec: Any) -> dict[str, Any]:
+    """A Job of such pods that takes their first failure for its own, unless `spec` says otherwise."""
+    kept = {"annotations": template["metadata"]["annotations"]}
+    inside = {"template": {"metadata": kept, "spec": template["spec"]}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {"backoffLimit": 0, **inside, **spec},
+    }
+
+
 def phases(cluster: cluster_access.Cluster, namespace: str) -> dict[str, set[str]]:
     """Pod names by phase; a pod that is being deleted counts as `Terminating`."""
     found: dict[str, set[str]] = {}
@@ -77,6 +89,25 @@ def wait_phases(cluster: cluster_access.Cluster, namespace: str, wanted: Mapping
         return {phase: len(found) for phase, found in phases(cluster, namespace).items()} == dict(wanted)
 
     cluster.wait_for(reached, seconds=seconds, what=lambda: f"{dict(wanted)}, now {phases(cluster, namespace)}")
+
+
+def nodes_of(cluster: cluster_access.Cluster, namespace: str) -> dict[str, str]:
+    """The node of every pod that is bound to one."""
+    items = cluster.list("pods", namespace)
+    return {item["metadata"]["name"]: item["spec"]["nodeName"] for item in items if item["spec"].get("nodeName")}
+
+
+def uids(cluster: cluster_access.Cluster, namespace: str) -> dict[str, str]:
+    """The UID of every pod: another one of the same name is another pod."""
+    return {item["metadata"]["name"]: item["metadata"]["uid"] for item in cluster.list("pods", namespace)}
+
+
+def unscheduled(cluster: cluster_access.Cluster, namespace: str, pod_name: str) -> tuple[str, str]:
+    """Reason and message of a pod's condition PodScheduled while it is False, empty texts otherwise."""
+    for condition in cluster.get("pods", pod_name, namespace).get("status", {}).get("conditions", []):
+        if (condition["type"], condition["status"]) == ("PodScheduled", "False"):
+            return condition.get("reason", ""), condition.get("message", "")
+    return "", ""
 
 
 def events(cluster: cluster_access.Cluster, namespace: str, pod_name: str) -> list[Mapping[str, Any]]:

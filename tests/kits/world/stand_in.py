@@ -147,9 +147,19 @@ class StandIn:
     # --- pods, scheduler, controllers ----------------------------------------------------------------------------
 
     def submit(
-        self, name: str, cores: int = 4, *, owner: str = "", annotations: Mapping[str, str] | None = None
+        self,
+        name: str,
+        cores: int = 4,
+        *,
+        owner: str = "",
+        guest: bool = False,
+        annotations: Mapping[str, str] | None = None,
+        **spec: Any,
     ) -> dict[str, Any]:
-        """Create a gated pod of one container; with ``owner`` a ReplicaSet of that name would replace it."""
+        """Create a pod of one container as admission leaves it; with ``owner`` a ReplicaSet would replace it.
+
+        A ``guest`` has another scheduler and waits behind the gate.
+        """
         controller = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": owner, "uid": "0", "controller": True}
         metadata = {
             "name": name,
@@ -159,8 +169,9 @@ class StandIn:
         }
         amount = {_CORES: str(cores)}
         container = {"name": "app", "image": "none", "resources": {"limits": amount, "requests": amount}}
-        spec = {"containers": [container], "schedulingGates": [{"name": "neuronspan.dev/cores"}]}
-        return self.client.create(_PODS, {"metadata": metadata, "spec": spec})
+        gates = [{"name": "neuronspan.dev/cores"}] if guest else []
+        placed = {"schedulerName": "volcano" if guest else "neuronspan", "schedulingGates": gates, **spec}
+        return self.client.create(_PODS, {"metadata": metadata, "spec": {"containers": [container], **placed}})
 
     def pods(self) -> list[dict[str, Any]]:
         """Return all pods."""
@@ -171,12 +182,22 @@ class StandIn:
         """Read a pod that must exist."""
         return self.client.get(f"{_PODS}/{name}")
 
+    def bound(self) -> list[dict[str, Any]]:
+        """Return the pods that have a node."""
+        return [pod for pod in self.pods() if pod["spec"].get("nodeName")]
+
     def ungated(self) -> list[dict[str, Any]]:
-        """Return the pods that have left the gate."""
-        return [pod for pod in self.pods() if not pod["spec"].get("schedulingGates")]
+        """Return the guests that have left the gate."""
+        guests = (pod for pod in self.pods() if pod["spec"]["schedulerName"] != "neuronspan")
+        return [pod for pod in guests if not pod["spec"].get("schedulingGates")]
+
+    def refuse(self, name: str, message: str) -> None:
+        """Play the guests' scheduler: say that it cannot place the pod."""
+        refusal = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+        self.patch_pod(name, {"status": {"conditions": [refusal]}}, status=True)
 
     def bind(self, name: str) -> str:
-        """Play the scheduler: bind the pod to the node that its selector names; gives the node."""
+        """Play the guests' scheduler: bind the pod to the node that its selector names; gives the node."""
         pod = self.pod(name)
         node = str(pod["spec"]["nodeSelector"]["kubernetes.io/hostname"])
         target = {"apiVersion": "v1", "kind": "Node", "name": node}
@@ -192,6 +213,10 @@ class StandIn:
         """Delete pods at once."""
         for name in names:
             self.client.delete(f"{_PODS}/{name}", _NOW)
+
+    def waiting_of(self, pod: str) -> str:
+        """Return why a pod waits, by its Event."""
+        return self.events_of(pod).get("FailedScheduling", "")
 
     def events_of(self, pod: str) -> dict[str, str]:
         """Return the messages of a pod's Events by reason."""

@@ -26,6 +26,12 @@ class Run:
         """All pods over all the time."""
         return len(self.bound) / self.seconds
 
+    @property
+    def sent_per_second(self) -> float:
+        """How fast the API server took the pods: more than this cannot be bound."""
+        moments = self.created.values()
+        return (len(self.created) - 1) / (max(moments) - min(moments))
+
     def per_second(self) -> list[float]:
         """Return how many pods were bound in each whole second; of a run that is shorter, its average."""
         start = min(self.created.values())

@@ -64,6 +64,7 @@ def _numbers(result: Comparison, kind: str) -> dict[str, float]:
     rates = [rate for run in runs for rate in run.per_second()]
     waits = [wait for run in runs for wait in run.latencies()]
     numbers = {"pods/s, median of the rounds": statistics.median(run.pods_per_second for run in runs)}
+    numbers["pods/s taken by the API server, median"] = statistics.median(run.sent_per_second for run in runs)
     numbers |= {f"pods/s in one second, p{each}": figures.percentile(rates, each) for each in figures.PERCENTS}
     numbers |= {
         f"create to bound in the batch, p{each}, ms": figures.percentile(waits, each) for each in figures.PERCENTS

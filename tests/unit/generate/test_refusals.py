@@ -129,6 +129,23 @@ def test_admission_knows_what_each_annotation_asks_for(each: annotations.Annotat
 
 
 @pytest.mark.parametrize(
+    ("key", "ours"),
+    [
+        ("neuronspan.dev/core", True),
+        ("core.neuronspan.dev/app", True),
+        ("cores.neuronspan.dev", True),
+        ("neuronspan.dev", True),
+        ("myneuronspan.dev/cores", False),
+        ("neuronspan.dev.example.com/cores", False),
+        ("example.com/neuronspan.dev", False),
+        ("example.com/x.neuronspan.dev", False),
+    ],
+)
+def test_admission_knows_its_own_names_from_those_that_look_alike(key: str, *, ours: bool) -> None:
+    assert _cel(_template("isOurs"), k=_Text(key)) == ours
+
+
+@pytest.mark.parametrize(
     "each", [each for each in annotations.OF_USERS if each.per_container], ids=lambda each: each.name
 )
 def test_admission_reads_the_container_of_the_per_container_form(each: annotations.Annotation) -> None:
@@ -144,6 +161,9 @@ class _Text(str):
 
     def startsWith(self, prefix: str) -> bool:  # noqa: N802  CEL's name
         return self.startswith(prefix)
+
+    def matches(self, pattern: str) -> bool:
+        return re.search(pattern, self) is not None
 
     def substring(self, first: int) -> str:
         return self[first:]

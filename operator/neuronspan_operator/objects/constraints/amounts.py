@@ -21,6 +21,7 @@ _Raw = Mapping[str, Any]
 _Exact = dict[str, int]
 """Billionths of a resource's unit: amounts are rounded once, after they have been added up."""
 
+_FIRST: Final = (CPU, "memory", "ephemeral-storage")
 _HUGE_PAGES: Final = "hugepages-"
 _NONE: Final[_Raw] = {}
 
@@ -31,7 +32,11 @@ def of(spec: _Raw, status: _Raw = _NONE) -> tuple[dict[str, int], tuple[str, ...
     totals = reading.of_containers(spec)
     totals |= reading.of_pod(spec.get("resources") or {}, totals)
     _add(totals, reading.exact(spec.get("overhead")))
-    rounded = {resource: -(-amount // _billionths(resource)) for resource, amount in totals.items() if amount}
+    rounded = {
+        resource: -(-totals[resource] // _billionths(resource))
+        for resource in sorted(totals, key=_order)
+        if totals[resource]
+    }
     return rounded, tuple(reading.problems[resource] for resource in sorted(reading.problems))
 
 
@@ -124,6 +129,11 @@ class _Reading:
         conditions = self._status.get("conditions") or ()
         pending = (each for each in conditions if each.get("type") == "PodResizePending")
         return next(pending, _NONE).get("reason") == "Infeasible"
+
+
+def _order(resource: str) -> tuple[int, str]:
+    """Sort by the order in which the scheduler looks at resources, and so names those that are missing."""
+    return (_FIRST.index(resource) if resource in _FIRST else len(_FIRST)), resource
 
 
 def _is_of_pods(resource: str) -> bool:

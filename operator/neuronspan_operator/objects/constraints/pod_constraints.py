@@ -51,9 +51,9 @@ def selects_node(constraints: Constraints, node: NamedNode) -> bool:
     Source: RequiredNodeAffinity.Match in k8s.io/component-helpers/scheduling/corev1/nodeaffinity.
     """
     required = constraints.node_affinity.required
-    if any(node.labels.get(key) != value for key, value in constraints.node_selector.items()):
+    if required is not None and not required.selects(node.name, node.labels):
         return False
-    return required is None or required.selects(node.name, node.labels)
+    return constraints.node_selector.items() <= node.labels.items()
 
 
 def read(manifest: Mapping[str, Any]) -> Constraints:

@@ -77,9 +77,9 @@ class _Explainer:
     def _answer(self, pod: pods.PodView, shape: placements.Shape) -> plans.Waiting:
         screen = screening.Screen(pod, self._draft.cluster)
         if screen.of_pod is not None:
-            return self._waiting(
-                reasons.WaitingReason.NO_NODE_MATCHES, screen.of_pod.words, remedies.of([screen.of_pod.kind])
-            )
+            about_volumes = screen.of_pod.kind is reasons.ObjectionKind.VOLUMES
+            reason = reasons.WaitingReason.VOLUMES if about_volumes else reasons.WaitingReason.NO_NODE_MATCHES
+            return self._waiting(reason, screen.of_pod.words, remedies.of([screen.of_pod.kind]))
         verdict = self._verdict(pod, shape, screen)
         if not self._draft.broken and all(node.host is None for node in self._draft.nodes.values()):
             need = "There is no Neuron node: a NeuronPool has to select nodes that run the device plugin."

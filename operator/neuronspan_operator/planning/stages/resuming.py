@@ -102,6 +102,7 @@ def _go_on(draft: drafts.Draft, pod: pods.PodView, stored: _Stored) -> None:
         draft.revoke(pod, stored.grants, f"Its grant is being taken back: {group}.")
     else:  # the grants of the other members are next
         draft.resumable.add(pod.uid)
+        draft.reserve_volumes(pod, stored.node)
         draft.waiting[pod.uid] = plans.Waiting(
             reasons.WaitingReason.POD_GROUP, f"It has its cores and waits for the others of {group}."
         )

@@ -75,7 +75,7 @@ def test_command_and_operator_agree(*, pool_deleted: bool) -> None:
     plan = planner.plan(cluster.snapshot, snapshots.NOW)
     assert [bind.pod.name for bind in plan.bindings] == ([] if pool_deleted else ["web"])
     said = standing.of(cluster.snapshot, cluster.pod("default", "web"), snapshots.NOW)
-    assert ("1 cordoned" in said) is pool_deleted
+    assert ("of a NeuronPool that is being deleted" in said) is pool_deleted
     assert ("has room now" in said) is not pool_deleted
 
 

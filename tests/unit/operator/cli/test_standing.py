@@ -36,16 +36,16 @@ def _standing(pod: dict[str, Any], *others: dict[str, Any], **neuron_node: Any) 
         ),
         pytest.param(
             builders.make_pod(cores=4, scheduler="default-scheduler"),
-            "has no scheduling gate neuronspan.dev/cores, so the operator grants it nothing: it was created before "
-            "neuronspan was installed, or the admission policies did not see it. Create it again to have cores granted "
-            "to it.",
+            "has scheduler default-scheduler and no gate neuronspan.dev/cores, so the operator grants it nothing: it was "
+            "created before neuronspan was installed, or the admission policies did not see it. Create it again to have "
+            "cores granted to it.",
             id="before the installation",
         ),
         pytest.param(
             builders.make_pod(cores=4, scheduler="default-scheduler", unscheduled="0/3 nodes are available"),
-            "has no scheduling gate neuronspan.dev/cores, so the operator grants it nothing: it was created before "
-            "neuronspan was installed, or the admission policies did not see it. Create it again to have cores granted "
-            "to it. The scheduler says: 0/3 nodes are available",
+            "has scheduler default-scheduler and no gate neuronspan.dev/cores, so the operator grants it nothing: it was "
+            "created before neuronspan was installed, or the admission policies did not see it. Create it again to have "
+            "cores granted to it. Its scheduler says: 0/3 nodes are available",
             id="before the installation and unscheduled",
         ),
         pytest.param(
@@ -64,7 +64,7 @@ def _standing(pod: dict[str, Any], *others: dict[str, Any], **neuron_node: Any) 
             builders.make_pod(annotations=BAD, scheduler="default-scheduler"),
             'can get no cores: annotation neuronspan.dev/cores is "four": write the number of NeuronCores, from "1" to '
             f'"{instance_types.MOST_CORES}", which is what the largest instance type has',
-            id="bad request without the gate",
+            id="bad request never admitted",
         ),
         pytest.param(
             builders.make_pod(annotations=BAD),
@@ -74,9 +74,9 @@ def _standing(pod: dict[str, Any], *others: dict[str, Any], **neuron_node: Any) 
         ),
         pytest.param(
             builders.make_pod(cores=40),
-            "waits (NeverFits): 40 NeuronCores for container app: no Neuron node the pod may use could hold that, even "
-            "if it were empty. The largest, w1 (trn1.32xlarge), has 32 NeuronCores on 16 devices: ask for less in one "
-            "pod, or add a larger node.",
+            "waits (NeverFits): 0/1 nodes are available: 1 node(s) too small (32 NeuronCores). The pod asks for 40 "
+            "NeuronCores for container app. The largest node that the pod may use, w1 (trn1.32xlarge), has 32 "
+            "NeuronCores on 16 devices, too few even if it were empty: ask for less in one pod, or add a larger node.",
             id="waits",
         ),
         pytest.param(
@@ -100,7 +100,7 @@ def test_pod_with_cores_names_them_and_how_far_it_is() -> None:
     )
 
 
-def test_gated_pod_with_cores_says_what_keeps_it() -> None:
+def test_unplaced_pod_with_cores_says_what_keeps_it() -> None:
     group = {names.POD_GROUP_ANNOTATION: "g", names.POD_GROUP_SIZE_ANNOTATION: "2"}
     pod = builders.make_pod(cores=4, annotations=group)
     sibling = builders.make_pod("second", cores=40, annotations=group)

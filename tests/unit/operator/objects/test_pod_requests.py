@@ -63,6 +63,59 @@ def test_options_belong_to_the_first_container() -> None:
     assert view.problems == ()
 
 
+@pytest.mark.parametrize(
+    "notes",
+    [
+        {CORES: "4"},
+        {DEVICES: "2"},
+        {names.VISIBLE_CORES_ANNOTATION: "4-7"},
+        {names.GROUP_SIZES_ANNOTATION: "3,1"},
+    ],
+    ids=["cores", "devices", "visible cores", "group sizes"],
+)
+@pytest.mark.parametrize("sidecar", [False, True], ids=["second container", "sidecar"])
+def test_named_container_is_the_one_that_is_meant(notes: dict[str, str], *, sidecar: bool) -> None:
+    meant = builders.container("meant", sidecar=sidecar)
+    shape = {"init_containers": [meant]} if sidecar else {}
+    containers = [builders.container("proxy"), *([] if sidecar else [meant])]
+    view = _read({**notes, names.CONTAINER_ANNOTATION: "meant"}, containers=containers, **shape)
+    (request,) = view.requests
+    assert request.container == "meant"
+    assert request.first == (4 if names.VISIBLE_CORES_ANNOTATION in notes else None)
+    assert request.group_sizes == notes.get(names.GROUP_SIZES_ANNOTATION, "")
+    assert view.problems == ()
+
+
+@pytest.mark.parametrize("named", ["web", "setup", ""], ids=["unknown", "init container", "empty"])
+def test_named_container_has_to_stay_for_the_life_of_the_pod(named: str) -> None:
+    view = _read(
+        {CORES: "4", names.CONTAINER_ANNOTATION: named},
+        init_containers=[builders.container("setup"), builders.container("proxy", sidecar=True)],
+    )
+    (problem,) = view.problems
+    assert problem == (
+        f'annotation neuronspan.dev/container is "{named}", which is no container or sidecar of the pod: '
+        "use one of proxy, app"
+    )
+
+
+def _of_none(name: str, resource: str) -> dict[str, object]:
+    return {**builders.container(name), "resources": {"limits": {resource: "0"}, "requests": {resource: "0"}}}
+
+
+def test_limit_of_none_asks_for_nothing() -> None:
+    view = _read({CORES: "4"}, containers=[builders.container("app", cores=4), _of_none("b", names.CORE_RESOURCE)])
+    assert [each.container for each in view.requests] == ["app"]
+    assert (view.problems, view.unlimited) == ((), ())
+
+
+def test_limit_of_none_contradicts_an_annotation_of_the_same_container() -> None:
+    of_cores = _read({CORES: "4"}, containers=[_of_none("app", names.CORE_RESOURCE)])
+    assert of_cores.problems == (_asked(FOUR, "limit aws.amazon.com/neuroncore for 0 NeuronCores"),)
+    of_devices = _read({CORES: "4"}, containers=[_of_none("app", names.DEVICE_RESOURCE)])
+    assert of_devices.problems == (_asked(FOUR, "limit aws.amazon.com/neuron for 0 Neuron devices", either=True),)
+
+
 def test_alignment_of_the_pod_beats_that_of_the_pool() -> None:
     hardware = instance_types.hardware_of("trn1.32xlarge")
     aligned, free, silent = (

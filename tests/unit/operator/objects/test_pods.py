@@ -51,55 +51,8 @@ def test_granted_node_is_read_from_whatever_the_annotation_says(annotation: str 
     assert pods.read(builders.make_pod(annotations=notes)).granted_node == node
 
 
-# --- what the scheduler counts ---------------------------------------------------------------------------------------
-
-APP = builders.container
-
-
-@pytest.mark.parametrize(
-    ("spec", "cpu", "memory"),
-    [
-        pytest.param({"containers": [APP(cpu="1", memory="1Gi"), APP("b", cpu="500m")]}, 1500, 1 << 30, id="sum"),
-        pytest.param({"containers": [APP(cpu="1")], "initContainers": [APP("i", cpu="3")]}, 3000, 0, id="init peak"),
-        pytest.param(
-            {"containers": [APP(cpu="1")], "initContainers": [APP("s", cpu="3", sidecar=True)]}, 4000, 0, id="sidecar"
-        ),
-        pytest.param(
-            {"containers": [APP(cpu="1")], "initContainers": [APP("s", cpu="2", sidecar=True), APP("i", cpu="4")]},
-            6000,
-            0,
-            id="init container beside an earlier sidecar",
-        ),
-        pytest.param(
-            {"containers": [APP(cpu="1")], "initContainers": [APP("i", cpu="4"), APP("s", cpu="2", sidecar=True)]},
-            4000,
-            0,
-            id="init container before the sidecar",
-        ),
-        pytest.param(
-            {"containers": [APP(cpu="1")], "overhead": {"cpu": "250m", "memory": "10Mi"}}, 1250, 10 << 20, id="overhead"
-        ),
-        pytest.param(
-            {"containers": [APP(cpu="1")], "resources": {"requests": {"cpu": "7"}}}, 7000, 0, id="pod-level requests"
-        ),
-        pytest.param(
-            {"containers": [{"name": "app", "resources": {"limits": {"cpu": "2"}}}]}, 2000, 0, id="limits stand in"
-        ),
-        pytest.param({"containers": [{"name": "app"}]}, 0, 0, id="nothing"),
-    ],
-)
-def test_requests_are_added_up_as_the_scheduler_does(spec: dict[str, Any], cpu: int, memory: int) -> None:
-    pod = pods.read({"metadata": {"name": "web"}, "spec": spec})
-    assert (pod.amounts.get("cpu", 0), pod.amounts.get("memory", 0)) == (cpu, memory)
-
-
-def test_neuron_resources_are_counted_too() -> None:
-    pod = pods.read(builders.make_pod(containers=[APP("a", cores=4), APP("b", cores=1), APP("c", devices=2)]))
-    assert (pod.neuroncores, pod.neuron_devices) == (5, 2)
-
-
 def test_unreadable_quantity_is_a_problem_not_an_error() -> None:
-    (problem,) = pods.read(builders.make_pod(containers=[APP(cpu="many")])).problems
+    (problem,) = pods.read(builders.make_pod(containers=[builders.container(cpu="many")])).problems
     assert (
         problem == "the pod's cpu: 'many' is not a quantity: write a number with or without a unit, like 2, 500m or 4Gi"
     )

@@ -16,11 +16,19 @@ def test_read_takes_profile_and_policy() -> None:
     view = pools.read(
         manifest(
             hardware={"instanceType": "trn2.48xlarge", "logicalCoreSize": 1},
-            policy={"packing": "worst-fit", "alignment": "device", "limboSeconds": 30, "quarantineSeconds": 0},
+            policy={
+                "packing": "worst-fit",
+                "alignment": "device",
+                "limboSeconds": 30,
+                "quarantineSeconds": 0,
+                "preferences": "AfterPacking",
+            },
         )
     )
     assert view.hardware == instance_types.hardware_of("trn2.48xlarge", 1)
-    assert view.policy == pools.Policy(placement.Packing.WORST_FIT, placement.Alignment.DEVICE, 30.0, 0.0)
+    assert view.policy == pools.Policy(
+        placement.Packing.WORST_FIT, placement.Alignment.DEVICE, 30.0, 0.0, placement.Preferences.AFTER_PACKING
+    )
     assert (view.generation, view.resource_version, view.problem) == (3, "7", "")
 
 

@@ -4,24 +4,25 @@ from neuronspan_operator.objects import quantities
 
 
 @pytest.mark.parametrize(
-    ("text", "whole", "milli"),
+    ("text", "whole", "billionths"),
     [
-        ("4", 4, 4000),
-        (4, 4, 4000),
-        ("500m", 1, 500),
-        ("1.5", 2, 1500),
-        (".5", 1, 500),
-        ("100n", 1, 1),
-        ("2Gi", 2 << 30, (2 << 30) * 1000),
-        ("1k", 1000, 1_000_000),
-        ("1E", 10**18, 10**21),
-        ("1e3", 1000, 1_000_000),
-        ("12E2", 1200, 1_200_000),
-        ("-2", -2, -2000),
+        ("4", 4, 4 * 10**9),
+        (4, 4, 4 * 10**9),
+        ("500m", 1, 5 * 10**8),
+        ("1.5", 2, 15 * 10**8),
+        (".5", 1, 5 * 10**8),
+        ("100n", 1, 100),
+        ("0.1n", 1, 1),
+        ("2Gi", 2 << 30, (2 << 30) * 10**9),
+        ("1k", 1000, 10**12),
+        ("1E", 10**18, 10**27),
+        ("1e3", 1000, 10**12),
+        ("12E2", 1200, 12 * 10**11),
+        ("-2", -2, -2 * 10**9),
     ],
 )
-def test_quantity_is_read_and_rounded_up(text: str | float, whole: int, milli: int) -> None:
-    assert (quantities.whole(text), quantities.milli(text)) == (whole, milli)
+def test_quantity_is_read_and_rounded_up(text: str | float, whole: int, billionths: int) -> None:
+    assert (quantities.whole(text), quantities.billionths(text)) == (whole, billionths)
 
 
 @pytest.mark.parametrize("text", ["", "four", "1 Gi", "1ki", "0x10", "1e", "--1", "٤"])

@@ -55,7 +55,7 @@ def test_group_that_does_not_fit_as_a_whole_gets_nothing() -> None:
     assert {uid: each.reason for uid, each in plan.waiting.items()} == dict.fromkeys(
         ("uid-a", "uid-b", "uid-c"), "NoRoom"
     )
-    assert "all of them must fit at once" in plan.waiting["uid-a"].message
+    assert "All of a group must fit at once" in plan.waiting["uid-a"].message
 
 
 def test_cores_of_a_group_that_does_not_fit_are_left_to_others() -> None:

@@ -184,7 +184,7 @@ async def test_snapshot_counts_nodes_of_a_pool_being_deleted_as_cordoned(play: r
     add_bare_node(play)
     async with play.running():
         await settle(play)
-        assert not play.known.snapshot().nodes["w1"].unschedulable
+        assert not play.known.snapshot().nodes["w1"].draining
         play.edit(resources.NEURON_POOLS, "a", lambda pool: pool["metadata"].update(deletionTimestamp="now"))
         await play.settle()
-        assert play.known.snapshot().nodes["w1"].unschedulable
+        assert play.known.snapshot().nodes["w1"].draining

@@ -52,7 +52,7 @@ def _ledgers(draw: strategies.DrawFn) -> ledger.Ledger:
 
 
 @hypothesis.given(_ledgers(), _ledgers(), strategies.data())
-@hypothesis.settings(deadline=None)
+@hypothesis.settings(deadline=None, max_examples=50)
 def test_any_subset_of_the_parts_is_a_ledger_and_all_of_them_are_the_change(
     before: ledger.Ledger, after: ledger.Ledger, data: strategies.DataObject
 ) -> None:

@@ -17,10 +17,10 @@ async def play() -> rehearsal.Rehearsal:
 
 
 async def fail_one(play: rehearsal.Rehearsal, name: str) -> None:
-    """Let a pod of ReplicaSet web be granted and then refused by kubelet."""
+    """Let a pod of ReplicaSet web be bound and then refused by kubelet."""
     play.add_pod(name, owner="web")
     await play.round()
-    assert name in play.ungated()
+    assert name in play.bound()
     play.edit(resources.PODS, name, lambda pod: pod["status"].update(phase="Failed", reason="UnexpectedAdmissionError"))
     await play.round()
 
@@ -30,14 +30,15 @@ async def test_successor_of_a_refused_pod_waits_and_says_why(play: rehearsal.Reh
         await fail_one(play, "first")
         play.add_pod("second", owner="web")
         pause = await play.round()
-        assert "second" not in play.ungated()
-        assert "ReplicaSet web" in play.told("second")["BackOff"]
+        assert "second" not in play.bound()
+        assert "ReplicaSet web" in play.told("second")["FailedScheduling"]
+        assert play.told("second")["FailedScheduling"].endswith("(BackOff)")
         assert play.count("neuronspan_waiting_pods", {"reason": "BackOff"}) == 1
         assert pause is not None
         assert pause <= 1
         await asyncio.sleep(1)
         await play.round()
-        assert "second" in play.ungated()
+        assert "second" in play.bound()
 
 
 async def test_delay_grows_with_every_refused_pod(play: rehearsal.Rehearsal) -> None:
@@ -48,10 +49,10 @@ async def test_delay_grows_with_every_refused_pod(play: rehearsal.Rehearsal) -> 
         play.add_pod("third", owner="web")
         await asyncio.sleep(1)
         await play.round()
-        assert "third" not in play.ungated()
+        assert "third" not in play.bound()
         await asyncio.sleep(1)
         await play.round()
-        assert "third" in play.ungated()
+        assert "third" in play.bound()
 
 
 async def test_pods_of_others_do_not_wait(play: rehearsal.Rehearsal) -> None:
@@ -60,7 +61,7 @@ async def test_pods_of_others_do_not_wait(play: rehearsal.Rehearsal) -> None:
         play.add_pod("bare")
         play.add_pod("other", owner="other")
         await play.round()
-        assert {"bare", "other"} <= set(play.ungated())
+        assert {"bare", "other"} <= set(play.bound())
 
 
 async def test_many_pods_refused_at_once_are_one_failure(play: rehearsal.Rehearsal) -> None:
@@ -74,7 +75,7 @@ async def test_many_pods_refused_at_once_are_one_failure(play: rehearsal.Rehears
         play.add_pod("next", owner="web")
         await asyncio.sleep(1)
         await play.round()
-        assert "next" in play.ungated()
+        assert "next" in play.bound()
 
 
 async def test_refused_pod_counts_once_however_long_its_grant_stays(play: rehearsal.Rehearsal) -> None:
@@ -93,10 +94,10 @@ async def test_refused_pod_counts_once_however_long_its_grant_stays(play: rehear
         assert play.count("neuronspan_waiting_pods", {"reason": "BackOff"}) == 0
         await asyncio.sleep(5)
         await play.round()
-        assert "second" in play.ungated()
+        assert "second" in play.bound()
 
 
-async def test_pod_whose_grant_is_stored_is_let_go_in_spite_of_the_delay(play: rehearsal.Rehearsal) -> None:
+async def test_pod_whose_grant_is_stored_is_bound_in_spite_of_the_delay(play: rehearsal.Rehearsal) -> None:
     """An operator stopped between the ledger and the pod; what has cores is never held back."""
     async with play.running():
         await fail_one(play, "first")
@@ -104,8 +105,8 @@ async def test_pod_whose_grant_is_stored_is_let_go_in_spite_of_the_delay(play: r
         play.edit(resources.NEURON_NODES, "w1", lambda node: node["spec"]["grants"].append(stored))
         play.add_pod("second", owner="web")
         await play.round()
-        assert "second" in play.ungated()
-        assert "BackOff" not in play.told("second")
+        assert "second" in play.bound()
+        assert "FailedScheduling" not in play.told("second")
 
 
 async def test_a_pod_that_holds_its_cores_ends_the_delays(play: rehearsal.Rehearsal) -> None:
@@ -127,7 +128,7 @@ async def test_a_pod_that_holds_its_cores_ends_the_delays(play: rehearsal.Rehear
         play.add_pod("fourth", owner="web")
         await asyncio.sleep(1)
         await play.round()
-        assert "fourth" in play.ungated()
+        assert "fourth" in play.bound()
 
 
 async def test_a_pod_that_worked_and_then_failed_delays_nobody(play: rehearsal.Rehearsal) -> None:
@@ -146,4 +147,4 @@ async def test_a_pod_that_worked_and_then_failed_delays_nobody(play: rehearsal.R
         await play.round()
         play.add_pod("second", owner="web")
         await play.round()
-        assert "second" in play.ungated()
+        assert "second" in play.bound()

@@ -7,13 +7,13 @@ from neuronspan_operator.scheduling import cluster_state
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Seen:
-    """Which pods are on which node."""
+    """Which pods of an app are on which node."""
 
-    prefix: str
+    app: str
     found: list[str] = dataclasses.field(default_factory=list, compare=False)
 
     def count(self, pod: pods.PodView, node: cluster_state.NodeState, by: int) -> None:
-        if pod.name.startswith(self.prefix):
+        if pod.labels.get("app") == self.app:
             (self.found.append if by > 0 else self.found.remove)(f"{pod.name}@{node.name}")
 
 
@@ -46,13 +46,13 @@ def test_remove_takes_back_what_was_added_and_not_what_the_pod_became() -> None:
 
 def test_sums_are_made_of_the_pods_that_are_there_and_follow_every_change() -> None:
     cluster = _cluster()
-    cluster.add(clusters.make_pod("web-1"), "w1")
-    cluster.add(clusters.make_pod("db-1"), "w1")
+    cluster.add(clusters.make_pod("web-1", {"app": "web"}), "w1")
+    cluster.add(clusters.make_pod("db-1", {"app": "db"}), "w1")
     seen = cluster.keep(_Seen("web"))
     assert seen.found == ["web-1@w1"]
-    cluster.add(clusters.make_pod("web-2"), "w2")
+    cluster.add(clusters.make_pod("web-2", {"app": "web"}), "w2")
     assert seen.found == ["web-1@w1", "web-2@w2"]
-    cluster.remove(clusters.make_pod("web-1"), "w1")
+    cluster.remove(clusters.make_pod("web-1", {"app": "other"}), "w1")
     assert seen.found == ["web-2@w2"]
 
 

@@ -18,12 +18,12 @@ TAINT = {"key": "dedicated", "value": "ml", "effect": "NoSchedule"}
 TOLERATION = {"key": "dedicated", "operator": "Exists"}
 
 
-def _cluster(*at: str, taints: tuple[dict[str, str], ...] = (), **labels: str) -> cluster_state.Cluster:
-    """A cluster with a web pod on each of these nodes; taints and more labels are for b1."""
+def _cluster(*at: str, taints: tuple[dict[str, str], ...] = ()) -> cluster_state.Cluster:
+    """A cluster with a web pod on each of these nodes; the taints are those of b1."""
     known = [
         clusters.make_node("a1", zone="a"),
         clusters.make_node("a2", zone="a"),
-        clusters.make_node("b1", taints=taints, zone="b", **labels),
+        clusters.make_node("b1", taints=taints, zone="b"),
         clusters.make_node("x1"),
     ]
     placed = [(node, clusters.make_pod(f"p{number}", WEB)) for number, node in enumerate(at)]

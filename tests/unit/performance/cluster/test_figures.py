@@ -17,6 +17,10 @@ def test_the_rate_is_of_all_pods_from_the_first_one_sent_to_the_last_one_bound()
     assert run.pods_per_second == 1.0
 
 
+def test_the_rate_of_creation_is_of_the_time_between_first_and_last() -> None:
+    assert _run([10.5, 11.5, 12.0]).sent_per_second == 1.0
+
+
 def test_each_whole_second_is_a_sample_and_the_rest_is_none() -> None:
     assert _run([10.5, 10.9, 12.9, 13.4]).per_second() == [2, 0, 1]
 

@@ -4,7 +4,7 @@ from performance.cluster import figures, measuring
 
 
 def _run(seconds: float) -> figures.Run:
-    return figures.Run({"a": 0.0, "b": 0.0}, {"a": 0.01, "b": seconds}, {"operator": 0.002})
+    return figures.Run({"a": 0.0, "b": 0.01}, {"a": 0.01, "b": seconds}, {"operator": 0.002})
 
 
 RESULT = measuring.Comparison(
@@ -24,6 +24,7 @@ def test_the_table_has_both_sides_and_their_ratio() -> None:
     lines = measuring.table(RESULT).splitlines()
     assert lines[0] == "| 3 nodes, 2 pods | plain | with NeuronCores | ratio |"
     assert lines[2] == "| pods/s, median of the rounds | 15 | 10 | 0.67 |"
+    assert lines[3] == "| pods/s taken by the API server, median | 100 | 100 | 1.00 |"
     assert "| create to bound on the idle cluster, p50, ms | 10 | 30 | 3.00 |" in lines
     assert "| CPU time of operator per pod, ms | 1 | 1 | 1.00 |" in lines
     assert len({line.count("|") for line in lines}) == 1

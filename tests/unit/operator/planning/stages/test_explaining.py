@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from kits.manifests import builders, domain, snapshots
-from neuronspan import grants, names
+from neuronspan import grants, names, placement
+from neuronspan_operator.objects import pools
 from neuronspan_operator.planning import plans
 
 CONFIRMED = grants.GrantState.CONFIRMED
@@ -59,7 +60,7 @@ def _waiting(pod: dict[str, Any], *others: tuple[dict[str, Any], grants.Grant], 
         pytest.param(
             builders.make_pod(cores=4, selector={"zone": "b"}),
             "NoNodeMatches",
-            ["0/1 Neuron nodes", "1 not matching the pod's node selector"],
+            ["0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.", "Change the pod's node"],
             id="no node matches",
         ),
     ],
@@ -79,9 +80,14 @@ def test_cluster_without_neuron_nodes_says_so(members: list[dict[str, Any]]) -> 
     found = snapshots.plan([builders.make_pod(cores=4)], [], members).waiting["uid-web"]
     assert found.reason == "NoNeuronNodes"
     assert found.message == (
-        "4 NeuronCores for container app: there is no Neuron node; a NeuronPool has to select nodes that run the "
-        "device plugin"
+        "0/0 nodes are available. There is no Neuron node: a NeuronPool has to select nodes that run the device plugin."
     )
+
+
+def test_nodes_without_neuroncores_are_counted() -> None:
+    found = snapshots.plan([builders.make_pod(cores=4)], [builders.make_node("cpu-1")], []).waiting["uid-web"]
+    assert found.reason == "NoNeuronNodes"
+    assert found.message.startswith("0/1 nodes are available: 1 node(s) without NeuronCores. There is no Neuron node")
 
 
 def test_nodes_are_counted_per_reason() -> None:
@@ -91,6 +97,8 @@ def test_nodes_are_counted_per_reason() -> None:
         builders.make_node("w3", taints=[{"key": "dedicated", "value": "ml", "effect": "NoSchedule"}]),
         builders.make_node("w4", cpu="1"),
         builders.make_node("w5"),
+        builders.make_node("w7"),
+        builders.make_node("cpu-1"),
     ]
     members = [builders.make_neuron_node(f"w{index}") for index in range(1, 8)]
     members[4] = builders.make_neuron_node("w5", [domain.grant("0-30", "old", state=CONFIRMED, since=snapshots.ago(0))])
@@ -99,17 +107,110 @@ def test_nodes_are_counted_per_reason() -> None:
     found = snapshots.plan([pod], nodes, members).waiting["uid-web"]
     assert found.reason == "NoRoom"
     assert found.message.startswith(
-        "4 NeuronCores for container app: 0/7 Neuron nodes have room: 2 cordoned, 1 gone, 1 with an unreadable ledger, "
-        "1 with the untolerated taint dedicated=ml:NoSchedule, 1 with too little free CPU, "
-        "1 without 4 contiguous free NeuronCores."
+        "0/7 nodes are available: 2 node(s) were unschedulable, 1 Insufficient cpu, "
+        "1 node(s) had untolerated taint(s), "
+        "1 node(s) with an unreadable ledger, 1 node(s) without 4 contiguous free NeuronCores, "
+        "1 node(s) without NeuronCores. The pod asks for 4 NeuronCores for container app. "
     )
+
+
+def test_every_insufficient_resource_of_a_node_is_counted() -> None:
+    pod = builders.make_pod(containers=[builders.container(cores=4, cpu="100", memory="1Ti")])
+    found = _waiting(pod)
+    assert found.message.startswith("0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory. ")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words", "advice"),
+    [
+        pytest.param(
+            {"tolerations": [], "labels": {"app": "web"}, "far": True},
+            "1 node(s) didn't match pod anti-affinity rules",
+            "change the anti-affinity",
+            id="pod anti-affinity",
+        ),
+        pytest.param(
+            {"labels": {"app": "web"}, "spread": True},
+            "1 node(s) didn't match pod topology spread constraints (missing required label)",
+            "larger maxSkew",
+            id="topology spread",
+        ),
+        pytest.param(
+            {"port": 8080},
+            "1 node(s) didn't have free ports for the requested pod ports",
+            "another host port",
+            id="port",
+        ),
+    ],
+)
+def test_what_other_pods_forbid_has_its_words_and_its_way_out(fields: dict[str, Any], words: str, advice: str) -> None:
+    container = builders.container(cores=4)
+    if "port" in fields:
+        container["ports"] = [{"containerPort": 80, "hostPort": fields["port"]}]
+    pod, other = builders.make_pod(containers=[container]), builders.make_pod("old", containers=[container], node="w1")
+    for each in (pod, other):
+        each["metadata"]["labels"] |= fields.get("labels", {})
+    selector = {"matchLabels": {"app": "web"}}
+    if fields.get("far"):
+        required = [{"topologyKey": names.HOSTNAME_LABEL, "labelSelector": selector}]
+        pod["spec"]["affinity"] = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+    if fields.get("spread"):
+        spread = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": selector}
+        pod["spec"]["topologySpreadConstraints"] = [spread]
+    found = snapshots.plan([pod, other]).waiting["uid-web"]
+    assert found.reason == "NoNodeMatches"
+    assert found.message.startswith(f"0/1 nodes are available: {words}. ")
+    assert "The NeuronCores are free on w1." in found.message
+    assert advice in found.message
+
+
+@pytest.mark.parametrize(
+    ("pod", "policy", "says"),
+    [
+        pytest.param(
+            builders.make_pod(cores=4, annotations={names.VISIBLE_CORES_ANNOTATION: "3-6"}),
+            pools.Policy(align=placement.Alignment.DEVICE),
+            "Cores 3-6 do not start on a Neuron device of w1, and the pool wants that: name cores from a multiple of 2 "
+            "on, or set alignment none in the NeuronPool of w1.",
+            id="the pool's alignment",
+        ),
+        pytest.param(
+            builders.make_pod(
+                cores=4, annotations={names.VISIBLE_CORES_ANNOTATION: "3-6", names.ALIGN_ANNOTATION: "device"}
+            ),
+            pools.Policy(),
+            "Cores 3-6 do not start on a Neuron device of w1, and the pod wants that: name cores from a multiple of 2 "
+            "on, or take the alignment off the pod.",
+            id="the pod's alignment",
+        ),
+        pytest.param(
+            builders.make_pod(cores=4, annotations={names.VISIBLE_CORES_ANNOTATION: "60-63"}),
+            pools.Policy(),
+            "has cores 0-31: name cores that exist, or add a larger node.",
+            id="cores that no node has",
+        ),
+        pytest.param(
+            builders.make_pod(cores=40),
+            pools.Policy(),
+            "has 32 NeuronCores on 16 devices, too few even if it were empty: ask for less in one pod, or add a larger "
+            "node.",
+            id="too many cores",
+        ),
+    ],
+)
+def test_request_that_no_empty_node_could_hold_is_told_its_own_cause(
+    pod: dict[str, Any], policy: pools.Policy, says: str
+) -> None:
+    found = snapshots.plan([pod], policy=policy).waiting["uid-web"]
+    assert found.reason == "NeverFits"
+    assert found.message.endswith(says)
 
 
 def test_small_nodes_are_counted_as_too_small() -> None:
     members = [builders.make_neuron_node("w1", instance_type=builders.SMALL), builders.make_neuron_node("w2")]
     nodes = [builders.make_node("w1"), builders.make_node("w2", cordoned=True)]
     found = snapshots.plan([builders.make_pod(cores=20)], nodes, members).waiting["uid-web"]
-    assert "1 cordoned, 1 too small (12 NeuronCores)" in found.message
+    assert "1 node(s) too small (12 NeuronCores), 1 node(s) were unschedulable" in found.message
     assert "It would fit on w2, could that be used." in found.message
 
 
@@ -174,19 +275,19 @@ def test_containers_that_fit_only_one_by_one_say_so() -> None:
 def test_taken_cores_that_were_asked_for_are_named() -> None:
     pod = builders.make_pod(cores=4, annotations={names.VISIBLE_CORES_ANNOTATION: "4-7"})
     found = _waiting(pod, _running("a", "6-7"))
-    assert "1 where cores 4-7 are not all free" in found.message
+    assert "1 node(s) where cores 4-7 are not all free" in found.message
     assert found.message.endswith("after the end of default/a (cores 6-7).")
 
 
 def test_devices_are_called_devices() -> None:
     found = _waiting(builders.make_pod(devices=16), _running("a", "0"))
-    assert "1 without 16 Neuron devices free side by side" in found.message
+    assert "1 node(s) without 16 Neuron devices free side by side" in found.message
 
 
 def test_free_cores_are_named_when_something_else_is_missing() -> None:
     pod = builders.make_pod(containers=[builders.container(cores=4, cpu="100")])
     found = _waiting(pod)
-    assert "1 with too little free CPU" in found.message
+    assert "1 Insufficient cpu" in found.message
     assert "The NeuronCores are free on w1." in found.message
 
 

@@ -128,13 +128,6 @@ def test_each_claim_of_a_pod_needs_a_volume_of_its_own() -> None:
     assert judged(volumes.stored(claims, [one, two]), pod) == {"w1": "", "w2": NO_VOLUME}
 
 
-def test_smallest_claim_chooses_first_and_takes_the_smallest_volume() -> None:
-    pod = volumes.view("web", ["large", "small"])
-    claims = [volumes.make_claim("large", size="4Gi"), volumes.make_claim("small", size="1Gi")]
-    known = volumes.stored(claims, [volumes.make_volume("pv-5", size="5Gi"), volumes.make_volume("pv-2", size="2Gi")])
-    assert judged(known, pod)["w1"] == ""
-
-
 def test_claim_that_two_volumes_of_a_pod_use_gets_one_volume() -> None:
     known = volumes.stored([volumes.make_claim()], [volumes.make_volume()])
     assert judged(known, volumes.view("web", ["data", "data"]))["w1"] == ""
