@@ -70,6 +70,7 @@ class PodView:
     fenced_until: str = ""  # RFC 3339: no grant made up to then may be carried out, see ``fence_patch``
     has_annotations: bool = False
     unscheduled: Unscheduled | None = None
+    nominated_node: str = ""  # where it has cores reserved, by its status
 
     @property
     def gated(self) -> bool:
@@ -165,6 +166,7 @@ def read(manifest: Mapping[str, Any]) -> PodView:
         fenced_until=_condition(status, names.TAKEN_BACK_CONDITION, "True").get("message") or "",
         has_annotations=metadata.get("annotations") is not None,
         unscheduled=_unscheduled(status),
+        nominated_node=status.get("nominatedNodeName") or "",
     )
 
 

@@ -178,7 +178,7 @@ class Draft:
         self.claims.extend(volumes.writes)
         self.cluster.assume(volumes.assumed_in(self.cluster.storage))
         message = f"It has its cores on {node.name}; {plans.listed(volumes.waits_for)}."
-        self.waiting[pod.uid] = plans.Waiting(reasons.WaitingReason.WAITING_FOR_VOLUMES, message)
+        self.waiting[pod.uid] = plans.Waiting(reasons.WaitingReason.WAITING_FOR_VOLUMES, message, node.name)
 
     def claiming(
         self, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]

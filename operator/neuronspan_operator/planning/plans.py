@@ -131,10 +131,11 @@ class Notice:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Waiting:
-    """Why a pod has no cores, and what would make it fit."""
+    """Why a pod does not start yet, and what would make it; ``node`` is where it has its cores already, if it has."""
 
     reason: reasons.WaitingReason
     message: str
+    node: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,5 +1,8 @@
 """Says on each pod that waits why it does: its PodScheduled condition, which people and autoscalers read.
 
+A pod that has its cores and waits for its volumes or its group is nominated for its node, so that nobody makes another
+one for it.
+
 Law: only what the pod does not say already is written, by compare-and-swap, and no other condition is touched. At most
 100 and then 50 conditions a second are written, those of pods that say nothing yet first: 10 000 pods that begin to
 wait at once all say so after 200 seconds.
@@ -45,6 +48,7 @@ class _Wish:
     pod: pods.PodView
     reason: str
     message: str
+    node: str  # where it has its cores already, "" when it has none
 
 
 @dataclasses.dataclass(slots=True)
@@ -107,16 +111,16 @@ class Teller:
 
     def _wish(self, pod: pods.PodView, why: plans.Waiting) -> _Wish | None:
         """Return what is to be written; None when the pod says it, or is not known as it is by now."""
-        wish = _Wish(pod, notices.condition_reason(why.reason), notices.sentence(why))
+        wish = _Wish(pod, notices.condition_reason(why.reason), notices.sentence(why), why.node)
         written = self._written.get(pod.uid)
         outdated = written is not None and written.outdated == pod.resource_version
-        said = pod.unscheduled == pods.Unscheduled(wish.reason, wish.message)
+        said = pod.unscheduled == pods.Unscheduled(wish.reason, wish.message) and pod.nominated_node == wish.node
         return None if said or outdated else wish
 
     def _put(self, uid: str) -> None:
         wish, written = self._wishes[uid], self._written.get(uid)
         said = wish.pod.unscheduled
-        only_words = said is not None and said.reason == wish.reason
+        only_words = said is not None and said.reason == wish.reason and wish.pod.nominated_node == wish.node
         urgency = outbox.Urgency.REWORDED if only_words else outbox.Urgency.NEW
         if written is None:
             due = 0.0
@@ -189,5 +193,5 @@ def _patch(wish: _Wish, moment: dt.datetime) -> dict[str, Any]:
         condition["lastTransitionTime"] = moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "metadata": {"uid": wish.pod.uid, "resourceVersion": wish.pod.resource_version},
-        "status": {"conditions": [condition]},
+        "status": {"conditions": [condition], "nominatedNodeName": wish.node or None},
     }

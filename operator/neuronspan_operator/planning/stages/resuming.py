@@ -104,5 +104,7 @@ def _go_on(draft: drafts.Draft, pod: pods.PodView, stored: _Stored) -> None:
         draft.resumable.add(pod.uid)
         draft.reserve_volumes(pod, stored.node)
         draft.waiting[pod.uid] = plans.Waiting(
-            reasons.WaitingReason.POD_GROUP, f"It has its cores and waits for the others of {group}."
+            reasons.WaitingReason.POD_GROUP,
+            f"It has its cores and waits for the others of {group}.",
+            stored.node.name,
         )

@@ -40,6 +40,7 @@ def test_pod_is_granted_first_and_its_claims_are_written_before_it_is_bound() ->
     assert found.waiting["uid-web"] == plans.Waiting(
         reasons.WaitingReason.WAITING_FOR_VOLUMES,
         "It has its cores on w1; persistentvolumeclaim data waits for a volume that ebs.csi.aws.com makes for w1.",
+        "w1",
     )
 
 

@@ -112,6 +112,20 @@ async def test_waiting_pod_says_why_at_once(desk: Desk) -> None:
     assert desk.count("done") == 1
 
 
+async def test_pod_that_has_its_cores_is_nominated_for_its_node_and_not_when_it_has_lost_them(desk: Desk) -> None:
+    desk.add("web")
+    desk.tell(dataclasses.replace(GROUP, node="w1"), "web")
+    await desk.teller.flush()
+    assert desk.server.stored(resources.PODS, "web", "default")["status"]["nominatedNodeName"] == "w1"
+    desk.tell(dataclasses.replace(GROUP, node="w1"), "web")
+    await desk.teller.flush()
+    assert len(desk.begun) == 1
+    await asyncio.sleep(60)
+    desk.tell(GROUP, "web")
+    await desk.teller.flush()
+    assert "nominatedNodeName" not in desk.server.stored(resources.PODS, "web", "default")["status"]
+
+
 async def test_answer_is_taken_so_that_no_binding_is_made_on_the_older_pod(desk: Desk) -> None:
     desk.tell(NO_ROOM, "web")
     await desk.teller.flush()
