@@ -20,6 +20,6 @@ def run(draft: drafts.Draft) -> None:
 def _words(pod: pods.PodView) -> str:
     return (
         f"Container {plans.listed(pod.unlimited)} asks for NeuronCores by annotation and has no limit, so kubelet "
-        "gives it none: the admission policy was not active when the pod was created. Create the pod again, or write the "
-        f"limit {names.CORE_RESOURCE} yourself."
+        "gives it none: the admission policy was not active when the pod was created. Create the pod again, or write "
+        f"the limit {names.CORE_RESOURCE} yourself."
     )
