@@ -61,6 +61,7 @@ class EventReason(enum.StrEnum):
     LIMBO = "Limbo"  # it cannot start on its cores, and no controller would replace it
     GRANT_ADOPTED = "GrantAdopted"  # it holds cores and had no grant annotation
     GRANT_CORRECTED = "GrantCorrected"  # its grant annotation differed from the ledger
+    WITHOUT_LIMIT = "WithoutLimit"  # it has its node, asks by annotation, and kubelet gives it no cores
     PATCH_REFUSED = "PatchRefused"  # the API server refused to change it
 
 

@@ -8,11 +8,15 @@ import dataclasses
 import datetime as dt
 import itertools
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from neuronspan import errors, instance_types, names, spans
 from neuronspan import ledger as ledgers  # the view's field has the plain name
 from neuronspan_operator.objects import nodes
+
+_LONG_AGO: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
+_NEVER: Final = dt.datetime(9000, 1, 1, tzinfo=dt.UTC)
+"""Later moments are nobody's clock, and too near the end of what can be counted to add anything to them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -128,13 +132,12 @@ def _unhealthy(cores: Iterable[Mapping[str, Any]]) -> tuple[Unhealthy, ...]:
 
 
 def moment(text: str) -> dt.datetime:
-    """Read a grant's ``since``; one that names no moment counts as long ago."""
-    long_ago = dt.datetime.min.replace(tzinfo=dt.UTC)
+    """Read a grant's ``since``; one that names no moment, or none that a clock may show, counts as long ago."""
     try:
         found = dt.datetime.fromisoformat(text)
-    except ValueError:
-        return long_ago
-    return long_ago if found.tzinfo is None else found
+        return found.astimezone(dt.UTC) if found.tzinfo is not None and found < _NEVER else _LONG_AGO
+    except (ValueError, OverflowError):
+        return _LONG_AGO
 
 
 # --- what the operator writes ----------------------------------------------------------------------------------------

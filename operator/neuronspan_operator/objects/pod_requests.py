@@ -14,6 +14,8 @@ from neuronspan import annotations, errors, grants, instance_types, names, place
 from neuronspan_operator.objects import container_requests, init_chains, quantities
 
 _MOST: Final = {names.CORE_RESOURCE: instance_types.MOST_CORES, names.DEVICE_RESOURCE: instance_types.MOST_DEVICES}
+_MOST_NAMED: Final = 20
+_MOST_PROBLEMS: Final = 20
 
 _COUNT = re.compile(r"[1-9][0-9]{0,8}")
 _COUNTS: Final = tuple(each for each in annotations.OF_USERS if each.per_container)
@@ -58,6 +60,18 @@ def _is_ours(annotation: str) -> bool:
     return prefix == names.GROUP or prefix.endswith(f".{names.GROUP}")
 
 
+def _some(containers: Sequence[str]) -> str:
+    """Join names for a sentence, not all of very many: a pod may have thousands, and thousands of such sentences."""
+    more = len(containers) - _MOST_NAMED
+    return ", ".join(containers[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _first(problems: Sequence[str]) -> tuple[str, ...]:
+    """Return as many problems as anybody reads: they are kept with the pod."""
+    more = len(problems) - _MOST_PROBLEMS
+    return (*problems[:_MOST_PROBLEMS], *([f"and {more} more of the kind"] if more > 0 else []))
+
+
 class _Reader:
     """One pod's reading in progress: every step adds its problems and goes on, so that all are reported at once."""
 
@@ -65,6 +79,7 @@ class _Reader:
         self.annotations = written
         self.containers = containers
         self.problems: list[str] = []
+        self.known = _some([each.name for each in containers])
         self.main = self._main()
 
     def read(self) -> Reading:
@@ -96,7 +111,7 @@ class _Reader:
             )
             for chain in chains
         )
-        return Reading(requests, tuple(self.problems), unlimited, group, size)
+        return Reading(requests, _first(self.problems), unlimited, group, size)
 
     def _main(self) -> str:
         """Return the container that the annotations without a container's name mean."""
@@ -106,7 +121,7 @@ class _Reader:
         if named not in lasting:
             self.problems.append(
                 f'annotation {names.CONTAINER_ANNOTATION} is "{named}", which is no container or sidecar of the pod: '
-                f"use one of {', '.join(lasting)}"
+                f"use one of {_some(lasting)}"
             )
         return named
 
@@ -124,7 +139,7 @@ class _Reader:
             elif container not in known:
                 self.problems.append(
                     f"annotation {annotation} names container {container!r}, which the pod does not have: "
-                    f"use one of {', '.join(each.name for each in self.containers)}"
+                    f"use one of {self.known}"
                 )
                 continue
             count = self._count(annotation, text, resource)

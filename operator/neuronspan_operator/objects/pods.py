@@ -138,6 +138,7 @@ def read(manifest: Mapping[str, Any]) -> PodView:
     annotations = metadata.get("annotations") or {}
     reading = pod_requests.read(annotations, spec)
     totals, problems = amounts.of(spec, status)
+    constraints, excess = _constraints(manifest, spec)
     gates = [gate.get("name", "") for gate in spec.get("schedulingGates") or ()]
     return PodView(
         uid=metadata.get("uid", ""),
@@ -152,12 +153,12 @@ def read(manifest: Mapping[str, Any]) -> PodView:
         created=metadata.get("creationTimestamp", ""),
         priority=spec.get("priority") or 0,
         requests=reading.requests,
-        problems=reading.problems + problems,
+        problems=reading.problems + problems + excess,
         unlimited=reading.unlimited,
         scheduler_name=spec.get("schedulerName", ""),
         labels=metadata.get("labels") or {},
         amounts=totals,
-        constraints=pod_constraints.read(manifest),
+        constraints=constraints,
         has_node_selector=spec.get("nodeSelector") is not None,
         owner=_owner(metadata),
         pod_group=reading.pod_group,
@@ -193,6 +194,19 @@ def read_known(manifest: Mapping[str, Any]) -> PodView | None:
         amounts=amounts.of(spec, status)[0],
         constraints=pod_constraints.read_placed(manifest),
     )
+
+
+def _constraints(
+    manifest: Mapping[str, Any], spec: Mapping[str, Any]
+) -> tuple[pod_constraints.Constraints, tuple[str, ...]]:
+    """Return what the pod says about its place; too much of it is a problem, and is not kept."""
+    found = pod_constraints.read(manifest)
+    excess = pod_constraints.excess(found)
+    if not excess:
+        return found, ()
+    if spec.get("nodeName"):  # it has its place
+        return pod_constraints.read_placed(manifest), ()
+    return pod_constraints.NONE, (excess,)
 
 
 def _concerns_us(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:

@@ -10,10 +10,13 @@ import math
 import re
 import types
 from collections.abc import Mapping
+from typing import Final
 
 _QUANTITY = re.compile(
     r"(?P<sign>[+-]?)(?P<number>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?P<suffix>[numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,3})?"
 )
+_LONGEST: Final = 100
+"""Characters: the API server never stores more, and Python refuses to read numbers of some thousand digits."""
 _FACTORS: Mapping[str, fractions.Fraction] = types.MappingProxyType(
     {"n": fractions.Fraction(1, 10**9), "u": fractions.Fraction(1, 10**6), "m": fractions.Fraction(1, 10**3)}
     | {suffix: fractions.Fraction(10 ** (3 * power)) for power, suffix in enumerate(("", "k", "M", "G", "T", "P", "E"))}
@@ -38,8 +41,10 @@ def billionths(quantity: str | float) -> int:
 @functools.lru_cache(maxsize=4096)
 def _scaled(text: str, scale: int) -> int:
     found = _QUANTITY.fullmatch(text)
-    if found is None:
-        raise InvalidQuantity(f"{text!r} is not a quantity: write a number with or without a unit, like 2, 500m or 4Gi")
+    if found is None or len(text) > _LONGEST:
+        raise InvalidQuantity(
+            f"{text[:_LONGEST]!r} is not a quantity: write a number with or without a unit, like 2, 500m or 4Gi"
+        )
     suffix = found["suffix"] or ""
     is_exponent = suffix[:1] in {"e", "E"} and len(suffix) > 1
     factor = fractions.Fraction(10) ** int(suffix[1:]) if is_exponent else _FACTORS[suffix]

@@ -4,6 +4,7 @@ Law: stages change drafts, never views; what differs from the snapshot at the en
 """
 
 import collections
+import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
@@ -158,9 +159,18 @@ class Draft:
 
     # --- actions -------------------------------------------------------------------------------------------------
 
-    def notice(self, pod: pods.PodView, reason: reasons.EventReason, message: str, *, warning: bool = True) -> None:
-        """Put an Event on a pod."""
-        self.notices.append(plans.Notice.on(pod, reason, message, warning=warning))
+    def notice(
+        self,
+        pod: pods.PodView,
+        reason: reasons.EventReason,
+        message: str,
+        *,
+        warning: bool = True,
+        lasting: bool = False,
+    ) -> None:
+        """Put an Event on a pod; a lasting one stays for as long as it is told."""
+        found = plans.Notice.on(pod, reason, message, warning=warning)
+        self.notices.append(dataclasses.replace(found, lasting=True) if lasting else found)
 
     def send(self, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> None:
         """Let a pod with these grants go to its node, once its volumes can be reached there."""

@@ -16,9 +16,10 @@ from neuronspan_operator.planning.stages import (
     releasing,
     resuming,
     sending_back,
+    warning,
 )
 
-_STAGES = releasing, confirming, correcting, resuming, sending_back, refusing, granting, explaining
+_STAGES = releasing, confirming, correcting, resuming, sending_back, warning, refusing, granting, explaining
 """In the order of trust: what has ended, what nodes say, what was promised, what is new, and why the rest waits."""
 
 

@@ -1,7 +1,7 @@
 """All that a pod says about where it may be, and what it means for others once it is there."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
 from neuronspan_operator.objects.constraints import (
@@ -10,6 +10,7 @@ from neuronspan_operator.objects.constraints import (
     node_terms,
     pod_terms,
     pod_volumes,
+    selectors,
     spreads,
     tolerations,
 )
@@ -31,6 +32,9 @@ class Constraints:
 
 
 NONE: Final = Constraints()
+
+MOST: Final = 1000
+"""Details of one pod's constraints: far more than anybody writes by hand, and what a pass judges in a millisecond."""
 
 
 class NamedNode(Protocol):
@@ -54,6 +58,40 @@ def selects_node(constraints: Constraints, node: NamedNode) -> bool:
     if required is not None and not required.selects(node.name, node.labels):
         return False
     return constraints.node_selector.items() <= node.labels.items()
+
+
+def excess(constraints: Constraints) -> str:
+    """Return in words that a pod says too much about its place to be judged, "" when it does not.
+
+    Every detail is looked at for every node in every pass, so that a few such pods would keep all others waiting.
+    """
+    count = sum(_details(constraints))
+    if count <= MOST:
+        return ""
+    return (
+        f"what the pod says about its place has {count} details (terms, requirements, their values, tolerations, ports "
+        f"and volumes together): use at most {MOST}; a label on nodes or pods can stand for a long list of them"
+    )
+
+
+def _details(said: Constraints) -> Iterator[int]:
+    """Yield how many details each part has."""
+    affinity, near = said.node_affinity, said.pod_affinity
+    terms = [
+        *(() if affinity.required is None else affinity.required.terms),
+        *(each.term for each in affinity.preferred),
+    ]
+    yield sum(1 + _values(each.labels) + _values(each.fields) for each in terms)
+    wishes = (each.term for each in (*near.preferred, *near.anti_preferred))
+    for each in (*near.required, *near.anti_required, *wishes):
+        yield 1 + len(each.namespaces) + sum(_values(s.requirements) for s in (each.selector, each.namespace_selector))
+    yield sum(1 + _values(each.selector.requirements) for each in said.spread)
+    yield sum(1 + len(each.servers) for each in said.disks)
+    yield from map(len, (said.node_selector, said.tolerations, said.host_ports, said.claims))
+
+
+def _values(requirements: Iterable[selectors.Requirement]) -> int:
+    return sum(1 + len(each.values) for each in requirements)
 
 
 def read(manifest: Mapping[str, Any]) -> Constraints:

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INTEGER = re.compile(r"([+-]?)0*([0-9]{1,19})")
+_INTEGERS: Final = range(-(2**63), 2**63)  # to the scheduler nothing else is a number
 
 
 class Operator(enum.StrEnum):
@@ -46,10 +47,17 @@ class Requirement:
         return value is not None and self._compares(value)
 
     def _compares(self, value: str) -> bool:
-        if len(self.values) != 1 or not (_INTEGER.fullmatch(value) and _INTEGER.fullmatch(self.values[0])):
+        left, right = _number(value), _number(self.values[0]) if len(self.values) == 1 else None
+        if left is None or right is None:
             return False
-        left, right = int(value), int(self.values[0])
         return left > right if self.operator is Operator.GREATER else left < right
+
+
+def _number(text: str) -> int | None:
+    """Read a number as strconv.ParseInt does; users may write thousands of digits, which Python refuses to read."""
+    found = _INTEGER.fullmatch(text)
+    number = None if found is None else int("".join(found.groups()))
+    return number if number is not None and number in _INTEGERS else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

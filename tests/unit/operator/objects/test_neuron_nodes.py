@@ -79,6 +79,8 @@ def test_spec_patch_compares_before_it_swaps_and_sums_up() -> None:
     [
         pytest.param("2026-01-31T09:00:01Z", dt.datetime(2026, 1, 31, 9, 0, 1, tzinfo=dt.UTC), id="RFC 3339"),
         pytest.param("2026-99-99T00:00:00Z", dt.datetime.min.replace(tzinfo=dt.UTC), id="no moment"),
+        pytest.param("9999-12-31T23:59:59Z", dt.datetime.min.replace(tzinfo=dt.UTC), id="no clock shows it"),
+        pytest.param("0001-01-01T00:00:00+09:00", dt.datetime.min.replace(tzinfo=dt.UTC), id="before all time"),
         pytest.param("2026-01-31T09:00:01", dt.datetime.min.replace(tzinfo=dt.UTC), id="no time zone"),
         pytest.param("", dt.datetime.min.replace(tzinfo=dt.UTC), id="empty"),
     ],

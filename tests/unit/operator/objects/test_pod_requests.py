@@ -99,6 +99,13 @@ def test_named_container_has_to_stay_for_the_life_of_the_pod(named: str) -> None
     )
 
 
+def test_thousands_of_wrong_annotations_do_not_name_thousands_of_containers_each() -> None:
+    wrong = {f"{names.CONTAINER_CORES_PREFIX}wrong{number}": "1" for number in range(4000)}
+    view = _read(wrong, containers=[builders.container(f"c{number}") for number in range(5000)])
+    assert view.problems[0].endswith("use one of " + ", ".join(f"c{each}" for each in range(20)) + " and 4980 more")
+    assert view.problems[20:] == ("and 3980 more of the kind",)
+
+
 def _of_none(name: str, resource: str) -> dict[str, object]:
     return {**builders.container(name), "resources": {"limits": {resource: "0"}, "requests": {resource: "0"}}}
 

@@ -32,6 +32,10 @@ def _expression(key: str, operator: str, *values: str) -> dict[str, Any]:
         (_expression("absent", "Lt", "3"), False),
         (_expression("word", "Gt", "1"), False),
         (_expression("generation", "Gt", "one"), False),
+        (_expression("generation", "Lt", "9223372036854775807"), True),
+        (_expression("generation", "Lt", "9223372036854775808"), False),
+        (_expression("generation", "Lt", "9" * 5000), False),
+        (_expression("generation", "Gt", "-" + "0" * 5000 + "7"), True),
     ],
     ids=str,
 )

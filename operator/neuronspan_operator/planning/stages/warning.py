@@ -1,0 +1,25 @@
+"""Pods that have their node and ask for NeuronCores that kubelet will not give them: they are told so.
+
+Law: such a pod keeps no cores from others, see ``confirming``; nothing here changes what anybody gets.
+"""
+
+from neuronspan import names
+from neuronspan_operator import reasons
+from neuronspan_operator.objects import pods
+from neuronspan_operator.planning import drafts, plans
+
+
+def run(draft: drafts.Draft) -> None:
+    """Warn every bound pod of whose containers some ask by annotation alone."""
+    for node in sorted(draft.bound):
+        for pod in draft.bound[node]:
+            if pod.unlimited and not pod.deleted and pod.uid not in draft.holders:
+                draft.notice(pod, reasons.EventReason.WITHOUT_LIMIT, _words(pod), lasting=True)
+
+
+def _words(pod: pods.PodView) -> str:
+    return (
+        f"Container {plans.listed(pod.unlimited)} asks for NeuronCores by annotation and has no limit, so kubelet "
+        "gives it none: the admission policy was not active when the pod was created. Create the pod again, or write "
+        f"the limit {names.CORE_RESOURCE} yourself."
+    )
