@@ -51,7 +51,7 @@ test-integration: venv tools ## against a real API server, and a model of kubele
 
 test-oracle: export ORACLE_VERDICTS = $(or $(VERDICTS),100000)
 test-oracle: export ORACLE_SEED = $(or $(SEED),1)
-test-oracle: venv tools ## placement beside the real kube-scheduler: VERDICTS (100000; 3000 in `make test`), scenes from SEED
+test-oracle: venv tools ## placement beside the real kube-scheduler: VERDICTS (100000; 5000 in `make test`), scenes from SEED
 	$(PYTEST) $(ORACLE)
 
 test-chart: venv tools ## what the Helm chart renders and refuses

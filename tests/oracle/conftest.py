@@ -8,7 +8,7 @@ import pytest
 from kits.api_server import control_plane, scheduler
 from oracle import stage, tally
 
-VERDICTS = int(os.environ.get("ORACLE_VERDICTS", "3000"))  # noqa: TID251 - the tests have no settings module
+VERDICTS = int(os.environ.get("ORACLE_VERDICTS", "5000"))  # noqa: TID251 - the tests have no settings module
 FIRST_SEED = int(os.environ.get("ORACLE_SEED", "1"))  # noqa: TID251
 SECONDS_PER_VERDICT = 0.05  # several times what a busy machine needs
 _TALLY = pytest.StashKey[tally.Tally]()
@@ -40,7 +40,7 @@ def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stage.Stage]:
     """A control plane of its own, with a real kube-scheduler and nothing in it."""
     folder, no_definitions = tmp_path_factory.mktemp("oracle"), tmp_path_factory.mktemp("no-definitions")
     with control_plane.running(folder, no_definitions) as plane, scheduler.running(plane) as real:
-        yield stage.Stage(plane.client(), real)
+        yield stage.Stage(plane, real)
 
 
 @pytest.fixture
@@ -53,6 +53,12 @@ def counts(request: pytest.FixtureRequest) -> tally.Tally:
 def enough() -> int:
     """How many verdicts to compare."""
     return VERDICTS
+
+
+@pytest.fixture
+def soft_scenes() -> int:
+    """In how many clusters to compare scores."""
+    return max(8, VERDICTS // 1500)
 
 
 @pytest.fixture

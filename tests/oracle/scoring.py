@@ -17,6 +17,11 @@ class Scored:
     by_plugin: dict[str, dict[str, int]]
 
     @property
+    def ranks(self) -> bool:
+        """Whether a node is better than another one."""
+        return len(set(self.real.values())) > 1
+
+    @property
     def agrees(self) -> bool:
         """Whether all differences between nodes are equal, and so the order."""
         return self.real == self.ours

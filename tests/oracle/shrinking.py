@@ -23,6 +23,7 @@ def reduced(theatre: stage.Stage, scene: scenes.Scene, probe: probes.Probe) -> c
     deadline = time.monotonic() + _PATIENCE_SECONDS
     smallest = dataclasses.replace(scene, probes=(probe,))
     found = _disagreement(theatre, smallest)
+    is_about_nodes = found is not None and bool(found.wrong)  # and not only about words
     is_smaller = found is not None
     while is_smaller:
         is_smaller = False
@@ -30,7 +31,7 @@ def reduced(theatre: stage.Stage, scene: scenes.Scene, probe: probes.Probe) -> c
             if time.monotonic() > deadline:
                 break
             again = _disagreement(theatre, candidate)
-            if again is not None:
+            if again is not None and bool(again.wrong) == is_about_nodes:
                 smallest, found, is_smaller = candidate, again, True
                 break
     return _disagreement(theatre, smallest)

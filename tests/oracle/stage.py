@@ -2,20 +2,24 @@
 
 import dataclasses
 import itertools
+import queue
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent import futures
+from typing import Any, Final, TypeVar
 
-from kits.api_server import api_client, scheduler
+from kits.api_server import api_client, control_plane, scheduler
 from oracle.drawn import drawing, scenes
 
 Manifest = drawing.Manifest
+_Made = TypeVar("_Made")
 
 _STORAGE: Final = "/apis/storage.k8s.io/v1"
 _NODES: Final = "/api/v1/nodes"
 _VOLUMES: Final = "/api/v1/persistentvolumes"
 _AT_ONCE: Final = {"gracePeriodSeconds": 0}
+_HANDS: Final = 4
 _PATIENCE_SECONDS: Final = 60.0
 _COUNTED: Final = re.compile(r"(\d+) (.+?)(?=, \d+ |$)")
 _SENTENCE: Final = re.compile(r"0/\d+ nodes are available: (?P<reasons>.*)\.", re.DOTALL)
@@ -58,8 +62,12 @@ class Judged:
 class Stage:
     """One cluster after another on one API server."""
 
-    def __init__(self, client: api_client.Client, real: scheduler.Scheduler) -> None:
-        self._client = client
+    def __init__(self, plane: control_plane.ControlPlane, real: scheduler.Scheduler) -> None:
+        self._client = client = plane.client()
+        self._hands: queue.SimpleQueue[api_client.Client] = queue.SimpleQueue()
+        for _ in range(_HANDS):
+            self._hands.put(plane.client())
+        self._pool = futures.ThreadPoolExecutor(_HANDS)
         self._real = real
         for name in drawing.NAMESPACES:
             client.create("/api/v1/namespaces", {"metadata": {"name": name}})
@@ -74,12 +82,22 @@ class Stage:
         for name, labels in scene.namespaces.items():
             team = {"team": labels.get("team")}  # null takes it away
             self._client.patch(f"/api/v1/namespaces/{name}", {"metadata": {"labels": team}})
-        for node in scene.nodes:
-            self._client.create(_NODES, node)
+        self._each(scene.nodes, lambda client, node: client.create(_NODES, node))
         self._set_up_storage(scene)
-        for pod in scene.placed:
-            self._create_pod(pod, is_ending=pod["metadata"]["name"] in scene.ending)
+        self._each(scene.placed, lambda client, pod: _create_pod(client, pod, scene.ending))
         return self.seen()
+
+    def _each(self, items: Iterable[Manifest], do: Callable[[api_client.Client, Manifest], _Made]) -> list[_Made]:
+        """Do something for each, several at once: most of the time is spent waiting for answers."""
+
+        def with_a_hand(item: Manifest) -> _Made:
+            client = self._hands.get()
+            try:
+                return do(client, item)
+            finally:
+                self._hands.put(client)
+
+        return list(self._pool.map(with_a_hand, items))
 
     def _set_up_storage(self, scene: scenes.Scene) -> None:
         storage = scene.storage
@@ -93,31 +111,15 @@ class Stage:
         for manifest in storage.capacities:
             namespace = manifest["metadata"]["namespace"]
             self._client.create(f"{_STORAGE}/namespaces/{namespace}/csistoragecapacities", manifest)
-        for manifest in storage.volumes:
-            self._create_with_status(_VOLUMES, manifest)
-        for manifest in storage.claims:
-            path = _claims(manifest["metadata"]["namespace"])
-            self._create_with_status(path, manifest, is_ending=manifest["metadata"]["name"] in storage.ending)
+        self._each(storage.volumes, lambda client, volume: _create_with_status(client, _VOLUMES, volume, frozenset()))
+        self._each(
+            storage.claims,
+            lambda client, claim: _create_with_status(
+                client, _claims(claim["metadata"]["namespace"]), claim, storage.ending
+            ),
+        )
         for manifest in storage.attachments:
             self._client.create(f"{_STORAGE}/volumeattachments", manifest)
-
-    def _create_with_status(self, path: str, manifest: Manifest, *, is_ending: bool = False) -> None:
-        """Create a claim or volume; the finalizer that admission adds stays on those that are being deleted."""
-        made = f"{path}/{manifest['metadata']['name']}"
-        self._client.create(path, manifest)
-        freed = {} if is_ending else {"metadata": {"finalizers": None}}
-        self._client.patch(f"{made}/status", {**freed, "status": manifest["status"]})
-        if is_ending:
-            self._client.delete(made)
-
-    def _create_pod(self, manifest: Manifest, *, is_ending: bool) -> None:
-        path = _pods(manifest["metadata"]["namespace"])
-        made = f"{path}/{manifest['metadata']['name']}"
-        self._client.create(path, manifest)
-        if manifest["status"] != {"phase": "Running"}:
-            self._client.patch(f"{made}/status", {"status": manifest["status"]})
-        if is_ending:
-            self._client.delete(made)  # with a grace period, which nobody ends
 
     def seen(self) -> Seen:
         """Return the cluster as stored."""
@@ -160,7 +162,7 @@ class Stage:
 
     def judge(self, probes: Iterable[Manifest], profile: str = scheduler.FILTERS) -> list[Judged]:
         """Let the real scheduler judge pods, and take them away again."""
-        made = [self._ask(probe, profile) for probe in probes]
+        made = self._each(probes, lambda client, probe: _ask(client, probe, profile))
         messages = self._messages([pod["metadata"]["uid"] for pod in made])
         for namespace in drawing.NAMESPACES:
             self._client.delete(f"{_pods(namespace)}?fieldSelector=spec.nodeName%3D", _AT_ONCE)
@@ -176,10 +178,6 @@ class Stage:
         metadata = probe["metadata"]
         return judged, self._real.scores(f"{metadata['namespace']}/{metadata['name']}")
 
-    def _ask(self, probe: Manifest, profile: str) -> Manifest:
-        spec = {**probe["spec"], "schedulerName": profile}
-        return self._client.create(_pods(probe["metadata"]["namespace"]), {**probe, "spec": spec})
-
     def _messages(self, uids: Sequence[str]) -> dict[str, str]:
         """Wait until the scheduler has said of each pod that it cannot be scheduled."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
@@ -191,6 +189,32 @@ class Stage:
             assert time.monotonic() < deadline, f"kube-scheduler has judged {len(found)} of {len(uids)} pods"
             time.sleep(pause)  # another process works in real time: polling is all there is
         raise AssertionError
+
+
+def _create_with_status(client: api_client.Client, path: str, manifest: Manifest, ending: Collection[str]) -> None:
+    """Create a claim or volume; the finalizer that admission adds stays on those that are being deleted."""
+    is_ending = manifest["metadata"]["name"] in ending
+    made = f"{path}/{manifest['metadata']['name']}"
+    client.create(path, manifest)
+    freed = {} if is_ending else {"metadata": {"finalizers": None}}
+    client.patch(f"{made}/status", {**freed, "status": manifest["status"]})
+    if is_ending:
+        client.delete(made)
+
+
+def _create_pod(client: api_client.Client, manifest: Manifest, ending: Collection[str]) -> None:
+    path = _pods(manifest["metadata"]["namespace"])
+    made = f"{path}/{manifest['metadata']['name']}"
+    client.create(path, manifest)
+    if manifest["status"] != {"phase": "Running"}:
+        client.patch(f"{made}/status", {"status": manifest["status"]})
+    if manifest["metadata"]["name"] in ending:
+        client.delete(made)  # with a grace period, which nobody ends
+
+
+def _ask(client: api_client.Client, probe: Manifest, profile: str) -> Manifest:
+    spec = {**probe["spec"], "schedulerName": profile}
+    return client.create(_pods(probe["metadata"]["namespace"]), {**probe, "spec": spec})
 
 
 def _pods(namespace: str) -> str:

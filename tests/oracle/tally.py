@@ -55,6 +55,9 @@ class Tally:
     asked: dict[str, Row] = dataclasses.field(default_factory=lambda: collections.defaultdict(Row))
     refused_by_kind: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     refused_in_words: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    scored: int = 0  # pods whose scores were compared, over all nodes that passed
+    ranked: int = 0  # those of them for which some nodes are better than others
+    scored_otherwise: int = 0
 
     @property
     def verdicts(self) -> int:
@@ -83,3 +86,7 @@ class Tally:
         yield ""
         pace = 1000 * self.seconds / max(self.verdicts, 1)
         yield f"{self.clusters} clusters, {self.seconds:.0f} s, {pace:.1f} s per 1000 verdicts"
+        yield (
+            f"scores of {self.scored} pods with preferences, nodes differ for {self.ranked}: "
+            f"{self.scored_otherwise} disagreements"
+        )

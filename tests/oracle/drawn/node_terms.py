@@ -139,7 +139,7 @@ def allocatable(draw: drawing.Draw) -> dict[str, str]:
     made = {
         "cpu": draw.choice(("2", "4", "8", "16", "3500m")),
         "memory": draw.choice(("2Gi", "8Gi", "16Gi", "16Gi", "4000M")),
-        "pods": draw.choice(("2", "4", "110", "110", "110", "110", "110")),
+        "pods": draw.choice(("2", "3", "4", *("110",) * 12)),
     }
     if draw.maybe(0.8):
         made["ephemeral-storage"] = draw.choice(("5Gi", "20Gi"))

@@ -78,12 +78,12 @@ def spread_constraints(draw: drawing.Draw, when: str) -> list[Manifest]:
 def _spread_constraint(draw: drawing.Draw, key: str, when: str) -> Manifest:
     made: Manifest = {"topologyKey": key, "maxSkew": draw.choice((1, 1, 2, 3)), "whenUnsatisfiable": when}
     if draw.maybe(0.95):
-        made["labelSelector"] = selector(draw)
+        made["labelSelector"] = {} if draw.maybe(0.25) else selector(draw)
         if draw.maybe(0.25):
             made["matchLabelKeys"] = ["tier"]
-    if when == "DoNotSchedule" and draw.maybe(0.3):
-        made["minDomains"] = draw.randint(1, 4)
+    if when == "DoNotSchedule" and draw.maybe(0.4):
+        made["minDomains"] = draw.randint(2, 4)
     for policy in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
-        if draw.maybe(0.4):
+        if draw.maybe(0.6):
             made[policy] = draw.choice(("Honor", "Ignore"))
     return made

@@ -84,7 +84,7 @@ def _spread(draw: drawing.Draw, spec: Manifest, _: World) -> None:
 
 
 def _volumes(draw: drawing.Draw, spec: Manifest, world: World) -> None:
-    namespace = draw.choice(drawing.NAMESPACES)
+    namespace = draw.mostly(drawing.NAMESPACES)
     spec["_namespace"] = namespace
     spec["volumes"] = volumes(draw, [name for space, name in world.claims if space == namespace])
 
@@ -101,7 +101,7 @@ def _node_features(draw: drawing.Draw, spec: Manifest, _: World) -> None:
 
 def volumes(draw: drawing.Draw, claims: Sequence[str]) -> list[Manifest]:
     """Draw volumes of these claims; now and then of one that does not exist, or is to be made for the pod."""
-    chosen = draw.some(claims, 1, 2)
+    chosen = draw.some(claims, 1, draw.choice((1, 1, 2, 3)))
     made: list[Manifest] = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in chosen]
     if not made or draw.maybe(0.03):
         made.append({"name": "absent", "persistentVolumeClaim": {"claimName": "absent"}})
@@ -121,8 +121,8 @@ _HARD: Final[dict[str, tuple[float, _Maker]]] = {
     "overhead": (0.4, _overhead),
     "pod affinity": (1.4, _pod_affinity),
     "pod anti-affinity": (1.4, _pod_anti_affinity),
-    "topology spread": (2.0, _spread),
-    "volumes": (2.0, _volumes),
+    "topology spread": (2.5, _spread),
+    "volumes": (3.0, _volumes),
     "inline disks": (0.6, _disks),
     "node features": (0.4, _node_features),
     "pod-level requests": (0.4, lambda draw, spec, _: amounts.set_of_pod(draw, spec)),  # adjusts what others drew
@@ -138,6 +138,8 @@ def draw_hard(draw: drawing.Draw, name: str, world: World) -> Probe:
     chosen: dict[str, None] = {}
     while len(chosen) < wanted:
         chosen[draw.choices(kinds, [_HARD[kind][0] for kind in kinds])[0]] = None
+    if "topology spread" in chosen and draw.maybe(0.3):
+        chosen["node affinity"] = None  # which decides what nodes count
     spec: Manifest = {"containers": [{"name": "app", "image": "none"}]}
     for kind in filter(chosen.__contains__, KINDS):
         _HARD[kind][1](draw, spec, world)

@@ -114,6 +114,6 @@ def _placed_pod(draw: drawing.Draw, name: str, nodes: Sequence[str], storage: st
         "spec": {**spec, "terminationGracePeriodSeconds": 30},
         "status": {
             "phase": draw.choice(("Running",) * 8 + ("Succeeded", "Failed")),
-            **(amounts.resized(draw) if draw.maybe(0.15) else {}),
+            **(amounts.resized(draw) if draw.maybe(0.25) else {}),
         },
     }

@@ -95,8 +95,8 @@ class _Maker:
     def volume(self, name: str, size: int, **spec: Any) -> Manifest:
         """Draw a volume of so many MiB; sizes differ, or which one is the smallest would be left to chance."""
         labels = {"set": self.draw.choice(("x", "y"))} if self.draw.maybe(0.5) else {}
-        if self.draw.maybe(0.15):
-            labels[drawing.ZONE] = self.draw.choice((*drawing.ZONES, "a__b"))
+        if self.draw.maybe(0.2):
+            labels[drawing.ZONE] = self.draw.choice((*drawing.ZONES, "a__b", "a__b"))
         affinity = {"nodeAffinity": {"required": self._where()}} if self.draw.maybe(0.6) else {}
         source: Manifest = {"csi": {"driver": DRIVER, "volumeHandle": f"handle-{name}"}}
         if self.draw.maybe(0.3):
@@ -115,13 +115,15 @@ class _Maker:
 
     def bound(self, index: int) -> tuple[Manifest, Manifest | None]:
         """Draw a claim that is bound, and its volume; now and then the volume is gone."""
-        name, namespace = f"{self.prefix}-bound-{index}", self.draw.choice(drawing.NAMESPACES)
+        # claims of different namespaces may have one name, volumes may not
+        name, namespace = f"{self.prefix}-bound-{index // 2}", drawing.NAMESPACES[index % 2]
+        volume_name = f"{name}-{namespace}"
         modes = self.draw.choice((["ReadWriteOnce"], ["ReadWriteOncePod"], ["ReadWriteMany"]))
         named = {"storageClassName": self.class_name(self.draw.choice(("dynamic", "immediate"))), "accessModes": modes}
         reference = {"kind": "PersistentVolumeClaim", "namespace": namespace, "name": name, "uid": "0"}
-        volume = self.volume(name, 5 * _GIB + index, **named, claimRef=reference)
+        volume = self.volume(volume_name, 5 * _GIB + index, **named, claimRef=reference)
         volume["status"] = {"phase": "Bound"}
-        claim = self._claim(name, namespace, 5 * _GIB, volumeName=name, **named)
+        claim = self._claim(name, namespace, 5 * _GIB, volumeName=volume_name, **named)
         claim["metadata"]["annotations"] = {"pv.kubernetes.io/bind-completed": "yes"}
         claim["status"] = {"phase": "Bound"}
         if self.draw.maybe(0.04):
@@ -135,12 +137,11 @@ class _Maker:
 
     def unbound(self, index: int, nodes: Sequence[Manifest]) -> Manifest:
         """Draw a claim that waits for its volume."""
-        usual = ("static", "static", "static", "dynamic", "zoned", "zoned", "counted", "counted", "ebs")
-        kind = self.draw.choice((*usual, "other"))
-        if kind == "other":
+        kind = self.draw.choice(("static",) * 6 + ("dynamic", "zoned", "zoned", "counted", "counted", "ebs"))
+        if self.draw.maybe(0.04):
             kind = self.draw.choice(("immediate", "unknown", ""))
         size = self.draw.choice((1, 2, 4, 6)) * _GIB + index
-        name, namespace = f"{self.prefix}-claim-{index}", self.draw.choice(drawing.NAMESPACES)
+        name, namespace = f"{self.prefix}-claim-{index}", self.draw.mostly(drawing.NAMESPACES)
         claim = self._claim(name, namespace, size, storageClassName=self.class_name(kind) if kind else "")
         if kind == "static" and self.draw.maybe(0.3):
             claim["spec"]["selector"] = {"matchLabels": {"set": self.draw.choice(("x", "y"))}}
@@ -177,9 +178,9 @@ class _Maker:
 def draw_storage(draw: drawing.Draw, prefix: str, nodes: Sequence[Manifest]) -> Storage:
     """Draw volumes and claims for these nodes."""
     make = _Maker(draw, prefix)
-    bound = [make.bound(index) for index in range(draw.randint(2, 6))]
-    unbound = [make.unbound(index, nodes) for index in range(draw.randint(2, 7))]
-    free = [make.available(index, unbound) for index in range(draw.randint(0, 5))]
+    bound = [make.bound(index) for index in range(draw.randint(3, 7))]
+    unbound = [make.unbound(index, nodes) for index in range(draw.randint(4, 9))]
+    free = [make.available(index, unbound) for index in range(draw.randint(1, 8))]
     taken = [volume for _, volume in bound if volume is not None]
     claims = (*(claim for claim, _ in bound), *unbound)
     names = [node["metadata"]["name"] for node in nodes]
