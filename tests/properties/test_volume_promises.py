@@ -1,5 +1,7 @@
 """Volumes are promised once, whatever claims, volumes and nodes there are."""
 
+from typing import Any
+
 import hypothesis
 from hypothesis import strategies
 
@@ -13,14 +15,14 @@ NAMES = ("c0", "c1", "c2", "c3")
 SINCE = "2026-01-31T10:00:00.000000Z"
 
 _sizes = strategies.sampled_from(["1Gi", "2Gi", "3Gi"])
-_claims = strategies.fixed_dictionaries(
+_claims: strategies.SearchStrategy[dict[str, Any]] = strategies.fixed_dictionaries(
     {
         "size": _sizes,
         "of_class": strategies.sampled_from(["slow", "slow", "slow", "fast"]),
         "selected": strategies.sampled_from(["", "", "", "w1"]),
     }
 )
-_volumes = strategies.fixed_dictionaries(
+_volumes: strategies.SearchStrategy[dict[str, Any]] = strategies.fixed_dictionaries(
     {
         "size": _sizes,
         "zones": strategies.sampled_from([(), ("a",), ("b",)]),

@@ -85,7 +85,7 @@ async def _storage(client: calls.Lists) -> storage.Storage:
     for kind in storage_caches.KINDS:
         try:
             found = await _everything(client, kind.resource)
-        except errors.Forbidden:
+        except (errors.Forbidden, errors.NotFound):
             unread.append(str(kind.resource))
         else:
             known[kind.field] = {kind.key_of(item): kind.read(item) for item in found}

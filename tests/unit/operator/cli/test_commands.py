@@ -189,3 +189,10 @@ def test_kubeconfig_is_the_flag_then_the_variable_then_the_default(
     kubeconfigs = _serve(monkeypatch, _cluster())
     assert _run(*arguments, "map", KUBECONFIG=variable).exit_code == 0
     assert kubeconfigs == [chosen]
+
+
+@pytest.mark.parametrize("error", [errors.Forbidden("403", status=403), errors.NotFound("404", status=404)])
+def test_what_a_user_may_not_read_of_volumes_is_named(error: errors.KubernetesError) -> None:
+    fake = _cluster(builders.make_pod(cores=4))
+    fake.fail("list persistentvolumes", error)
+    assert asyncio.run(commands.read_cluster(fake)).snapshot.storage.unread == ("persistentvolumes",)

@@ -1,7 +1,7 @@
 """Pods with claims: granted where their volumes can be, bound when they are, and never promised another's volume."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from neuronspan_operator import reasons
 from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.planning import planner, plans
 
-Manifest = Mapping[str, Any]
+Manifest = dict[str, Any]
 
 WEB = volumes.make_pod("web", ["data"])
 STORED = domain.grant("4-7")

@@ -40,6 +40,12 @@ def test_pod_of_another_namespace_uses_another_claim() -> None:
     assert judged(known, volumes.view("web", ["data"]), pods.read(manifest)) == {"w1": "", "w2": ""}
 
 
+def test_ephemeral_volume_that_made_the_claim_does_not_count_as_its_use() -> None:
+    known = volumes.stored([volumes.make_claim("db-data", modes=["ReadWriteOncePod"])])
+    pod, owner = volumes.view("web", ["db-data"]), volumes.view("db", ephemeral=["data"])
+    assert judged(known, pod, owner) == {"w1": "", "w2": ""}
+
+
 def test_missing_claim_is_an_objection_but_that_of_an_ephemeral_volume_is_others_business() -> None:
     missing = 'persistentvolumeclaim "data" not found'
     assert judged(volumes.stored(), volumes.view("web", ["data"])) == {"w1": missing, "w2": missing}
