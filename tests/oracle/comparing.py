@@ -84,8 +84,8 @@ def _compared(cluster: cluster_state.Cluster, probe: probes.Probe, real: stage.J
     return Comparison(
         probe,
         real,
-        judging.verdict(cluster, real.pod),
-        None if read_otherwise is None else judging.verdict(cluster, read_otherwise),
+        judging.verdict(cluster, real.pod, real.claims),
+        None if read_otherwise is None else judging.verdict(cluster, read_otherwise, real.claims),
     )
 
 

@@ -15,6 +15,7 @@ class World:
 
     nodes: Sequence[Manifest]
     claims: Sequence[tuple[str, str]] = ()  # namespace and name
+    prefix: str = ""  # of all names
 
     @property
     def names(self) -> list[str]:
@@ -29,6 +30,9 @@ class Probe:
     manifest: Manifest
     kinds: tuple[str, ...]
 
+
+UNCLAIMED: Final = "scratch"
+"""Name of ephemeral volumes whose claim is not there yet; the claims of others are made together with the pod."""
 
 _Maker = Callable[[drawing.Draw, Manifest, World], None]
 
@@ -86,7 +90,7 @@ def _spread(draw: drawing.Draw, spec: Manifest, _: World) -> None:
 def _volumes(draw: drawing.Draw, spec: Manifest, world: World) -> None:
     namespace = draw.mostly(drawing.NAMESPACES)
     spec["_namespace"] = namespace
-    spec["volumes"] = volumes(draw, [name for space, name in world.claims if space == namespace])
+    spec["volumes"] = volumes(draw, [name for space, name in world.claims if space == namespace], world.prefix)
 
 
 def _disks(draw: drawing.Draw, spec: Manifest, _: World) -> None:
@@ -99,16 +103,26 @@ def _node_features(draw: drawing.Draw, spec: Manifest, _: World) -> None:
     spec["containers"][0] |= {"restartPolicy": "Never", "restartPolicyRules": [{"action": action, "exitCodes": codes}]}
 
 
-def volumes(draw: drawing.Draw, claims: Sequence[str]) -> list[Manifest]:
+def volumes(draw: drawing.Draw, claims: Sequence[str], class_prefix: str) -> list[Manifest]:
     """Draw volumes of these claims; now and then of one that does not exist, or is to be made for the pod."""
     chosen = draw.some(claims, 1, draw.choice((1, 1, 2, 3)))
     made: list[Manifest] = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in chosen]
     if not made or draw.maybe(0.03):
         made.append({"name": "absent", "persistentVolumeClaim": {"claimName": "absent"}})
-    if draw.maybe(0.04):
-        template = {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
-        made.append({"name": "scratch", "ephemeral": {"volumeClaimTemplate": template}})
+    if draw.maybe(0.15):
+        made.append(_ephemeral(draw, class_prefix))
     return made
+
+
+def _ephemeral(draw: drawing.Draw, class_prefix: str) -> Manifest:
+    """Draw a volume whose claim is made for the pod, or would be."""
+    name = draw.choice((UNCLAIMED, "own", "own", "own"))
+    claim = {
+        "storageClassName": f"{class_prefix}-{draw.choice(('static', 'zoned', 'counted'))}",
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": draw.choice(("1Gi", "3Gi"))}},
+    }
+    return {"name": name, "ephemeral": {"volumeClaimTemplate": {"spec": claim}}}
 
 
 _HARD: Final[dict[str, tuple[float, _Maker]]] = {

@@ -26,7 +26,7 @@ def draw_scene(seed: int, probe_count: int, *, soft: bool = False) -> Scene:
     names = [f"s{seed}-n{index}" for index in range(draw.randint(3, 8))]
     nodes = tuple(_node(draw, name) for name in names)
     storage = storage_scenes.draw_storage(draw, f"s{seed}", nodes) if draw.maybe(0.7) else storage_scenes.NONE
-    world = probes.World(nodes, storage.claim_names())
+    world = probes.World(nodes, storage.claim_names(), f"s{seed}")
     placed = _placed(draw, f"s{seed}", world, storage)
     running = (pod["metadata"]["name"] for pod in placed if pod["status"]["phase"] == "Running")
     ending = frozenset(name for name in running if draw.maybe(0.12))
