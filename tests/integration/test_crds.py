@@ -347,9 +347,19 @@ def pool(**changes: Any) -> dict[str, Any]:
         ({"nodeSelector": {}}, "should have at least 1 properties"),
         ({"policy": {"packing": "any"}}, 'supported values: "best-fit", "first-fit", "worst-fit"'),
         ({"policy": {"alignment": "chip"}}, 'supported values: "none", "device"'),
+        ({"policy": {"preferences": "Last"}}, 'supported values: "First", "AfterPacking"'),
         ({"policy": {"limboSeconds": 0}}, "should be greater than or equal to 1"),
     ],
-    ids=["instance type", "size", "joined cores on trn1", "every node", "packing", "alignment", "no patience"],
+    ids=[
+        "instance type",
+        "size",
+        "joined cores on trn1",
+        "every node",
+        "packing",
+        "alignment",
+        "preferences",
+        "no patience",
+    ],
 )
 def test_bad_pool_is_not_stored(admin: api_client.Client, changes: dict[str, Any], words: str) -> None:
     assert words in refusal(admin.request("POST", POOLS, pool(**changes)))
@@ -361,6 +371,7 @@ def test_every_instance_type_makes_a_pool_with_defaults(admin: api_client.Client
     assert created["spec"]["policy"] == {
         "packing": "best-fit",
         "alignment": "none",
+        "preferences": "First",
         "limboSeconds": 60,
         "quarantineSeconds": 300,
     }

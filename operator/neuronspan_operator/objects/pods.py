@@ -13,6 +13,7 @@ from neuronspan_operator.objects import container_requests, pod_requests
 from neuronspan_operator.objects.constraints import amounts, pod_constraints
 
 SCHEDULED_CONDITION: Final = "PodScheduled"
+_UNSCHEDULABLE: Final = "Unschedulable"
 _TERMINAL: Final = frozenset({"Succeeded", "Failed"})
 _GATE_GONE: Final = -1
 
@@ -32,6 +33,11 @@ class Unscheduled:
 
     reason: str
     message: str
+
+    @property
+    def by_scheduler(self) -> bool:
+        """Whether a scheduler looked for a node: behind a gate the reason is another one, so this is newer."""
+        return self.reason == _UNSCHEDULABLE
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,7 +79,12 @@ class PodView:
     @property
     def unplaced(self) -> bool:
         """Whether nothing but our own next write can let it start: our gate holds it, or we are to bind it."""
-        return self.gated or (self.scheduler_name == names.SCHEDULER and not self.node_name)
+        return self.gated or (self.scheduled_by_us and not self.node_name)
+
+    @property
+    def scheduled_by_us(self) -> bool:
+        """Whether we are its scheduler."""
+        return self.scheduler_name == names.SCHEDULER
 
     @property
     def waits(self) -> bool:

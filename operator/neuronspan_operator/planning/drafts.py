@@ -126,6 +126,10 @@ class Draft:
         """
         return {*self.holders.get(uid, ()), *self._released_on.get(uid, ())}
 
+    def excluded(self, uid: str) -> set[str]:
+        """Return the nodes where the pod must not be granted cores now, whatever their room."""
+        return self.winding_up(uid) | self.snapshot.avoided.get(uid, frozenset())
+
     def group_of(self, pod: pods.PodView) -> groups.Group | None:
         """Return the group that the pod names, if any."""
         return self.groups.get((pod.namespace, pod.pod_group))

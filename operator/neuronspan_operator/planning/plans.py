@@ -22,6 +22,7 @@ class Snapshot:
     """The world at one moment. Pods are keyed by UID, all else by node name; a missing policy is the default one.
 
     ``gone`` are UIDs of pods that are known not to exist any more; a pod that is merely missing may be unknown to us.
+    ``avoided`` are nodes where the schedulers of guests refused pods like these, by UID.
     """
 
     pods: Mapping[str, pods.PodView]
@@ -29,6 +30,7 @@ class Snapshot:
     neuron_nodes: Mapping[str, neuron_nodes.NeuronNodeView]
     policies: Mapping[str, pools.Policy] = dataclasses.field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    avoided: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
     namespaces: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)  # the labels of each
     storage: "storage.Storage" = storage.EMPTY
 

@@ -33,17 +33,6 @@ class _Way:
         return f"It would fit on {self.node} after the end of {named}."
 
 
-def fits(
-    node: node_drafts.NodeDraft,
-    requests: Sequence[container_requests.ContainerRequest],
-    taken: Iterable[spans.CoreSpan],
-) -> bool:
-    """Whether the requests would fit on the node's hardware with only these spans taken."""
-    wanted = [request.on(node.hardware, node.policy.align) for request in requests]
-    found = placement.place_all(node.hardware, taken, wanted, node.policy.packing)
-    return not isinstance(found, placement.Unplaceable)
-
-
 def sentence(nodes: Iterable[node_drafts.NodeDraft], requests: Sequence[container_requests.ContainerRequest]) -> str:
     """Say how long the longest free run is, and who would have to end; the nodes must be large enough."""
     ranked = sorted(((_longest(node), node) for node in nodes), key=lambda pair: (-len(pair[0]), pair[1].name))
@@ -100,7 +89,9 @@ def _fits_without(
     node: node_drafts.NodeDraft, requests: Sequence[container_requests.ContainerRequest], ended: AbstractSet[str]
 ) -> bool:
     left = (grant.span for grant in node.ledger.grants if grant.pod_uid not in ended)
-    return fits(node, requests, (*left, *node.blocked))
+    wanted = [request.on(node.hardware, node.policy.align) for request in requests]
+    found = placement.place_all(node.hardware, (*left, *node.blocked), wanted, node.policy.packing)
+    return not isinstance(found, placement.Unplaceable)
 
 
 def _way(node: node_drafts.NodeDraft, blockers: Sequence[grants.Grant]) -> _Way:

@@ -1,11 +1,14 @@
 """An API server of its own: the chart's policies would refuse what other tests do by hand."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from kits.api_server import admission as admission_kit
 from kits.api_server import control_plane as control_plane_kit
+from neuronspan import names, spans
+from neuronspan_operator.objects import pods
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +19,17 @@ def admission(tmp_path_factory: pytest.TempPathFactory) -> Iterator[admission_ki
         admission_kit.installed(plane) as everything,
     ):
         yield everything
+
+
+@pytest.fixture
+def waiting(admission: admission_kit.Admission) -> dict[str, Any]:
+    """A pod that waits for four cores."""
+    return admission.stored(admission_kit.pod({names.CORES_ANNOTATION: "4"}))
+
+
+@pytest.fixture
+def granted(admission: admission_kit.Admission, waiting: dict[str, Any]) -> dict[str, Any]:
+    """The same pod after the operator has bound it."""
+    bound = pods.binding(pods.read(waiting), "w1", {"app": spans.CoreSpan(0, 4)})
+    admission.operator.create(f"{admission_kit.path_of(waiting)}/binding", bound)
+    return admission.admin.get(admission_kit.path_of(waiting))

@@ -14,6 +14,7 @@ from neuronspan_operator.objects import pods
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
 
+path = admission_kit.path_of
 CORES = {names.CORES_ANNOTATION: "4"}
 CLAIMS = [{"name": "gpu", "resourceClaimName": "gpu"}]
 GRANT = {names.GRANT_ANNOTATION: '{"node":"w1","containers":{"app":"0-3"}}'}
@@ -44,10 +45,6 @@ def guest(*gates: dict[str, str], **spec: Any) -> dict[str, Any]:
 def waiting(admission: admission_kit.Admission) -> dict[str, Any]:
     """A guest that waits for four cores, and for somebody else."""
     return admission.stored(guest(FOREIGN, nodeSelector={"a": "b"}))
-
-
-def path(stored: dict[str, Any]) -> str:
-    return f"{admission_kit.PODS}/{stored['metadata']['name']}"
 
 
 @pytest.mark.parametrize(

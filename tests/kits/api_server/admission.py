@@ -65,6 +65,17 @@ def binding(pod_name: str, *, node: str = "w1", **metadata: Any) -> Manifest:
     return {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod_name, **metadata}, "target": target}
 
 
+def path_of(pod_manifest: Mapping[str, Any]) -> str:
+    """Return the URL path of a pod that is stored."""
+    return f"{PODS}/{pod_manifest['metadata']['name']}"
+
+
+def refusal(answer: api_client.Response, status: int) -> str:
+    """Return the words of a policy that has refused with this status."""
+    assert answer.status == status, answer.body
+    return answer.message.partition(" denied request: ")[2]
+
+
 def collection(manifest: Mapping[str, Any]) -> str:
     """Return the URL path under which objects of this kind are created."""
     version, kind = manifest["apiVersion"], manifest["kind"]

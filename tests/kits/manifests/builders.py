@@ -61,8 +61,8 @@ def make_pod(
 ) -> Manifest:
     """A pod as admission leaves it: for us to schedule, limits set. ``cores`` or ``devices`` are for container ``app``.
 
-    ``owner`` is the name of a controller of that ``kind``; ``grant`` is the content of the grant annotation. A pod with ``node`` is
-    bound, so it has no gates. ``GUEST`` makes a pod that has another scheduler. ``fence`` is the moment of one.
+    ``owner`` is the name of a controller of that ``kind``; ``grant`` is the content of the grant annotation. A pod with
+    ``node`` is bound, so it has no gates. ``GUEST`` makes a pod that has another scheduler. ``fence`` is its moment.
     """
     notes = {} if annotations is None else dict(annotations)
     if grant is not None:

@@ -144,7 +144,7 @@ class Cluster:
         self.pods[uid] = self.touch(_patched(self.pods[uid], operations))
 
     def patch_status(self, pod: pods.PodView, patch: Mapping[str, Any]) -> None:
-        """Merge a patch of a pod's status, conditions by type; raises Refused when the pod is another or has changed."""
+        """Merge a patch of a pod's status, conditions by type; raises Refused when the pod has changed."""
         current = self._current(patch["metadata"], pod.uid)
         changed = copy.deepcopy(current)
         changed["metadata"].setdefault("annotations", {}).update(patch["metadata"].get("annotations", {}))

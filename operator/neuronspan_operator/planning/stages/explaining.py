@@ -66,7 +66,7 @@ class _Explainer:
         """Say why the pod waits."""
         group = self._draft.group_of(pod)
         shape = placements.shape(pod)
-        key = shape, placements.surroundings(pod), frozenset(self._draft.winding_up(pod.uid))
+        key = shape, placements.surroundings(pod), frozenset(self._draft.excluded(pod.uid))
         answer = self._answers.get(key)
         if answer is None:
             answer = self._answers[key] = self._answer(pod, shape)
@@ -177,6 +177,8 @@ class _Explainer:
             yield from ((each.words, each.kind) for each in found)
             if not found and node.name in not_yet:
                 yield "node(s) where an earlier grant of this pod is still being wound up", None
+            elif not found and node.name in self._draft.snapshot.avoided.get(pod.uid, ()):
+                yield "node(s) where the pod's own scheduler refused such a pod lately", None
             elif not found:
                 yield "node(s) with room for this pod alone", None
 

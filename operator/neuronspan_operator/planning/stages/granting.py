@@ -53,7 +53,7 @@ def _grant(
     before: dict[str, node_drafts.Savepoint] | None = None,
 ) -> node_drafts.NodeDraft | None:
     """Grant one pod if it fits anywhere, and return its node; ``before`` collects what undoes it."""
-    found = choice.best(pod, draft.winding_up(pod.uid))
+    found = choice.best(pod, draft.excluded(pod.uid))
     if found is None:
         return None
     node, changed = found.node, found.node.ledger

@@ -15,8 +15,6 @@ from neuronspan_operator.planning import drafts, node_drafts, plans
 
 _COUNTING: Final = "Job"
 """Kind of the controller that takes a pod's end for a failure and may give up after some."""
-_UNSCHEDULABLE: Final = "Unschedulable"
-"""Reason that schedulers write; a pod behind a gate has SchedulingGated, so this is newer than the grant."""
 
 
 def run(draft: drafts.Draft) -> None:
@@ -39,7 +37,7 @@ def _reason(draft: drafts.Draft, pod: pods.PodView) -> str:
     if pod.node_name:
         node = draft.nodes.get(pod.node_name)
         return "" if node is None else _contested(node, pod)
-    if pod.unscheduled is None or pod.unscheduled.reason != _UNSCHEDULABLE:
+    if pod.unscheduled is None or not pod.unscheduled.by_scheduler:
         return ""
     home = draft.home(pod)
     if home and home not in draft.snapshot.nodes:

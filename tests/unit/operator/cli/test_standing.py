@@ -36,16 +36,16 @@ def _standing(pod: dict[str, Any], *others: dict[str, Any], **neuron_node: Any) 
         ),
         pytest.param(
             builders.make_pod(cores=4, scheduler="default-scheduler"),
-            "has scheduler default-scheduler and no gate neuronspan.dev/cores, so the operator grants it nothing: it was "
-            "created before neuronspan was installed, or the admission policies did not see it. Create it again to have "
-            "cores granted to it.",
+            "has scheduler default-scheduler and no gate neuronspan.dev/cores, so the operator grants it nothing: it "
+            "was created before neuronspan was installed, or the admission policies did not see it. Create it again to "
+            "have cores granted to it.",
             id="before the installation",
         ),
         pytest.param(
             builders.make_pod(cores=4, scheduler="default-scheduler", unscheduled="0/3 nodes are available"),
-            "has scheduler default-scheduler and no gate neuronspan.dev/cores, so the operator grants it nothing: it was "
-            "created before neuronspan was installed, or the admission policies did not see it. Create it again to have "
-            "cores granted to it. Its scheduler says: 0/3 nodes are available",
+            "has scheduler default-scheduler and no gate neuronspan.dev/cores, so the operator grants it nothing: it "
+            "was created before neuronspan was installed, or the admission policies did not see it. Create it again to "
+            "have cores granted to it. Its scheduler says: 0/3 nodes are available",
             id="before the installation and unscheduled",
         ),
         pytest.param(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import datetime as dt
 import random
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -120,7 +121,7 @@ async def test_answer_is_taken_so_that_no_binding_is_made_on_the_older_pod(desk:
 
 async def test_what_the_pod_says_already_is_not_written_again(desk: Desk) -> None:
     async with desk.running():
-        await desk.rounds(NO_ROOM, ["web"], seconds=3600, every=10)
+        await desk.rounds(NO_ROOM, ["web"], seconds=3600, every=40)
     assert len(desk.begun) == 1
 
 
@@ -135,11 +136,11 @@ async def test_restarted_process_reads_from_the_pod_what_was_said(desk: Desk) ->
 
 async def test_mere_words_are_written_more_and_more_seldom(desk: Desk) -> None:
     async with desk.running():
-        for index in range(720):
+        for index in range(350):
             desk.tell(plans.Waiting(reasons.WaitingReason.NO_ROOM, f"0/{index} nodes"), "web")
-            await asyncio.sleep(5)
+            await asyncio.sleep(10)
     since = [moment - desk.begun[0][0] for moment, _ in desk.begun]
-    assert since == pytest.approx([0, 10, 30, 70, 150, 310, 630, 1230, 1830, 2430, 3030], abs=5.1)
+    assert since == pytest.approx([0, 10, 30, 70, 150, 310, 630, 1230, 1830, 2430, 3030], abs=10.1)
 
 
 async def test_time_of_the_transition_stays_while_the_pod_goes_on_waiting(desk: Desk) -> None:
@@ -184,9 +185,11 @@ async def test_pod_that_changed_meanwhile_is_written_on_its_newer_version_only(d
 
 
 async def test_condition_is_not_written_on_another_pod_of_the_same_name(desk: Desk) -> None:
-    desk.cached = desk.known()
+    former = desk.known()["uid-web"]
     desk.server.remove(resources.PODS, "web", "default")
     desk.add("web", uid="uid-successor")
+    version = desk.known()["uid-successor"].resource_version
+    desk.cached = {"uid-web": dataclasses.replace(former, resource_version=version)}
     desk.tell(NO_ROOM, "web")
     await desk.teller.flush()
     assert (desk.condition(), desk.count("stale")) == ({}, 1)
@@ -300,14 +303,14 @@ async def test_new_pods_come_before_other_words_of_old_ones() -> None:
 
 async def test_many_waiting_pods_are_told_within_the_stated_rate() -> None:
     desk = Desk()
-    many = [f"pod-{index}" for index in range(250)]
+    many = [f"pod-{index}" for index in range(150)]
     desk.add(*many)
     async with desk.running():
-        await desk.rounds(NO_ROOM, many, seconds=6, every=3)
+        await desk.rounds(NO_ROOM, many, seconds=4, every=2)
     limits = conditions.LIMITS
     moments = [moment for moment, _ in desk.begun]
-    assert len(moments) == 250
-    assert moments[-1] - moments[0] == pytest.approx((250 - limits.burst) / limits.per_second, abs=1)
+    assert len(moments) == 150
+    assert moments[-1] - moments[0] == pytest.approx((150 - limits.burst) / limits.per_second, abs=0.1)
     assert all(desk.condition(name)["reason"] == "Unschedulable" for name in many)
 
 

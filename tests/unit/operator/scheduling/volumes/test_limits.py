@@ -55,6 +55,16 @@ def test_attachments_to_other_nodes_and_of_unknown_volumes_do_not_count() -> Non
     assert judged(bound("data", "logs", attachments=elsewhere), volumes.view("web", ["data"])) == ""
 
 
+def test_attachment_of_a_disk_of_the_old_plugin_does_not_count() -> None:
+    known = volumes.stored(
+        [volumes.make_claim(volume="pv-data", bound=True)],
+        [volumes.make_volume("pv-data", handle="vol-data"), volumes.make_volume("pv-old", ebs="vol-old")],
+        csi_nodes=[volumes.make_csi_node("w1", limit=1)],
+        attachments=[volumes.make_attachment("pv-old")],
+    )
+    assert judged(known, volumes.view("web", ["data"])) == ""
+
+
 def test_claim_without_a_volume_counts_as_one_of_the_driver_of_its_class() -> None:
     known = volumes.stored([volumes.make_claim(of_class="fast")], csi_nodes=[volumes.make_csi_node(limit=0)])
     assert judged(known, volumes.view("web", ["data"])) == TOO_MANY

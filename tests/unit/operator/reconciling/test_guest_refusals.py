@@ -1,0 +1,138 @@
+"""Guests are not sent to the node again where their own scheduler has refused their like."""
+
+from typing import Any
+
+import pytest
+
+from kits.manifests import builders, domain, snapshots
+from kits.world import rehearsal
+from neuronspan_agent import resources
+from neuronspan_operator.planning import planner, plans
+from neuronspan_operator.reconciling import guest_refusals
+
+NODES = [builders.make_node("w1"), builders.make_node("w2")]
+MEMBERS = [builders.make_neuron_node("w1"), builders.make_neuron_node("w2")]
+
+
+class Clock:
+    """Seconds that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _refused(name: str = "first", **fields: Any) -> dict[str, Any]:
+    told = {"node": "w1", "containers": {"app": "0-3"}}
+    pod = {"cores": 4, "owner": "rs", "scheduler": "volcano", "grant": told, "unscheduled": "no volume", **fields}
+    return builders.make_pod(name, **pod)
+
+
+def _waiting(name: str = "second", **fields: Any) -> dict[str, Any]:
+    return builders.make_pod(name, **{"cores": 4, "owner": "rs", **builders.GUEST, **fields})
+
+
+def _avoided(memory: guest_refusals.GuestRefusals, *pod_list: dict[str, Any]) -> dict[str, list[str]]:
+    recalled = memory.recall(snapshots.snapshot(pod_list, NODES, MEMBERS))
+    return {uid.removeprefix("uid-"): sorted(nodes) for uid, nodes in recalled.avoided.items()}
+
+
+@pytest.mark.parametrize(
+    ("waiting", "avoided"),
+    [
+        pytest.param(_waiting(), {"second": ["w1"]}, id="of the same controller"),
+        pytest.param(_waiting(owner="other"), {}, id="of another controller"),
+        pytest.param(_waiting(cores=2), {}, id="asks for something else"),
+        pytest.param(_waiting(scheduler="neuronspan", gates=()), {}, id="one that we bind"),
+    ],
+)
+def test_pods_like_the_refused_one_keep_away_from_that_node(waiting: dict[str, Any], avoided: object) -> None:
+    memory = guest_refusals.GuestRefusals(Clock())
+    assert _avoided(memory, _refused(), waiting) == avoided
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        pytest.param(_refused(unscheduled=""), id="no verdict yet"),
+        pytest.param(_refused(phase="Failed"), id="over"),
+        pytest.param(_refused(grant=None), id="never let go by us"),
+        pytest.param(_refused(scheduler="neuronspan"), id="one that we bind"),
+    ],
+)
+def test_what_is_no_verdict_of_its_scheduler_does_not_count(pod: dict[str, Any]) -> None:
+    assert _avoided(guest_refusals.GuestRefusals(Clock()), pod, _waiting()) == {}
+
+
+def test_node_is_avoided_for_a_while_and_longer_after_the_next_refusal() -> None:
+    clock = Clock()
+    memory = guest_refusals.GuestRefusals(clock)
+    _avoided(memory, _refused())
+    clock.now = guest_refusals.DELAYS.first
+    assert _avoided(memory, _waiting()) == {}
+    _avoided(memory, _refused("second"))
+    clock.now += guest_refusals.DELAYS.first
+    assert _avoided(memory, _waiting("third")) == {"third": ["w1"]}
+    assert memory.next_release() == guest_refusals.DELAYS.first
+    clock.now += guest_refusals.DELAYS.first
+    assert _avoided(memory, _waiting("third")) == {}
+
+
+def test_refusal_counts_once_however_long_it_stands() -> None:
+    clock = Clock()
+    memory = guest_refusals.GuestRefusals(clock)
+    for moment in range(0, 301, 100):
+        clock.now = moment
+        _avoided(memory, _refused())
+    assert _avoided(memory, _refused(), _waiting()) == {}
+
+
+def test_pod_that_is_bound_there_ends_it() -> None:
+    memory = guest_refusals.GuestRefusals(Clock())
+    _avoided(memory, _refused())
+    assert _avoided(memory, _refused("other", node="w1", phase="Running"), _waiting()) == {}
+
+
+def test_what_was_refused_long_ago_is_forgotten() -> None:
+    clock = Clock()
+    memory = guest_refusals.GuestRefusals(clock)
+    _avoided(memory, _refused())
+    clock.now = 3 * guest_refusals.DELAYS.longest
+    _avoided(memory)
+    _avoided(memory, _refused("later"))
+    assert memory.next_release() == guest_refusals.DELAYS.first
+
+
+def test_guest_is_granted_on_another_node_and_waits_with_a_reason_when_there_is_none() -> None:
+    memory = guest_refusals.GuestRefusals(Clock())
+    holder = domain.grant("0-3", "first")
+    members = [builders.make_neuron_node("w1", [holder]), builders.make_neuron_node("w2")]
+
+    def plan(*names: str) -> plans.Plan:
+        nodes = [node for node in NODES if node["metadata"]["name"] in names]
+        there = [member for member in members if member["metadata"]["name"] in names]
+        return planner.plan(memory.recall(snapshots.snapshot([_refused(), _waiting()], nodes, there)), snapshots.NOW)
+
+    assert snapshots.let_go(plan("w1", "w2")) == {"second": "w2 app=0-3"}
+    assert (
+        "1 node(s) where the pod's own scheduler refused such a pod lately" in plan("w1").waiting["uid-second"].message
+    )
+
+
+async def test_operator_sends_the_successor_of_a_refused_guest_elsewhere() -> None:
+    play = rehearsal.Rehearsal()
+    play.add_node("w1")
+    play.add_node("w2")
+    async with play.running():
+        play.add_pod("first", owner="rs", **builders.GUEST)
+        await play.round()
+        refusal = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no volume"}
+        play.edit(resources.PODS, "first", lambda pod: pod["status"].update(conditions=[refusal]))
+        await play.pass_time(61)
+        await play.round()
+        play.add_pod("second", owner="rs", **builders.GUEST)
+        await play.round()
+    assert play.ungated() == ["second"]
+    assert play.ledger("w2") == {"second": "Granted 0+4"}
