@@ -105,7 +105,7 @@ def _node_features(draw: drawing.Draw, spec: Manifest, _: World) -> None:
 
 def volumes(draw: drawing.Draw, claims: Sequence[str], class_prefix: str) -> list[Manifest]:
     """Draw volumes of these claims; now and then of one that does not exist, or is to be made for the pod."""
-    chosen = draw.some(claims, 1, draw.choice((1, 1, 2, 3)))
+    chosen = draw.some(claims, 1, draw.choice((1, 2, 2, 3)))
     made: list[Manifest] = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in chosen]
     if not made or draw.maybe(0.03):
         made.append({"name": "absent", "persistentVolumeClaim": {"claimName": "absent"}})
@@ -157,7 +157,7 @@ def draw_hard(draw: drawing.Draw, name: str, world: World) -> Probe:
     spec: Manifest = {"containers": [{"name": "app", "image": "none"}]}
     for kind in filter(chosen.__contains__, KINDS):
         _HARD[kind][1](draw, spec, world)
-    if "tolerations" not in chosen and draw.maybe(0.5):
+    if "tolerations" not in chosen and draw.maybe(0.2 if "topology spread" in chosen else 0.5):
         spec["tolerations"] = [{"operator": "Exists"}]  # or taints would hide what comes after them
     return Probe(_pod(draw, name, spec), tuple(chosen))
 

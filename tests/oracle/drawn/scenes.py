@@ -67,7 +67,7 @@ def _namespaces(draw: drawing.Draw) -> dict[str, dict[str, str]]:
 def _placed(
     draw: drawing.Draw, prefix: str, world: probes.World, storage: storage_scenes.Storage
 ) -> tuple[Manifest, ...]:
-    count = draw.choice((0, 4, 8, 12, 18))
+    count = draw.choice((0, 6, 12, 15, 18))
     made = tuple(_placed_pod(draw, f"{prefix}-b{index}", world.names, storage) for index in range(count))
     _settle_ports(made)
     return made
