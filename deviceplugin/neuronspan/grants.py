@@ -8,9 +8,13 @@ import enum
 import re
 import types
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from neuronspan import errors, names, spans, visible_cores
+
+MOST_INIT_CONTAINERS: Final = 64
+LONGEST_GROUP_SIZES: Final = 1024
+"""What the CRD of NeuronNode stores of one grant: more would be refused together with the whole ledger."""
 
 Key = tuple[str, str]  # pod UID, container: at most one grant each
 
@@ -136,6 +140,8 @@ class Grant:
             return
         if not isinstance(self.group_sizes, str):
             raise self._wrong("group_sizes", "give a text like 3,4,1")
+        if len(self.group_sizes) > LONGEST_GROUP_SIZES:
+            raise self._wrong("group_sizes", f"write it in at most {LONGEST_GROUP_SIZES} characters, like 64x2")
         try:
             total = sum(visible_cores.parse_group_sizes(self.group_sizes))
         except errors.InvalidCoreSet as error:
@@ -147,6 +153,8 @@ class Grant:
         members = (self.container, *self.init_containers)
         if not all(map(_is_name, members)) or len(set(members)) != len(members):
             raise self._wrong("init_containers", f"give other containers than {self.container}, each once")
+        if len(self.init_containers) > MOST_INIT_CONTAINERS:
+            raise self._wrong("init_containers", f"give at most {MOST_INIT_CONTAINERS}")
 
     def _wrong(self, field: str, way_out: str) -> errors.InvalidGrant:
         who = f"{self.namespace}/{self.pod}[{self.container}]"

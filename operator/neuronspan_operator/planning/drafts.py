@@ -6,6 +6,7 @@ Law: stages change drafts, never views; what differs from the snapshot at the en
 import collections
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from neuronspan import grants, names
 from neuronspan_operator import reasons
@@ -15,6 +16,9 @@ from neuronspan_operator.scheduling import cluster_state, objections, screening
 from neuronspan_operator.scheduling.volumes import claiming
 
 DEFAULT_POLICY = pools.Policy()
+
+
+_CLOCKS_DIFFER: Final = dt.timedelta(days=1)
 
 
 class Draft:
@@ -191,8 +195,16 @@ class Draft:
 
     def since_of(self, pod: pods.PodView) -> str:
         """Return the moment of a new grant for the pod: now, or just after its fence where clocks differ."""
-        fence = neuron_nodes.moment(pod.fenced_until)
+        fence = self.fence(pod)
         return self.since if fence < self.now else rfc3339(fence + dt.timedelta(microseconds=1))
+
+    def fence(self, pod: pods.PodView) -> dt.datetime:
+        """Return the moment up to which no grant of the pod may be carried out; long ago without a fence.
+
+        One that is further ahead than clocks of operators may be is nobody's: it would keep the pod from cores for ever.
+        """
+        found = neuron_nodes.moment(pod.fenced_until)
+        return found if found < self.now + _CLOCKS_DIFFER else neuron_nodes.moment("")
 
     def revoke(self, pod: pods.PodView, granted: Iterable[grants.Grant], why: str) -> None:
         """Take an unplaced pod's grants back: first the fence; once that is visible, the next pass releases them."""

@@ -5,6 +5,7 @@ may be binding the pod at this very moment (see pods.fence_patch).
 """
 
 import dataclasses
+import datetime as dt
 from collections.abc import Sequence
 
 from neuronspan import grants
@@ -26,10 +27,9 @@ class _Stored:
         """When they were made."""
         return min(grant.since for grant in self.grants)
 
-    def fenced(self, pod: pods.PodView) -> bool:
-        """Whether a fence on the pod forbids to carry them out."""
-        until = neuron_nodes.moment(pod.fenced_until)
-        return bool(pod.fenced_until) and all(neuron_nodes.moment(grant.since) <= until for grant in self.grants)
+    def made_until(self, fence: dt.datetime) -> bool:
+        """Whether all of them were made up to that moment."""
+        return all(neuron_nodes.moment(grant.since) <= fence for grant in self.grants)
 
 
 def run(draft: drafts.Draft) -> None:
@@ -53,7 +53,7 @@ def run(draft: drafts.Draft) -> None:
 def _best(draft: drafts.Draft, pod: pods.PodView) -> _Stored | None:
     """Return the grants to go on with; without any, start to revoke those that cannot be used."""
     found = [_Stored(node, granted, _flaw(draft, pod, node, granted)) for node, granted in draft.granted_on(pod)]
-    fenced = [stored for stored in found if stored.fenced(pod)]
+    fenced = [stored for stored in found if pod.fenced_until and stored.made_until(draft.fence(pod))]
     for stored in fenced:
         _release(draft, pod, stored)
     usable = [stored for stored in found if not stored.flaw and stored not in fenced]

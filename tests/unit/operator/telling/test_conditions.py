@@ -290,15 +290,15 @@ async def test_pods_whose_condition_is_not_ours_are_not_written(pod: dict[str, A
 
 async def test_new_pods_come_before_other_words_of_old_ones() -> None:
     desk = Desk()
-    old = [f"old-{index}" for index in range(150)]
-    new = [f"new-{index}" for index in range(150)]
+    old = [f"old-{index}" for index in range(60)]
+    new = [f"new-{index}" for index in range(60)]
     desk.add(*old, unscheduled="0/1 nodes")
     desk.add(*new)
     async with desk.running():
         desk.tell(NO_ROOM, *old, *new)
         await asyncio.sleep(6)
-    assert len(desk.begun) == 300
-    assert {name for _, name in desk.begun[:150]} == set(new)
+    assert len(desk.begun) == 120
+    assert {name for _, name in desk.begun[:60]} == set(new)
 
 
 async def test_many_waiting_pods_are_told_within_the_stated_rate() -> None:

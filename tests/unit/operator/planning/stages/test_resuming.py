@@ -106,8 +106,11 @@ def test_new_grant_is_later_than_the_fence_even_where_the_clock_is_behind() -> N
     assert grant.since == "2026-01-31T12:00:00.000001Z"
 
 
-def test_fence_that_names_no_moment_forbids_nothing() -> None:
-    assert snapshots.let_go(_plan(builders.make_pod(cores=4, fence="soon"))) == {"web": "w1 app=4-7"}
+@pytest.mark.parametrize("fence", ["soon", "9999-12-31T23:59:59.999999Z", "2026-02-02T00:00:00Z"])
+def test_fence_that_no_operator_can_have_written_forbids_nothing(fence: str) -> None:
+    pod = builders.make_pod(cores=4, fence=fence)
+    assert snapshots.let_go(_plan(pod)) == {"web": "w1 app=4-7"}
+    assert snapshots.let_go(snapshots.plan([pod])) == {"web": "w1 app=0-3"}
 
 
 def test_revoked_pod_gets_other_cores_at_once_but_not_on_the_node_that_still_winds_up() -> None:
