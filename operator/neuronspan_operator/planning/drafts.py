@@ -201,7 +201,7 @@ class Draft:
     def fence(self, pod: pods.PodView) -> dt.datetime:
         """Return the moment up to which no grant of the pod may be carried out; long ago without a fence.
 
-        One that is further ahead than clocks of operators may be is nobody's: it would keep the pod from cores for ever.
+        One that is further ahead than clocks of operators may be is nobody's: it would keep the pod waiting for ever.
         """
         found = neuron_nodes.moment(pod.fenced_until)
         return found if found < self.now + _CLOCKS_DIFFER else neuron_nodes.moment("")
