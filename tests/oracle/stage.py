@@ -73,6 +73,10 @@ class Stage:
         overhead = {"overhead": {"podFixed": drawing.OVERHEAD}}
         client.create("/apis/node.k8s.io/v1/runtimeclasses", {**runtime, **overhead})
 
+    def close(self) -> None:
+        """End the threads that write."""
+        self._pool.shutdown()
+
     # --- setting up and clearing -------------------------------------------------------------------------------------
 
     def set_up(self, scene: scenes.Scene) -> Seen:
