@@ -40,7 +40,12 @@ class Comparison:
     @property
     def agrees(self) -> bool:
         """Whether nodes and words are equal."""
-        return not self.wrong and differences.same_words(self._compared.counted, self.real.counted)
+        return not self.wrong and self.same_words
+
+    @property
+    def same_words(self) -> bool:
+        """Whether the reasons are equal, and for how many nodes each stands."""
+        return differences.same_words(self._compared.counted, self.real.counted)
 
     @property
     def _compared(self) -> judging.Verdict:
@@ -84,8 +89,8 @@ def _compared(cluster: cluster_state.Cluster, probe: probes.Probe, real: stage.J
     return Comparison(
         probe,
         real,
-        judging.verdict(cluster, real.pod),
-        None if read_otherwise is None else judging.verdict(cluster, read_otherwise),
+        judging.verdict(cluster, real.pod, real.claims),
+        None if read_otherwise is None else judging.verdict(cluster, read_otherwise, real.claims),
     )
 
 
@@ -123,4 +128,5 @@ def _entry(compared: Comparison, nodes: int) -> tally.Entry:
         allowed=len(compared.real.allowed),
         wrong=len(compared.wrong),
         documented=len(compared.documented),
+        same_words=compared.same_words,
     )

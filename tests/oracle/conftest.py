@@ -36,11 +36,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stage.Stage]:
-    """A control plane of its own, with a real kube-scheduler and nothing in it."""
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stage.Stage]:
+    """A control plane of its own, with a real kube-scheduler."""
     folder, no_definitions = tmp_path_factory.mktemp("oracle"), tmp_path_factory.mktemp("no-definitions")
     with control_plane.running(folder, no_definitions) as plane, scheduler.running(plane) as real:
-        yield stage.Stage(plane, real)
+        built = stage.Stage(plane, real)
+        yield built
+        built.close()
+
+
+@pytest.fixture
+def theatre(house: stage.Stage) -> stage.Stage:
+    """A cluster with nothing in it, whatever a failed test has left."""
+    house.clear(house.seen())
+    return house
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+from collections.abc import Iterable
 
 from neuronspan_operator.objects import nodes, pods
 from neuronspan_operator.objects.constraints import storage
@@ -51,8 +52,16 @@ def _key(manifest: Manifest) -> str:
     return f"{metadata['namespace']}/{metadata['name']}" if "namespace" in metadata else str(metadata["name"])
 
 
-def verdict(cluster: cluster_state.Cluster, manifest: Manifest) -> Verdict:
-    """Judge one pod."""
+def verdict(cluster: cluster_state.Cluster, manifest: Manifest, own_claims: Iterable[Manifest] = ()) -> Verdict:
+    """Judge one pod, which may have claims of its own."""
+    stored = cluster.storage
+    cluster.assume(storage.with_changed(stored, map(claims.read, own_claims), ()))
+    found = _verdict(cluster, manifest)
+    cluster.assume(stored)
+    return found
+
+
+def _verdict(cluster: cluster_state.Cluster, manifest: Manifest) -> Verdict:
     screen = screening.Screen(pods.read(manifest), cluster)
     counted: collections.Counter[str] = collections.Counter()
     kinds: collections.Counter[str] = collections.Counter()

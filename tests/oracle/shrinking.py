@@ -105,7 +105,8 @@ def reproduction(seen: stage.Seen, found: comparing.Comparison) -> str:
         for manifest in getattr(seen, field.name)
     ]
     spaces = [_plain(each) for each in seen.namespaces if each["metadata"]["name"] in drawing.NAMESPACES]
-    return f"{found.text()}\n{yaml.safe_dump_all([_plain(found.real.pod), *spaces, *manifests], sort_keys=False)}"
+    asked = map(_plain, (found.real.pod, *found.real.claims))
+    return f"{found.text()}\n{yaml.safe_dump_all([*asked, *spaces, *manifests], sort_keys=False)}"
 
 
 def _plain(manifest: Manifest) -> Manifest:

@@ -5,20 +5,17 @@ import itertools
 import queue
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
 from typing import Any, Final, TypeVar
 
 from kits.api_server import api_client, control_plane, scheduler
+from oracle import writing
 from oracle.drawn import drawing, scenes
 
 Manifest = drawing.Manifest
 _Made = TypeVar("_Made")
 
-_STORAGE: Final = "/apis/storage.k8s.io/v1"
-_NODES: Final = "/api/v1/nodes"
-_VOLUMES: Final = "/api/v1/persistentvolumes"
-_AT_ONCE: Final = {"gracePeriodSeconds": 0}
 _HANDS: Final = 4
 _PATIENCE_SECONDS: Final = 60.0
 _COUNTED: Final = re.compile(r"(\d+) (.+?)(?=, \d+ |$)")
@@ -46,6 +43,7 @@ class Judged:
     """What kube-scheduler said of a pod."""
 
     pod: Manifest  # as it was stored, before the scheduler saw it
+    claims: tuple[Manifest, ...]  # those that were made for it
     allowed: frozenset[str]
     message: str
 
@@ -75,6 +73,10 @@ class Stage:
         overhead = {"overhead": {"podFixed": drawing.OVERHEAD}}
         client.create("/apis/node.k8s.io/v1/runtimeclasses", {**runtime, **overhead})
 
+    def close(self) -> None:
+        """End the threads that write."""
+        self._pool.shutdown()
+
     # --- setting up and clearing -------------------------------------------------------------------------------------
 
     def set_up(self, scene: scenes.Scene) -> Seen:
@@ -82,9 +84,9 @@ class Stage:
         for name, labels in scene.namespaces.items():
             team = {"team": labels.get("team")}  # null takes it away
             self._client.patch(f"/api/v1/namespaces/{name}", {"metadata": {"labels": team}})
-        self._each(scene.nodes, lambda client, node: client.create(_NODES, node))
+        self._each(scene.nodes, lambda client, node: client.create(writing.NODES, node))
         self._set_up_storage(scene)
-        self._each(scene.placed, lambda client, pod: _create_pod(client, pod, scene.ending))
+        self._each(scene.placed, lambda client, pod: writing.create_pod(client, pod, scene.ending))
         return self.seen()
 
     def _each(self, items: Iterable[Manifest], do: Callable[[api_client.Client, Manifest], _Made]) -> list[_Made]:
@@ -107,19 +109,22 @@ class Stage:
             ("csinodes", storage.csi_nodes),
         ):
             for manifest in manifests:
-                self._client.create(f"{_STORAGE}/{path}", manifest)
+                self._client.create(f"{writing.STORAGE}/{path}", manifest)
         for manifest in storage.capacities:
             namespace = manifest["metadata"]["namespace"]
-            self._client.create(f"{_STORAGE}/namespaces/{namespace}/csistoragecapacities", manifest)
-        self._each(storage.volumes, lambda client, volume: _create_with_status(client, _VOLUMES, volume, frozenset()))
+            self._client.create(f"{writing.STORAGE}/namespaces/{namespace}/csistoragecapacities", manifest)
+        self._each(
+            storage.volumes,
+            lambda client, volume: writing.create_with_status(client, writing.VOLUMES, volume, frozenset()),
+        )
         self._each(
             storage.claims,
-            lambda client, claim: _create_with_status(
-                client, _claims(claim["metadata"]["namespace"]), claim, storage.ending
+            lambda client, claim: writing.create_with_status(
+                client, writing.claims_of(claim["metadata"]["namespace"]), claim, storage.ending
             ),
         )
         for manifest in storage.attachments:
-            self._client.create(f"{_STORAGE}/volumeattachments", manifest)
+            self._client.create(f"{writing.STORAGE}/volumeattachments", manifest)
 
     def seen(self) -> Seen:
         """Return the cluster as stored."""
@@ -129,47 +134,48 @@ class Stage:
             return listed
 
         return Seen(
-            nodes=items(_NODES),
+            nodes=items(writing.NODES),
             namespaces=items("/api/v1/namespaces"),
             pods=items("/api/v1/pods"),
-            classes=items(f"{_STORAGE}/storageclasses"),
-            drivers=items(f"{_STORAGE}/csidrivers"),
-            capacities=items(f"{_STORAGE}/csistoragecapacities"),
-            csi_nodes=items(f"{_STORAGE}/csinodes"),
-            volumes=items(_VOLUMES),
+            classes=items(f"{writing.STORAGE}/storageclasses"),
+            drivers=items(f"{writing.STORAGE}/csidrivers"),
+            capacities=items(f"{writing.STORAGE}/csistoragecapacities"),
+            csi_nodes=items(f"{writing.STORAGE}/csinodes"),
+            volumes=items(writing.VOLUMES),
             claims=items("/api/v1/persistentvolumeclaims"),
-            attachments=items(f"{_STORAGE}/volumeattachments"),
+            attachments=items(f"{writing.STORAGE}/volumeattachments"),
         )
 
     def clear(self, seen: Seen) -> None:
         """Take everything away."""
         for namespace in drawing.NAMESPACES:
-            self._client.delete(_pods(namespace), _AT_ONCE)
+            self._client.delete(writing.pods_of(namespace), writing.AT_ONCE)
             if seen.claims:
-                self._client.delete(_claims(namespace))
+                self._client.delete(writing.claims_of(namespace))
         for claim in seen.claims:
             if "deletionTimestamp" in claim["metadata"]:
-                path = f"{_claims(claim['metadata']['namespace'])}/{claim['metadata']['name']}"
+                path = f"{writing.claims_of(claim['metadata']['namespace'])}/{claim['metadata']['name']}"
                 self._client.patch(path, {"metadata": {"finalizers": None}})
         if seen.classes:
             for kind in ("volumeattachments", "csinodes", "csidrivers", "storageclasses"):
-                self._client.delete(f"{_STORAGE}/{kind}")
-            self._client.delete(f"{_STORAGE}/namespaces/{drawing.NAMESPACES[0]}/csistoragecapacities")
-            self._client.delete(_VOLUMES)
-        self._client.delete(_NODES)
+                self._client.delete(f"{writing.STORAGE}/{kind}")
+            self._client.delete(f"{writing.STORAGE}/namespaces/{drawing.NAMESPACES[0]}/csistoragecapacities")
+            self._client.delete(writing.VOLUMES)
+        self._client.delete(writing.NODES)
 
     # --- judging -----------------------------------------------------------------------------------------------------
 
-    def judge(self, probes: Iterable[Manifest], profile: str = scheduler.FILTERS) -> list[Judged]:
+    def judge(self, asked: Iterable[Manifest], profile: str = scheduler.FILTERS) -> list[Judged]:
         """Let the real scheduler judge pods, and take them away again."""
-        made = self._each(probes, lambda client, probe: _ask(client, probe, profile))
-        messages = self._messages([pod["metadata"]["uid"] for pod in made])
+        made = self._each(asked, lambda client, probe: writing.ask(client, probe, profile))
+        messages = self._messages([pod["metadata"]["uid"] for pod, _ in made])
         for namespace in drawing.NAMESPACES:
-            self._client.delete(f"{_pods(namespace)}?fieldSelector=spec.nodeName%3D", _AT_ONCE)
+            self._client.delete(f"{writing.pods_of(namespace)}?fieldSelector=spec.nodeName%3D", writing.AT_ONCE)
+        self._each([claim for _, claims in made for claim in claims], writing.delete_claim)
         passed = self._real.passed
         return [
-            Judged(pod, passed.pop(pod["metadata"]["uid"], frozenset()), messages[pod["metadata"]["uid"]])
-            for pod in made
+            Judged(pod, claims, passed.pop(pod["metadata"]["uid"], frozenset()), messages[pod["metadata"]["uid"]])
+            for pod, claims in made
         ]
 
     def scores(self, probe: Manifest) -> tuple[Judged, dict[str, dict[str, int]]]:
@@ -191,41 +197,9 @@ class Stage:
         raise AssertionError
 
 
-def _create_with_status(client: api_client.Client, path: str, manifest: Manifest, ending: Collection[str]) -> None:
-    """Create a claim or volume; the finalizer that admission adds stays on those that are being deleted."""
-    is_ending = manifest["metadata"]["name"] in ending
-    made = f"{path}/{manifest['metadata']['name']}"
-    client.create(path, manifest)
-    freed = {} if is_ending else {"metadata": {"finalizers": None}}
-    client.patch(f"{made}/status", {**freed, "status": manifest["status"]})
-    if is_ending:
-        client.delete(made)
-
-
-def _create_pod(client: api_client.Client, manifest: Manifest, ending: Collection[str]) -> None:
-    path = _pods(manifest["metadata"]["namespace"])
-    made = f"{path}/{manifest['metadata']['name']}"
-    client.create(path, manifest)
-    if manifest["status"] != {"phase": "Running"}:
-        client.patch(f"{made}/status", {"status": manifest["status"]})
-    if manifest["metadata"]["name"] in ending:
-        client.delete(made)  # with a grace period, which nobody ends
-
-
-def _ask(client: api_client.Client, probe: Manifest, profile: str) -> Manifest:
-    spec = {**probe["spec"], "schedulerName": profile}
-    return client.create(_pods(probe["metadata"]["namespace"]), {**probe, "spec": spec})
-
-
-def _pods(namespace: str) -> str:
-    return f"/api/v1/namespaces/{namespace}/pods"
-
-
-def _claims(namespace: str) -> str:
-    return f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
-
-
 def _refusals(pod: Mapping[str, Any]) -> Iterator[str]:
     for condition in pod["status"].get("conditions") or ():
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+        if (condition["type"], condition["status"]) == ("PodScheduled", "False") and condition[
+            "reason"
+        ] != writing.GATED:
             yield condition["message"]

@@ -20,6 +20,7 @@ class Entry:
     allowed: int
     wrong: int
     documented: int  # nodes that only one of the two allows, for a documented reason
+    same_words: bool
 
 
 @dataclasses.dataclass
@@ -55,6 +56,7 @@ class Tally:
     asked: dict[str, Row] = dataclasses.field(default_factory=lambda: collections.defaultdict(Row))
     refused_by_kind: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     refused_in_words: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    worded_otherwise: int = 0  # pods whose nodes are the same, and whose reasons are not
     scored: int = 0  # pods whose scores were compared, over all nodes that passed
     ranked: int = 0  # those of them for which some nodes are better than others
     scored_otherwise: int = 0
@@ -67,6 +69,7 @@ class Tally:
     def add(self, entry: Entry) -> None:
         """Count a pod."""
         self.total.add(entry)
+        self.worded_otherwise += not entry.wrong and not entry.same_words
         for kind in entry.kinds:
             self.asked[kind].add(entry)
         self.refused_by_kind.update(entry.refused_by_kind)
@@ -79,6 +82,7 @@ class Tally:
         for kind, row in sorted(self.asked.items()):
             yield row.line(kind)
         yield self.total.line("all")
+        yield f"the reasons of {self.total.pods} pods in words: {self.worded_otherwise} disagreements"
         yield ""
         yield f"{'kube-scheduler refuses':114}{'nodes':>8}"
         for words, nodes in self.refused_in_words.most_common():

@@ -1,10 +1,11 @@
 """What pods say about other pods, at random: affinity, anti-affinity, spreading."""
 
-from typing import Any
+from typing import Any, Final
 
 from oracle.drawn import drawing
 
 Manifest = drawing.Manifest
+_EVERY_POD: Final = {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["none"]}]}
 
 
 def labels(draw: drawing.Draw) -> dict[str, str]:
@@ -76,9 +77,10 @@ def spread_constraints(draw: drawing.Draw, when: str) -> list[Manifest]:
 
 
 def _spread_constraint(draw: drawing.Draw, key: str, when: str) -> Manifest:
-    made: Manifest = {"topologyKey": key, "maxSkew": draw.choice((1, 1, 2, 3)), "whenUnsatisfiable": when}
+    made: Manifest = {"topologyKey": key, "maxSkew": draw.choice((1, 1, 1, 1, 2, 3)), "whenUnsatisfiable": when}
     if draw.maybe(0.95):
-        made["labelSelector"] = {} if draw.maybe(0.25) else selector(draw)
+        # an empty selector counts no pods here, other than in pod affinity
+        made["labelSelector"] = _EVERY_POD if draw.maybe(0.4) else selector(draw)
         if draw.maybe(0.25):
             made["matchLabelKeys"] = ["tier"]
     if when == "DoNotSchedule" and draw.maybe(0.4):

@@ -26,7 +26,7 @@ def draw_scene(seed: int, probe_count: int, *, soft: bool = False) -> Scene:
     names = [f"s{seed}-n{index}" for index in range(draw.randint(3, 8))]
     nodes = tuple(_node(draw, name) for name in names)
     storage = storage_scenes.draw_storage(draw, f"s{seed}", nodes) if draw.maybe(0.7) else storage_scenes.NONE
-    world = probes.World(nodes, storage.claim_names())
+    world = probes.World(nodes, storage.claim_names(), f"s{seed}")
     placed = _placed(draw, f"s{seed}", world, storage)
     running = (pod["metadata"]["name"] for pod in placed if pod["status"]["phase"] == "Running")
     ending = frozenset(name for name in running if draw.maybe(0.12))
@@ -67,7 +67,7 @@ def _namespaces(draw: drawing.Draw) -> dict[str, dict[str, str]]:
 def _placed(
     draw: drawing.Draw, prefix: str, world: probes.World, storage: storage_scenes.Storage
 ) -> tuple[Manifest, ...]:
-    count = draw.choice((0, 4, 8, 12, 18))
+    count = draw.choice((0, 6, 12, 15, 18))
     made = tuple(_placed_pod(draw, f"{prefix}-b{index}", world.names, storage) for index in range(count))
     _settle_ports(made)
     return made

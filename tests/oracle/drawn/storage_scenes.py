@@ -194,7 +194,7 @@ def draw_storage(draw: drawing.Draw, prefix: str, nodes: Sequence[Manifest]) -> 
         attachments=tuple(
             _attachment(volume["metadata"]["name"], draw.choice(names)) for volume in taken if draw.maybe(0.15)
         ),
-        ending=frozenset(claim["metadata"]["name"] for claim in claims if draw.maybe(0.025)),
+        ending=frozenset(claim["metadata"]["name"] for claim in claims if draw.maybe(0.04)),
     )
 
 

@@ -157,6 +157,15 @@ def test_of_a_foreign_pod_only_what_it_means_for_others_is_kept() -> None:
     assert (known.constraints.tolerations, known.owner) == ((), None)
 
 
+def test_foreign_pod_that_is_being_resized_counts_with_the_most_it_has_or_was_promised() -> None:
+    pod = _foreign(node="w1")
+    name = pod["spec"]["containers"][0]["name"]
+    reported = {"name": name, "resources": {"requests": {"cpu": "3"}}, "allocatedResources": {"cpu": "4"}}
+    known = pods.read_known({**pod, "status": {**pod["status"], "containerStatuses": [reported]}})
+    assert known is not None
+    assert known.amounts == {"cpu": 4000}
+
+
 @pytest.mark.parametrize(
     "pod",
     [
