@@ -21,8 +21,8 @@ def _refusal(pod: pods.PodView) -> plans.Waiting | None:
         ours = f"scheduling gate {names.SCHEDULING_GATE}" if pod.gated else f"schedulerName {names.SCHEDULER}"
         return plans.Waiting(
             reasons.WaitingReason.NOTHING_ASKED,
-            f"the pod has {ours} and asks for no NeuronCores: create it again with annotation {names.CORES_ANNOTATION}, "
-            "or without that",
+            f"the pod has {ours} and asks for no NeuronCores: "
+            f"create it again with annotation {names.CORES_ANNOTATION}, or without that",
         )
     if pod.unlimited:
         return plans.Waiting(
