@@ -13,7 +13,7 @@ class WaitingReason(enum.StrEnum):
     """
 
     INVALID_REQUEST = "InvalidRequest"  # an annotation or a limit cannot be meant
-    NOTHING_ASKED = "NothingAsked"  # the gate without any request
+    NOTHING_ASKED = "NothingAsked"  # our scheduler or our gate without any request
     NOT_ADMITTED = "NotAdmitted"  # asks by annotation and never got the limit
     OTHER_GATES = "OtherGates"  # another scheduling gate holds it, too
     NO_NEURON_NODES = "NoNeuronNodes"  # no node has a NeuronNode

@@ -1,6 +1,6 @@
 """Plays what a bare API server lacks: kubelets, device plugins, the scheduler, controllers. Talks to a real API server.
 
-Pods are created as they look after admission: with the scheduling gate and the resource limit.
+Pods are created as they look after admission: with our scheduler, guests with the gate, and with the resource limit.
 """
 
 import dataclasses

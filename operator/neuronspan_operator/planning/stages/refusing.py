@@ -18,10 +18,11 @@ def _refusal(pod: pods.PodView) -> plans.Waiting | None:
     if pod.problems:
         return plans.Waiting(reasons.WaitingReason.INVALID_REQUEST, "; ".join(pod.problems))
     if not pod.requests:
+        ours = f"scheduling gate {names.SCHEDULING_GATE}" if pod.gated else f"schedulerName {names.SCHEDULER}"
         return plans.Waiting(
             reasons.WaitingReason.NOTHING_ASKED,
-            f"the pod has the scheduling gate {names.SCHEDULING_GATE} and asks for no NeuronCores: "
-            f"set annotation {names.CORES_ANNOTATION}, or remove the gate",
+            f"the pod has {ours} and asks for no NeuronCores: "
+            f"create it again with annotation {names.CORES_ANNOTATION}, or without that",
         )
     if pod.unlimited:
         return plans.Waiting(

@@ -39,7 +39,16 @@ def _waiting(pod: dict[str, Any], *others: tuple[dict[str, Any], grants.Grant], 
             id="no limit",
         ),
         pytest.param(
-            builders.make_pod(), "NothingAsked", [names.CORES_ANNOTATION, "remove the gate"], id="asks for nothing"
+            builders.make_pod(),
+            "NothingAsked",
+            ["schedulerName neuronspan", names.CORES_ANNOTATION, "or without that"],
+            id="asks us for nothing",
+        ),
+        pytest.param(
+            builders.make_pod(**builders.GUEST),
+            "NothingAsked",
+            [f"scheduling gate {names.SCHEDULING_GATE}", names.CORES_ANNOTATION, "or without that"],
+            id="guest that asks for nothing",
         ),
         pytest.param(
             builders.make_pod(cores=4, gates=("example.com/quota",)),
