@@ -36,7 +36,7 @@ help: ## this list
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-unit test-device test-integration test-oracle test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance lint house format
+.PHONY: test test-unit test-device test-integration test-oracle test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance mutants lint house format
 test: lint tools images cluster ## everything: lint, then all tests in one run (cold about an hour, warm 25 minutes)
 	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(DEVICE) $(INTEGRATION) $(ORACLE) $(CHART) $(IMAGE) $(STRESS) $(E2E)
 
@@ -75,6 +75,9 @@ check-torch-versions: venv ## the C++ library compiles without a warning against
 
 test-performance: venv tools ## speed and memory against their limits (RECORD=1 keeps the numbers, CASES=cluster, ... chooses)
 	$(RUN) -m performance $(if $(RECORD),--record) $(CASES)
+
+mutants: venv ## small deliberate bugs in binding and taking back, one at a time: the tests that are listed have to notice each
+	$(RUN) -m mutants $(if $(MUTANTS),"$(MUTANTS)")
 
 lint: venv ## style, formatting, types, and which module may import which
 	$(BIN)/python -m ruff check .

@@ -170,6 +170,14 @@ def test_ended_members_that_never_had_cores_do_not_make_their_group_served() -> 
     assert (plan.ledgers, plan.bindings) == ((), ())
 
 
+def test_ended_members_that_got_to_a_node_without_a_grant_do_not_make_their_group_served() -> None:
+    """They named the node themselves, and failed there."""
+    by_name = _of_job("by-name", node="w1", phase="Failed")
+    del by_name["metadata"]["annotations"][names.GRANT_ANNOTATION]
+    plan = _plan([by_name, _of_job("next")])
+    assert (plan.ledgers, plan.bindings) == ((), ())
+
+
 def test_groups_of_two_namespaces_have_nothing_to_do_with_each_other() -> None:
     plan = _plan([_member("a"), _member("b", namespace="other")])
     assert plan.ledgers == ()

@@ -61,6 +61,11 @@ def test_pod_avoids_those_that_do_not_want_it_near() -> None:
     assert _nodes(_plan(guard, _pod("p"))) == {"p": "w2"}
 
 
+def test_pods_that_have_ended_keep_nobody_away() -> None:
+    plan = _plan(_pod("done", node="w1", phase="Succeeded"), _pod("next", affinity=_far()))
+    assert _nodes(plan) == {"next": "w1"}
+
+
 def test_pod_follows_the_pods_that_it_must_be_near() -> None:
     near = clusters.affinity(near=[clusters.term("zone", {"app": "db"})])
     assert _nodes(_plan(_pod("db", "db", cores=0, node="w3"), _pod("p", affinity=near))) == {"p": "w2"}

@@ -2,10 +2,10 @@
 
 import pytest
 
-from kits.manifests import builders, pool_views
+from kits.manifests import builders, domain, pool_views
 from neuronspan_operator.objects import pods
 from neuronspan_operator.objects.constraints import storage
-from neuronspan_operator.planning import snapshot
+from neuronspan_operator.planning import plans, snapshot
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,9 @@ def test_snapshot_keeps_what_was_read() -> None:
     assert (found.namespaces, found.gone, found.storage) == (labels, gone, stored)
     assert (found.pods, found.nodes) == ({"uid-web": pod}, {"w2": node})
     assert (found.neuron_nodes, found.policies) == ({"w1": member.view}, {"w1": pool.policy})
+
+
+def test_pods_are_mentioned_by_ledgers_and_by_plugins() -> None:
+    held = [builders.held("4-7", "holding")]
+    view = pool_views.member("w1", entries=(domain.grant("0-3", "granted"),), held=held).view
+    assert snapshot.mentioned(plans.Snapshot({}, {}, {"w1": view})) == {"uid-granted", "uid-holding"}

@@ -5,8 +5,8 @@ from typing import Any
 import jsonpatch
 import pytest
 
-from kits.manifests import builders, domain, snapshots
-from neuronspan import grants
+from kits.manifests import builders, clusters, domain, snapshots
+from neuronspan import grants, names
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import plans
 
@@ -94,16 +94,40 @@ def test_fenced_grant_is_released_even_when_it_could_be_used_again() -> None:
     assert plan.patches == ()
 
 
+def test_released_grant_keeps_nobody_away() -> None:
+    alone = clusters.affinity(far=[clusters.term(names.HOSTNAME_LABEL, {names.MANAGED_LABEL: names.MANAGED_VALUE})])
+    other = builders.make_pod("other", cores=4, affinity=alone)
+    plan = snapshots.plan([FENCED, other], None, [builders.make_neuron_node("w1", [GRANT])])
+    assert snapshots.let_go(plan) == {"other": "w1 app=0-3"}
+
+
+def test_fence_forbids_the_latest_of_the_grants_it_takes_back() -> None:
+    plan = snapshots.plan(
+        [WAITING],
+        [builders.make_node(name, cordoned=True) for name in ("w1", "w2")],
+        [
+            builders.make_neuron_node("w1", [GRANT]),
+            builders.make_neuron_node("w2", [domain.grant("4-7", since=domain.LATER)]),
+        ],
+    )
+    (patch,) = plan.patches
+    assert pods.read({**WAITING, "status": patch.patch["status"]}).fenced_until == "2026-01-31T09:00:05.000000Z"
+
+
 def test_fence_of_an_earlier_grant_does_not_concern_a_new_one() -> None:
     plan = _plan(FENCED, domain.grant("4-7", since=domain.LATER))
     assert snapshots.let_go(plan) == {"web": "w1 app=4-7"}
 
 
-def test_new_grant_is_later_than_the_fence_even_where_the_clock_is_behind() -> None:
-    ahead = "2026-01-31T12:00:00.000000Z"
-    (write,) = snapshots.plan([builders.make_pod(cores=4, fence=ahead)]).ledgers
+@pytest.mark.parametrize(
+    ("fence", "since"),
+    [("2026-01-31T12:00:00.000000Z", "2026-01-31T12:00:00.000001Z"), (snapshots.ago(0), "2026-01-31T10:00:00.000001Z")],
+    ids=["clock is behind", "the same moment"],
+)
+def test_new_grant_is_later_than_the_fence(fence: str, since: str) -> None:
+    (write,) = snapshots.plan([builders.make_pod(cores=4, fence=fence)]).ledgers
     (grant,) = write.ledger.grants
-    assert grant.since == "2026-01-31T12:00:00.000001Z"
+    assert grant.since == since
 
 
 @pytest.mark.parametrize("fence", ["soon", "9999-12-31T23:59:59.999999Z", "2026-02-02T00:00:00Z"])
@@ -115,11 +139,11 @@ def test_fence_that_no_operator_can_have_written_forbids_nothing(fence: str) -> 
 
 def test_revoked_pod_gets_other_cores_at_once_but_not_on_the_node_that_still_winds_up() -> None:
     released = domain.grant("4-7", state=grants.GrantState.RELEASING)
-    for names, wanted in ((["w1"], {}), (["w1", "w2"], {"web": "w2 app=0-3"})):
+    for hosts, wanted in ((["w1"], {}), (["w1", "w2"], {"web": "w2 app=0-3"})):
         plan = snapshots.plan(
             [FENCED],
-            [builders.make_node(name) for name in names],
-            [builders.make_neuron_node(name, [released] if name == "w1" else []) for name in names],
+            [builders.make_node(name) for name in hosts],
+            [builders.make_neuron_node(name, [released] if name == "w1" else []) for name in hosts],
         )
         assert snapshots.let_go(plan) == wanted
     assert (

@@ -1,0 +1,36 @@
+"""Try the mutants and fail when one survives: `python -m mutants [--processes N] [part of a name ...]`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from mutants import catalogue, trying
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print a line per mutant; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m mutants", description=__doc__)
+    parser.add_argument("--processes", type=int, default=2, help="how many are tried at a time")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="try those only whose name has one of these parts")
+    options = parser.parse_args(arguments)
+    known = catalogue.read()
+    if found := [problem for mutant in known for problem in catalogue.problems(mutant)]:
+        print(*found, sep="\n", file=sys.stderr)
+        return 1
+    chosen = [mutant for mutant in known if not options.parts or any(part in str(mutant) for part in options.parts)]
+    sound = trying.sound(test for mutant in chosen for test in mutant.tests)
+    if not sound.ran or sound.failed:
+        print(sound.output, "These tests have to pass first.", sep="\n", file=sys.stderr)
+        return 1
+    alive = 0
+    for verdict in trying.verdicts(chosen, options.processes):
+        print("died    " if verdict.died else "SURVIVED", verdict.mutant, flush=True)
+        if not verdict.died:
+            alive += 1
+            print(*verdict.missed_by if verdict.trial.ran else (verdict.trial.output,), sep="\n", flush=True)
+    print(f"{len(chosen) - alive} of {len(chosen)} mutants died")
+    return int(alive > 0 or not chosen)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

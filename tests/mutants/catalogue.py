@@ -1,0 +1,79 @@
+"""The list of mutants, read from ``listed/*.toml``, and what is wrong with an entry. Pure but for reading files."""
+
+import dataclasses
+import pathlib
+import re
+import tomllib
+from collections.abc import Iterator
+
+ROOT = pathlib.Path(__file__).parents[2]
+LISTED = pathlib.Path(__file__).parent / "listed"
+PACKAGES = "operator"
+"""The directory of the checkout that has the package whose tests these are."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutant:
+    """One deliberate bug. ``file`` is relative to the package, ``noticed_by`` are test IDs relative to ``tests``."""
+
+    group: str
+    says: str
+    file: str
+    before: str
+    after: str
+    noticed_by: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        """The mutated file, relative to PACKAGES."""
+        return f"neuronspan_operator/{self.file}"
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The IDs of the tests that must notice, relative to the checkout."""
+        return tuple(f"tests/{each}" for each in self.noticed_by)
+
+    def source(self) -> str:
+        """Return the file as it is."""
+        return (ROOT / PACKAGES / self.path).read_text(encoding="utf-8")
+
+    def mutated(self) -> str:
+        """Return the file with the bug; raises ValueError when its text is not there exactly once."""
+        source = self.source()
+        if source.count(self.before) != 1:
+            raise ValueError(f"{self.says}: {self.path} has {source.count(self.before)} times:\n{self.before}")
+        return source.replace(self.before, self.after)
+
+    def __str__(self) -> str:
+        return f"{self.group}: {self.says}"
+
+
+def read() -> list[Mutant]:
+    """Return all mutants, by group, in the order they are listed."""
+    return [
+        Mutant(**{**entry, "group": path.stem.replace("_", " "), "noticed_by": tuple(entry["noticed_by"])})
+        for path in sorted(LISTED.glob("*.toml"))
+        for entry in tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]
+    ]
+
+
+def problems(mutant: Mutant) -> Iterator[str]:
+    """Yield why this entry is no mutant, or not any more."""
+    try:
+        mutated = mutant.mutated()
+    except (OSError, ValueError) as error:
+        yield str(error)
+        return
+    if mutant.after == mutant.before:
+        yield f"{mutant.says}: changes nothing"
+    try:
+        compile(mutated, mutant.path, "exec")
+    except SyntaxError as error:
+        yield f"{mutant.says}: no Python: {error}"
+    if not mutant.noticed_by:
+        yield f"{mutant.says}: names no test"
+    for test in mutant.tests:
+        file, _, name = test.partition("::")
+        path = ROOT / file
+        if not path.is_file() or not re.search(rf"^(async )?def {re.escape(name)}\(", path.read_text("utf-8"), re.M):
+            yield f"{mutant.says}: there is no test {test}"
