@@ -75,5 +75,6 @@ def problems(mutant: Mutant) -> Iterator[str]:
     for test in mutant.tests:
         file, _, name = test.partition("::")
         path = ROOT / file
-        if not path.is_file() or not re.search(rf"^(async )?def {re.escape(name)}\(", path.read_text("utf-8"), re.M):
+        definition = re.compile(rf"^(async )?def {re.escape(name)}\(", re.MULTILINE)
+        if not path.is_file() or not definition.search(path.read_text("utf-8")):
             yield f"{mutant.says}: there is no test {test}"
