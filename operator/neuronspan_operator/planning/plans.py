@@ -22,7 +22,7 @@ class Snapshot:
     """The world at one moment. Pods are keyed by UID, all else by node name; a missing policy is the default one.
 
     ``gone`` are UIDs of pods that are known not to exist any more; a pod that is merely missing may be unknown to us.
-    ``avoided`` are nodes where the schedulers of guests refused pods like these, by UID.
+    ``avoided`` are nodes where pods like these were refused after they had got cores there, by UID.
     """
 
     pods: Mapping[str, pods.PodView]

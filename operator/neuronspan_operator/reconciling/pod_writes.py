@@ -63,6 +63,8 @@ class PodWriter:
             self._known.bound_pod(pod, pods.bound(pod, bind.node, bind.spans))
             self._measure(pod, bind.node)
             report.notices.append(notices.bound(pod, bind.node, bind.spans))
+        elif outcome == reasons.Outcome.REFUSED:
+            report.refused.append(bind)
 
     async def ungate(self, ungate: plans.Ungate, report: reports.Report) -> None:
         """Let a guest go to its scheduler."""
@@ -161,7 +163,7 @@ class PodWriter:
                 answer = await write()
         except errors.NotFound:
             return reasons.Outcome.GONE, None
-        except (errors.Invalid, errors.Conflict) as error:
+        except (errors.Invalid, errors.Forbidden, errors.Conflict) as error:
             return await self._refusal(kind, pod, error, report), None
         except errors.KubernetesError as error:
             self._hold(kind, pod, error)

@@ -17,7 +17,7 @@ from neuronspan_operator import metrics, reasons
 from neuronspan_operator.cluster import storage_caches, world
 from neuronspan_operator.planning import planner, plans
 from neuronspan_operator.planning import snapshot as snapshots  # the round's value has the plain name
-from neuronspan_operator.reconciling import claim_writes, executor, guest_refusals, ledger_writes, pod_writes, storms
+from neuronspan_operator.reconciling import avoidance, claim_writes, executor, ledger_writes, pod_writes, storms
 from neuronspan_operator.telling import conditions, notices, recorder, refusals
 
 _log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class Reconciler:
         self._think = think
         self._failures = backoff.Backoff(asyncio.get_running_loop().time)
         self._storms = storms.StormGuard(self._failures)
-        self._guests = guest_refusals.GuestRefusals(asyncio.get_running_loop().time)
+        self._avoidance = avoidance.Avoidance(asyncio.get_running_loop().time)
         self._executor = executor.Executor(
             client, known, self._failures, telling.refused, meters, now=now, writers=tempo.writers
         )
@@ -107,12 +107,14 @@ class Reconciler:
     async def reconcile(self) -> float | None:
         """Do one round; gives the seconds after which the next one is due even if nothing changes."""
         snapshot = self._known.snapshot()
-        calm, held_back = self._storms.calm(self._guests.recall(snapshot))
+        calm, held_back = self._storms.calm(self._avoidance.recall(snapshot))
         started = time.perf_counter()
         plan = await self._think(calm, self._now())
         self._meters.planning.observe(time.perf_counter() - started)
         self._count_drift(plan)
         report = await self._executor.carry_out(plan, calm)
+        for bind in report.refused:
+            self._avoidance.binding_refused(bind.pod, bind.node)
         refused = self._telling.refused.waiting(snapshot.pods, snapshots.granted(snapshot))
         waiting = {**plan.waiting, **held_back, **refused}
         self._show(snapshot, waiting)
@@ -124,7 +126,7 @@ class Reconciler:
 
     def _pause(self, plan: plans.Plan) -> float | None:
         timer = None if plan.wake_at is None else max(0.0, (plan.wake_at - self._now()).total_seconds())
-        waits = timer, self._failures.next_release(), self._known.next_question(), self._guests.next_release()
+        waits = timer, self._failures.next_release(), self._known.next_question(), self._avoidance.next_release()
         return min((wait for wait in waits if wait is not None), default=None)
 
     def _show(self, snapshot: plans.Snapshot, waiting: Mapping[str, plans.Waiting]) -> None:

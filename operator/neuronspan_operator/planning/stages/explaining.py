@@ -178,7 +178,7 @@ class _Explainer:
             if not found and node.name in not_yet:
                 yield "node(s) where an earlier grant of this pod is still being wound up", None
             elif not found and node.name in self._draft.snapshot.avoided.get(pod.uid, ()):
-                yield "node(s) where the pod's own scheduler refused such a pod lately", None
+                yield "node(s) where such a pod was refused lately", None
             elif not found:
                 yield "node(s) with room for this pod alone", None
 

@@ -73,6 +73,8 @@ def _flaw(draft: drafts.Draft, pod: pods.PodView, node: node_drafts.NodeDraft, g
         return "the grant is not what the pod asks for"
     if pod.uid in node.contested:
         return "another container holds the cores"
+    if node.name in draft.snapshot.avoided.get(pod.uid, ()):
+        return "a pod like this was refused there"
     unhealthy = node.unhealthy_among(granted)
     if unhealthy:
         return f"some of the cores are unhealthy: {unhealthy}"

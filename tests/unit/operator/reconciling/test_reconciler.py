@@ -165,7 +165,7 @@ async def test_round_plans_again_at_once_when_the_pod_changed_meanwhile(play: re
 async def test_round_tells_the_pod_when_the_api_server_will_not_let_it_go(play: rehearsal.Rehearsal) -> None:
     play.add_node()
     play.add_pod()
-    play.server.fail("bind pods", *[errors.Invalid("a policy forbids it", status=422)] * 3)
+    play.server.fail("bind pods", *[errors.Invalid("a policy forbids it", status=422)] * 2)
     async with play.running():
         await play.round()
         await play.round()
@@ -176,7 +176,7 @@ async def test_round_tells_the_pod_when_the_api_server_will_not_let_it_go(play: 
             told = play.told("web").get("FailedScheduling", "")
             assert ("a policy forbids it" in told) == (play.count(BINDINGS, {"outcome": "refused"}) > 1)
     assert play.bound() == ["web"]
-    assert play.count(BINDINGS, {"outcome": "refused"}) == 3
+    assert play.count(BINDINGS, {"outcome": "refused"}) == 2
 
 
 async def test_round_forgets_the_troubles_of_a_pod_that_is_gone(play: rehearsal.Rehearsal) -> None:

@@ -1,9 +1,11 @@
-"""Remembers on which nodes the schedulers of guests refused their pods, so that the next ones are not sent there again.
+"""Remembers on which nodes pods were refused after they had got cores there: their like are not sent there again.
 
-Law: only a verdict about a pod that was let go counts, once per pod; a pod of the same controller that asks the same
-keeps away from that node for a while, and longer after each refusal. A pod that is bound there ends it.
+Law: two refusals count: that of a guest's own scheduler, once per pod that was let go, and that of a binding of ours by
+the API server, from the third on. Pods of the same controller that ask the same then keep away from that node for a
+while, and longer after each refusal. A pod that gets its node there ends it.
 """
 
+import collections
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator
@@ -13,11 +15,13 @@ from neuronspan_agent import backoff
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import plans
 
+_BINDINGS: Final = 3
+"""The first and the second refusal may pass by themselves."""
 DELAYS: Final = backoff.Delays(first=300.0, longest=7200.0)
 """Longer than it takes to evict a pod and to make the next one, else it would be sent to the same node at once."""
 
 
-class GuestRefusals:
+class Avoidance:
     """Watches snapshots; ``clock`` gives seconds that never go back."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -25,17 +29,24 @@ class GuestRefusals:
         self._clock = clock
         self._counted: set[str] = set()
         self._refused_at: dict[str, float] = {}
+        self._bindings: collections.Counter[tuple[str, str]] = collections.Counter()  # by pod UID and node
 
     def recall(self, snapshot: plans.Snapshot) -> plans.Snapshot:
-        """Return the snapshot with the nodes that its waiting guests must not be sent to now."""
+        """Return the snapshot with the nodes that its waiting pods must not be sent to now."""
         self._observe(snapshot)
         avoided = {}
         for pod in snapshot.pods.values():
-            if pod.gated:
+            if pod.waits:
                 nodes = frozenset(name for name in snapshot.neuron_nodes if self._failures.holds(_key(pod, name)))
                 if nodes:
                     avoided[pod.uid] = nodes
         return dataclasses.replace(snapshot, avoided=avoided) if avoided else snapshot
+
+    def binding_refused(self, pod: pods.PodView, node: str) -> None:
+        """Note that the API server would not have the pod bound to the node."""
+        self._bindings[pod.uid, node] += 1
+        if self._bindings[pod.uid, node] >= _BINDINGS:
+            self._refused(_key(pod, node))
 
     def next_release(self) -> float | None:
         """Return the seconds after which a node may be tried again; None when none is avoided."""
@@ -43,24 +54,28 @@ class GuestRefusals:
 
     def _observe(self, snapshot: plans.Snapshot) -> None:
         self._counted &= snapshot.pods.keys()
+        for uid, node in [key for key in self._bindings if key[0] not in snapshot.pods]:
+            del self._bindings[uid, node]
         for pod in _let_go(snapshot):
             if pod.node_name:
                 self._failures.succeeded(_key(pod, pod.node_name))
             elif pod.unscheduled is not None and pod.unscheduled.by_scheduler and pod.uid not in self._counted:
                 self._counted.add(pod.uid)
-                key = _key(pod, pod.granted_node)
-                if not self._failures.holds(key):  # ten pods refused at once are one refusal
-                    self._failures.failed(key)
-                self._refused_at[key] = self._clock()
+                self._refused(_key(pod, pod.granted_node))
         oldest = self._clock() - 2 * DELAYS.longest
         self._refused_at = {key: moment for key, moment in self._refused_at.items() if moment > oldest}
         self._failures.keep_only(self._refused_at.keys())
 
+    def _refused(self, key: str) -> None:
+        if not self._failures.holds(key):  # ten pods refused at once are one refusal
+            self._failures.failed(key)
+        self._refused_at[key] = self._clock()
+
 
 def _let_go(snapshot: plans.Snapshot) -> Iterator[pods.PodView]:
-    """Yield the guests that left our gate with cores, and are not over."""
+    """Yield the pods that were let go with cores, and are not over."""
     for pod in snapshot.pods.values():
-        if pod.grant_annotation is not None and not (pod.unplaced or pod.terminal or pod.scheduled_by_us):
+        if pod.grant_annotation is not None and not (pod.unplaced or pod.terminal):
             yield pod
 
 

@@ -1,4 +1,4 @@
-"""Guests are not sent to the node again where their own scheduler has refused their like."""
+"""Pods are not sent to the node again where their like were refused."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import pytest
 
 from kits.manifests import builders, domain, snapshots
 from kits.world import rehearsal
-from neuronspan_agent import resources
+from neuronspan_agent import errors, resources
 from neuronspan_operator.planning import planner, plans
-from neuronspan_operator.reconciling import guest_refusals
+from neuronspan_operator.reconciling import avoidance
 
 NODES = [builders.make_node("w1"), builders.make_node("w2")]
 MEMBERS = [builders.make_neuron_node("w1"), builders.make_neuron_node("w2")]
@@ -34,7 +34,7 @@ def _waiting(name: str = "second", **fields: Any) -> dict[str, Any]:
     return builders.make_pod(name, **{"cores": 4, "owner": "rs", **builders.GUEST, **fields})
 
 
-def _avoided(memory: guest_refusals.GuestRefusals, *pod_list: dict[str, Any]) -> dict[str, list[str]]:
+def _avoided(memory: avoidance.Avoidance, *pod_list: dict[str, Any]) -> dict[str, list[str]]:
     recalled = memory.recall(snapshots.snapshot(pod_list, NODES, MEMBERS))
     return {uid.removeprefix("uid-"): sorted(nodes) for uid, nodes in recalled.avoided.items()}
 
@@ -45,11 +45,10 @@ def _avoided(memory: guest_refusals.GuestRefusals, *pod_list: dict[str, Any]) ->
         pytest.param(_waiting(), {"second": ["w1"]}, id="of the same controller"),
         pytest.param(_waiting(owner="other"), {}, id="of another controller"),
         pytest.param(_waiting(cores=2), {}, id="asks for something else"),
-        pytest.param(_waiting(scheduler="neuronspan", gates=()), {}, id="one that we bind"),
     ],
 )
 def test_pods_like_the_refused_one_keep_away_from_that_node(waiting: dict[str, Any], avoided: object) -> None:
-    memory = guest_refusals.GuestRefusals(Clock())
+    memory = avoidance.Avoidance(Clock())
     assert _avoided(memory, _refused(), waiting) == avoided
 
 
@@ -59,30 +58,30 @@ def test_pods_like_the_refused_one_keep_away_from_that_node(waiting: dict[str, A
         pytest.param(_refused(unscheduled=""), id="no verdict yet"),
         pytest.param(_refused(phase="Failed"), id="over"),
         pytest.param(_refused(grant=None), id="never let go by us"),
-        pytest.param(_refused(scheduler="neuronspan"), id="one that we bind"),
+        pytest.param(_refused(scheduler="neuronspan"), id="our own verdict"),
     ],
 )
 def test_what_is_no_verdict_of_its_scheduler_does_not_count(pod: dict[str, Any]) -> None:
-    assert _avoided(guest_refusals.GuestRefusals(Clock()), pod, _waiting()) == {}
+    assert _avoided(avoidance.Avoidance(Clock()), pod, _waiting()) == {}
 
 
 def test_node_is_avoided_for_a_while_and_longer_after_the_next_refusal() -> None:
     clock = Clock()
-    memory = guest_refusals.GuestRefusals(clock)
+    memory = avoidance.Avoidance(clock)
     _avoided(memory, _refused())
-    clock.now = guest_refusals.DELAYS.first
+    clock.now = avoidance.DELAYS.first
     assert _avoided(memory, _waiting()) == {}
     _avoided(memory, _refused("second"))
-    clock.now += guest_refusals.DELAYS.first
+    clock.now += avoidance.DELAYS.first
     assert _avoided(memory, _waiting("third")) == {"third": ["w1"]}
-    assert memory.next_release() == guest_refusals.DELAYS.first
-    clock.now += guest_refusals.DELAYS.first
+    assert memory.next_release() == avoidance.DELAYS.first
+    clock.now += avoidance.DELAYS.first
     assert _avoided(memory, _waiting("third")) == {}
 
 
 def test_refusal_counts_once_however_long_it_stands() -> None:
     clock = Clock()
-    memory = guest_refusals.GuestRefusals(clock)
+    memory = avoidance.Avoidance(clock)
     for moment in range(0, 301, 100):
         clock.now = moment
         _avoided(memory, _refused())
@@ -90,23 +89,23 @@ def test_refusal_counts_once_however_long_it_stands() -> None:
 
 
 def test_pod_that_is_bound_there_ends_it() -> None:
-    memory = guest_refusals.GuestRefusals(Clock())
+    memory = avoidance.Avoidance(Clock())
     _avoided(memory, _refused())
     assert _avoided(memory, _refused("other", node="w1", phase="Running"), _waiting()) == {}
 
 
 def test_what_was_refused_long_ago_is_forgotten() -> None:
     clock = Clock()
-    memory = guest_refusals.GuestRefusals(clock)
+    memory = avoidance.Avoidance(clock)
     _avoided(memory, _refused())
-    clock.now = 3 * guest_refusals.DELAYS.longest
+    clock.now = 3 * avoidance.DELAYS.longest
     _avoided(memory)
     _avoided(memory, _refused("later"))
-    assert memory.next_release() == guest_refusals.DELAYS.first
+    assert memory.next_release() == avoidance.DELAYS.first
 
 
 def test_guest_is_granted_on_another_node_and_waits_with_a_reason_when_there_is_none() -> None:
-    memory = guest_refusals.GuestRefusals(Clock())
+    memory = avoidance.Avoidance(Clock())
     holder = domain.grant("0-3", "first")
     members = [builders.make_neuron_node("w1", [holder]), builders.make_neuron_node("w2")]
 
@@ -116,9 +115,7 @@ def test_guest_is_granted_on_another_node_and_waits_with_a_reason_when_there_is_
         return planner.plan(memory.recall(snapshots.snapshot([_refused(), _waiting()], nodes, there)), snapshots.NOW)
 
     assert snapshots.let_go(plan("w1", "w2")) == {"second": "w2 app=0-3"}
-    assert (
-        "1 node(s) where the pod's own scheduler refused such a pod lately" in plan("w1").waiting["uid-second"].message
-    )
+    assert "1 node(s) where such a pod was refused lately" in plan("w1").waiting["uid-second"].message
 
 
 async def test_operator_sends_the_successor_of_a_refused_guest_elsewhere() -> None:
@@ -136,3 +133,56 @@ async def test_operator_sends_the_successor_of_a_refused_guest_elsewhere() -> No
         await play.round()
     assert play.ungated() == ["second"]
     assert play.ledger("w2") == {"second": "Granted 0+4"}
+
+
+async def test_pod_whose_binding_is_refused_again_and_again_gives_its_cores_back_and_goes_elsewhere() -> None:
+    play = rehearsal.Rehearsal()
+    for name in ("w1", "w2"):
+        play.add_node(name)
+    play.add_pod()
+    play.server.fail("bind pods", *[errors.Forbidden("POST /x: 403 a policy of somebody forbids it", status=403)] * 3)
+    async with play.running():
+        for _ in range(12):
+            await play.round()
+            await play.pass_time(1)
+    assert play.ledger("w1") == {"web": "Releasing 0+4"}
+    assert play.ledger("w2") == {"web": "Granted 0+4"}
+    assert play.bound() == ["web"]
+
+
+async def test_pod_whose_binding_is_refused_everywhere_waits_without_cores_and_is_tried_again() -> None:
+    play = rehearsal.Rehearsal()
+    play.add_node("w1")
+    play.add_pod()
+    forbidden = errors.Forbidden("POST /x: 403 a policy of somebody forbids it", status=403)
+    play.server.fail("bind pods", *[forbidden] * 3)
+    async with play.running():
+        for _ in range(12):
+            await play.round()
+            await play.pass_time(1)
+        assert play.ledger("w1") == {"web": "Releasing 0+4"}
+        assert "a policy of somebody forbids it" in play.told("web")["FailedScheduling"]
+        released = {"status": {"released": ["uid-web"]}}
+        play.edit(resources.NEURON_NODES, "w1", lambda node: node["status"].update(released["status"]))
+        await play.round()
+        play.edit(resources.NEURON_NODES, "w1", lambda node: node["status"].update(released=[]))
+        await play.round()
+        assert play.ledger("w1") == {}
+        await play.pass_time(avoidance.DELAYS.first)
+        await play.round()
+        await play.round()
+    assert play.bound() == ["web"]
+
+
+async def test_two_refusals_of_a_binding_may_pass_by_themselves() -> None:
+    play = rehearsal.Rehearsal()
+    play.add_node("w1")
+    play.add_node("w2")
+    play.add_pod()
+    play.server.fail("bind pods", *[errors.Forbidden("POST /x: 403 not yet", status=403)] * 2)
+    async with play.running():
+        for _ in range(6):
+            await play.round()
+            await play.pass_time(1)
+    assert play.ledger("w1") == {"web": "Granted 0+4"}
+    assert play.bound() == ["web"]
