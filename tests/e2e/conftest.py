@@ -96,6 +96,8 @@ def namespace(cluster: cluster_access.Cluster, request: pytest.FixtureRequest) -
         evidence = layout.cache().root / "logs" / "e2e" / request.node.name
         logs.collect(kind.Cluster(cluster.name), evidence)
         request.node.add_report_section("teardown", "cluster", f"the cluster's state and logs are in {evidence}")
+    # a Job keeps its finalizer on a failed pod until it has made the next one, which it cannot in a namespace that ends
+    cluster.kubectl("delete", "jobs", "--all", "--namespace", name, "--wait=false")
     cluster.kubectl("delete", "pods", "--all", "--namespace", name, "--wait=false", "--grace-period=1")
     cluster.delete("namespace", name)
 
