@@ -151,7 +151,7 @@ def test_of_a_foreign_pod_only_what_it_means_for_others_is_kept() -> None:
     }
     known = pods.read_known(_foreign(node="w1", affinity=affinity, owner="rs", tolerations=[{"operator": "Exists"}]))
     assert known is not None
-    assert known.amounts == {"cpu": 2000}
+    assert (known.amounts, known.labels) == ({"cpu": 2000}, {names.MANAGED_LABEL: names.MANAGED_VALUE})
     assert len(known.constraints.pod_affinity.anti_required) == 1
     assert known.constraints.node_affinity.required is None
     assert (known.constraints.tolerations, known.owner) == ((), None)

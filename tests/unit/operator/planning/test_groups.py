@@ -101,6 +101,7 @@ def test_member_that_comes_back_is_served_alone() -> None:
     running = _member("a", node="w1", phase="Running")
     plan = _plan([running, _member("b")], w1=[domain.grant("0-19", "a", state=grants.GrantState.CONFIRMED)])
     assert snapshots.written(plan, "w2") == {"b/app": "0-19 Granted"}
+    assert snapshots.let_go(plan) == {"b": "w2 app=0-19"}
 
 
 def test_members_beyond_the_size_are_served_once_the_group_is() -> None:

@@ -163,6 +163,13 @@ def test_promise_of_an_earlier_pass_counts_for_affinity() -> None:
     assert _nodes(snapshots.plan([granted, _pod("b", affinity=_far())], known, members)) == {"a": "w1", "b": "w2"}
 
 
+def test_promises_of_an_earlier_pass_count_for_each_other() -> None:
+    near = clusters.affinity(near=[clusters.term(names.HOSTNAME_LABEL, {"app": "db"})])
+    members = [builders.make_neuron_node("w1", [domain.grant("0-1", "a"), domain.grant("2-3", "b")])]
+    plan = snapshots.plan([_pod("a", affinity=near), _pod("b", "db")], None, members)
+    assert _nodes(plan) == {"a": "w1", "b": "w1"}
+
+
 def test_grant_on_a_node_that_another_pod_made_impossible_is_taken_back() -> None:
     members = [builders.make_neuron_node("w1", [domain.grant("0-1", "a")])]
     plan = snapshots.plan([_pod("a", affinity=_far()), _pod("bound", node="w1")], None, members)

@@ -85,6 +85,27 @@ async def test_refused_grant_is_not_tried_again_at_once(play: rehearsal.Rehearsa
     assert play.count(WRITES, {"outcome": "refused"}) == before
 
 
+async def test_pod_that_counts_on_a_refused_change_waits_with_it(play: rehearsal.Rehearsal) -> None:
+    """The server keeps a grant that is over; who is to have its cores may be a pod that never was refused itself."""
+    play.server.put(resources.NODES, builders.make_node("w1"))
+    over = domain.grant("0-31", "over", state=grants.GrantState.RELEASING)
+    play.server.put(resources.NEURON_NODES, builders.make_neuron_node("w1", [over], released=["uid-over"]))
+    play.server.rules.append(
+        lambda kind, manifest: (
+            "PATCH /x: 422 it stays" * (kind == resources.NEURON_NODES and "over" not in str(manifest["spec"]))
+        )
+    )
+    play.add_pod("first", cores=32, priority=1)
+    async with play.running():
+        await play.round()
+        play.add_pod("second", cores=32)
+        before = play.count(WRITES, {"outcome": "refused"})
+        await play.round()
+        await play.round()
+    assert play.count(WRITES, {"outcome": "refused"}) == before == 1
+    assert play.bound() == []
+
+
 async def test_ledger_that_cannot_be_written_for_a_while_is_a_reason_for_the_pods_in_it(
     play: rehearsal.Rehearsal,
 ) -> None:

@@ -233,6 +233,7 @@ def test_bound_pod_whose_cores_are_taken_is_sent_back(owner: str) -> None:
     assert [each.reason for each in plan.notices if each.name == "victim" and each.reason == "Limbo"] == (
         [] if owner else ["Limbo"]
     )
+    assert plan.ledgers == ()
 
 
 def test_room_is_left_for_a_bound_pod_that_the_plugin_will_serve_any_moment() -> None:

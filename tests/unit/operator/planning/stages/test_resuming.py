@@ -168,6 +168,7 @@ def test_double_grant_on_two_nodes_is_carried_out_once() -> None:
         [builders.make_neuron_node("w1", [late]), builders.make_neuron_node("w2", [GRANT])],
     )
     assert snapshots.let_go(plan) == {"web": "w2 app=4-7"}
+    assert len(plan.bindings) == 1
     assert (plan.ledgers, plan.patches) == ((), ())
 
 

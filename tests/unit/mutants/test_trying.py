@@ -1,0 +1,32 @@
+"""When a mutant counts as dead."""
+
+import dataclasses
+
+import pytest
+
+from mutants import catalogue, trying
+
+ONE, OTHER = "tests/unit/test_it.py::test_one", "tests/unit/test_it.py::test_other"
+MUTANT = catalogue.Mutant("sample", "a sentence", "pods.py", "a", "b", (ONE.removeprefix("tests/"),))
+BOTH = dataclasses.replace(MUTANT, noticed_by=tuple(each.removeprefix("tests/") for each in (ONE, OTHER)))
+
+
+@pytest.mark.parametrize(
+    ("mutant", "trial", "missed_by"),
+    [
+        (MUTANT, trying.Trial(ran=True, failed=frozenset({ONE}), output=""), ()),
+        (BOTH, trying.Trial(ran=True, failed=frozenset({ONE}), output=""), (OTHER,)),
+        (MUTANT, trying.Trial(ran=True, failed=frozenset({OTHER}), output=""), (ONE,)),
+    ],
+    ids=["noticed", "noticed by one of two", "noticed by none"],
+)
+def test_mutant_dies_when_every_listed_test_fails(
+    mutant: catalogue.Mutant, trial: trying.Trial, missed_by: tuple[str, ...]
+) -> None:
+    verdict = trying.Verdict(mutant, trial)
+    assert verdict.missed_by == missed_by
+    assert verdict.died == (missed_by == ())
+
+
+def test_run_in_which_no_test_ran_kills_nobody() -> None:
+    assert not trying.Verdict(MUTANT, trying.Trial(ran=False, failed=frozenset({ONE}), output="")).died
