@@ -25,6 +25,7 @@ class WaitingReason(enum.StrEnum):
     REVOKED = "Revoked"  # its grant cannot be used and is being taken back
     BACK_OFF = "BackOff"  # its controller's earlier pods failed, or changing this pod did
     VOLUMES = "Volumes"  # a claim or a volume of it is not as every node would need it
+    PLANNING_FAILED = "PlanningFailed"  # planning for it ends in an error of ours; all others go on
     WRITE_REFUSED = "WriteRefused"  # the API server refused or failed, twice, what would give it its cores
 
 

@@ -162,6 +162,7 @@ class Plan:
     waiting: Mapping[str, Waiting] = dataclasses.field(default_factory=dict)  # by pod UID
     drift: tuple[Drift, ...] = ()
     wake_at: dt.datetime | None = None  # when a timer matters next
+    bug: Exception | None = None  # what planning ended in for the pods that wait with PLANNING_FAILED
 
     @property
     def departures(self) -> tuple[Bind | Ungate, ...]:

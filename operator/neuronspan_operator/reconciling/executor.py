@@ -8,8 +8,9 @@ is undone.
 import asyncio
 import collections
 import datetime as dt
-from collections.abc import Callable, Iterable
-from typing import Protocol
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Protocol
 
 from neuronspan_agent import backoff
 from neuronspan_operator import metrics
@@ -18,6 +19,8 @@ from neuronspan_operator.planning import plans
 from neuronspan_operator.reconciling import claim_writes, ledger_writes, pod_writes, reports
 from neuronspan_operator.scheduling.volumes import claiming
 from neuronspan_operator.telling import refusals
+
+_log = logging.getLogger(__name__)
 
 
 class Writer(pod_writes.Client, ledger_writes.Client, Protocol):
@@ -38,6 +41,7 @@ class Executor:
         now: Callable[[], dt.datetime],
         writers: int,
     ) -> None:
+        self._failures = failures
         room = asyncio.Semaphore(writers)
         self._pods = pod_writes.PodWriter(client, known, failures, refused, meters, now=now, room=room)
         self._ledgers = ledger_writes.LedgerWriter(client, known, failures, refused, meters, now=now, room=room)
@@ -48,9 +52,10 @@ class Executor:
         report = reports.Report()
         async with asyncio.TaskGroup() as group:
             for inquiry in plan.inquiries:
-                group.create_task(self._pods.inquire(inquiry, report))
+                key = pod_writes.inquiry_key(inquiry.uid)
+                group.create_task(self._apart(key, self._pods.inquire(inquiry, report)))
             for patch in plan.patches:
-                group.create_task(self._pods.correct(patch, report))
+                group.create_task(self._apart(patch.pod.uid, self._pods.correct(patch, report)))
         leaving: dict[str, list[plans.Bind | plans.Ungate]] = collections.defaultdict(list)
         for departure in plan.departures:
             leaving[departure.node].append(departure)
@@ -60,9 +65,11 @@ class Executor:
         writes = {write.node: write for write in plan.ledgers}
         async with asyncio.TaskGroup() as group:
             for node in sorted(writes.keys() | claims.keys() | leaving.keys()):
-                group.create_task(self._settle(writes.get(node), claims[node], leaving[node], snapshot, report))
+                settled = self._settle(writes.get(node), claims[node], leaving[node], snapshot, report)
+                group.create_task(self._apart(ledger_writes.node_key(node), settled))
             for eviction in plan.evictions:
-                group.create_task(self._pods.evict(eviction, report))
+                key = pod_writes.eviction_key(eviction.pod)
+                group.create_task(self._apart(key, self._pods.evict(eviction, report)))
         return report
 
     async def _settle(
@@ -78,11 +85,19 @@ class Executor:
         async with asyncio.TaskGroup() as group:
             for claim in claims:
                 if claim.pod.uid not in missing:
-                    group.create_task(self._claims.write(claim))
+                    key = claim_writes.claim_key(claim.claim.uid)
+                    group.create_task(self._apart(key, self._claims.write(claim)))
         async with asyncio.TaskGroup() as group:
             for departure in leaving:
                 if departure.pod.uid not in missing:
-                    group.create_task(self._let_go(departure, report))
+                    group.create_task(self._apart(departure.pod.uid, self._let_go(departure, report)))
+
+    async def _apart(self, key: str, work: Coroutine[Any, Any, None]) -> None:
+        """Do one thing so that an error of ours in it, or an answer that nobody foresaw, stops none of the others."""
+        try:
+            await work
+        except Exception:  # noqa: BLE001 - whatever it is, it concerns one object only
+            _log.exception("a write failed", extra={"key": key, "pause": self._failures.failed(key)})
 
     async def _let_go(self, departure: plans.Bind | plans.Ungate, report: reports.Report) -> None:
         if isinstance(departure, plans.Bind):

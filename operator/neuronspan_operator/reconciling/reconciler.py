@@ -39,7 +39,7 @@ Thinker = Callable[[plans.Snapshot, dt.datetime], Awaitable[plans.Plan]]
 
 async def think_aside(snapshot: plans.Snapshot, now: dt.datetime) -> plans.Plan:
     """Plan in a thread: the loop renews the lease and answers probes, however long a plan takes."""
-    return await asyncio.to_thread(planner.plan, snapshot, now)
+    return await asyncio.to_thread(planner.plan_around, snapshot, now)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -112,6 +112,7 @@ class Reconciler:
         plan = await self._think(calm, self._now())
         self._meters.planning.observe(time.perf_counter() - started)
         self._count_drift(plan)
+        self._leave_alone(plan)
         report = await self._executor.carry_out(plan, calm)
         for bind in report.refused:
             self._avoidance.binding_refused(bind.pod, bind.node)
@@ -123,6 +124,14 @@ class Reconciler:
         if report.stale:
             self._changed.raised()
         return self._pause(plan)
+
+    def _leave_alone(self, plan: plans.Plan) -> None:
+        """Plan without the pods that planning cannot digest for a while: to find them out costs many plans."""
+        if plan.bug is None:
+            return
+        failed = sorted(uid for uid, why in plan.waiting.items() if why.reason is reasons.WaitingReason.PLANNING_FAILED)
+        pause = max(self._failures.failed(uid) for uid in failed)
+        _log.error("planning failed", extra={"pods": ", ".join(failed), "pause": pause}, exc_info=plan.bug)
 
     def _pause(self, plan: plans.Plan) -> float | None:
         timer = None if plan.wake_at is None else max(0.0, (plan.wake_at - self._now()).total_seconds())

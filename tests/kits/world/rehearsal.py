@@ -27,7 +27,7 @@ def now() -> dt.datetime:
 
 async def _think(snapshot: plans.Snapshot, moment: dt.datetime) -> plans.Plan:
     """Plan on the loop: a thread would take real time, of which virtual time knows nothing."""
-    return planner.plan(snapshot, moment)
+    return planner.plan_around(snapshot, moment)
 
 
 class Rehearsal:

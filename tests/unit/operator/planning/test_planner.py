@@ -3,9 +3,12 @@
 import dataclasses
 import random
 
+import pytest
+
 from kits.manifests import builders, domain, snapshots
 from neuronspan import grants
-from neuronspan_operator.planning import planner, plans
+from neuronspan_operator.planning import drafts, planner, plans
+from neuronspan_operator.planning.stages import refusing
 
 
 def _mixed(seed: int) -> plans.Snapshot:
@@ -65,3 +68,41 @@ def test_each_node_is_written_at_most_once() -> None:
 
 def test_empty_cluster_has_an_empty_plan() -> None:
     assert snapshots.plan([], [], []) == plans.Plan()
+
+
+@pytest.fixture
+def buggy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let planning stumble over every pod whose name says so."""
+
+    def stumble(draft: drafts.Draft) -> None:
+        for pod in draft.snapshot.pods.values():
+            if pod.name.startswith("bad"):
+                raise ZeroDivisionError(pod.name)
+
+    monkeypatch.setattr(refusing, "run", stumble)
+
+
+@pytest.mark.usefixtures("buggy")
+def test_pods_that_planning_cannot_digest_do_not_stop_the_others() -> None:
+    names = ["bad-1", "good-1", "good-2", "bad-2", "good-3"]
+    snapshot = snapshots.snapshot(builders.make_pod(name, cores=4) for name in names)
+    found = planner.plan_around(snapshot, snapshots.NOW)
+    assert sorted(snapshots.let_go(found)) == ["good-1", "good-2", "good-3"]
+    assert {uid: why.reason for uid, why in found.waiting.items()} == {
+        "uid-bad-1": "PlanningFailed",
+        "uid-bad-2": "PlanningFailed",
+    }
+    assert "ZeroDivisionError" in found.waiting["uid-bad-1"].message
+    assert isinstance(found.bug, ZeroDivisionError)
+
+
+@pytest.mark.usefixtures("buggy")
+def test_error_that_is_of_no_waiting_pod_is_raised() -> None:
+    snapshot = snapshots.snapshot([builders.make_pod("bad", cores=4, node="w1"), builders.make_pod("good", cores=4)])
+    with pytest.raises(ZeroDivisionError):
+        planner.plan_around(snapshot, snapshots.NOW)
+
+
+def test_plan_without_an_error_is_the_plan() -> None:
+    snapshot = snapshots.snapshot([builders.make_pod(cores=4)])
+    assert planner.plan_around(snapshot, snapshots.NOW) == planner.plan(snapshot, snapshots.NOW)

@@ -1,6 +1,7 @@
 """Rounds of the reconcile loop over an API server in memory, with every kind of bad luck."""
 
 import asyncio
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from kits.world import rehearsal
 from neuronspan import grants
 from neuronspan_agent import errors, resources
 from neuronspan_operator import tasks
-from neuronspan_operator.planning import planner
+from neuronspan_operator.planning import planner, plans
 
 CONFIRMED = grants.GrantState.CONFIRMED
 WRITES = "neuronspan_ledger_writes_total"
@@ -304,6 +305,74 @@ async def test_run_survives_a_round_that_fails(
     assert play.bound() == ["web"]
     assert play.count("neuronspan_reconciles_total", {"outcome": "failed"}) == 1
     assert "a bug" in caplog.text
+
+
+async def test_pod_that_planning_cannot_digest_is_told_and_tried_again_less_and_less_often(
+    play: rehearsal.Rehearsal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    play.add_node()
+    play.add_pod("bad")
+    play.add_pod("good")
+    plan, tried = planner.plan, []
+
+    def stumble(snapshot: plans.Snapshot, now: dt.datetime) -> plans.Plan:
+        if "uid-bad" in snapshot.pods:
+            tried.append(now)
+            raise ZeroDivisionError("a bug")
+        return plan(snapshot, now)
+
+    monkeypatch.setattr(planner, "plan", stumble)
+    async with play.running():
+        await play.round()
+        assert play.bound() == ["good"]
+        assert "Please report it" in play.told("bad")["FailedScheduling"]
+        assert "a bug" in caplog.text
+        tried.clear()
+        await play.round()
+        assert tried == []
+        await play.pass_time(1)
+        await play.round()
+        assert tried != []
+
+
+@pytest.mark.parametrize("call", ["bind pods", "merge_patch neuronnodes w1"])
+async def test_answer_that_nobody_foresaw_concerns_one_object_only(
+    play: rehearsal.Rehearsal, caplog: pytest.LogCaptureFixture, call: str
+) -> None:
+    play.add_node("w1")
+    play.add_node("w2")
+    play.add_pod("one", selector={"kubernetes.io/hostname": "w1"})
+    play.add_pod("two", selector={"kubernetes.io/hostname": "w2"})
+
+    def surprise() -> None:
+        raise KeyError("metadata")
+
+    play.server.fail(call, surprise)
+    async with play.running():
+        await play.round()
+        assert len(play.bound()) == 1
+        assert "a write failed" in caplog.text
+        await play.pass_time(1)
+        await play.round()
+    assert play.bound() == ["one", "two"]
+
+
+async def test_pod_that_cannot_be_read_does_not_stop_the_round_that_asks_for_it(
+    play: rehearsal.Rehearsal, caplog: pytest.LogCaptureFixture
+) -> None:
+    play.server.put(resources.NODES, builders.make_node())
+    members = builders.make_neuron_node("w1", [domain.grant("0-3", "odd", state=CONFIRMED)])
+    play.server.put(resources.NEURON_NODES, members)
+    odd = builders.make_pod("odd", cores=4, node="w1")
+    odd["spec"]["containers"] = "none"
+    play.server.put(resources.PODS, odd)
+    play.add_pod("good")
+    async with play.running():
+        await play.round()
+        await play.round()
+    assert play.bound() == ["good", "odd"]
+    assert play.ledger()["odd"] == "Confirmed 0+4"
+    assert "cannot be read" in caplog.text
 
 
 async def test_run_waits_until_every_cache_is_complete(play: rehearsal.Rehearsal) -> None:
