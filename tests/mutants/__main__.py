@@ -18,6 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(*found, sep="\n", file=sys.stderr)
         return 1
     chosen = [mutant for mutant in known if not options.parts or any(part in str(mutant) for part in options.parts)]
+    if not chosen:
+        parser.error("no mutant has that in its name")
     sound = trying.sound(test for mutant in chosen for test in mutant.tests)
     if not sound.ran or sound.failed:
         print(sound.output, "These tests have to pass first.", sep="\n", file=sys.stderr)
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             alive += 1
             print(*verdict.missed_by if verdict.trial.ran else (verdict.trial.output,), sep="\n", flush=True)
     print(f"{len(chosen) - alive} of {len(chosen)} mutants died")
-    return int(alive > 0 or not chosen)
+    return int(alive > 0)
 
 
 if __name__ == "__main__":

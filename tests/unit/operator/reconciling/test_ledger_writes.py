@@ -31,6 +31,16 @@ def _without(*bad: str) -> fake_kube.Rule:
     return rule
 
 
+def _with(pod: str) -> fake_kube.Rule:
+    """Refuse every ledger that does not name this pod any more."""
+
+    def rule(resource: resources.Resource, manifest: dict[str, Any]) -> str:
+        kept = resource != resources.NEURON_NODES or pod in {each["pod"] for each in manifest["spec"]["grants"]}
+        return "" if kept else f"PATCH /x: 422 {pod} stays"
+
+    return rule
+
+
 @pytest.mark.parametrize("bad", [("c",), ("a",), ("a", "d", "f"), ("a", "b", "c", "d", "e", "f")])
 async def test_what_is_refused_is_left_out_and_the_rest_is_stored_and_bound(
     play: rehearsal.Rehearsal, bad: Collection[str]
@@ -90,11 +100,7 @@ async def test_pod_that_counts_on_a_refused_change_waits_with_it(play: rehearsal
     play.server.put(resources.NODES, builders.make_node("w1"))
     over = domain.grant("0-31", "over", state=grants.GrantState.RELEASING)
     play.server.put(resources.NEURON_NODES, builders.make_neuron_node("w1", [over], released=["uid-over"]))
-    play.server.rules.append(
-        lambda kind, manifest: (
-            "PATCH /x: 422 it stays" * (kind == resources.NEURON_NODES and "over" not in str(manifest["spec"]))
-        )
-    )
+    play.server.rules.append(_with("over"))
     play.add_pod("first", cores=32, priority=1)
     async with play.running():
         await play.round()
