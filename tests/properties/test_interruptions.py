@@ -14,7 +14,7 @@ from kits.manifests import builders, domain, volumes
 from kits.world import frail_server, rehearsal, virtual_time
 from neuronspan import names
 from neuronspan_agent import resources
-from neuronspan_operator.objects import pods
+from neuronspan_operator.objects import pod_changes, pods
 
 GANG = {names.POD_GROUP_ANNOTATION: "gang", names.POD_GROUP_SIZE_ANNOTATION: "3"}
 LONG_AGO = "2026-01-31T08:00:00.000000Z"
@@ -127,7 +127,7 @@ def _assert_settled(server: frail_server.FrailServer) -> None:
             continue  # bound by somebody else
         assert holders == [pod.node_name], f"{pod.name} is on {pod.node_name} and has cores on {holders}"
         told = {each.container: each.span for each in books[pod.node_name].of_pod(pod.uid)}
-        assert pod.annotated_grant() == pods.grant_content(pod.node_name, told)
+        assert pod.annotated_grant() == pod_changes.grant_content(pod.node_name, told)
     known = {each["metadata"]["uid"] for each in server.all(resources.PODS)}
     leaked = [grant for book in books.values() for grant in book.grants if grant.pod_uid not in known]
     assert leaked == []

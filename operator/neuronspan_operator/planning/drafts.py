@@ -11,7 +11,7 @@ from typing import Final
 
 from neuronspan import grants, names
 from neuronspan_operator import reasons
-from neuronspan_operator.objects import neuron_nodes, pods, pools
+from neuronspan_operator.objects import neuron_nodes, pod_changes, pods, pools
 from neuronspan_operator.planning import groups, node_drafts, placements, plans
 from neuronspan_operator.scheduling import cluster_state, objections, screening
 from neuronspan_operator.scheduling.volumes import claiming
@@ -219,7 +219,7 @@ class Draft:
     def revoke(self, pod: pods.PodView, granted: Iterable[grants.Grant], why: str) -> None:
         """Take an unplaced pod's grants back: first the fence; once that is visible, the next pass releases them."""
         until = max(neuron_nodes.moment(grant.since) for grant in granted)
-        self.patches.append(plans.PodPatch(pod, pods.fence_patch(pod, rfc3339(until), self.since), why))
+        self.patches.append(plans.PodPatch(pod, pod_changes.fence_patch(pod, rfc3339(until), self.since), why))
         self.waiting[pod.uid] = plans.Waiting(
             reasons.WaitingReason.REVOKED, f"{why} It is planned again as soon as that is undone."
         )

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from neuronspan import ledger, spans
 from neuronspan_operator import reasons
-from neuronspan_operator.objects import neuron_nodes, nodes, pods, pools
+from neuronspan_operator.objects import neuron_nodes, nodes, pod_changes, pods, pools
 from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.scheduling.volumes import claiming
 
@@ -64,7 +64,7 @@ class Ungate:
     @property
     def patch(self) -> list[dict[str, Any]]:
         """The JSON patch that does it."""
-        return pods.ungate_patch(self.pod, self.node, self.spans, self.hostname)
+        return pod_changes.ungate_patch(self.pod, self.node, self.spans, self.hostname)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

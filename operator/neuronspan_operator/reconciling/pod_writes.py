@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from neuronspan_agent import backoff, calls, errors, resources
 from neuronspan_operator import metrics, reasons
 from neuronspan_operator.cluster import world
-from neuronspan_operator.objects import pods
+from neuronspan_operator.objects import pod_changes, pods
 from neuronspan_operator.planning import plans
 from neuronspan_operator.reconciling import durations, reports
 from neuronspan_operator.telling import notices, refusals
@@ -52,7 +52,7 @@ class PodWriter:
     async def bind(self, bind: plans.Bind, report: reports.Report) -> None:
         """Bind a pod to its node; the API server takes one binding only, and only of the pod as it was planned on."""
         pod = bind.pod
-        binding = pods.binding(pod, bind.node, bind.spans)
+        binding = pod_changes.binding(pod, bind.node, bind.spans)
 
         def bind_it() -> Awaitable[Any]:
             return self._client.bind(pod.name, pod.namespace, binding)
@@ -60,7 +60,7 @@ class PodWriter:
         outcome, _ = await self._write(refusals.Write.BINDING, pod, bind_it, report)
         self._meters.bindings.labels(outcome).inc()
         if outcome == reasons.Outcome.DONE:
-            self._known.bound_pod(pod, pods.bound(pod, bind.node, bind.spans))
+            self._known.bound_pod(pod, pod_changes.bound(pod, bind.node, bind.spans))
             self._measure(pod, bind.node)
             report.notices.append(notices.bound(pod, bind.node, bind.spans))
         elif outcome == reasons.Outcome.REFUSED:

@@ -8,7 +8,7 @@ import pytest
 from kits.api_server import admission as admission_kit
 from kits.api_server import control_plane as control_plane_kit
 from neuronspan import names, spans
-from neuronspan_operator.objects import pods
+from neuronspan_operator.objects import pod_changes, pods
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +30,6 @@ def waiting(admission: admission_kit.Admission) -> dict[str, Any]:
 @pytest.fixture
 def granted(admission: admission_kit.Admission, waiting: dict[str, Any]) -> dict[str, Any]:
     """The same pod after the operator has bound it."""
-    bound = pods.binding(pods.read(waiting), "w1", {"app": spans.CoreSpan(0, 4)})
+    bound = pod_changes.binding(pods.read(waiting), "w1", {"app": spans.CoreSpan(0, 4)})
     admission.operator.create(f"{admission_kit.path_of(waiting)}/binding", bound)
     return admission.admin.get(admission_kit.path_of(waiting))

@@ -8,7 +8,7 @@ import pytest
 from kits.api_server import admission as admission_kit
 from kits.api_server import api_client
 from neuronspan import names, spans
-from neuronspan_operator.objects import pods
+from neuronspan_operator.objects import pod_changes, pods
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
 
@@ -28,10 +28,10 @@ def test_operators_binding_commits_a_grant(granted: dict[str, Any]) -> None:
 def test_operators_binding_cannot_land_on_a_pod_that_has_changed(
     admission: admission_kit.Admission, waiting: dict[str, Any]
 ) -> None:
-    fence = pods.fence_patch(pods.read(waiting), "2026-01-31T09:00:00.000000Z", "2026-01-31T09:00:00Z")
+    fence = pod_changes.fence_patch(pods.read(waiting), "2026-01-31T09:00:00.000000Z", "2026-01-31T09:00:00Z")
     fenced = admission.operator.patch(f"{path(waiting)}/status", fence, api_client.STRATEGIC_PATCH)
     assert pods.read(fenced).fenced_until == "2026-01-31T09:00:00.000000Z"
-    bound = pods.binding(pods.read(waiting), "w1", SPANS)
+    bound = pod_changes.binding(pods.read(waiting), "w1", SPANS)
     answer = admission.operator.request("POST", f"{path(waiting)}/binding", bound)
     assert answer.status == http.HTTPStatus.CONFLICT
     assert "nodeName" not in admission.admin.get(path(waiting))["spec"]
@@ -64,7 +64,7 @@ WITH_VERSION = OPERATORS + "pod's uid and resourceVersion, so that a grant which
 def test_operator_binds_with_a_grant_of_that_node_and_nothing_else(
     admission: admission_kit.Admission, waiting: dict[str, Any], change: dict[str, Any], sentence: str
 ) -> None:
-    bound = pods.binding(pods.read(waiting), "w1", SPANS)
+    bound = pod_changes.binding(pods.read(waiting), "w1", SPANS)
     changed = {**bound, "metadata": {**bound["metadata"], **change}}
     answer = admission.operator.request("POST", f"{path(waiting)}/binding", changed)
     assert refusal(answer, http.HTTPStatus.FORBIDDEN) == sentence

@@ -10,7 +10,7 @@ from kits.api_server import admission as admission_kit
 from kits.api_server import api_client
 from kits.api_server import control_plane as control_plane_kit
 from neuronspan import names, spans
-from neuronspan_operator.objects import pods
+from neuronspan_operator.objects import pod_changes, pods
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
 
@@ -108,7 +108,7 @@ def test_gates_of_others_can_be_removed_by_hand(admission: admission_kit.Admissi
 
 
 def test_operators_patch_commits_a_grant(admission: admission_kit.Admission, waiting: dict[str, Any]) -> None:
-    patch = pods.ungate_patch(pods.read(waiting), "w1", {"app": spans.CoreSpan(0, 4)})
+    patch = pod_changes.ungate_patch(pods.read(waiting), "w1", {"app": spans.CoreSpan(0, 4)})
     granted = admission.operator.patch(path(waiting), patch, api_client.JSON_PATCH)
     assert granted["spec"]["schedulingGates"] == [FOREIGN]
     assert granted["spec"]["nodeSelector"] == {"a": "b", names.HOSTNAME_LABEL: "w1"}
@@ -117,7 +117,7 @@ def test_operators_patch_commits_a_grant(admission: admission_kit.Admission, wai
 
 def test_scheduler_of_a_guest_binds_it(admission: admission_kit.Admission) -> None:
     stored = admission.stored(guest())
-    patch = pods.ungate_patch(pods.read(stored), "w1", {"app": spans.CoreSpan(0, 4)})
+    patch = pod_changes.ungate_patch(pods.read(stored), "w1", {"app": spans.CoreSpan(0, 4)})
     admission.operator.patch(path(stored), patch, api_client.JSON_PATCH)
     admission.admin.create(f"{path(stored)}/binding", admission_kit.binding(stored["metadata"]["name"]))
     assert admission.admin.get(path(stored))["spec"]["nodeName"] == "w1"

@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from kits.world import simulated_cluster
-from neuronspan_operator.objects import neuron_nodes, nodes, pods, pools
+from neuronspan_operator.objects import neuron_nodes, nodes, pod_changes, pods, pools
 from neuronspan_operator.planning import planner, plans
 from neuronspan_operator.pools import membership
 
@@ -132,8 +132,8 @@ class Operator:
     def _let_go(self, departure: plans.Bind | plans.Ungate) -> None:
         pod = departure.pod
         if isinstance(departure, plans.Bind):
-            self.cluster.bind_pod(pods.binding(pod, departure.node, departure.spans))
-            self.known_pods[pod.uid] = pods.bound(pod, departure.node, departure.spans)
+            self.cluster.bind_pod(pod_changes.binding(pod, departure.node, departure.spans))
+            self.known_pods[pod.uid] = pod_changes.bound(pod, departure.node, departure.spans)
         else:
             self.cluster.patch_pod(pod.uid, departure.patch)
             self.known_pods[pod.uid] = self.cluster.pod(pod.uid)

@@ -4,7 +4,7 @@ Law: the ledger is the truth; an annotation that says something else is correcte
 """
 
 from neuronspan_operator import reasons
-from neuronspan_operator.objects import pods
+from neuronspan_operator.objects import pod_changes, pods
 from neuronspan_operator.planning import drafts, node_drafts, plans
 
 
@@ -21,11 +21,11 @@ def run(draft: drafts.Draft) -> None:
 
 def _correct(draft: drafts.Draft, node: node_drafts.NodeDraft, pod: pods.PodView) -> None:
     granted = {grant.container: grant.span for grant in node.grants_of(pod.uid)}
-    text = pods.grant_text(node.name, granted)
+    text = pod_changes.grant_text(node.name, granted)
     if pod.grant_annotation == text or not granted:
         return
     stored = {grant.container: grant.span for grant in node.stored.of_pod(pod.uid)}
-    if granted != stored or pod.annotated_grant() == pods.grant_content(node.name, granted):
+    if granted != stored or pod.annotated_grant() == pod_changes.grant_content(node.name, granted):
         return
     if pod.grant_annotation is None:
         why = f"The pod holds cores without a grant annotation: added {text}."
@@ -33,4 +33,4 @@ def _correct(draft: drafts.Draft, node: node_drafts.NodeDraft, pod: pods.PodView
     else:
         why = f"The grant annotation said {pod.grant_annotation}, the ledger says {text}: corrected."
         draft.notice(pod, reasons.EventReason.GRANT_CORRECTED, why)
-    draft.patches.append(plans.PodPatch(pod, pods.grant_patch(pod, node.name, granted), why))
+    draft.patches.append(plans.PodPatch(pod, pod_changes.grant_patch(pod, node.name, granted), why))

@@ -1,7 +1,7 @@
 """Unplaced pods whose grants are stored already go on to their node, or the grants are revoked.
 
 Law: a grant of an unplaced pod is released only after a fence on the pod is visible: until then another operator
-may be binding the pod at this very moment (see pods.fence_patch).
+may be binding the pod at this very moment (see pod_changes.fence_patch).
 """
 
 import dataclasses

@@ -7,7 +7,7 @@ import pytest
 
 from kits.manifests import builders, clusters, domain, snapshots
 from neuronspan import grants, names
-from neuronspan_operator.objects import pods
+from neuronspan_operator.objects import pod_changes, pods
 from neuronspan_operator.planning import plans
 
 WAITING = builders.make_pod("web", cores=4)
@@ -30,7 +30,7 @@ def test_stored_grant_is_carried_out_without_another_write() -> None:
 
 def test_pod_is_bound_to_the_node_as_it_was_planned_on() -> None:
     (bind,) = _plan(node=builders.make_node("w1", hostname="ip-10-0-0-1")).bindings
-    binding = pods.binding(bind.pod, bind.node, bind.spans)
+    binding = pod_changes.binding(bind.pod, bind.node, bind.spans)
     assert binding["target"] == {"apiVersion": "v1", "kind": "Node", "name": "w1"}
     assert binding["metadata"] == {
         "name": "web",
