@@ -3,11 +3,8 @@ from typing import Any
 import pytest
 
 from kits.manifests import builders
-from neuronspan import names, spans
+from neuronspan import names
 from neuronspan_operator.objects import pods
-
-SPANS = {"b": spans.CoreSpan(8, 1), "a": spans.CoreSpan(4, 4)}
-
 
 def test_pod_is_read() -> None:
     pod = pods.read(
