@@ -6,6 +6,7 @@ from kits.manifests import builders
 from neuronspan import names
 from neuronspan_operator.objects import pods
 
+
 def test_pod_is_read() -> None:
     pod = pods.read(
         builders.make_pod(
