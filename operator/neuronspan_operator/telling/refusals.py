@@ -1,8 +1,7 @@
 """Which writes the API server refuses again and again, in its own words, and which pods wait for them. Pure.
 
 Law: the first refusal may pass by itself and is not told; from the second on it is why its pods wait, until the same
-write succeeds. That a write was made on what is no longer so is no
-refusal: who writes can tell.
+write succeeds. That a write was made on what is no longer so is no refusal: who writes can tell.
 """
 
 import dataclasses
