@@ -127,6 +127,8 @@ def _assert_settled(server: frail_server.FrailServer) -> None:
             continue  # bound by somebody else
         assert holders == [pod.node_name], f"{pod.name} is on {pod.node_name} and has cores on {holders}"
         told = {each.container: each.span for each in books[pod.node_name].of_pod(pod.uid)}
+        served = {each.env for each in books[pod.node_name].of_pod(pod.uid)}
+        assert served == {each.env for each in pod.requests}, f"{pod.name} got what it does not ask for any more"
         assert pod.annotated_grant() == pod_changes.grant_content(pod.node_name, told)
     known = {each["metadata"]["uid"] for each in server.all(resources.PODS)}
     leaked = [grant for book in books.values() for grant in book.grants if grant.pod_uid not in known]

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import datetime as dt
 from collections.abc import Iterator
 
 from kits.world import simulated_cluster
@@ -22,6 +23,7 @@ class Operator:
     known_nodes: dict[str, nodes.NodeView] = dataclasses.field(default_factory=dict)
     gone: set[str] = dataclasses.field(default_factory=set)  # pods that ended for certain
     known_ledgers: dict[str, neuron_nodes.NeuronNodeView] = dataclasses.field(default_factory=dict)
+    skew: dt.timedelta = dt.timedelta()  # how far its clock is ahead
     work: Iterator[None] | None = None
     plan: plans.Plan = dataclasses.field(default_factory=plans.Plan)
 
@@ -54,9 +56,14 @@ class Operator:
         gone = frozenset(self.gone - self.known_pods.keys())
         return plans.Snapshot(dict(self.known_pods), dict(self.known_nodes), dict(self.known_ledgers), policies, gone)
 
+    @property
+    def now(self) -> dt.datetime:
+        """The time of day that it believes in."""
+        return self.cluster.now + self.skew
+
     def think(self, snapshot: plans.Snapshot) -> plans.Plan:
         """Plan, and start to carry it out; what was being done is lost."""
-        self.plan = planner.plan(snapshot, self.cluster.now)
+        self.plan = planner.plan(snapshot, self.now)
         self.work = self._carry_out(self.plan)
         return self.plan
 

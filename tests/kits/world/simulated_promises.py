@@ -1,6 +1,7 @@
 """What must hold in a simulated world: at every moment, for every plan, and at rest."""
 
 import collections
+import datetime as dt
 from collections.abc import Mapping
 
 from kits.world import simulated_cluster
@@ -70,7 +71,7 @@ class Promises:
 
     # --- for every plan --------------------------------------------------------------------------------------------
 
-    def check_plan(self, snapshot: plans.Snapshot, plan: plans.Plan) -> None:
+    def check_plan(self, snapshot: plans.Snapshot, plan: plans.Plan, now: dt.datetime) -> None:
         """Nobody waits without a reason, nobody is granted what is broken; equal snapshots give equal plans."""
         going = {each.pod.uid for each in plan.departures}
         for pod in snapshot.pods.values():
@@ -84,7 +85,7 @@ class Promises:
             self._check_new_grants(snapshot, write)
         self.plans += 1
         if self.plans % 10 == 0:
-            assert planner.plan(snapshot, self.cluster.now) == plan
+            assert planner.plan(snapshot, now) == plan
 
     @staticmethod
     def _check_new_grants(snapshot: plans.Snapshot, write: plans.LedgerWrite) -> None:

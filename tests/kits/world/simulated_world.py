@@ -12,6 +12,7 @@ from neuronspan import names, placement
 from neuronspan_operator.objects import pods, pools
 from neuronspan_operator.planning import plans
 
+SKEWS = (0, 0, 0, -3600, -180, 180, 3600)
 MACHINES = ("w1", "w2")
 POLICIES = tuple(
     pools.Policy(packing, limbo_seconds=20, quarantine_seconds=30)
@@ -48,6 +49,9 @@ class World:
             machine.nameless = nameless
         # they disagree about where pods should go, so that racing ones do not choose the same node by chance
         self.operators = [simulated_operator.Operator(self.cluster, policy) for policy in POLICIES]
+        clocks = random.Random(seed)  # noqa: S311 - repeatable on purpose
+        for operator in self.operators:
+            operator.skew = dt.timedelta(seconds=clocks.choice(SKEWS))
         self.created = 0
         self.done: collections.Counter[str] = collections.Counter()
         self.promises = simulated_promises.Promises(self.cluster, tampering=kind.tampering)
@@ -241,7 +245,7 @@ class World:
         """Plan, and check the plan."""
         snapshot = operator.snapshot()
         plan = operator.think(snapshot)
-        self.promises.check_plan(snapshot, plan)
+        self.promises.check_plan(snapshot, plan, operator.now)
         return plan
 
     def finish_thinking(self) -> None:

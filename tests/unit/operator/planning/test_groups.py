@@ -49,6 +49,15 @@ def test_group_waits_for_its_missing_members() -> None:
     assert "create the missing pods" in message
 
 
+def test_group_whose_members_are_there_is_not_told_to_create_them() -> None:
+    plan = _plan([_member("a"), _member("b", gates=("others.example/gate",))])
+    assert plan.ledgers == ()
+    assert plan.waiting["uid-b"].reason == "OtherGates"
+    message = plan.waiting["uid-a"].message
+    assert "2 of 2 pods exist" in message
+    assert "their own conditions and Events say why" in message
+
+
 def test_group_that_does_not_fit_as_a_whole_gets_nothing() -> None:
     plan = _plan([_member("a", size=3), _member("b", size=3), _member("c", size=3)])
     assert plan.ledgers == ()
