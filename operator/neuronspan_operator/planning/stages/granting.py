@@ -104,8 +104,11 @@ def _grant_together(
 
 
 def _wait_for_members(draft: drafts.Draft, unit: list[pods.PodView], group: groups.Group) -> None:
+    way_out = "create the missing pods with the same annotation, or make pod-group-size smaller"
+    if group.present >= group.size:
+        way_out = "the others cannot be considered now; their own conditions and Events say why"
     for pod in unit:
-        message = f"{group}: create the missing pods with the same annotation, or make pod-group-size smaller."
+        message = f"{group}: {way_out}."
         draft.waiting[pod.uid] = plans.Waiting(reasons.WaitingReason.POD_GROUP, message)
 
 
