@@ -131,11 +131,16 @@ class Notice:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Waiting:
-    """Why a pod does not start yet, and what would make it; ``node`` is where it has its cores already, if it has."""
+    """Why a pod does not start yet, and what would make it; ``node`` is where it has its cores already, if it has.
+
+    ``passing`` marks what the next round ends by itself: it is not told, since that write would be in the way of the
+    binding.
+    """
 
     reason: reasons.WaitingReason
     message: str
     node: str = ""
+    passing: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

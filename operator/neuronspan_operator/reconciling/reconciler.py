@@ -158,6 +158,7 @@ class Reconciler:
     ) -> None:
         """Say who waits for what, and what was done."""
         known = snapshot.pods
+        waiting = {uid: why for uid, why in waiting.items() if not why.passing}
         explained = (notices.waits(known[uid], why) for uid, why in sorted(waiting.items()) if uid in known)
         self._telling.conditions.tell(waiting, known)
         self._telling.events.tell([*explained, *told, *self._telling.refused.notices(known)], known.keys())

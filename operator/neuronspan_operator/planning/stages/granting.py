@@ -99,7 +99,7 @@ def _grant_together(
         return unit
     for pod in unit:
         message = f"{group}: the others are written down first, then all of them start."
-        draft.waiting[pod.uid] = plans.Waiting(reasons.WaitingReason.POD_GROUP, message)
+        draft.waiting[pod.uid] = plans.Waiting(reasons.WaitingReason.POD_GROUP, message, passing=True)
     return []
 
 

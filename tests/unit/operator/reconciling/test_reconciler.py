@@ -50,6 +50,21 @@ async def test_round_writes_the_ledger_before_it_binds(play: rehearsal.Rehearsal
     assert play.server.calls.index(written) < play.server.calls.index(bound)
 
 
+async def test_group_that_starts_with_the_next_round_is_not_told_that_it_waits(play: rehearsal.Rehearsal) -> None:
+    """Else each member's condition would be written just before its binding, which is made on the pod without it."""
+    play.add_node()
+    group = {"neuronspan.dev/pod-group": "g", "neuronspan.dev/pod-group-size": "2"}
+    for name in ("one", "two"):
+        play.add_pod(name, annotations=group)
+    async with play.running():
+        await play.round()
+        assert play.bound() == []
+        await play.round()
+    assert play.bound() == ["one", "two"]
+    assert [call for call in play.server.calls if call.startswith("strategic_patch")] == []
+    assert "FailedScheduling" not in play.told("one")
+
+
 async def test_round_changes_nothing_when_there_is_nothing_to_do(play: rehearsal.Rehearsal) -> None:
     play.add_node()
     play.add_pod()
