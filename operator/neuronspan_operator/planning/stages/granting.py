@@ -65,8 +65,6 @@ def _grant(
     given = plans.listed(f"{each.container} {span}" for each, span in zip(pod.requests, found.spans, strict=True))
     node.change(changed, f"{pod.key} is granted {given}")
     draft.cluster.add(pod, node.name)
-    if before is not None:  # one that stands alone is sent at once, which reserves its volumes
-        draft.cluster.assume(draft.claiming(pod, node, node.grants_of(pod.uid)).assumed_in(draft.cluster.storage))
     choice.changed(node)
     return node
 
@@ -86,9 +84,8 @@ def _grant_together(
     for pod in sorted(needed, key=lambda pod: (-pod.neuroncores, -pod.neuron_devices, *_rank(pod))):
         node = _grant(draft, choice, pod, before)
         if node is not None:
-            draft.reserve_volumes(pod, node)
+            draft.reserve_volumes(pod, node)  # one that stands alone is sent at once, which does it
             continue
-        draft.cluster.assume(stored)
         for name, savepoint in before.items():
             draft.nodes[name].restore(savepoint)
             for granted in needed:
