@@ -108,6 +108,10 @@ value and the way out. They follow the variables of _requests.tpl and take the s
     'container "' + a.name + '" asks for ' + string(a.count) + ' after init container "' + l[i - 1].name + '" with '
     + string(l[i - 1].count) + ': it would be given a random part of these, which need not be contiguous; ask for at least '
     + string(l[i - 1].count) + ' in "' + a.name + '", or for at most ' + string(a.count) + ' in "' + l[i - 1].name + '"')).flatten()
+- name: longChains # more than the CRD of NeuronNode stores of one grant
+  expression: >-
+    variables.asking.filter(l, l.filter(a, a.init).size() > 64).map(l, string(l.filter(a, a.init).size())
+    + ' init containers ask for the same Neuron resource, and a grant names at most 64: do several steps in one container')
 - name: badPlace
   expression: >-
     has({{ .spec }}.nodeName) && {{ .spec }}.nodeName != '' && (size(variables.wishes) > 0 || size(variables.limits) > 0)
@@ -141,5 +145,5 @@ value and the way out. They follow the variables of _requests.tpl and take the s
   expression: >-
     [variables.unknownAnnotations, variables.labels, variables.copiedDecisions, variables.badCounts, variables.badVisibleCores, variables.badGroupSizes,
     variables.badChoices, variables.badPodGroup, variables.unknownContainers, variables.badContainer, variables.unknownLimits, variables.badLimits,
-    variables.contradictions, variables.splitReuse, variables.badPlace, variables.badBinder, variables.pointless].flatten()
+    variables.contradictions, variables.splitReuse, variables.longChains, variables.badPlace, variables.badBinder, variables.pointless].flatten()
 {{- end }}

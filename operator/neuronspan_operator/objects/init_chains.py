@@ -7,10 +7,10 @@ Source: ManagerImpl.Allocate and devicesToAllocate in pkg/kubelet/cm/devicemanag
 
 import dataclasses
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from neuronspan import names
+from neuronspan import grants, names
 
 
 class Kind(enum.Enum):
@@ -67,9 +67,20 @@ def chains(
     refusals: list[str] = []
     for resource in names.RESOURCES:  # kubelet keeps one reuse set per resource
         asking = ((each, asks[each.name][1]) for each in pod_containers if asks.get(each.name, ("", 0))[0] == resource)
+        refusals += _too_many(resource, pod_containers, asks)
         _walk(resource, asking, found, refusals)
     order = {each.name: index for index, each in enumerate(pod_containers)}
     return tuple(sorted(found, key=lambda chain: order[chain.container])), tuple(refusals)
+
+
+def _too_many(resource: str, pod_containers: Sequence[Container], asks: Mapping[str, tuple[str, int]]) -> Iterator[str]:
+    inits = (each for each in pod_containers if each.kind is Kind.INIT)
+    count = sum(asks.get(each.name, ("", 0))[0] == resource for each in inits)
+    if count > grants.MOST_INIT_CONTAINERS:
+        yield (
+            f"{count} init containers ask for {resource}, and a grant names at most {grants.MOST_INIT_CONTAINERS}: do "
+            "several steps in one container"
+        )
 
 
 def _walk(resource: str, asking: Iterable[tuple[Container, int]], found: list[Chain], refusals: list[str]) -> None:

@@ -140,6 +140,11 @@ def moment(text: str) -> dt.datetime:
         return _LONG_AGO
 
 
+def timestamp(moment: dt.datetime) -> str:
+    """Write a moment with microseconds: two grants of one pod on one node must never look alike."""
+    return moment.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 # --- what the operator writes ----------------------------------------------------------------------------------------
 
 

@@ -94,7 +94,7 @@ class _Reader:
         chains, refused = init_chains.chains(
             self.containers, {name: (a.resource, a.count) for name, a in merged.items()}
         )
-        self.problems += (*refused, *self._long_chains(merged))
+        self.problems += refused
         env = self._choice(names.ENV_ANNOTATION, grants.EnvMode, grants.EnvMode.VISIBLE)
         align = self._choice(names.ALIGN_ANNOTATION, placement.Alignment, None)
         group, size = self._pod_group()
@@ -202,17 +202,6 @@ class _Reader:
             return "", ()
         source = f"annotation {names.GROUP_SIZES_ANNOTATION}"
         return text, (_Ask(source, self.main, names.CORE_RESOURCE, sum(sizes)),)
-
-    def _long_chains(self, merged: Mapping[str, _Ask]) -> Iterable[str]:
-        """Say which resource is asked for by more init containers than a grant can name."""
-        inits = [each.name for each in self.containers if each.kind is init_chains.Kind.INIT and each.name in merged]
-        for resource in names.RESOURCES:
-            count = sum(merged[name].resource == resource for name in inits)
-            if count > grants.MOST_INIT_CONTAINERS:
-                yield (
-                    f"{count} init containers ask for {resource}: ask for it in at most {grants.MOST_INIT_CONTAINERS}, "
-                    "for example by doing several steps in one container"
-                )
 
     # --- what they say together ----------------------------------------------------------------------------------
 

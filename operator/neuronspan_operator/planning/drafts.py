@@ -28,7 +28,7 @@ class Draft:
     def __init__(self, snapshot: plans.Snapshot, now: dt.datetime) -> None:
         self.snapshot = snapshot
         self.now = now
-        self.since = rfc3339(now)
+        self.since = neuron_nodes.timestamp(now)
         self.nodes: dict[str, node_drafts.NodeDraft] = {}
         self.broken: list[neuron_nodes.NeuronNodeView] = []
         self.bindings: list[plans.Bind] = []
@@ -206,7 +206,7 @@ class Draft:
     def since_of(self, pod: pods.PodView) -> str:
         """Return the moment of a new grant for the pod: now, or just after its fence where clocks differ."""
         fence = self.fence(pod)
-        return self.since if fence < self.now else rfc3339(fence + dt.timedelta(microseconds=1))
+        return self.since if fence < self.now else neuron_nodes.timestamp(fence + dt.timedelta(microseconds=1))
 
     def fence(self, pod: pods.PodView) -> dt.datetime:
         """Return the moment up to which no grant of the pod may be carried out; long ago without a fence.
@@ -219,7 +219,8 @@ class Draft:
     def revoke(self, pod: pods.PodView, granted: Iterable[grants.Grant], why: str) -> None:
         """Take an unplaced pod's grants back: first the fence; once that is visible, the next pass releases them."""
         until = max(neuron_nodes.moment(grant.since) for grant in granted)
-        self.patches.append(plans.PodPatch(pod, pod_changes.fence_patch(pod, rfc3339(until), self.since), why))
+        fence = pod_changes.fence_patch(pod, neuron_nodes.timestamp(until), self.since)
+        self.patches.append(plans.PodPatch(pod, fence, why))
         self.waiting[pod.uid] = plans.Waiting(
             reasons.WaitingReason.REVOKED, f"{why} It is planned again as soon as that is undone."
         )
@@ -255,8 +256,3 @@ class Draft:
 
 def _write(node: node_drafts.NodeDraft) -> plans.LedgerWrite:
     return plans.LedgerWrite(node.name, node.view.resource_version, node.ledger, tuple(node.why))
-
-
-def rfc3339(moment: dt.datetime) -> str:
-    """Write a moment with microseconds: two grants of one pod on one node must never look alike."""
-    return moment.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -117,6 +117,13 @@ VALUES: Cases = {
     ),
 }
 CONTRADICTIONS: Cases = {
+    "more init containers than a grant can name": (
+        pod({}, container("app", cores=1), init=[container(f"init-{number}", cores=1) for number in range(65)]),
+        (
+            "65 init containers ask for the same Neuron resource, and a grant names at most 64: do several steps in one "
+            "container"
+        ),
+    ),
     "unknown container": (
         pod({"cores.neuronspan.dev/web": "2"}, container("app"), init=[container("setup")]),
         'annotation cores.neuronspan.dev/web names container "web", which the pod does not have: use one of setup, app',

@@ -20,6 +20,14 @@ def _init(name: str, cores: int = 0, devices: int = 0, *, sidecar: bool = False)
 APP = builders.container
 
 
+@pytest.mark.parametrize(("count", "refused"), [(64, False), (65, True), (100, True)])
+def test_more_init_containers_than_a_grant_can_name_are_refused(count: int, *, refused: bool) -> None:
+    inits = [_init(f"i{number}", 1) for number in range(count)]
+    view = pods.read(builders.make_pod(init_containers=inits, containers=[APP(cores=1)]))
+    said = f"{count} init containers ask for aws.amazon.com/neuroncore, and a grant names at most 64"
+    assert any(said in problem for problem in view.problems) == refused
+
+
 @pytest.mark.parametrize(
     ("init", "apps", "wanted"),
     [
