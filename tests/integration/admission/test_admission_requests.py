@@ -120,8 +120,8 @@ CONTRADICTIONS: Cases = {
     "more init containers than a grant can name": (
         pod({}, container("app", cores=1), init=[container(f"init-{number}", cores=1) for number in range(65)]),
         (
-            "65 init containers ask for the same Neuron resource, and a grant names at most 64: do several steps in one "
-            "container"
+            "65 init containers ask for the same Neuron resource, and a grant names at most 64: do several steps in "
+            "one container"
         ),
     ),
     "unknown container": (
