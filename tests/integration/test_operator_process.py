@@ -175,11 +175,14 @@ async def test_operator_needs_no_right_that_the_chart_does_not_give(
             await running_operator.until(lambda: "(NeverFits)" in cluster.waiting_of("big"))
             cluster.submit("owned", 4, owner="rs")
             await running_operator.until(lambda: len(cluster.bound()) == 2)
-            cluster.patch_node("w1", {"spec": {"unschedulable": True}})
-            await running_operator.until(lambda: "owned" not in [pod["metadata"]["name"] for pod in cluster.pods()])
-            cluster.delete_pods(["web"])
-            await running_operator.until(lambda: len(cluster.ledger("w1")) == 2)
+            thief = {"podUID": "uid-of-nobody", "namespace": "default", "pod": "thief", "container": "app"}
+            (first,) = [grant["first"] for grant in cluster.ledger("w1") if grant["pod"] == "owned"]
+            held = {**thief, "first": first, "count": 4, "resource": "aws.amazon.com/neuroncore", "processes": True}
+            cluster.report("w1", held=[held])  # somebody else has its cores: it is evicted
+            await running_operator.until(lambda: "deletionTimestamp" in cluster.pod("owned")["metadata"])
+            cluster.delete_pods(["web", "owned"])
             gone = [grant["podUID"] for grant in cluster.ledger("w1")]
+            assert len(gone) == 2
             assert uid in gone
             await running_operator.until(lambda: {grant["state"] for grant in cluster.ledger("w1")} == {"Releasing"})
             cluster.report_released("w1", gone)

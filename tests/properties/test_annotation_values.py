@@ -28,7 +28,9 @@ def _read(asked: Mapping[str, str]) -> pods.PodView:
 
 
 def _fits(each: annotations.Annotation, text: str) -> bool:
-    """Whether a node could hold what the text asks for: the other thing that admission looks at."""
+    """Whether the pod has what the text names, and a node could hold it: what admission looks at besides."""
+    if each.name == names.CONTAINER_ANNOTATION:
+        return text == "app"
     if each.name == names.VISIBLE_CORES_ANNOTATION:
         first, _, last = text.partition("-")
         return int(first) <= int(last or first) < MOST[each.asks]

@@ -131,7 +131,9 @@ class Teller:
         self._outbox.put(uid, urgency, due)
 
     async def _write(self, uid: str) -> None:
-        wish = self._wishes[uid]
+        wish = self._wishes.get(uid)
+        if wish is None:  # its turn came, and before it began the pod waited no more
+            return
         written = self._written.setdefault(uid, _Written())
         pod = wish.pod
         try:

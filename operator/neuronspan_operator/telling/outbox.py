@@ -1,7 +1,8 @@
 """Whose turn it is to be written: the most urgent of what is due, within a rate.
 
 Law: in any span of T seconds at most ``burst + per_second * T`` writes begin; at most ``parallel`` are under way, and
-never two for one key. What is due is written in the end, in the order of its urgency and then of its coming.
+never two for one key. What is due is written in the end, in the order of its urgency and then of its coming. A write
+that ends in an exception is logged, and concerns nothing else.
 """
 
 import asyncio
@@ -9,10 +10,13 @@ import dataclasses
 import enum
 import heapq
 import itertools
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, TypeVar
 
 from neuronspan_agent import signals
+
+_log = logging.getLogger(__name__)
 
 K = TypeVar("K")
 
@@ -127,6 +131,8 @@ class Outbox(Generic[K]):
     async def _send(self, key: K) -> None:
         try:
             await self._write(key)
+        except Exception:  # noqa: BLE001 - a word that cannot be said must not end the process
+            _log.exception("not told", extra={"key": str(key)})
         finally:
             self._under_way.discard(key)
             if key in self._entries:  # wanted again meanwhile

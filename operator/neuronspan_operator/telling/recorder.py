@@ -117,7 +117,9 @@ class Recorder:
             self._outbox.drop(key)
 
     async def _post(self, key: Key) -> None:
-        notice = self._wanted[key]
+        notice = self._wanted.get(key)
+        if notice is None:  # its turn came, and before it began the pod was gone
+            return
         posted = self._posted.setdefault(key, _Posted())
         renewed = posted.message == notice.message
         if not renewed:

@@ -224,6 +224,16 @@ async def test_pod_that_waits_no_more_is_not_written(desk: Desk) -> None:
     assert desk.begun == []
 
 
+async def test_pod_that_waits_no_more_before_its_turn_has_begun_is_no_failure(desk: Desk) -> None:
+    desk.add("web")
+    desk.tell(NO_ROOM, "web")
+    writing = asyncio.create_task(desk.teller.flush())
+    await asyncio.sleep(0)  # its turn has come, and nothing of it has run
+    desk.tell(NO_ROOM)
+    await writing
+    assert desk.begun == []
+
+
 async def test_pod_that_waits_again_is_told_at_once() -> None:
     """Its cores were taken back before it was bound: what the API server made of its condition is no longer true."""
     desk = Desk()

@@ -54,6 +54,29 @@ async def test_most_urgent_is_written_first_and_equals_in_the_order_of_their_com
     assert desk.written == ["new", "newer", "reworded", "renewed"]
 
 
+async def test_write_that_ends_in_an_exception_is_logged_and_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk()
+    write = desk._write
+
+    async def sometimes(key: str) -> None:
+        if key == "bad":
+            raise ZeroDivisionError("a bug")
+        await write(key)
+
+    monkeypatch.setattr(desk.box, "_write", sometimes)
+    async with desk.running():
+        for key in ("bad", "good"):
+            desk.box.put(key, outbox.Urgency.NEW)
+        await asyncio.sleep(1)
+        desk.box.put("later", outbox.Urgency.NEW)
+        await asyncio.sleep(1)
+    assert desk.written == ["good", "later"]
+    assert "a bug" in caplog.text
+    caplog.clear()
+
+
 async def test_nothing_is_written_before_its_time() -> None:
     desk = Desk()
     async with desk.running():

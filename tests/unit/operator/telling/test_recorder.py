@@ -186,6 +186,15 @@ async def test_long_messages_and_names_are_cut_to_what_the_api_takes(desk: Desk)
     assert len(event["metadata"]["name"]) == 253
 
 
+async def test_pod_that_is_gone_before_its_turn_has_begun_is_no_failure(desk: Desk) -> None:
+    desk.recorder.tell([notice("bound", reason=reasons.EventReason.SCHEDULED)], desk.alive)
+    posting = asyncio.create_task(desk.recorder.flush())
+    await asyncio.sleep(0)  # its turn has come, and nothing of it has run
+    desk.recorder.tell([], set())
+    await posting
+    assert desk.posted() == []
+
+
 async def test_event_of_a_pod_that_waits_is_renewed_before_the_api_server_forgets_it(desk: Desk) -> None:
     """Nothing changes in the cluster, so that no round tells it again."""
     async with desk.running():
