@@ -1,0 +1,114 @@
+"""The reconciler as a task: when it plans, and what it survives."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from kits.manifests import builders, domain
+from kits.world import rehearsal
+from neuronspan import grants
+from neuronspan_agent import resources
+from neuronspan_operator import tasks
+from neuronspan_operator.planning import planner
+
+CONFIRMED = grants.GrantState.CONFIRMED
+
+
+@pytest.fixture
+async def play() -> rehearsal.Rehearsal:
+    return rehearsal.Rehearsal()
+
+
+def touch(manifest: dict[str, Any]) -> None:
+    manifest["metadata"].setdefault("labels", {})["touched"] = "yes"
+
+
+async def test_run_survives_a_round_that_fails(
+    play: rehearsal.Rehearsal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    play.add_node()
+    play.add_pod()
+    plan, failures = planner.plan, iter([ZeroDivisionError("a bug")])
+
+    def sometimes(*arguments: Any) -> Any:
+        for failure in failures:
+            raise failure
+        return plan(*arguments)
+
+    monkeypatch.setattr(planner, "plan", sometimes)
+    async with play.running():
+        task = asyncio.create_task(play.loop.run())
+        await asyncio.sleep(6)
+        task.cancel()
+    assert play.bound() == ["web"]
+    assert play.count("neuronspan_reconciles_total", {"outcome": "failed"}) == 1
+    assert "a bug" in caplog.text
+
+
+async def test_run_waits_until_every_cache_is_complete(play: rehearsal.Rehearsal) -> None:
+    """Without its pods a ledger looks as if everybody were gone, and cores in use would be taken back."""
+    play.add_node()
+    play.server.put(resources.NEURON_NODES, builders.make_neuron_node(entries=[domain.grant(state=CONFIRMED)]))
+    play.server.put(resources.PODS, builders.make_pod("web", cores=4, node="w1", phase="Running"))
+    listed = asyncio.Event()
+    play.server.fail("list pods", listed)
+    async with tasks.Parts(asyncio.Event()) as started:
+        started.start("caches", play.known.run())
+        started.start("grants", play.loop.run())
+        await asyncio.sleep(60)
+        assert play.ledger() == {"web": "Confirmed 4+4"}
+        listed.set()
+        play.add_pod("next")
+        await asyncio.sleep(1)
+    assert play.ledger() == {"web": "Confirmed 4+4", "next": "Granted 0+4"}
+
+
+async def test_run_reacts_to_changes(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    async with play.running():
+        task = asyncio.create_task(play.loop.run())
+        await asyncio.sleep(1)
+        play.add_pod()
+        await asyncio.sleep(1)
+        assert play.bound() == ["web"]
+        task.cancel()
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [("bind pods", resources.PODS), ("merge_patch neuronnodes", resources.NEURON_NODES)],
+    ids=["pod", "ledger"],
+)
+async def test_run_plans_again_at_once_when_it_was_overtaken(
+    play: rehearsal.Rehearsal, call: str, kind: resources.Resource
+) -> None:
+    """Not when the cache tells, which may be late."""
+    play.add_node()
+
+    def overtake() -> None:
+        play.server.mute()
+        play.edit(kind, "web" if kind is resources.PODS else "w1", touch)
+
+    async with play.running():
+        task = asyncio.create_task(play.loop.run())
+        await asyncio.sleep(1)
+        play.server.mute(resources.NEURON_NODES)  # the loop's own ledger write would wake it too
+        play.add_pod()
+        play.server.fail(call, overtake)
+        await asyncio.sleep(1)
+        task.cancel()
+    assert play.bound() == ["web"]
+
+
+async def test_run_collects_changes_before_it_plans(play: rehearsal.Rehearsal) -> None:
+    play.add_node()
+    async with play.running():
+        task = asyncio.create_task(play.loop.run())
+        await asyncio.sleep(1)
+        for index in range(8):
+            play.add_pod(f"web-{index}")
+        await asyncio.sleep(1)
+        task.cancel()
+    assert len(play.bound()) == 8
+    assert play.server.calls.count("merge_patch neuronnodes w1") == 1
