@@ -37,7 +37,7 @@ help: ## this list
 # --- checks -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test test-unit test-device test-integration test-oracle test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance mutants lint house format
-test: lint tools images cluster ## everything: lint, then all tests in one run (cold about an hour, warm 25 minutes)
+test: lint tools images cluster ## everything: lint, then all tests in one run (cold about an hour, warm half an hour)
 	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(DEVICE) $(INTEGRATION) $(ORACLE) $(CHART) $(IMAGE) $(STRESS) $(E2E)
 
 test-unit: venv ## unit and property tests: no cluster, no network
