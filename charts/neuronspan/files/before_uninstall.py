@@ -104,7 +104,7 @@ def delete_waiting_pods(server: str, binding: str) -> list[str]:
         for pod in found:
             delete(server, f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}", pod["uid"])
         deleted += names(found)
-        time.sleep(0.5)
+        time.sleep(0.5)  # controllers make the next pods in their own time
     return deleted
 
 

@@ -7,18 +7,20 @@ while, and longer after each refusal. A pod that gets its node there ends it.
 
 import collections
 import dataclasses
-import hashlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from neuronspan_agent import backoff
-from neuronspan_operator.objects import pods
+from neuronspan_operator.objects import container_requests, pods
 from neuronspan_operator.planning import plans
 
 _BINDINGS: Final = 3
 """The first and the second refusal may pass by themselves."""
 DELAYS: Final = backoff.Delays(first=300.0, longest=7200.0)
 """Longer than it takes to evict a pod and to make the next one, else it would be sent to the same node at once."""
+
+
+_Likeness = tuple[str, str, tuple[container_requests.PlacementKey, ...]]
 
 
 class Avoidance:
@@ -28,25 +30,27 @@ class Avoidance:
         self._failures = backoff.Backoff(clock, DELAYS)
         self._clock = clock
         self._counted: set[str] = set()
-        self._refused_at: dict[str, float] = {}
+        self._refused_at: dict[tuple[_Likeness, str], float] = {}  # by what was refused, and node
         self._bindings: collections.Counter[tuple[str, str]] = collections.Counter()  # by pod UID and node
 
     def recall(self, snapshot: plans.Snapshot) -> plans.Snapshot:
         """Return the snapshot with the nodes that its waiting pods must not be sent to now."""
         self._observe(snapshot)
-        avoided = {}
-        for pod in snapshot.pods.values():
-            if pod.waits:
-                nodes = frozenset(name for name in snapshot.neuron_nodes if self._failures.holds(_key(pod, name)))
-                if nodes:
-                    avoided[pod.uid] = nodes
+        held: dict[_Likeness, set[str]] = collections.defaultdict(set)
+        for likeness, node in self._refused_at:
+            if self._failures.holds(_key(likeness, node)):
+                held[likeness].add(node)
+        if not held:  # as nearly always: then no pod is looked at
+            return snapshot
+        waiting = (pod for pod in snapshot.pods.values() if pod.waits)
+        avoided = {pod.uid: frozenset(held[found]) for pod in waiting if (found := _likeness(pod)) in held}
         return dataclasses.replace(snapshot, avoided=avoided) if avoided else snapshot
 
     def binding_refused(self, pod: pods.PodView, node: str) -> None:
         """Note that the API server would not have the pod bound to the node."""
         self._bindings[pod.uid, node] += 1
         if self._bindings[pod.uid, node] >= _BINDINGS:
-            self._refused(_key(pod, node))
+            self._refused(_likeness(pod), node)
 
     def next_release(self) -> float | None:
         """Return the seconds after which a node may be tried again; None when none is avoided."""
@@ -58,18 +62,22 @@ class Avoidance:
             del self._bindings[uid, node]
         for pod in _let_go(snapshot):
             if pod.node_name:
-                self._failures.succeeded(_key(pod, pod.node_name))
+                self._succeeded(pod)
             elif pod.unscheduled is not None and pod.unscheduled.by_scheduler and pod.uid not in self._counted:
                 self._counted.add(pod.uid)
-                self._refused(_key(pod, pod.granted_node))
+                self._refused(_likeness(pod), pod.granted_node)
         oldest = self._clock() - 2 * DELAYS.longest
         self._refused_at = {key: moment for key, moment in self._refused_at.items() if moment > oldest}
-        self._failures.keep_only(self._refused_at.keys())
+        self._failures.keep_only({_key(*refused) for refused in self._refused_at})
 
-    def _refused(self, key: str) -> None:
-        if not self._failures.holds(key):  # ten pods refused at once are one refusal
-            self._failures.failed(key)
-        self._refused_at[key] = self._clock()
+    def _succeeded(self, pod: pods.PodView) -> None:
+        if self._refused_at:
+            self._failures.succeeded(_key(_likeness(pod), pod.node_name))
+
+    def _refused(self, likeness: _Likeness, node: str) -> None:
+        if not self._failures.holds(_key(likeness, node)):  # ten pods refused at once are one refusal
+            self._failures.failed(_key(likeness, node))
+        self._refused_at[likeness, node] = self._clock()
 
 
 def _let_go(snapshot: plans.Snapshot) -> Iterator[pods.PodView]:
@@ -79,8 +87,11 @@ def _let_go(snapshot: plans.Snapshot) -> Iterator[pods.PodView]:
             yield pod
 
 
-def _key(pod: pods.PodView, node: str) -> str:
-    """Name a node for all pods that are alike: of one controller, with the same requests."""
+def _likeness(pod: pods.PodView) -> _Likeness:
+    """Return what pods that are alike have in common: the controller, and the requests."""
     who = pod.owner.uid or pod.owner.name if pod.owner is not None else pod.uid
-    what = repr((pod.namespace, who, tuple(request.placement_key for request in pod.requests)))
-    return f"{node}/{hashlib.sha256(what.encode()).hexdigest()[:16]}"
+    return pod.namespace, who, tuple(request.placement_key for request in pod.requests)
+
+
+def _key(likeness: _Likeness, node: str) -> str:
+    return repr((likeness, node))
