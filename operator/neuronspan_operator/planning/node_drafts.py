@@ -58,9 +58,9 @@ class NodeDraft:
         self._by_pod: tuple[ledger.Ledger | None, dict[str, list[grants.Grant]]] = (None, {})
 
     def equals(self, before: "NodeDraft") -> bool:
-        """Whether requests fit here as they did on that earlier draft of the node."""
+        """Whether requests fit here as they did on that earlier draft of the node, and whoever is in the way is too."""
         return (
-            (self.ledger is before.ledger or self.ledger.taken() == before.ledger.taken())
+            (self.ledger is before.ledger or _owners(self.ledger) == _owners(before.ledger))
             and self.blocked == before.blocked
             and (self.ineligible, self.policy, self.hardware) == (before.ineligible, before.policy, before.hardware)
         )
@@ -138,3 +138,8 @@ def _ineligible(view: neuron_nodes.NeuronNodeView, node: nodes.NodeView | None) 
     if view.advertised != view.hardware:
         return "whose device plugin does not advertise the hardware of its pool yet"
     return None
+
+
+def _owners(book: ledger.Ledger) -> list[tuple[grants.Key, spans.CoreSpan, bool]]:
+    """Return who has which cores, and whether for good."""
+    return [(each.key, each.span, each.state is grants.GrantState.RELEASING) for each in book.grants]

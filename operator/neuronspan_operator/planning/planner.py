@@ -8,6 +8,7 @@ share is in the draft.
 import dataclasses
 import datetime as dt
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from neuronspan_operator import reasons
 from neuronspan_operator.planning import drafts, facts, plans, renewal
@@ -28,14 +29,21 @@ _OF_NODES = releasing, confirming, correcting
 """In the order of trust: what has ended, what nodes say. Then come pods: see ``Planner``."""
 
 
-class Planner:
-    """Keeps what is known and what was decided from one plan to the next; after an exception it cannot be used."""
+EXPLAIN_AGAIN: Final = dt.timedelta(seconds=1)
+"""People read why pods wait, and each event may change the numbers in all of these sentences."""
 
-    def __init__(self) -> None:
+
+class Planner:
+    """Keeps what is known and what was decided from one plan to the next; after an exception it cannot be used.
+
+    Why a pod waits is said at once, and said anew ``explain_again`` later at the earliest.
+    """
+
+    def __init__(self, *, explain_again: dt.timedelta = EXPLAIN_AGAIN) -> None:
         self.facts = facts.Facts()
         self._draft = drafts.Draft()
         self._granting = granting.Granting(self._draft)
-        self._explaining = explaining.Explaining(self._draft)
+        self._explaining = explaining.Explaining(self._draft, explain_again)
 
     def plan(self, changes: facts.Changes, now: dt.datetime) -> plans.Plan:
         """Return everything that is to be done at that moment (timezone-aware), after these changes.

@@ -34,7 +34,7 @@ class Unit:
     untold: set[str] = dataclasses.field(default_factory=set)  # UIDs of pods that came since it was explained
     answer: plans.Waiting | None = None  # why all of them wait, as it was explained last
     told_at: dt.datetime | None = None
-    told: int = NEVER  # the position in the journal that its explanation is of
+    told: tuple[int, int] = NEVER, NEVER  # the position in the journal, and the relations, that its explanation is of
 
     @property
     def first(self) -> str:

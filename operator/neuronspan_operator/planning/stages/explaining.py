@@ -22,15 +22,12 @@ _CORDON = reasons.ObjectionKind.UNSCHEDULABLE
 _RESOURCES = reasons.ObjectionKind.RESOURCES
 
 
-_RENEW: Final = dt.timedelta(seconds=1)
-"""Between two explanations of the same pods: people read them, and each event may change the numbers in all of them."""
-
-
 class Explaining:
-    """Kept with its draft."""
+    """Kept with its draft; ``renew`` is the time between two explanations of the same pods."""
 
-    def __init__(self, draft: drafts.Draft) -> None:
+    def __init__(self, draft: drafts.Draft, renew: dt.timedelta) -> None:
         self._draft = draft
+        self._renew = renew
 
     def run(self) -> None:
         """Explain every pod that found no place, and was not explained lately as things are now."""
@@ -44,7 +41,7 @@ class Explaining:
         uids: Iterable[str] = unit.untold
         if self._is_due(unit):
             uids, unit.answer = unit.uids, None
-            unit.told_at, unit.told = draft.now, draft.journal.position
+            unit.told_at, unit.told = draft.now, self._moment()
         for uid in sorted(uids):
             pod = draft.snapshot.pods[uid if unit.grouped else unit.first]
             answer = unit.answer or explainer.explain(pod)
@@ -57,12 +54,16 @@ class Explaining:
         draft = self._draft
         if unit.told_at is None:
             return True
-        if unit.told == draft.journal.position:
+        if unit.told == self._moment():
             return False
-        due = unit.told_at + _RENEW
+        due = unit.told_at + self._renew
         if due > draft.now:
             draft.parts.wake((parts.Kind.EXPLANATIONS, ""), due)
         return due <= draft.now
+
+    def _moment(self) -> tuple[int, int]:
+        """Return what grows with everything that explanations speak of."""
+        return self._draft.journal.position, self._draft.cluster.relations
 
 
 _Counter = collections.Counter[str]
@@ -158,7 +159,7 @@ class _Explainer:
         kinds: _Kinds = {}
         impossible: dict[str, placement.Reason] = {}
         stages: tuple[list[node_drafts.NodeDraft], ...] = ([], [], [], [])
-        for name, state in self._draft.cluster.nodes.items():
+        for name, state in sorted(self._draft.cluster.nodes.items()):
             node = self._draft.nodes.get(name)
             found = screen.steady_objection(state)
             words = self._without_cores(name) if found is None else found.words
