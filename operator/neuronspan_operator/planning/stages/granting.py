@@ -19,12 +19,14 @@ class Granting:
     def __init__(self, draft: drafts.Draft) -> None:
         self._draft = draft
         self._choice = node_choice.NodeChoice(draft)
+        self._opinions = draft.cluster.opinions
         self.granted: set[str] = set()
 
     def run(self, undecided: Iterable[pods.PodView]) -> None:
         """Grant what fits; who finds no place is left in the draft's queue."""
         draft = self._draft
         self.granted.clear()
+        self._tell_apart()
         for pod in undecided:
             self._enter(pod)
         turns: list[tuple[queue.Rank, int, queue.Unit]] = []
@@ -38,6 +40,21 @@ class Granting:
                 self._serve_group(unit)
             elif self._serve_first(unit) and unit.order:
                 heapq.heappush(turns, (unit.order[0], next(numbers), unit))
+
+    def _tell_apart(self) -> None:
+        """Put pods that are not alike any more, by what pods elsewhere forbid some of them, into units of their own."""
+        draft = self._draft
+        if self._opinions == draft.cluster.opinions:
+            return
+        self._opinions = draft.cluster.opinions
+        for unit in [each for each in draft.queue if not each.grouped]:
+            for uid in unit.uids:
+                pod = draft.snapshot.pods[uid]
+                key, local = self._choice.likeness(pod)
+                if key != unit.key:
+                    draft.queue.leave(uid)
+                    draft.queue.enter(pod, key, grouped=False, local=local)
+                    unit.seen = queue.NEVER
 
     def _enter(self, pod: pods.PodView) -> None:
         """Put a pod into line, with those that it is granted with or that have the same chances."""

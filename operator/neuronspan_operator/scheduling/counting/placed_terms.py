@@ -43,6 +43,7 @@ class PlacedTerms:
         self._keys: dict[str, int] = {}  # topology keys, and how many terms of pods have each
         self._askers: collections.OrderedDict[_Asker, Mapping[str, str]] = collections.OrderedDict()
         self.forgotten = 0
+        self.opinions = 0  # grows whenever a term begins or ends to forbid anything to somebody who asked
 
     def about(self, pod: pods.PodView, namespaces: _NamespaceLabels) -> list[PlacedTerm]:
         """Return the terms that mean the pod; ``namespaces`` are the labels of each namespace."""
@@ -69,8 +70,10 @@ class PlacedTerms:
             value = host.labels.get(term.topology_key)
             if value is not None:
                 placed = self._terms.get(term) or self._open(term, namespaces)
+                forbade = bool(placed.forbidding)
                 _count(placed, weight, value, by)
                 matters = matters or placed.matters
+                self.opinions += placed.matters and forbade is not bool(placed.forbidding)
                 if placed.idle:
                     del self._terms[term]
                     self._index.drop(placed)
