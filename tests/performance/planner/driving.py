@@ -60,7 +60,7 @@ class FromScratch:
 
 def kept() -> Planner:
     """Return the planner as the operator has it."""
-    return FromScratch()
+    return planner.Planner()
 
 
 class Loop:

@@ -12,6 +12,8 @@ from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import facts
 from performance.planner import calibration, driving, scenes
 
+Timed = Callable[[Callable[[], object]], float]
+"""Does some work and tells how long that took."""
 MakePlanner = Callable[[], driving.Planner]
 
 
@@ -21,18 +23,19 @@ class Subject:
 
     scene: scenes.Scene
     loop: driving.Loop
+    timed: Timed
     _numbers: Iterator[int] = dataclasses.field(default_factory=itertools.count)
 
     @classmethod
-    def of(cls, scene: scenes.Scene, make: MakePlanner = driving.kept) -> "Subject":
+    def of(cls, scene: scenes.Scene, make: MakePlanner = driving.kept, *, timed: "Timed | None" = None) -> "Subject":
         """Return the cluster with a planner that knows all of it and has nothing left to do."""
-        return cls(scene, driving.Loop(make(), scene.changes()))
+        return cls(scene, driving.Loop(make(), scene.changes()), timed or milliseconds)
 
     def one_by_one(self, count: int) -> float:
         """Return milliseconds per pod for so many that come one after another, own writes included."""
         arrivals = [facts.Changes(pods=pod) for pod in self._fresh(count)]
         bound: dict[str, str] = {}
-        taken = _milliseconds(lambda: [bound.update(self.loop.settle(arrival)) for arrival in arrivals])
+        taken = self.timed(lambda: [bound.update(self.loop.settle(arrival)) for arrival in arrivals])
         self._end(bound, count)
         return taken / count
 
@@ -40,7 +43,7 @@ class Subject:
         """Return milliseconds per granted pod for so many that come in one round."""
         arrival = facts.Changes(pods={uid: pod for each in self._fresh(count) for uid, pod in each.items()})
         bound: dict[str, str] = {}
-        taken = _milliseconds(lambda: bound.update(self.loop.settle(arrival)))
+        taken = self.timed(lambda: bound.update(self.loop.settle(arrival)))
         self._end(bound, count)
         return taken / count
 
@@ -53,7 +56,7 @@ class Subject:
             return self.loop.settle(self.loop.ended(bound))
 
         arrivals = [facts.Changes(pods=pod) for pod in self._fresh(count)]
-        return _milliseconds(lambda: [live(arrival) for arrival in arrivals]) / count
+        return self.timed(lambda: [live(arrival) for arrival in arrivals]) / count
 
     def foreign_events(self, count: int) -> float:
         """Return microseconds per event of pods that ask for nothing: half are news of one, a quarter come or go.
@@ -66,7 +69,7 @@ class Subject:
             seen = None if manifest is None else pods.read_known(manifest)
             return self.loop.planner.plan(facts.Changes(pods={f"uid-foreign-{number}": seen}), self.loop.now)
 
-        return _milliseconds(lambda: [take(*event) for event in events]) * 1e3 / count
+        return self.timed(lambda: [take(*event) for event in events]) * 1e3 / count
 
     def fill_with_waiting(self, count: int) -> None:
         """Let so many pods wait that fit nowhere: each wants more cores than a node has left."""
@@ -109,7 +112,8 @@ def _too_large(pod: pods.PodView) -> pods.PodView:
     return dataclasses.replace(pod, requests=wanted.requests, amounts=wanted.amounts)
 
 
-def _milliseconds(work: Callable[[], object]) -> float:
+def milliseconds(work: Callable[[], object]) -> float:
+    """Return the CPU time of this work in milliseconds of the reference machine."""
     slow = calibration.slowness()
     start = time.thread_time()
     work()

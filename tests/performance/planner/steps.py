@@ -53,7 +53,7 @@ def _steps(work: Callable[[], object]) -> int:
 
 
 def _peak(work: Callable[[], object]) -> int:
-    gc.collect()
+    gc.disable()  # what it frees meanwhile was not this work's
     tracemalloc.start()
     try:
         tracemalloc.reset_peak()
@@ -62,3 +62,4 @@ def _peak(work: Callable[[], object]) -> int:
         return tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
+        gc.enable()
