@@ -23,10 +23,10 @@ class Changes:
     ``held_back`` which waiting pods are not planned for now. Without ``storage`` that is as it was.
     """
 
-    pods: Mapping[str, pods.PodView | None] = dataclasses.field(default_factory=dict)
-    nodes: Mapping[str, nodes.NodeView | None] = dataclasses.field(default_factory=dict)
-    members: Mapping[str, pools.Member | None] = dataclasses.field(default_factory=dict)
-    pools: Mapping[str, pools.PoolView | None] = dataclasses.field(default_factory=dict)
+    pods: "Mapping[str, pods.PodView | None]" = dataclasses.field(default_factory=dict)
+    nodes: "Mapping[str, nodes.NodeView | None]" = dataclasses.field(default_factory=dict)
+    members: "Mapping[str, pools.Member | None]" = dataclasses.field(default_factory=dict)
+    pools: "Mapping[str, pools.PoolView | None]" = dataclasses.field(default_factory=dict)
     namespaces: Mapping[str, Mapping[str, str] | None] = dataclasses.field(default_factory=dict)
     gone: Mapping[str, bool] = dataclasses.field(default_factory=dict)
     avoided: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
