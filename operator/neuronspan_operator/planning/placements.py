@@ -23,11 +23,16 @@ class Shape:
     amounts: tuple[tuple[str, int], ...]  # by resource
 
 
+def requests_key(pod: pods.PodView) -> RequestsKey:
+    """Return everything that decides where the pod's cores may be."""
+    return tuple(each.placement_key for each in pod.requests)
+
+
 def shape(pod: pods.PodView) -> Shape:
     """Return the pod's shape."""
     wanted = pod.constraints
     return Shape(
-        tuple(each.placement_key for each in pod.requests),
+        requests_key(pod),
         (pod.node_name, tuple(sorted(wanted.node_selector.items())), wanted.node_affinity, wanted.tolerations),
         tuple(sorted(pod.amounts.items())),
     )
@@ -49,6 +54,9 @@ class Fit:
     spans: Spans
 
 
+_MOST: Final = 100_000
+"""Answers that are remembered, of some hundred bytes each."""
+
 _State = tuple[instance_types.Hardware, placement.Packing, placement.Alignment, tuple[spans.CoreSpan, ...]]
 
 
@@ -61,13 +69,23 @@ class Placements:
         self._found: dict[tuple[int, RequestsKey], Fit | None] = {}
 
     def on(
-        self, node: node_drafts.NodeDraft, requests: tuple[container_requests.ContainerRequest, ...], wanted: Shape
+        self,
+        node: node_drafts.NodeDraft,
+        requests: tuple[container_requests.ContainerRequest, ...],
+        wanted: RequestsKey,
     ) -> Fit | None:
         """Return the spans for the requests on the node as it is now, with their score; None when they do not fit."""
-        key = (self._state(node), wanted.requests)
+        if len(self._found) > _MOST:
+            self._forget()
+        key = (self._state(node), wanted)
         if key not in self._found:
             self._found[key] = _place(node, requests)
         return self._found[key]
+
+    def _forget(self) -> None:
+        self._states.clear()
+        self._state_of.clear()
+        self._found.clear()
 
     def _state(self, node: node_drafts.NodeDraft) -> int:
         version, state = self._state_of.get(node.name, (-1, -1))

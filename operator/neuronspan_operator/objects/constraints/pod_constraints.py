@@ -49,15 +49,26 @@ class NamedNode(Protocol):
         """The node's labels."""
 
 
-def selects_node(constraints: Constraints, node: NamedNode) -> bool:
-    """Return whether the node is one that the pod's node selector and required node affinity mean.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reach:
+    """The nodes that a pod's node selector and required node affinity mean.
 
     Source: RequiredNodeAffinity.Match in k8s.io/component-helpers/scheduling/corev1/nodeaffinity.
     """
-    required = constraints.node_affinity.required
-    if required is not None and not required.selects(node.name, node.labels):
-        return False
-    return constraints.node_selector.items() <= node.labels.items()
+
+    selector: tuple[tuple[str, str], ...]
+    required: node_terms.NodeSelector | None
+
+    @classmethod
+    def of(cls, constraints: Constraints) -> "Reach":
+        """Return what the constraints say about nodes."""
+        return cls(tuple(sorted(constraints.node_selector.items())), constraints.node_affinity.required)
+
+    def selects(self, node: NamedNode) -> bool:
+        """Whether the node is meant."""
+        if self.required is not None and not self.required.selects(node.name, node.labels):
+            return False
+        return all(node.labels.get(key) == value for key, value in self.selector)
 
 
 def excess(constraints: Constraints) -> str:

@@ -8,15 +8,14 @@ from neuronspan_operator.objects import pod_changes, pods
 from neuronspan_operator.planning import drafts, node_drafts, plans
 
 
-def run(draft: drafts.Draft) -> None:
+def run(draft: drafts.Draft, node: node_drafts.NodeDraft) -> None:
     """Correct annotations; a grant that changes in this very pass is left to the next one, when it is stored."""
-    for node in draft.nodes.values():
-        for uid in sorted({grant.pod_uid for grant in node.stored.grants}):
-            pod = draft.snapshot.pods.get(uid)
-            if pod is None or pod.deleted or pod.terminal or not pod.resource_version:  # not seen since it was bound
-                continue
-            if draft.home(pod) == node.name:  # an unplaced pod has no home yet
-                _correct(draft, node, pod)
+    for uid in sorted({grant.pod_uid for grant in node.stored.grants}):
+        pod = draft.snapshot.pods.get(uid)
+        if pod is None or pod.deleted or pod.terminal or not pod.resource_version:  # not seen since it was bound
+            continue
+        if draft.home(pod) == node.name:  # an unplaced pod has no home yet
+            _correct(draft, node, pod)
 
 
 def _correct(draft: drafts.Draft, node: node_drafts.NodeDraft, pod: pods.PodView) -> None:
@@ -33,4 +32,4 @@ def _correct(draft: drafts.Draft, node: node_drafts.NodeDraft, pod: pods.PodView
     else:
         why = f"The grant annotation said {pod.grant_annotation}, the ledger says {text}: corrected."
         draft.notice(pod, reasons.EventReason.GRANT_CORRECTED, why)
-    draft.patches.append(plans.PodPatch(pod, pod_changes.grant_patch(pod, node.name, granted), why))
+    draft.part.patches.append(plans.PodPatch(pod, pod_changes.grant_patch(pod, node.name, granted), why))

@@ -6,12 +6,14 @@ kube-scheduler's does and in its words, and our own reasons beside them.
 
 import collections
 import dataclasses
-from collections.abc import Hashable, Iterator, Mapping
+import datetime as dt
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import Final
 
 from neuronspan import placement, spans
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import container_requests, pods
-from neuronspan_operator.planning import drafts, node_drafts, placements, plans, remedies, ways_out
+from neuronspan_operator.planning import drafts, node_drafts, parts, placements, plans, queue, remedies, ways_out
 from neuronspan_operator.scheduling import cluster_state, objections, screening
 
 _AILING_SHOWN = 3
@@ -20,11 +22,48 @@ _CORDON = reasons.ObjectionKind.UNSCHEDULABLE
 _RESOURCES = reasons.ObjectionKind.RESOURCES
 
 
-def run(draft: drafts.Draft) -> None:
-    """Explain every unserved pod."""
-    explainer = _Explainer(draft)
-    for pod in draft.unserved:
-        explainer.explain(pod)
+class Explaining:
+    """Kept with its draft; ``renew`` is the time between two explanations of the same pods."""
+
+    def __init__(self, draft: drafts.Draft, renew: dt.timedelta) -> None:
+        self._draft = draft
+        self._renew = renew
+
+    def run(self) -> None:
+        """Explain every pod that found no place, and was not explained lately as things are now."""
+        explainer = _Explainer(self._draft)
+        for unit in self._draft.queue:
+            if not unit.lacks_members:
+                self._explain(unit, explainer)
+
+    def _explain(self, unit: queue.Unit, explainer: "_Explainer") -> None:
+        draft = self._draft
+        uids: Iterable[str] = unit.untold
+        if self._is_due(unit):
+            uids, unit.answer = unit.uids, None
+            unit.told_at, unit.told = draft.now, self._moment()
+        for uid in sorted(uids):
+            pod = draft.snapshot.pods[uid if unit.grouped else unit.first]
+            answer = unit.answer or explainer.explain(pod)
+            if not unit.grouped:  # all of one likeness wait for the same
+                unit.answer = answer
+            draft.wait(uid, answer)
+        unit.untold.clear()
+
+    def _is_due(self, unit: queue.Unit) -> bool:
+        draft = self._draft
+        if unit.told_at is None:
+            return True
+        if unit.told == self._moment():
+            return False
+        due = unit.told_at + self._renew
+        if due > draft.now:
+            draft.parts.wake((parts.Kind.EXPLANATIONS, ""), due)
+        return due <= draft.now
+
+    def _moment(self) -> tuple[int, int]:
+        """Return what grows with everything that explanations speak of."""
+        return self._draft.journal.position, self._draft.cluster.relations
 
 
 _Counter = collections.Counter[str]
@@ -62,8 +101,8 @@ class _Explainer:
         self._answers: dict[Hashable, plans.Waiting] = {}
         self._impossible: dict[Hashable, placement.Reason | None] = {}
 
-    def explain(self, pod: pods.PodView) -> None:
-        """Say why the pod waits."""
+    def explain(self, pod: pods.PodView) -> plans.Waiting:
+        """Return why the pod waits."""
         group = self._draft.group_of(pod)
         shape = placements.shape(pod)
         key = shape, placements.surroundings(pod), frozenset(self._draft.excluded(pod.uid))
@@ -72,7 +111,7 @@ class _Explainer:
             answer = self._answers[key] = self._answer(pod, shape)
         if group is not None and not group.complete:
             answer = plans.Waiting(answer.reason, f"{answer.message} All of a group must fit at once: {group}.")
-        self._draft.waiting[pod.uid] = answer
+        return answer
 
     def _answer(self, pod: pods.PodView, shape: placements.Shape) -> plans.Waiting:
         screen = screening.Screen(pod, self._draft.cluster)
@@ -120,7 +159,7 @@ class _Explainer:
         kinds: _Kinds = {}
         impossible: dict[str, placement.Reason] = {}
         stages: tuple[list[node_drafts.NodeDraft], ...] = ([], [], [], [])
-        for name, state in self._draft.cluster.nodes.items():
+        for name, state in sorted(self._draft.cluster.nodes.items()):
             node = self._draft.nodes.get(name)
             found = screen.steady_objection(state)
             words = self._without_cores(name) if found is None else found.words
@@ -138,7 +177,7 @@ class _Explainer:
         return _Verdict(+counts, kinds, matching, impossible, large_enough, usable, roomy)
 
     def _without_cores(self, name: str) -> str:
-        is_broken = any(view.name == name for view in self._draft.broken)
+        is_broken = name in self._draft.broken
         return "node(s) with an unreadable ledger" if is_broken else "node(s) without NeuronCores"
 
     def _progress(
@@ -155,7 +194,7 @@ class _Explainer:
             return 1, remedies.impossible_words(reason, node, pod.requests)
         if node.ineligible is not None:
             return 2, f"node(s) {node.ineligible}"
-        if self._draft.placements.on(node, pod.requests, shape) is None:
+        if self._draft.placements.on(node, pod.requests, shape.requests) is None:
             return 3, _lacking(pod)
         return 4, ""
 
