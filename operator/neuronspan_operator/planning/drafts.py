@@ -12,7 +12,7 @@ from typing import Final
 from neuronspan import grants, names
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes, pod_changes, pods, pools
-from neuronspan_operator.planning import groups, node_drafts, placements, plans
+from neuronspan_operator.planning import groups, journal, node_drafts, placements, plans
 from neuronspan_operator.scheduling import cluster_state, objections, screening
 from neuronspan_operator.scheduling.volumes import claiming
 
@@ -30,7 +30,7 @@ class Draft:
         self.now = now
         self.since = neuron_nodes.timestamp(now)
         self.nodes: dict[str, node_drafts.NodeDraft] = {}
-        self.broken: list[neuron_nodes.NeuronNodeView] = []
+        self.broken: dict[str, neuron_nodes.NeuronNodeView] = {}
         self.bindings: list[plans.Bind] = []
         self.ungates: list[plans.Ungate] = []
         self.claims: list[claiming.Write] = []
@@ -43,6 +43,7 @@ class Draft:
         self.wake_at: dt.datetime | None = None
         self.resumable: set[str] = set()  # UIDs of unplaced pods with usable grants in store
         self.unserved: list[pods.PodView] = []  # pods that found no place
+        self.journal: journal.Journal[str] = journal.Journal()  # names of nodes about which anything changed
         self.groups = groups.of(snapshot.pods.values())
         self.placements = placements.Placements()
         hosts = (snapshot.nodes[name] for name in sorted(snapshot.nodes))
@@ -61,7 +62,7 @@ class Draft:
 
     def _open(self, view: neuron_nodes.NeuronNodeView) -> None:
         if view.ledger is None or view.hardware is None:
-            self.broken.append(view)
+            self.broken[view.name] = view
             self.drift.append(plans.Drift(view.name, reasons.DriftKind.UNREADABLE_LEDGER, view.problem))
             return
         node = self.snapshot.nodes.get(view.name)

@@ -6,17 +6,18 @@ Law: it never names a pod whose end would not help.
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Final
 
 from neuronspan import grants, placement, spans
 from neuronspan_operator.objects import container_requests
 from neuronspan_operator.planning import node_drafts, plans
 
-_NODES_TRIED = 3
+NODES_TRIED: Final = 3
 """Only the nodes with the longest free runs are searched: the answer is advice, not the optimum."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
-class _Way:
+class Way:
     """Grants whose end makes room; the order prefers few live pods, then few cores."""
 
     live_pods: int
@@ -33,24 +34,21 @@ class _Way:
         return f"It would fit on {self.node} after the end of {named}."
 
 
-def sentence(nodes: Iterable[node_drafts.NodeDraft], requests: Sequence[container_requests.ContainerRequest]) -> str:
-    """Say how long the longest free run is, and who would have to end; the nodes must be large enough."""
-    ranked = sorted(((_longest(node), node) for node in nodes), key=lambda pair: (-len(pair[0]), pair[1].name))
-    ways = sorted(way for _, node in ranked[:_NODES_TRIED] for way in _ways(node, requests))
-    longest, node = ranked[0]
+def sentence(node: node_drafts.NodeDraft, longest: range, ways: Iterable[Way]) -> str:
+    """Say how long the longest free run is and where, and who would have to end; ``ways`` are those to choose from."""
     free = "No core is free."
     if longest:
         free = f"The longest free run is {len(longest)} (cores {longest[0]}-{longest[-1]} of {node.name})."
-    return f"{free} {ways[0]}" if ways else free
+    best_of_all = min(ways, default=None)
+    return free if best_of_all is None else f"{free} {best_of_all}"
 
 
-def _longest(node: node_drafts.NodeDraft) -> range:
-    """Return the cores of the longest free run, empty when no core is free."""
-    free = spans.free_runs(node.hardware.cores, node.taken())
-    return max((run.cores for run in free), key=len, default=range(0))
+def best(node: node_drafts.NodeDraft, requests: Sequence[container_requests.ContainerRequest]) -> Way | None:
+    """Return what would best make room on a node that is large enough, None when nothing would."""
+    return min(_ways(node, requests), default=None)
 
 
-def _ways(node: node_drafts.NodeDraft, requests: Sequence[container_requests.ContainerRequest]) -> Iterator[_Way]:
+def _ways(node: node_drafts.NodeDraft, requests: Sequence[container_requests.ContainerRequest]) -> Iterator[Way]:
     """Return what would make room: the end of any one pod, else that of several."""
     pods_there = tuple(dict.fromkeys(grant.pod_uid for grant in node.ledger.grants))
     alone = [uid for uid in pods_there if _fits_without(node, requests, {uid})]
@@ -62,7 +60,7 @@ def _ways(node: node_drafts.NodeDraft, requests: Sequence[container_requests.Con
         yield _way(node, _needed(node, requests))
 
 
-def _places(node: node_drafts.NodeDraft, request: container_requests.ContainerRequest) -> Iterator[_Way]:
+def _places(node: node_drafts.NodeDraft, request: container_requests.ContainerRequest) -> Iterator[Way]:
     """Return who has cores of any place where the request could go."""
     wanted = request.on(node.hardware, node.policy.align)
     step = node.hardware.cores_per_device if wanted.align is placement.Alignment.DEVICE else 1
@@ -94,6 +92,6 @@ def _fits_without(
     return not isinstance(found, placement.Unplaceable)
 
 
-def _way(node: node_drafts.NodeDraft, blockers: Sequence[grants.Grant]) -> _Way:
+def _way(node: node_drafts.NodeDraft, blockers: Sequence[grants.Grant]) -> Way:
     live = {grant.pod_uid for grant in blockers if grant.state is not grants.GrantState.RELEASING}
-    return _Way(len(live), sum(grant.span.count for grant in blockers), node.name, tuple(blockers))
+    return Way(len(live), sum(grant.span.count for grant in blockers), node.name, tuple(blockers))
