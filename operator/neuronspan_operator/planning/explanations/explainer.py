@@ -17,8 +17,8 @@ from neuronspan_operator.scheduling import screening
 _LISTED = 5
 _AILING_SHOWN = 3
 """Runs of unhealthy cores in one sentence: each may come with 256 characters of reason."""
-_MOST_VERDICTS = 256
-_MOST_ANSWERS = 500_000
+MOST_VERDICTS = 256
+MOST_ANSWERS = 500_000
 """Of single nodes, in all verdicts: about 70 bytes each."""
 _RESOURCES = reasons.ObjectionKind.RESOURCES
 _Hurdle = standings.Hurdle
@@ -95,7 +95,7 @@ class Explainer:
             kept.verdict.put(name, standing, longest)
         kept.position = self._position
         self._kept.move_to_end(shape)
-        while len(self._kept) > max(1, min(_MOST_VERDICTS, _MOST_ANSWERS // (len(self._draft.cluster.nodes) or 1))):
+        while len(self._kept) > max(1, min(MOST_VERDICTS, MOST_ANSWERS // (len(self._draft.cluster.nodes) or 1))):
             self._kept.popitem(last=False)
         return kept.verdict
 
