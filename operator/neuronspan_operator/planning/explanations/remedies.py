@@ -4,7 +4,7 @@ Law: each cause has its own sentence, and no sentence advises what would not hel
 """
 
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from neuronspan import placement, spans
@@ -31,9 +31,9 @@ _OF_KIND: Final[Mapping[_Kind, str]] = types.MappingProxyType(
 )
 
 
-def of(kinds: Iterable[reasons.ObjectionKind]) -> str:
-    """Return a sentence per kind of objection, each once."""
-    return " ".join(_OF_KIND[kind] for kind in dict.fromkeys(kinds))
+def of(kinds: Collection[reasons.ObjectionKind]) -> str:
+    """Return a sentence per kind of objection, each once, in the order of the kinds."""
+    return " ".join(_OF_KIND[kind] for kind in _Kind if kind in kinds)
 
 
 # --- requests that not even an empty node could serve ----------------------------------------------------------------
@@ -65,14 +65,8 @@ def impossible_words(reason: placement.Reason, node: node_drafts.NodeDraft, requ
     return "node(s) where the cores of all containers cannot be had together"
 
 
-def impossible(
-    found: Mapping[str, placement.Reason], nodes: Sequence[node_drafts.NodeDraft], requests: _Requests
-) -> str:
-    """Say what would have to be otherwise; ``found`` has the reason of each of the nodes, by name."""
-    nearest = min(found.values(), key=_rank)
-    node = max(
-        (each for each in nodes if found[each.name] is nearest), key=lambda each: (each.hardware.cores, each.name)
-    )
+def impossible(nearest: placement.Reason, node: node_drafts.NodeDraft, requests: _Requests) -> str:
+    """Say what would have to be otherwise; the node is the largest of those that miss for this, the nearest, reason."""
     hardware = node.hardware
     if nearest is placement.Reason.MISALIGNED:
         return _align(node, requests)
@@ -90,7 +84,8 @@ def impossible(
     )
 
 
-def _rank(reason: placement.Reason) -> int:
+def rank(reason: placement.Reason) -> int:
+    """Return how far off such a request is: the sentence is about the reason with the smallest number."""
     return _NEAREST.index(reason)
 
 
