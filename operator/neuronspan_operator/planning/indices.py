@@ -65,6 +65,7 @@ class Indices:
         self.groups: Lookup[GroupKey] = Lookup()  # pods by the group they name
         self.waiting: set[str] = set()
         self.let_go: set[str] = set()  # pods that may go to a node and are not on it yet
+        self._in_flight: set[str] = set()
         self._bound: dict[str, dict[str, pods.PodView]] = {}
 
     def bound(self, node: str) -> Mapping[str, pods.PodView]:
@@ -73,12 +74,13 @@ class Indices:
 
     def in_flight(self) -> list[str]:
         """Return the waiting pods that have grants."""
-        return sorted(uid for uid in self.waiting if uid in self.holders) if self.waiting else []
+        return sorted(self._in_flight)
 
     def replace_pod(self, uid: str, before: pods.PodView | None, after: pods.PodView | None) -> None:
         """Take a newer version of a pod, or that it came or went."""
         self.groups.move(uid, _group(before), _group(after))
         _mark(self.waiting, uid, yes=after is not None and after.waits)
+        self._mark_in_flight(uid)
         _mark(self.let_go, uid, yes=after is not None and _is_let_go(after))
         if before is not None and _is_bound(before):
             found = self._bound[before.node_name]
@@ -103,7 +105,12 @@ class Indices:
             old, new = read(before), read(after)
             lookup.move(name, old - new, new - old)
             changed |= old ^ new
+        for uid in changed:
+            self._mark_in_flight(uid)
         return changed
+
+    def _mark_in_flight(self, uid: str) -> None:
+        _mark(self._in_flight, uid, yes=uid in self.waiting and uid in self.holders)
 
 
 def _mark(names: set[str], name: str, *, yes: bool) -> None:
