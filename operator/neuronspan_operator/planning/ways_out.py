@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
-from neuronspan import grants, placement, spans
+from neuronspan import grants, placement, spans, windows
 from neuronspan_operator.objects import container_requests
 from neuronspan_operator.planning import node_drafts, plans
 
@@ -41,7 +41,18 @@ def sentence(nodes: Iterable[node_drafts.NodeDraft], requests: Sequence[containe
     free = "No core is free."
     if longest:
         free = f"The longest free run is {len(longest)} (cores {longest[0]}-{longest[-1]} of {node.name})."
-    return f"{free} {ways[0]}" if ways else free
+    return " ".join(filter(None, (free, _links(node, requests), str(ways[0]) if ways else "")))
+
+
+def _links(node: node_drafts.NodeDraft, requests: Sequence[container_requests.ContainerRequest]) -> str:
+    """Say which runs of devices of the node are connected, where that is asked for and not all are."""
+    wanted = (request.on(node.hardware, node.policy.rules) for request in requests)
+    asked = {placement.connected_runs(node.hardware, each): each for each in wanted if each.first is None}
+    return " ".join(
+        f"{words.capitalize()} ({windows.devices_for(node.hardware, each.count)} devices of {node.name})."
+        for words, each in asked.items()
+        if words
+    )
 
 
 def _longest(node: node_drafts.NodeDraft) -> range:
@@ -64,10 +75,8 @@ def _ways(node: node_drafts.NodeDraft, requests: Sequence[container_requests.Con
 
 def _places(node: node_drafts.NodeDraft, request: container_requests.ContainerRequest) -> Iterator[_Way]:
     """Return who has cores of any place where the request could go."""
-    wanted = request.on(node.hardware, node.policy.align)
-    step = node.hardware.cores_per_device if wanted.align is placement.Alignment.DEVICE else 1
-    starts = range(0, node.hardware.cores - wanted.count + 1, step) if wanted.first is None else (wanted.first,)
-    for first in starts:
+    wanted = request.on(node.hardware, node.policy.rules)
+    for first in windows.members(placement.starts(node.hardware, wanted)):
         window = spans.CoreSpan(first, wanted.count)
         if not any(window.overlaps(span) for span in node.blocked):
             yield _way(node, [grant for grant in node.ledger.grants if grant.span.overlaps(window)])
@@ -89,9 +98,8 @@ def _fits_without(
     node: node_drafts.NodeDraft, requests: Sequence[container_requests.ContainerRequest], ended: AbstractSet[str]
 ) -> bool:
     left = (grant.span for grant in node.ledger.grants if grant.pod_uid not in ended)
-    wanted = [request.on(node.hardware, node.policy.align) for request in requests]
-    found = placement.place_all(node.hardware, (*left, *node.blocked), wanted, node.policy.packing)
-    return not isinstance(found, placement.Unplaceable)
+    wanted = [request.on(node.hardware, node.policy.rules) for request in requests]
+    return placement.find_all(node.hardware, (*left, *node.blocked), wanted, node.policy.packing) is not None
 
 
 def _way(node: node_drafts.NodeDraft, blockers: Sequence[grants.Grant]) -> _Way:

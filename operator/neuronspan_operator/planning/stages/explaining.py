@@ -8,7 +8,7 @@ import collections
 import dataclasses
 from collections.abc import Hashable, Iterator, Mapping
 
-from neuronspan import placement, spans
+from neuronspan import placement, spans, windows
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import container_requests, pods
 from neuronspan_operator.planning import drafts, node_drafts, placements, plans, remedies, ways_out
@@ -156,13 +156,13 @@ class _Explainer:
         if node.ineligible is not None:
             return 2, f"node(s) {node.ineligible}"
         if self._draft.placements.on(node, pod.requests, shape) is None:
-            return 3, _lacking(pod)
+            return 3, _lacking(pod, node)
         return 4, ""
 
     def _impossibility(
         self, pod: pods.PodView, shape: placements.Shape, node: node_drafts.NodeDraft
     ) -> placement.Reason | None:
-        key = node.hardware, node.policy.align, shape.requests
+        key = node.hardware, node.policy.rules, shape.requests
         if key not in self._impossible:
             self._impossible[key] = remedies.impossibility(node, pod.requests)
         return self._impossible[key]
@@ -205,12 +205,16 @@ def _ailing(verdict: _Verdict) -> str:
     return f"Unhealthy are cores {plans.listed(found, most=_AILING_SHOWN)}." if found else ""
 
 
-def _lacking(pod: pods.PodView) -> str:
+def _lacking(pod: pods.PodView, node: node_drafts.NodeDraft) -> str:
     if len(pod.requests) > 1:
         return "node(s) without free runs of NeuronCores for all containers together"
     (request,) = pod.requests
     if request.first is not None:
         return f"node(s) where cores {spans.CoreSpan(request.first, request.count)} are not all free"
+    wanted = request.on(node.hardware, node.policy.rules)
+    if placement.connected_runs(node.hardware, wanted):
+        devices = windows.devices_for(node.hardware, wanted.count)
+        return f"node(s) without a connected run of {devices} free Neuron devices"
     if request.devices:
         amount = container_requests.amount(request.resource, request.count)
         return f"node(s) without {amount} free side by side"

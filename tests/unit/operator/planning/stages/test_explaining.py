@@ -178,7 +178,7 @@ def test_what_other_pods_forbid_has_its_words_and_its_way_out(fields: dict[str, 
     [
         pytest.param(
             builders.make_pod(cores=4, annotations={names.VISIBLE_CORES_ANNOTATION: "3-6"}),
-            pools.Policy(align=placement.Alignment.DEVICE),
+            pools.Policy(rules=placement.Rules(placement.Alignment.DEVICE)),
             "Cores 3-6 do not start on a Neuron device of w1, and the pool wants that: name cores from a multiple of 2 "
             "on, or set alignment none in the NeuronPool of w1.",
             id="the pool's alignment",

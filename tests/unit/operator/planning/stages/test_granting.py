@@ -103,7 +103,7 @@ def test_tightest_run_beats_the_fullest_node() -> None:
 
 def test_alignment_of_the_pool_is_the_default() -> None:
     busy = [domain.grant("0", "old", state=grants.GrantState.RELEASING)]
-    policy = pools.Policy(align=placement.Alignment.DEVICE)
+    policy = pools.Policy(rules=placement.Rules(placement.Alignment.DEVICE))
     plan = snapshots.plan([builders.make_pod(cores=3)], None, [builders.make_neuron_node("w1", busy)], policy)
     assert snapshots.let_go(plan) == {"web": "w1 app=2-4"}
 
