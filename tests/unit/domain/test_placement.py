@@ -166,8 +166,8 @@ GIVEN = (
                 placement.Reason.NO_RUN,
                 (
                     "8 contiguous cores on connected devices cannot be placed: no connected run of 4 devices is free; "
-                    f"{RINGS}; the largest free run is 7 (1-7), free are 1-7, 9-15, 17-23, 25-31; what would fit now: up "
-                    "to 6 contiguous cores on connected devices"
+                    f"{RINGS}; the largest free run is 7 (1-7), free are 1-7, 9-15, 17-23, 25-31; what would fit now: "
+                    "up to 6 contiguous cores on connected devices"
                 ),
             ),
         ),

@@ -24,7 +24,7 @@ def test_mutant_is_one_place_in_the_code_and_its_tests_exist(mutant: catalogue.M
 
 def test_mutant_may_be_in_the_domain() -> None:
     mutant = dataclasses.replace(
-        SAMPLE, package="neuronspan", file="spans.py", before="class CoreSpan", after="class C"
+        SAMPLE, package="neuronspan", file="spans.py", before="class CoreSpan", after="class Span"
     )
     assert list(catalogue.problems(mutant)) == []
     assert mutant.source() == (catalogue.ROOT / "deviceplugin/neuronspan/spans.py").read_text("utf-8")
