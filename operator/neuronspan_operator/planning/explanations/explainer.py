@@ -167,7 +167,8 @@ class Explainer:
         if not verdict.count(_Hurdle.USABLE):
             return f"It would fit on {_named(verdict, _Hurdle.LARGE_ENOUGH)}, could that be used."
         nodes = [self._draft.nodes[name] for name in verdict.longest(ways_out.NODES_TRIED)]
-        return ways_out.sentence(nodes[0], self._runs.of(nodes[0]), verdict.ways(nodes, pod.requests))
+        ways = verdict.ways(nodes, pod.requests)
+        return ways_out.sentence(nodes[0], self._runs.of(nodes[0]), pod.requests, ways)
 
     def _ailing(self, verdict: verdicts.Verdict) -> str:
         """Return the sentence about unhealthy cores of the nodes that are large enough, "" without any."""
