@@ -180,8 +180,12 @@ class Plan:
         return (*self.bindings, *self.ungates)
 
 
-def listed(items: Iterable[str], most: int = 5) -> str:
-    """Join names for a sentence, the first few of them: an Event has room for 1024 characters."""
+def listed(items: Iterable[str], most: int = 5, total: int | None = None) -> str:
+    """Join names for a sentence, the first few of them: an Event has room for 1024 characters.
+
+    With ``total`` the items are the first of so many.
+    """
     named = list(items)
-    rest = f" and {len(named) - most} more" if len(named) > most else ""
+    more = (len(named) if total is None else total) - most
+    rest = f" and {more} more" if more > 0 else ""
     return ", ".join(named[:most]) + rest

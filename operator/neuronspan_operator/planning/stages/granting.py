@@ -32,10 +32,13 @@ class Granting:
         turns: list[tuple[queue.Rank, int, queue.Unit]] = []
         numbers = itertools.count()
         for unit in draft.queue:
-            if self._choice.may_fit(unit):
+            # room only gets less in a pass; but a grant may be what a pod, or a group, of lower rank waits for
+            if not unit.local or self._choice.may_fit(unit):
                 heapq.heappush(turns, (unit.order[0], next(numbers), unit))
         while turns:
             _, _, unit = heapq.heappop(turns)
+            if not unit.local and not self._choice.may_fit(unit):
+                continue
             if unit.grouped:
                 self._serve_group(unit)
             elif self._serve_first(unit) and unit.order:

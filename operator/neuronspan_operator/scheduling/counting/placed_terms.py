@@ -13,7 +13,8 @@ from neuronspan_operator.objects.constraints import pod_terms
 from neuronspan_operator.scheduling.counting import domains, meanings
 
 _REQUIRED_WEIGHT: Final = 1  # hardPodAffinityWeight: what a placed pod requires is a wish to those that could join it
-_MOST_ASKERS: Final = 512
+MOST_ASKERS: Final = 512
+"""Different pods that are remembered to have asked; beyond that, the half that asked longest ago is forgotten."""
 
 _NamespaceLabels = Mapping[str, Mapping[str, str]]
 _Asker = tuple[str, frozenset[tuple[str, str]]]
@@ -91,7 +92,7 @@ class PlacedTerms:
             self._askers.move_to_end(asker)
             return
         self._askers[asker] = pod.labels
-        if len(self._askers) > _MOST_ASKERS:
+        if len(self._askers) > MOST_ASKERS:
             for _ in range(len(self._askers) // 2):
                 self._askers.popitem(last=False)
             self.forgotten += 1
