@@ -12,7 +12,7 @@ from typing import Final
 from neuronspan import grants, names
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes, pod_changes, pods, pools
-from neuronspan_operator.planning import groups, node_drafts, placements, plans
+from neuronspan_operator.planning import groups, kept, node_drafts, placements, plans
 from neuronspan_operator.scheduling import cluster_state, objections, screening
 from neuronspan_operator.scheduling.volumes import claiming
 
@@ -43,6 +43,8 @@ class Draft:
         self.wake_at: dt.datetime | None = None
         self.resumable: set[str] = set()  # UIDs of unplaced pods with usable grants in store
         self.unserved: list[pods.PodView] = []  # pods that found no place
+        self.kept = kept.Places()
+        self.lowest_priority: int | None = None  # of the pods that have a node
         self.groups = groups.of(snapshot.pods.values())
         self.placements = placements.Placements()
         hosts = (snapshot.nodes[name] for name in sorted(snapshot.nodes))
@@ -79,6 +81,8 @@ class Draft:
     def _count_bound(self, pod: pods.PodView) -> None:
         if pod.terminal or not pod.node_name:
             return
+        if self.lowest_priority is None or pod.priority < self.lowest_priority:
+            self.lowest_priority = pod.priority
         if pod.requests:
             self.bound[pod.node_name].append(pod)
         self.cluster.add(pod, pod.node_name)
@@ -134,6 +138,16 @@ class Draft:
     def excluded(self, uid: str) -> set[str]:
         """Return the nodes where the pod must not be granted cores now, whatever their room."""
         return self.winding_up(uid) | self.snapshot.avoided.get(uid, frozenset())
+
+    def ending_nodes(self) -> list[str]:
+        """Return the nodes where somebody is ending, whose cores and other resources will be free soon."""
+        dying = {pod.node_name for pod in self.snapshot.pods.values() if pod.deleted and not pod.terminal}
+        releasing = grants.GrantState.RELEASING
+        released = (
+            node.name for node in self.nodes.values() if any(grant.state is releasing for grant in node.ledger.grants)
+        )
+        evicted = (each.pod.node_name for each in self.evictions)
+        return sorted({*dying, *released, *evicted} & self.nodes.keys())
 
     def group_of(self, pod: pods.PodView) -> groups.Group | None:
         """Return the group that the pod names, if any."""

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 
 from neuronspan import placement
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, node_drafts, placements
+from neuronspan_operator.planning import drafts, kept, node_drafts, placements
 from neuronspan_operator.scheduling import cluster_state, screening, taints
 
 
@@ -53,7 +53,7 @@ class NodeChoice:
             return None
         screen = screening.Screen(pod, self._draft.cluster)
         ranking = self._ranking(pod, wanted, screen)
-        possible = self._possible(ranking, screen, excluded)
+        possible = self._beside_kept(self._possible(ranking, screen, excluded), pod)
         if ranking.has_disliked or screening.minds(pod, self._draft.cluster):
             found = self._preferred(pod, list(possible))
         else:
@@ -67,6 +67,18 @@ class NodeChoice:
         for entry in ranking.entries:
             if entry[1] not in excluded and screen.changing_objection(self._state(entry[1])) is None:
                 yield entry
+
+    def _beside_kept(self, possible: Iterable[_Entry], pod: pods.PodView) -> Iterator[_Entry]:
+        """Yield the places that leave alone what is kept for pods before this one, elsewhere on the node if need be."""
+        rank = kept.rank(pod)
+        for entry in possible:
+            reserved = self._draft.kept.against(entry[1], rank)
+            if not any(mine.overlaps(span) for mine in entry[2] for span in reserved):
+                yield entry
+                continue
+            placed = placements.beside(self._draft.nodes[entry[1]], pod.requests, reserved)
+            if placed is not None:
+                yield placed.score, entry[1], placed.spans
 
     def _preferred(self, pod: pods.PodView, possible: list[_Entry]) -> _Entry | None:
         """Return the node that the pod likes most, of equals the best packed; the pools may turn that round."""

@@ -16,6 +16,7 @@ from neuronspan_operator.planning.stages import (
     correcting,
     explaining,
     granting,
+    preempting,
     refusing,
     releasing,
     resuming,
@@ -23,8 +24,9 @@ from neuronspan_operator.planning.stages import (
     warning,
 )
 
-_STAGES = releasing, confirming, correcting, resuming, sending_back, warning, refusing, granting, explaining
-"""In the order of trust: what has ended, what nodes say, what was promised, what is new, and why the rest waits."""
+_STAGES = releasing, confirming, correcting, resuming, sending_back, warning, refusing, granting, preempting, explaining
+"""In the order of trust: what has ended, what nodes say, what was promised, what is new, who ends for whom, and why
+the rest waits."""
 
 
 def plan(snapshot: plans.Snapshot, now: dt.datetime) -> plans.Plan:

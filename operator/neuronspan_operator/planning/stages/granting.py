@@ -7,13 +7,15 @@ import collections
 
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, groups, node_choice, node_drafts, plans
+from neuronspan_operator.planning import drafts, groups, kept, node_choice, node_drafts, plans
+from neuronspan_operator.planning.preemption import keeping
 
 
 def run(draft: drafts.Draft) -> None:
     """Grant what fits; who finds no place is unserved."""
     draft.count_promises()
     choice = node_choice.NodeChoice(draft)
+    keeper = keeping.Keeper(draft)
     for group, unit in _units(draft):
         if group is not None:
             draft.unserved += _grant_together(draft, choice, unit, group)
@@ -22,19 +24,16 @@ def run(draft: drafts.Draft) -> None:
         node = _grant(draft, choice, pod)
         if node is None:
             draft.unserved.append(pod)
+            keeper.keep(pod)
         else:
             draft.send(pod, node, node.grants_of(pod.uid))
-
-
-def _rank(pod: pods.PodView) -> tuple[int, str, str]:
-    return -pod.priority, pod.created, pod.uid
 
 
 def _units(draft: drafts.Draft) -> list[tuple[groups.Group | None, list[pods.PodView]]]:
     """Return what is granted together, in order; a group stands where its first member does."""
     members: dict[groups.Key, list[pods.PodView]] = collections.defaultdict(list)
     units: list[tuple[groups.Group | None, list[pods.PodView]]] = []
-    for pod in sorted(draft.undecided(), key=_rank):
+    for pod in sorted(draft.undecided(), key=kept.rank):
         group = draft.group_of(pod)
         if group is None or group.complete or group.was_served(pod):
             units.append((None, [pod]))
@@ -81,7 +80,7 @@ def _grant_together(
     before: dict[str, node_drafts.Savepoint] = {}
     stored = draft.cluster.storage
     # the hardest first: what is left over is then easier to use
-    for pod in sorted(needed, key=lambda pod: (-pod.neuroncores, -pod.neuron_devices, *_rank(pod))):
+    for pod in sorted(needed, key=lambda pod: (-pod.neuroncores, -pod.neuron_devices, *kept.rank(pod))):
         node = _grant(draft, choice, pod, before)
         if node is not None:
             draft.reserve_volumes(pod, node)  # one that stands alone is sent at once, which does it
