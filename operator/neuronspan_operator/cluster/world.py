@@ -4,13 +4,14 @@ Law: a reader never sees an object older than what this process wrote. Nothing i
 """
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Container, Mapping
 from typing import Any, TypeVar
 
 from neuronspan_agent import mirror, resources
 from neuronspan_operator import metrics
 from neuronspan_operator.cluster import absences, expectations, storage_caches
-from neuronspan_operator.objects import namespaces, nodes, pods, pools
+from neuronspan_operator.objects import budgets, namespaces, nodes, pods, pools
 from neuronspan_operator.planning import plans, snapshot
 
 Listener = Callable[[], None]
@@ -18,7 +19,10 @@ T = TypeVar("T")
 
 
 class World:
-    """Pods, Nodes, Namespaces, NeuronNodes, NeuronPools and all about volumes; run ``run`` as a task."""
+    """Pods, Nodes, Namespaces, NeuronNodes, NeuronPools, disruption budgets and all about volumes.
+
+    Run ``run`` as a task. Budgets that must not be read stop nobody: the Eviction API holds them all the same.
+    """
 
     def __init__(self, client: mirror.Reader, meters: metrics.Metrics, pace: mirror.Pace | None = None) -> None:
         self._client = client
@@ -31,6 +35,7 @@ class World:
         self._members = self._cache(resources.NEURON_NODES, pools.read_member, resources.name_of)
         self._namespaces = self._cache(resources.NAMESPACES, namespaces.read, resources.name_of)
         self._pools = self._cache(resources.NEURON_POOLS, pools.read, resources.name_of)
+        self._budgets = self._cache(resources.BUDGETS, budgets.read, resources.full_name)
         self.volumes = storage_caches.StorageCaches(self._cache, clock)
         self._own_pods = expectations.Expectations[pods.PodView](lambda pod: pod.resource_version, clock)
         self._absences = absences.Absences(clock)
@@ -40,7 +45,7 @@ class World:
     async def run(self) -> None:
         """Keep all caches up to date, for ever."""
         async with asyncio.TaskGroup() as group:
-            for cache in (*self._caches.values(), *self.volumes.caches.values()):
+            for cache in (*self._caches.values(), self._budgets, *self.volumes.caches.values()):
                 group.create_task(cache.run())
 
     async def synced(self) -> None:
@@ -88,6 +93,7 @@ class World:
             namespaces=dict(self._namespaces.items),
             gone=gone,
             stored=self.volumes.storage(),
+            known_budgets=dict(self._budgets.items),
         )
 
     # --- what this process wrote, or read afresh ------------------------------------------------------------------
@@ -100,6 +106,11 @@ class World:
 
     def bound_pod(self, before: pods.PodView, after: pods.PodView) -> None:
         """Take it that a pod was bound: the API server's answer does not show it."""
+        self._own_pods.expect(before.uid, before.resource_version, after)
+
+    def evicted_pod(self, before: pods.PodView) -> None:
+        """Take it that a pod is being deleted: the API server's answer to an eviction does not show it."""
+        after = dataclasses.replace(before, deleted=True, resource_version="")
         self._own_pods.expect(before.uid, before.resource_version, after)
 
     def found_pod(self, manifest: Mapping[str, Any]) -> None:

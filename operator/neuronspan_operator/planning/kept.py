@@ -56,6 +56,10 @@ class Places:
         """Return what is kept for a pod."""
         return self._of.get(uid)
 
+    def any_before(self, asking: Rank) -> bool:
+        """Whether anything is kept that a pod of this rank must leave alone."""
+        return any(rank(place.pod) < asking for place in self._of.values())
+
     def against(self, node: str, asking: Rank) -> tuple[spans.CoreSpan, ...]:
         """Return the cores of a node that a pod of this rank must leave to pods before it."""
         there = self._on.get(node)

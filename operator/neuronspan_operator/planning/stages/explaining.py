@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from neuronspan import placement, spans
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import container_requests, pods
-from neuronspan_operator.planning import drafts, node_drafts, placements, plans, remedies, ways_out
+from neuronspan_operator.planning import drafts, kept, node_drafts, placements, plans, remedies, ways_out
 from neuronspan_operator.scheduling import cluster_state, objections, screening
 
 _AILING_SHOWN = 3
@@ -66,12 +66,17 @@ class _Explainer:
         """Say why the pod waits."""
         group = self._draft.group_of(pod)
         shape = placements.shape(pod)
-        key = shape, placements.surroundings(pod), frozenset(self._draft.excluded(pod.uid))
+        is_behind = self._draft.kept.any_before(kept.rank(pod))
+        key = shape, placements.surroundings(pod), frozenset(self._draft.excluded(pod.uid)), is_behind
         answer = self._answers.get(key)
         if answer is None:
             answer = self._answers[key] = self._answer(pod, shape)
         if group is not None and not group.complete:
             answer = plans.Waiting(answer.reason, f"{answer.message} All of a group must fit at once: {group}.")
+        place = self._draft.kept.of(pod.uid)
+        if place is not None:
+            kept_words = f"It has waited so long that NeuronCores {place.cores} of {place.node} are kept for it."
+            answer = plans.Waiting(answer.reason, f"{answer.message} {kept_words}")
         self._draft.waiting[pod.uid] = answer
 
     def _answer(self, pod: pods.PodView, shape: placements.Shape) -> plans.Waiting:
@@ -179,6 +184,8 @@ class _Explainer:
                 yield "node(s) where an earlier grant of this pod is still being wound up", None
             elif not found and node.name in self._draft.snapshot.avoided.get(pod.uid, ()):
                 yield "node(s) where such a pod was refused lately", None
+            elif not found and self._draft.kept.against(node.name, kept.rank(pod)):
+                yield "node(s) whose free NeuronCores are kept for pods before this one", None
             elif not found:
                 yield "node(s) with room for this pod alone", None
 

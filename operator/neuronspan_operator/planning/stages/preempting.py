@@ -36,12 +36,23 @@ class _Preemptor:
 
     def decide(self, pod: pods.PodView) -> None:
         """Wait for what is ending, or end what is in the way."""
-        place = self._draft.kept.of(pod.uid)
+        place = self._standing(pod)
         if (place is None or place.starved) and searching.may_preempt(self._draft, pod):
             found = self._find(pod)
             place = place if found is None else self._end(pod, found)
         if place is not None and not place.starved:
             self._draft.waiting[pod.uid] = _waiting(self._draft, place)
+
+    def _standing(self, pod: pods.PodView) -> kept.Place | None:
+        """Return the place that is kept for the pod, unless one before it needs some of those cores by now."""
+        place = self._draft.kept.of(pod.uid)
+        if place is None:
+            return None
+        before = self._draft.kept.against(place.node, kept.rank(pod))
+        if any(mine.overlaps(span) for mine in place.spans for span in before):
+            self._draft.kept.drop(pod.uid)
+            return None
+        return place
 
     def _find(self, pod: pods.PodView) -> victims.Candidate | None:
         """Look for victims; equal pods share the answer that there are none."""
@@ -77,7 +88,9 @@ class _Preemptor:
 def _waiting(draft: drafts.Draft, place: kept.Place) -> plans.Waiting:
     """Say whose end the pod waits for: those who have its cores, else whoever is ending there."""
     held = [f"{each.namespace}/{each.pod} (cores {each.span})" for each in keeping.holders(draft, place)]
-    others = (each.key for each in draft.cluster.nodes[place.node].pods.values() if each.deleted)
+    evicted = {each.pod.uid for each in draft.evictions}
+    there = draft.cluster.nodes[place.node].pods
+    others = (each.key for uid, each in there.items() if each.deleted or uid in evicted)
     ended = plans.listed(held or sorted(others))
     message = f"It gets NeuronCores {place.cores} of {place.node} and waits for the end of {ended}."
     return plans.Waiting(reasons.WaitingReason.PREEMPTING, message, place.node)
