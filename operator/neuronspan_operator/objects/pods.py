@@ -17,6 +17,8 @@ SCHEDULED_CONDITION: Final = "PodScheduled"
 _UNSCHEDULABLE: Final = "Unschedulable"
 _TERMINAL: Final = frozenset({"Succeeded", "Failed"})
 _GATE_GONE: Final = -1
+_NEVER: Final = "Never"
+_ALWAYS: Final = "Always"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ class PodView:
     node_name: str = ""
     created: str = ""  # RFC 3339
     priority: int = 0
+    preempts: bool = True  # whether its preemptionPolicy lets others be ended for it
+    lasting: bool = True  # it is started again whenever it ends
+    started: str = ""  # RFC 3339: when kubelet took it over
     requests: tuple[container_requests.ContainerRequest, ...] = ()
     problems: tuple[str, ...] = ()  # sentences; such a pod is never granted
     unlimited: tuple[str, ...] = ()  # containers that ask by annotation and never got the resource limit
@@ -153,6 +158,9 @@ def read(manifest: Mapping[str, Any]) -> PodView:
         node_name=spec.get("nodeName", ""),
         created=metadata.get("creationTimestamp", ""),
         priority=spec.get("priority") or 0,
+        preempts=spec.get("preemptionPolicy") != _NEVER,
+        lasting=spec.get("restartPolicy", _ALWAYS) == _ALWAYS,
+        started=status.get("startTime") or "",
         requests=reading.requests,
         problems=reading.problems + problems + excess,
         unlimited=reading.unlimited,
@@ -191,6 +199,7 @@ def read_known(manifest: Mapping[str, Any]) -> PodView | None:
         phase=_shared(phase),
         deleted="deletionTimestamp" in metadata,
         node_name=_shared(node),
+        priority=spec.get("priority") or 0,
         labels=_shared_labels(tuple((metadata.get("labels") or {}).items())),
         amounts=amounts.of(spec, status)[0],
         constraints=pod_constraints.read_placed(manifest),

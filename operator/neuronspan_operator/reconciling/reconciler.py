@@ -32,6 +32,7 @@ class Tempo:
 
     debounce_seconds: float = 0.02
     writers: int = 32
+    starvation_seconds: float = snapshots.STARVATION_SECONDS
 
 
 Thinker = Callable[[plans.Snapshot, dt.datetime], Awaitable[plans.Plan]]
@@ -79,6 +80,7 @@ class Reconciler:
         )
         self._changed = signals.Signal()
         self._debounce_seconds = tempo.debounce_seconds
+        self._starvation_seconds = tempo.starvation_seconds
         self._drift: frozenset[plans.Drift] = frozenset()
         kinds = (
             resources.PODS,
@@ -86,6 +88,7 @@ class Reconciler:
             resources.NAMESPACES,
             resources.NEURON_NODES,
             resources.NEURON_POOLS,
+            resources.BUDGETS,
         )
         known.subscribe(self._changed.raised, *kinds, *(kind.resource for kind in storage_caches.KINDS))
 
@@ -108,6 +111,7 @@ class Reconciler:
         """Do one round; gives the seconds after which the next one is due even if nothing changes."""
         snapshot = self._known.snapshot()
         calm, held_back = self._storms.calm(self._avoidance.recall(snapshot))
+        calm = dataclasses.replace(calm, spared=self._executor.spared(), starvation_seconds=self._starvation_seconds)
         started = time.perf_counter()
         plan = await self._think(calm, self._now())
         self._meters.planning.observe(time.perf_counter() - started)
