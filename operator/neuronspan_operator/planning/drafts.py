@@ -173,7 +173,7 @@ class Draft:
 
         With an objection it does not count there any more.
         """
-        with self.cluster.without(pod, node.name) as state:
+        with self.cluster.without([pod], node.name) as state:
             found = screening.Screen(pod, self.cluster, granted=True).objection(state)
         if found is not None:
             self.break_promise(pod.uid, node.name)

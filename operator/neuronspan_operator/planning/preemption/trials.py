@@ -3,7 +3,8 @@
 Law: a trial changes nothing: what it takes out of the cluster it puts back. Pods that are ending count as gone.
 """
 
-from collections.abc import Callable, Iterator
+import dataclasses
+from collections.abc import Iterator
 
 from neuronspan import grants, instance_types, placement, spans
 from neuronspan_operator.objects import pods
@@ -52,7 +53,7 @@ class Trial:
         self.node = node
         self.state = state
         self.ending = _ending(question.draft, node, state)
-        self.requests = [request.on(node.hardware, node.policy.align) for request in question.pod.requests]
+        self.requests = [request.on(node.hardware, node.policy.rules) for request in question.pod.requests]
         self.grants = [grant for grant in node.ledger.grants if grant.pod_uid not in self.ending]
         self.closed = (*node.blocked, *question.draft.kept.against(node.name, question.rank))
         self._question = question
@@ -70,7 +71,8 @@ class Trial:
         gone = [pod for uid, pod in self.state.pods.items() if uid in ended or uid in self.ending]
         if self._question.screen.is_plain:
             return self._question.screen.objection(_without(self.state, gone)) is None
-        return _while_gone(self._question.draft.cluster, self.node.name, gone, self._admitted)
+        with self._question.draft.cluster.without(gone, self.node.name):
+            return screening.Screen(self._question.pod, self._question.draft.cluster).objection(self.state) is None
 
     def windows(self) -> Iterator[tuple[spans.CoreSpan, list[grants.Grant]]]:
         """Yield each place of a pod with one request, and the grants that are in its way."""
@@ -84,14 +86,11 @@ class Trial:
         found = placement.place_all(node.hardware, (*left, *self.closed), self.requests, node.policy.packing)
         return None if isinstance(found, placement.Unplaceable) else found
 
-    def _admitted(self) -> bool:
-        return screening.Screen(self._question.pod, self._question.draft.cluster).objection(self.state) is None
-
 
 def _at(
     node: node_drafts.NodeDraft, taken: placements.Spans, request: placement.Request, first: int
 ) -> tuple[instance_types.Hardware, placements.Spans, placement.Request]:
-    return node.hardware, taken, placement.Request(request.count, request.align, first)
+    return node.hardware, taken, dataclasses.replace(request, first=first)
 
 
 def _ending(draft: drafts.Draft, node: node_drafts.NodeDraft, state: cluster_state.NodeState) -> frozenset[str]:
@@ -109,14 +108,3 @@ def _without(state: cluster_state.NodeState, gone: list[pods.PodView]) -> cluste
         for resource, amount in pod.amounts.items():
             used[resource] -= amount
     return cluster_state.NodeState(state.host, left, used)
-
-
-def _while_gone(cluster: cluster_state.Cluster, node: str, gone: list[pods.PodView], judge: Callable[[], bool]) -> bool:
-    """Judge while these pods do not count: spread and affinity add up over the whole cluster."""
-    for pod in gone:
-        cluster.remove(pod, node)
-    try:
-        return judge()
-    finally:
-        for pod in gone:
-            cluster.add(pod, node)

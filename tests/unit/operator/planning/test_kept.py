@@ -32,7 +32,7 @@ def test_pod_has_one_place_at_a_time() -> None:
     places.keep(_place(pod))
     places.keep(_place(pod, "w2"))
     assert (places.against("w1", lower), places.against("w2", lower)) == ((), domain.spans_of("0-3"))
-    assert places.any_before(lower)
+    assert places.before(lower) == {"w2"}
     places.drop(pod.uid)
     assert places.of(pod.uid) is None
-    assert not places.any_before(lower)
+    assert not places.before(lower)
