@@ -11,7 +11,7 @@ from neuronspan_operator.planning import facts
 from performance import sampling
 from performance.planner import driving, measuring, scenes, steps
 
-SMALL, LARGE = 24, 120
+SMALL, LARGE = 16, 96
 """Nodes; for each there are four running pods with NeuronCores, a foreign pod, and a waiting one for two nodes."""
 _CALLS = 3
 
