@@ -77,12 +77,12 @@ def test_device_plugin_finds_what_the_chart_mounts() -> None:
 
 
 def test_mutation_writes_the_names_of_the_domain() -> None:
-    mutations = chart.render().one("MutatingAdmissionPolicy", "requests")["spec"]["mutations"]
-    label, place, container, _ = (each["applyConfiguration"]["expression"] for each in mutations)
-    assert f"'{names.MANAGED_LABEL}': '{names.MANAGED_VALUE}'" in label
-    assert f"name: '{names.SCHEDULING_GATE}'" in place
-    assert f"schedulerName: '{names.SCHEDULER}'" in place
-    assert f"'{names.CONTAINER_ANNOTATION}': variables.main" in container
+    (mutation,) = chart.render().one("MutatingAdmissionPolicy", "requests")["spec"]["mutations"]
+    patch = mutation["jsonPatch"]["expression"]
+    assert f"'{names.MANAGED_LABEL}': '{names.MANAGED_VALUE}'" in patch
+    assert f"'name': '{names.SCHEDULING_GATE}'" in patch
+    assert f"path: '/spec/schedulerName', value: '{names.SCHEDULER}'" in patch
+    assert f"jsonpatch.escapeKey('{names.CONTAINER_ANNOTATION}'), value: variables.main" in patch
 
 
 def test_policy_lets_the_operator_write_the_conditions_that_it_writes() -> None:

@@ -24,6 +24,22 @@ template's) metadata and spec, first = the container that is meant where the pod
 || {{ include "neuronspan.requests.limitsAsk" . }}
 {{- end }}
 
+{{/*
+CEL: has a pod that asks all that the mutation gives? Each container that an annotation asks for has a limit or request of ours, and
+a pod-wide annotation says which one it means.
+*/}}
+{{- define "neuronspan.requests.podIsDone" -}}
+has({{ .metadata }}.labels) && {{ .metadata }}.labels[?'neuronspan.dev/managed'].orValue('') == 'true'
+&& ((has({{ .spec }}.nodeName) && {{ .spec }}.nodeName != '')
+  || (has({{ .spec }}.schedulerName) && {{ .spec }}.schedulerName == 'neuronspan')
+  || (has({{ .spec }}.schedulingGates) && {{ .spec }}.schedulingGates.exists(g, g.name == 'neuronspan.dev/cores')))
+&& (!has({{ .metadata }}.annotations) || {{ .metadata }}.annotations.all(k, !{{ include "neuronspan.annotations.asks" . }}
+  || [{{ include "neuronspan.annotations.container" . }} : {{ .metadata }}.annotations[?'neuronspan.dev/container'].orValue('')].all(name,
+  name != '' && ({{ include "neuronspan.requests.initContainers" . }} + {{ .spec }}.containers).all(c, c.name != name
+  || (has(c.resources) && [{{ include "neuronspan.annotations.resources" . }}].exists(r,
+  (has(c.resources.limits) && r in c.resources.limits) || (has(c.resources.requests) && r in c.resources.requests)))))))
+{{- end }}
+
 {{/* CEL: does the pod ask, or carry any annotation or label of ours, or a limit that looks like ours, or name our scheduler? */}}
 {{- define "neuronspan.requests.podConcernsUs" -}}
 (has({{ .metadata }}.annotations) && {{ .metadata }}.annotations.exists(k, {{ include "neuronspan.annotations.isOurs" . }}))
