@@ -55,7 +55,14 @@ class StorageCaches:
         self._own_volumes = expectations.Expectations[persistent_volumes.Volume](
             lambda volume: volume.resource_version, clock
         )
-        self._selections: dict[str, storage.Selection] = {}
+        self._selections: Mapping[str, storage.Selection] = {}
+        self._known = storage.EMPTY
+        self._told: storage.Storage | None = None
+        self._stale = {kind.field for kind in KINDS}
+
+    def touch(self, field: str) -> None:
+        """Note that objects of the kind that fills this field of what is known changed, came, went or were listed."""
+        self._stale.add(field)
 
     async def listed(self) -> None:
         """Wait until every kind is listed, but not for long."""
@@ -66,22 +73,41 @@ class StorageCaches:
         except TimeoutError:
             pass  # ``unread`` says which, and the mirror has logged why
 
-    def storage(self) -> storage.Storage:
-        """Return what is known."""
-        known: dict[str, Any] = {kind.field: dict(self.caches[kind.resource].items) for kind in KINDS}
-        known["claims"] = self._own_claims.overlay(known["claims"])
-        known["volumes"] = self._own_volumes.overlay(known["volumes"])
-        unread = tuple(sorted(str(resource) for resource, cache in self.caches.items() if not cache.is_synced))
-        return storage.Storage(**known, selections=dict(self._selections), unread=unread)
+    def known(self) -> storage.Storage:
+        """Return what is known: the same value as before while nothing changes, and what did not change is shared."""
+        for field, own in (("claims", self._own_claims), ("volumes", self._own_volumes)):
+            if any([*own.expired()]):
+                self.touch(field)
+        if self._stale:
+            parts = {kind.field: self._read(kind) for kind in KINDS if kind.field in self._stale}
+            unread = tuple(sorted(str(resource) for resource, cache in self.caches.items() if not cache.is_synced))
+            alive = {each.uid for each in self.caches[resources.CLAIMS].items.values()} if self._selections else ()
+            self._selections = {uid: each for uid, each in self._selections.items() if uid in alive}
+            self._known = dataclasses.replace(self._known, **parts, selections=self._selections, unread=unread)
+            self._stale.clear()
+        return self._known
+
+    def news(self) -> storage.Storage | None:
+        """Return what is known if that is otherwise than when this was asked before, else None."""
+        known = self.known()
+        found = None if known is self._told else known
+        self._told = known
+        return found
+
+    def _read(self, kind: Kind) -> Mapping[str, Any]:
+        items = self.caches[kind.resource].items
+        if kind.resource == resources.CLAIMS:
+            return self._own_claims.overlay(items)
+        return self._own_volumes.overlay(items) if kind.resource == resources.VOLUMES else dict(items)
 
     def selected(self, write: claiming.SelectNode, manifest: Mapping[str, Any]) -> None:
         """Take the API server's answer about a claim for which a node was selected."""
         self._own_claims.expect(write.claim.key, write.claim.resource_version, claims.read(manifest))
-        alive = {each.uid for each in self.caches[resources.CLAIMS].items.values()}
-        self._selections = {uid: each for uid, each in self._selections.items() if uid in alive}
-        self._selections[write.claim.uid] = storage.Selection(write.node, write.since)
+        self._selections = {**self._selections, write.claim.uid: storage.Selection(write.node, write.since)}
+        self.touch("claims")
 
     def held(self, write: claiming.BindVolume, manifest: Mapping[str, Any]) -> None:
         """Take the API server's answer about a volume that is now held for a claim."""
         volume = persistent_volumes.read(manifest)
         self._own_volumes.expect(volume.name, write.volume.resource_version, volume)
+        self.touch("volumes")

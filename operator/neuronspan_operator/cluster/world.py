@@ -1,17 +1,19 @@
 """What the operator knows of the cluster: a cache of each kind, with its own writes laid over them.
 
-Law: a reader never sees an object older than what this process wrote. Nothing is decided here.
+Law: a reader never sees an object older than what this process wrote. Nothing is decided here. ``changes`` costs what
+changed since it was asked before; what ``snapshot`` answers costs all there is, and is for what is seldom asked.
 """
 
 import asyncio
+import functools
 from collections.abc import Callable, Container, Mapping
 from typing import Any, TypeVar
 
 from neuronspan_agent import mirror, resources
 from neuronspan_operator import metrics
-from neuronspan_operator.cluster import absences, expectations, storage_caches
+from neuronspan_operator.cluster import absences, expectations, layers, storage_caches
 from neuronspan_operator.objects import namespaces, nodes, pods, pools
-from neuronspan_operator.planning import plans, snapshot
+from neuronspan_operator.planning import facts, plans, snapshot
 
 Listener = Callable[[], None]
 T = TypeVar("T")
@@ -26,16 +28,20 @@ class World:
         self._pace = pace or mirror.Pace()
         self._listeners: dict[resources.Resource, list[Listener]] = {}
         clock = asyncio.get_running_loop().time
-        self._pods = self._cache(resources.PODS, pods.read_known, resources.uid_of, self.lost_pod)
-        self._nodes = self._cache(resources.NODES, nodes.read, resources.name_of)
-        self._members = self._cache(resources.NEURON_NODES, pools.read_member, resources.name_of)
-        self._namespaces = self._cache(resources.NAMESPACES, namespaces.read, resources.name_of)
-        self._pools = self._cache(resources.NEURON_POOLS, pools.read, resources.name_of)
-        self.volumes = storage_caches.StorageCaches(self._cache, clock)
-        self._own_pods = expectations.Expectations[pods.PodView](lambda pod: pod.resource_version, clock)
         self._absences = absences.Absences(clock)
-        self._own_members = expectations.Expectations[pools.Member](lambda each: each.view.resource_version, clock)
-        self._own_pools = expectations.Expectations[pools.PoolView](lambda pool: pool.resource_version, clock)
+        self._gone: set[str] = set()  # as ``changes`` told it
+        self._fed = False
+        own_pods = expectations.Expectations[pods.PodView](lambda pod: pod.resource_version, clock)
+        own_members = expectations.Expectations[pools.Member](lambda each: each.view.resource_version, clock)
+        own_pools = expectations.Expectations[pools.PoolView](lambda pool: pool.resource_version, clock)
+        self._pods = self._layers(resources.PODS, pods.read_known, resources.uid_of, own_pods, self.lost_pod)
+        self._nodes = self._layers(resources.NODES, nodes.read)
+        self._members = self._layers(resources.NEURON_NODES, pools.read_member, own=own_members)
+        self._namespaces = self._layers(resources.NAMESPACES, namespaces.read)
+        self._pools = self._layers(resources.NEURON_POOLS, pools.read, own=own_pools)
+        self.volumes = storage_caches.StorageCaches(self._cache, clock)
+        for kind in storage_caches.KINDS:
+            self.subscribe(functools.partial(self.volumes.touch, kind.field), kind.resource)
 
     async def run(self) -> None:
         """Keep all caches up to date, for ever."""
@@ -55,7 +61,7 @@ class World:
 
     async def pools_reached(self, version: str) -> None:
         """Wait until the NeuronPools known here are not older than this resourceVersion of one of them."""
-        await self._pools.reached(version)
+        await self._pools.cache.reached(version)
 
     def subscribe(self, listener: Listener, *kinds: resources.Resource) -> None:
         """Call the listener on every change of these kinds; it must return at once."""
@@ -66,53 +72,100 @@ class World:
 
     def known_nodes(self) -> Mapping[str, nodes.NodeView]:
         """Return the nodes by name."""
-        return dict(self._nodes.items)
+        return self._nodes.all()
+
+    def member(self, name: str) -> pools.Member | None:
+        """Return one NeuronNode, None when there is none."""
+        return self._members.newest(name)
 
     def members(self) -> Mapping[str, pools.Member]:
         """Return the NeuronNodes by name."""
-        return self._own_members.overlay(self._members.items)
+        return self._members.all()
 
     def known_pools(self) -> Mapping[str, pools.PoolView]:
         """Return the NeuronPools by name."""
-        return self._own_pools.overlay(self._pools.items)
+        return self._pools.all()
 
     def snapshot(self) -> plans.Snapshot:
         """Return what planning reads: see ``snapshot.of``."""
-        known = self._absences.completed(self._own_pods.overlay(self._pods.items))
-        gone = self._absences.gone_beside(known)
+        known = self._absences.completed(self._pods.all())
         return snapshot.of(
             known,
             self.known_nodes(),
             self.members(),
             self.known_pools(),
-            namespaces=dict(self._namespaces.items),
-            gone=gone,
-            stored=self.volumes.storage(),
+            namespaces=self._namespaces.all(),
+            gone=self._absences.gone_beside(known),
+            stored=self.volumes.known(),
         )
+
+    def changes(self) -> facts.Changes:
+        """Return what may be otherwise than when this was asked before, by one reader; the first time everything."""
+        if not self._fed:
+            return self.everything()
+        for uid in self._absences.expired():
+            self._pods.touch(uid)
+        known = {uid: self._absences.newest(uid, pod) for uid, pod in self._pods.touched().items()}
+        return facts.Changes(
+            pods=known,
+            nodes=self._nodes.touched(),
+            members=self._members.touched(),
+            pools=self._pools.touched(),
+            namespaces=self._namespaces.touched(),
+            gone=self._gone_now(known),
+            storage=self.volumes.news(),
+        )
+
+    def everything(self) -> facts.Changes:
+        """Return all that is known, for a reader that knows nothing yet; ``changes`` tells what comes after."""
+        self._fed = True
+        known = self._absences.completed(self._pods.restart())
+        self._gone = set(self._absences.gone_beside(known))
+        self.volumes.news()
+        return facts.Changes(
+            pods=known,
+            nodes=self._nodes.restart(),
+            members=self._members.restart(),
+            pools=self._pools.restart(),
+            namespaces=self._namespaces.restart(),
+            gone=dict.fromkeys(self._gone, True),
+            storage=self.volumes.known(),
+        )
+
+    def _gone_now(self, known: Mapping[str, object]) -> dict[str, bool]:
+        """Return which of these are gone or were told to be."""
+        found = {uid: self._absences.is_gone(uid) for uid in known}
+        changed = {uid: gone for uid, gone in found.items() if gone != (uid in self._gone)}
+        self._gone ^= changed.keys()
+        return changed
 
     # --- what this process wrote, or read afresh ------------------------------------------------------------------
 
     def saw_pod(self, before: pods.PodView, manifest: Mapping[str, Any]) -> None:
         """Take the API server's answer about a pod that was known as ``before``."""
         after = pods.read(manifest)
-        self._own_pods.expect(before.uid, before.resource_version, after)
         self._absences.saw(after)
+        self._pods.wrote(before.uid, before.resource_version, after)
 
     def bound_pod(self, before: pods.PodView, after: pods.PodView) -> None:
         """Take it that a pod was bound: the API server's answer does not show it."""
-        self._own_pods.expect(before.uid, before.resource_version, after)
+        self._pods.wrote(before.uid, before.resource_version, after)
 
     def found_pod(self, manifest: Mapping[str, Any]) -> None:
         """Take the API server's answer about a pod that the cache does not have."""
-        self._absences.found(pods.read(manifest))
+        pod = pods.read(manifest)
+        self._absences.found(pod)
+        self._pods.touch(pod.uid)
 
     def lost_pod(self, uid: str) -> None:
         """Take the API server's answer that it has no such pod."""
         self._absences.gone(uid)
+        self._pods.touch(uid)
 
     def forget_lost_pods(self, mentioned: Container[str]) -> None:
         """Forget pods that ended and that no ledger and no plugin mentions."""
-        self._absences.keep_only(mentioned)
+        for uid in self._absences.keep_only(mentioned):
+            self._pods.touch(uid)
 
     def next_question(self) -> float | None:
         """Return the seconds after which a pod has to be asked for again, if any has."""
@@ -121,43 +174,62 @@ class World:
     def saw_neuron_node(self, before_version: str, manifest: Mapping[str, Any]) -> None:
         """Take the API server's answer about a NeuronNode that had this version."""
         member = pools.read_member(manifest)
-        self._own_members.expect(member.view.name, before_version, member)
+        self._members.wrote(member.view.name, before_version, member)
 
     def saw_pool(self, before: pools.PoolView, manifest: Mapping[str, Any]) -> None:
         """Take the API server's answer about a NeuronPool that was known as ``before``."""
-        self._own_pools.expect(before.name, before.resource_version, pools.read(manifest))
+        self._pools.wrote(before.name, before.resource_version, pools.read(manifest))
 
     # --- inside --------------------------------------------------------------------------------------------------
 
     @property
     def _caches(self) -> "Mapping[resources.Resource, mirror.Mirror[Any]]":
         return {
-            resources.PODS: self._pods,
-            resources.NODES: self._nodes,
-            resources.NAMESPACES: self._namespaces,
-            resources.NEURON_NODES: self._members,
-            resources.NEURON_POOLS: self._pools,
+            resources.PODS: self._pods.cache,
+            resources.NODES: self._nodes.cache,
+            resources.NAMESPACES: self._namespaces.cache,
+            resources.NEURON_NODES: self._members.cache,
+            resources.NEURON_POOLS: self._pools.cache,
         }
+
+    def _layers(
+        self,
+        resource: resources.Resource,
+        read: Callable[[Mapping[str, Any]], T | None],
+        key_of: Callable[[Mapping[str, Any]], str] = resources.name_of,
+        own: expectations.Expectations[T] | None = None,
+        on_deleted: Callable[[str], None] = lambda _key: None,
+    ) -> layers.Layers[T]:
+        def touch(key: str) -> None:
+            found.touch(key)
+
+        found = layers.Layers(self._cache(resource, read, key_of, touch, on_deleted), own)
+        return found
 
     def _cache(
         self,
         resource: resources.Resource,
         read: Callable[[Mapping[str, Any]], T | None],
         key_of: Callable[[Mapping[str, Any]], str],
+        touch: Callable[[str], None] = lambda _key: None,
         on_deleted: Callable[[str], None] = lambda _key: None,
     ) -> mirror.Mirror[T]:
         listeners = self._listeners.setdefault(resource, [])
 
-        def tell(_key: str = "") -> None:
+        def tell() -> None:
             for listener in listeners:
                 listener()
+
+        def changed(key: str) -> None:
+            touch(key)
+            tell()
 
         return mirror.Mirror(
             self._client,
             resource,
             read,
             key_of=key_of,
-            on_change=tell,
+            on_change=changed,
             on_listed=tell,  # that there is none of a kind may be news, too
             on_deleted=on_deleted,
             meters=self._meters,

@@ -4,6 +4,7 @@ Law: whatever a manifest says is a value; what cannot be meant is a problem in w
 """
 
 import dataclasses
+import functools
 import json
 from collections.abc import Mapping
 from typing import Any, Final
@@ -184,16 +185,28 @@ def read_known(manifest: Mapping[str, Any]) -> PodView | None:
         return None
     return PodView(
         uid=metadata.get("uid", ""),
-        namespace=metadata.get("namespace", "default"),
+        namespace=_shared(metadata.get("namespace", "default")),
         name=metadata.get("name", ""),
         resource_version=metadata.get("resourceVersion", ""),
-        phase=phase,
+        phase=_shared(phase),
         deleted="deletionTimestamp" in metadata,
-        node_name=node,
-        labels=metadata.get("labels") or {},
+        node_name=_shared(node),
+        labels=_shared_labels(tuple((metadata.get("labels") or {}).items())),
         amounts=amounts.of(spec, status)[0],
         constraints=pod_constraints.read_placed(manifest),
     )
+
+
+@functools.lru_cache(maxsize=16384)
+def _shared(text: str) -> str:
+    """Return one string for all that are equal: there are far fewer namespaces and nodes than pods."""
+    return text
+
+
+@functools.lru_cache(maxsize=4096)
+def _shared_labels(items: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    """Return one mapping for all pods with the same labels, which those of one template have."""
+    return dict(items)
 
 
 def _constraints(
@@ -211,10 +224,9 @@ def _constraints(
 
 def _concerns_us(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
     """Whether we schedule it, hold it back, or it asks for NeuronCores in any form."""
-    gates = (gate.get("name") for gate in spec.get("schedulingGates") or ())
     return (
         spec.get("schedulerName") == names.SCHEDULER
-        or names.SCHEDULING_GATE in gates
+        or any(gate.get("name") == names.SCHEDULING_GATE for gate in spec.get("schedulingGates") or ())
         or pod_requests.asks(metadata.get("annotations") or {}, spec)
     )
 

@@ -1,9 +1,9 @@
-"""The working state of one planning pass: each node's ledger as it will be, and the actions found so far.
+"""The planner's working state: each node's ledger as it will be, and what was decided for each node and pod.
 
-Law: stages change drafts, never views; what differs from the snapshot at the end is what has to be written.
+Law: stages change drafts, never views; what differs from the stored ledgers at the end is what has to be written. A
+draft is kept from pass to pass: a pass opens the nodes and pods anew that something happened to, and no others.
 """
 
-import collections
 import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Final
 from neuronspan import grants, names
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes, pod_changes, pods, pools
-from neuronspan_operator.planning import groups, node_drafts, placements, plans
+from neuronspan_operator.planning import groups, indices, journal, node_drafts, parts, placements, plans, queue
 from neuronspan_operator.scheduling import cluster_state, objections, screening
 from neuronspan_operator.scheduling.volumes import claiming
 
@@ -23,87 +23,145 @@ _CLOCKS_DIFFER: Final = dt.timedelta(days=1)
 
 
 class Draft:
-    """One planning pass."""
+    """What is decided, and what that stands on."""
 
-    def __init__(self, snapshot: plans.Snapshot, now: dt.datetime) -> None:
+    def __init__(self) -> None:
+        self.snapshot = plans.Snapshot({}, {}, {})
+        self.now = neuron_nodes.moment("")
+        self.since = ""
+        self.nodes: dict[str, node_drafts.NodeDraft] = {}
+        self.broken: dict[str, neuron_nodes.NeuronNodeView] = {}
+        self.indices = indices.Indices()
+        self.parts = parts.Parts()
+        self.waiting: dict[str, plans.Waiting] = {}
+        self.resumable: set[str] = set()  # UIDs of unplaced pods with usable grants in store
+        self.groups = groups.Groups()
+        self.queue = queue.Queue()
+        self.placements = placements.Placements()
+        self.journal: journal.Journal[str] = journal.Journal()
+        self.cluster = cluster_state.Cluster(on_change=self.journal.note)
+        self.unsettled: set[str] = set()  # nodes whose ledger may not be the stored one
+        self._promised: dict[str, dict[str, pods.PodView]] = {}  # unplaced pods that count where they will be, by node
+        self._promised_on = indices.Lookup[str]()
+        self._about: parts.Key = parts.Kind.NODE, ""
+        self._said_before: dict[str, plans.Waiting | None] = {}
+
+    # --- a pass --------------------------------------------------------------------------------------------------
+
+    def begin(self, snapshot: plans.Snapshot, now: dt.datetime) -> None:
+        """Start a pass at that moment."""
         self.snapshot = snapshot
         self.now = now
         self.since = neuron_nodes.timestamp(now)
-        self.nodes: dict[str, node_drafts.NodeDraft] = {}
-        self.broken: list[neuron_nodes.NeuronNodeView] = []
-        self.bindings: list[plans.Bind] = []
-        self.ungates: list[plans.Ungate] = []
-        self.claims: list[claiming.Write] = []
-        self.inquiries: dict[str, plans.Inquiry] = {}  # by UID
-        self.patches: list[plans.PodPatch] = []
-        self.evictions: list[plans.Evict] = []
-        self.notices: list[plans.Notice] = []
-        self.waiting: dict[str, plans.Waiting] = {}
-        self.drift: list[plans.Drift] = []
-        self.wake_at: dt.datetime | None = None
-        self.resumable: set[str] = set()  # UIDs of unplaced pods with usable grants in store
-        self.unserved: list[pods.PodView] = []  # pods that found no place
-        self.groups = groups.of(snapshot.pods.values())
-        self.placements = placements.Placements()
-        hosts = (snapshot.nodes[name] for name in sorted(snapshot.nodes))
-        self.cluster = cluster_state.Cluster(hosts, snapshot.namespaces, snapshot.storage)
-        for name in sorted(snapshot.neuron_nodes):
-            self._open(snapshot.neuron_nodes[name])
-        self._node_of_hostname = {node.hostname: node.name for node in snapshot.nodes.values()}
-        self.holders = self._index_holders()
-        self._released_on: dict[str, list[str]] = collections.defaultdict(list)
-        for node in self.nodes.values():
-            for uid in node.view.released:
-                self._released_on[uid].append(node.name)
-        self.bound: dict[str, list[pods.PodView]] = collections.defaultdict(list)  # asking pods, by node
-        for uid in sorted(snapshot.pods):
-            self._count_bound(snapshot.pods[uid])
+        self.resumable.clear()
+        self._said_before.clear()
+        if self.cluster.storage is not snapshot.storage:
+            self.cluster.assume(snapshot.storage)
 
-    def _open(self, view: neuron_nodes.NeuronNodeView) -> None:
+    def open_node(self, name: str) -> node_drafts.NodeDraft | None:
+        """Begin anew with a node: its ledger is as it is stored, and nothing is decided; None when it has none."""
+        self.broken.pop(name, None)
+        before = self.nodes.pop(name, None)
+        self.unsettled.discard(name)
+        view = self.snapshot.neuron_nodes.get(name)
+        if view is None:
+            self.parts.drop((parts.Kind.NODE, name))
+            self._note(name)
+            return None
+        self._about = parts.Kind.NODE, name
+        part = self.parts.open(self._about)
         if view.ledger is None or view.hardware is None:
-            self.broken.append(view)
-            self.drift.append(plans.Drift(view.name, reasons.DriftKind.UNREADABLE_LEDGER, view.problem))
-            return
-        node = self.snapshot.nodes.get(view.name)
-        policy = self.snapshot.policies.get(view.name, DEFAULT_POLICY)
-        self.nodes[view.name] = node_drafts.NodeDraft(view, node, policy, view.hardware, view.ledger)
+            self.broken[name] = view
+            part.drift.append(plans.Drift(name, reasons.DriftKind.UNREADABLE_LEDGER, view.problem))
+            self._note(name)
+            return None
+        policy = self.snapshot.policies.get(name, DEFAULT_POLICY)
+        host = self.snapshot.nodes.get(name)
+        node = node_drafts.NodeDraft(view, host, policy, view.hardware, view.ledger, self._ledger_changed)
+        self.nodes[name] = node
+        if before is None or not node.equals(before):
+            self._note(name)
+        else:
+            node.version = before.version
+        return node
 
-    def _index_holders(self) -> Mapping[str, list[str]]:
-        """Map pod UIDs to the nodes whose stored ledger mentions them."""
-        holders: dict[str, list[str]] = collections.defaultdict(list)
-        for node in self.nodes.values():
-            for uid in sorted({grant.pod_uid for grant in node.stored.grants}):
-                holders[uid].append(node.name)
-        return holders
+    def _note(self, name: str) -> None:
+        self.journal.note(name)
 
-    def _count_bound(self, pod: pods.PodView) -> None:
-        if pod.terminal or not pod.node_name:
-            return
-        if pod.requests:
-            self.bound[pod.node_name].append(pod)
-        self.cluster.add(pod, pod.node_name)
+    def _ledger_changed(self, name: str) -> None:
+        self.unsettled.add(name)
+        self.journal.note(name)
 
-    def count_promises(self) -> None:
-        """Count the granted pods where they will be bound.
+    def open_pod(self, uid: str) -> None:
+        """Begin anew with a pod: nothing is decided."""
+        self.parts.open((parts.Kind.POD, uid))
+        self.queue.leave(uid)
+        self._say(uid, None)
+
+    def about_pod(self, uid: str) -> None:
+        """Take what is decided from here on for decided about this pod."""
+        self._about = parts.Kind.POD, uid
+
+    @property
+    def part(self) -> parts.Part:
+        """What is decided about the node or the pod that is being decided about."""
+        return self.parts.get(self._about)
+
+    # --- promises: granted pods count where they will be ---------------------------------------------------------
+
+    def count_promises(self, names_of_nodes: Iterable[str]) -> None:
+        """Count the granted pods of these nodes where they will be bound, and no others.
 
         By the ledgers as this pass has them: a grant that it released is no promise any more, one it adopted is.
         """
-        for node in self.nodes.values():
-            for uid in sorted({grant.pod_uid for grant in node.ledger.grants}):
-                pod = self.snapshot.pods.get(uid)
-                if pod is not None and not (pod.terminal or pod.node_name) and node.grants_of(uid):
-                    self.cluster.add(pod, node.name)
+        for name in names_of_nodes:
+            promised = self._promises_of(name)
+            for uid in self._promised.get(name, {}).keys() - promised.keys():
+                self.break_promise(uid, name)
+            for uid, pod in promised.items():
+                self.promise(pod, name)
+
+    def _promises_of(self, name: str) -> dict[str, pods.PodView]:
+        node = self.nodes.get(name)
+        found: dict[str, pods.PodView] = {}
+        for grant in () if node is None else node.ledger.grants:
+            uid = grant.pod_uid
+            if uid in self.indices.waiting or uid in self.indices.let_go:
+                if grant.state is not grants.GrantState.RELEASING:
+                    found[uid] = self.snapshot.pods[uid]
+        return found
+
+    def promise(self, pod: pods.PodView, name: str) -> None:
+        """Count a pod on the node that it will be bound to."""
+        self.cluster.add(pod, name)
+        self._promised.setdefault(name, {})[pod.uid] = pod
+        self._promised_on.put(pod.uid, name)
+
+    def break_promise(self, uid: str, name: str) -> None:
+        """Count a pod no more on a node that it was promised to."""
+        promised = self._promised.get(name, {})
+        pod = promised.pop(uid, None)
+        if pod is None:
+            return
+        self._promised_on.drop(uid, name)
+        self.cluster.remove(pod, name)
+        if not promised:
+            del self._promised[name]
+
+    def break_promises(self, uid: str) -> None:
+        """Count a pod nowhere that it was promised to."""
+        for name in sorted(self._promised_on.of(uid)):
+            self.break_promise(uid, name)
 
     def objection(self, pod: pods.PodView, node: node_drafts.NodeDraft) -> objections.Objection | None:
         """Return why a pod that is counted on the node could not be there, were it not there yet.
 
         With an objection it does not count there any more.
         """
-        state = self.cluster.nodes[node.name]
-        self.cluster.remove(pod, node.name)
-        found = screening.Screen(pod, self.cluster, granted=True).objection(state)
-        if found is None:
-            self.cluster.add(pod, node.name)
+        with self.cluster.without(pod, node.name) as state:
+            found = screening.Screen(pod, self.cluster, granted=True).objection(state)
+        if found is not None:
+            self.break_promise(pod.uid, node.name)
         return found
 
     # --- questions -----------------------------------------------------------------------------------------------
@@ -113,13 +171,14 @@ class Draft:
         if pod.unplaced or pod.node_name:
             return pod.node_name
         hostname = pod.constraints.node_selector.get(names.HOSTNAME_LABEL, "")
-        if hostname in self._node_of_hostname:
-            return self._node_of_hostname[hostname]
+        named = self.indices.hostnames.of(hostname)
+        if named:
+            return max(named)
         return hostname if hostname in self.nodes else pod.granted_node or hostname
 
     def granted_on(self, pod: pods.PodView) -> Iterator[tuple[node_drafts.NodeDraft, tuple[grants.Grant, ...]]]:
         """Return the nodes where the pod has grants that are not being released, with those grants."""
-        for name in self.holders.get(pod.uid, ()):
+        for name in sorted(self.indices.holders.of(pod.uid)):
             found = self.nodes[name].grants_of(pod.uid)
             if found:
                 yield self.nodes[name], found
@@ -129,23 +188,24 @@ class Draft:
 
         A node's ``released`` is proof for any grant of the pod: it must not mention the pod when a new one is made.
         """
-        return {*self.holders.get(uid, ()), *self._released_on.get(uid, ())}
+        return {*self.indices.holders.of(uid), *self.indices.released_on.of(uid)}
 
-    def excluded(self, uid: str) -> set[str]:
+    def excluded(self, uid: str) -> frozenset[str]:
         """Return the nodes where the pod must not be granted cores now, whatever their room."""
-        return self.winding_up(uid) | self.snapshot.avoided.get(uid, frozenset())
+        return frozenset(self.winding_up(uid)) | self.snapshot.avoided.get(uid, frozenset())
 
     def group_of(self, pod: pods.PodView) -> groups.Group | None:
         """Return the group that the pod names, if any."""
-        return self.groups.get((pod.namespace, pod.pod_group))
+        return self.groups.get((pod.namespace, pod.pod_group)) if pod.pod_group else None
 
-    def undecided(self) -> list[pods.PodView]:
-        """Return the pods to be placed that neither go on nor have a reason to wait, by UID."""
-        going = {bind.pod.uid for bind in self.bindings} | {ungate.pod.uid for ungate in self.ungates}
+    def undecided(self, uids: Iterable[str]) -> list[pods.PodView]:
+        """Return which of these pods are to be placed, and neither go on nor have a reason to wait, by UID."""
         return [
-            pod
-            for uid, pod in sorted(self.snapshot.pods.items())
-            if pod.waits and uid not in self.waiting and uid not in going
+            self.snapshot.pods[uid]
+            for uid in sorted(uids)
+            if uid in self.indices.waiting
+            and uid not in self.waiting
+            and not self.parts.get((parts.Kind.POD, uid)).departs
         ]
 
     def exists(self, uid: str, namespace: str, name: str) -> bool:
@@ -154,7 +214,9 @@ class Draft:
             return True
         if uid in self.snapshot.gone:
             return False
-        self.inquiries[uid] = plans.Inquiry(uid, namespace, name)
+        inquiry = plans.Inquiry(uid, namespace, name)
+        if inquiry not in self.part.inquiries:
+            self.part.inquiries.append(inquiry)
         return True
 
     # --- actions -------------------------------------------------------------------------------------------------
@@ -170,25 +232,36 @@ class Draft:
     ) -> None:
         """Put an Event on a pod; a lasting one stays for as long as it is told."""
         found = plans.Notice.on(pod, reason, message, warning=warning)
-        self.notices.append(dataclasses.replace(found, lasting=True) if lasting else found)
+        self.part.notices.append(dataclasses.replace(found, lasting=True) if lasting else found)
+
+    def wait(self, uid: str, why: plans.Waiting) -> None:
+        """Let a pod wait, for this reason."""
+        self._say(uid, why)
+
+    def _say(self, uid: str, why: plans.Waiting | None) -> None:
+        self._said_before.setdefault(uid, self.waiting.get(uid))
+        if why is None:
+            self.waiting.pop(uid, None)
+        else:
+            self.waiting[uid] = why
 
     def send(self, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> None:
         """Let a pod with these grants go to its node, once its volumes can be reached there."""
         given = {grant.container: grant.span for grant in granted}
         if pod.gated:
-            self.ungates.append(plans.Ungate(pod, node.name, given, node.hostname))
+            self.part.ungates.append(plans.Ungate(pod, node.name, given, node.hostname))
             return
         volumes = self.claiming(pod, node, granted)
         if volumes.ready:
-            self.bindings.append(plans.Bind(pod, node.name, given))
+            self.part.bindings.append(plans.Bind(pod, node.name, given))
             return
         if volumes.flaw:  # what it needs went to a pod before it
             self.revoke(pod, granted, f"Its grant is being taken back: on {node.name}: {volumes.flaw}.")
             return
-        self.claims.extend(volumes.writes)
+        self.part.claims.extend(volumes.writes)
         self.cluster.assume(volumes.assumed_in(self.cluster.storage))
         message = f"It has its cores on {node.name}; {plans.listed(volumes.waits_for)}."
-        self.waiting[pod.uid] = plans.Waiting(reasons.WaitingReason.WAITING_FOR_VOLUMES, message, node.name)
+        self.wait(pod.uid, plans.Waiting(reasons.WaitingReason.WAITING_FOR_VOLUMES, message, node.name))
 
     def claiming(
         self, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]
@@ -220,37 +293,42 @@ class Draft:
         """Take an unplaced pod's grants back: first the fence; once that is visible, the next pass releases them."""
         until = max(neuron_nodes.moment(grant.since) for grant in granted)
         fence = pod_changes.fence_patch(pod, neuron_nodes.timestamp(until), self.since)
-        self.patches.append(plans.PodPatch(pod, fence, why))
-        self.waiting[pod.uid] = plans.Waiting(
-            reasons.WaitingReason.REVOKED, f"{why} It is planned again as soon as that is undone."
-        )
+        self.parts.get((parts.Kind.POD, pod.uid)).patches.append(plans.PodPatch(pod, fence, why))
+        message = f"{why} It is planned again as soon as that is undone."
+        self.wait(pod.uid, plans.Waiting(reasons.WaitingReason.REVOKED, message))
 
     def wake(self, moment: dt.datetime) -> bool:
         """Note that a timer ends at ``moment``; True when it has ended already."""
         if moment <= self.now:
             return True
-        self.wake_at = moment if self.wake_at is None else min(self.wake_at, moment)
+        self.parts.wake(self._about, moment)
         return False
 
     def elapsed(self, since: str, seconds: float) -> bool:
         """Whether that much time has passed since then; if not, the plan wakes up when it has."""
         return self.wake(neuron_nodes.moment(since) + dt.timedelta(seconds=seconds))
 
+    # --- the plan ------------------------------------------------------------------------------------------------
+
     def plan(self) -> plans.Plan:
-        """Return everything found."""
-        changed = (node for node in self.nodes.values() if node.ledger != node.stored)
+        """Return everything that is to be done now."""
+        changed = [self.nodes[name] for name in sorted(self.unsettled) if not self.nodes[name].settled]
+        standing = self.parts.standing()
+        news = (uid for uid, before in self._said_before.items() if before != self.waiting.get(uid))
+        inquiries = {inquiry.uid: inquiry for part in standing for inquiry in part.inquiries}
         return plans.Plan(
             ledgers=tuple(_write(node) for node in changed),
-            bindings=tuple(self.bindings),
-            ungates=tuple(self.ungates),
-            claims=tuple(self.claims),
-            patches=tuple(self.patches),
-            inquiries=tuple(self.inquiries[uid] for uid in sorted(self.inquiries)),
-            evictions=tuple(self.evictions),
-            notices=tuple(self.notices),
-            waiting=dict(self.waiting),
-            drift=tuple(self.drift),
-            wake_at=self.wake_at,
+            bindings=tuple(each for part in standing for each in part.bindings),
+            ungates=tuple(each for part in standing for each in part.ungates),
+            claims=tuple(each for part in standing for each in part.claims),
+            patches=tuple(each for part in standing for each in part.patches),
+            inquiries=tuple(inquiries[uid] for uid in sorted(inquiries)),
+            evictions=tuple(each for part in standing for each in part.evictions),
+            notices=tuple(each for part in standing for each in part.notices),
+            waiting=self.waiting,
+            drift=tuple(each for part in standing for each in part.drift),
+            wake_at=self.parts.wake_at(),
+            news=frozenset(news),
         )
 
 

@@ -5,10 +5,10 @@ Law: facts say what a snapshot of the same moment would; ``take`` costs what cha
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Generic, TypeVar
 
-from neuronspan_operator.objects import nodes, pods, pools
+from neuronspan_operator.objects import neuron_nodes, nodes, pods, pools
 from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.planning import plans, snapshot
 
@@ -23,15 +23,186 @@ class Changes:
     ``held_back`` which waiting pods are not planned for now. Without ``storage`` that is as it was.
     """
 
-    pods: Mapping[str, pods.PodView | None] = dataclasses.field(default_factory=dict)
-    nodes: Mapping[str, nodes.NodeView | None] = dataclasses.field(default_factory=dict)
-    members: Mapping[str, pools.Member | None] = dataclasses.field(default_factory=dict)
-    pools: Mapping[str, pools.PoolView | None] = dataclasses.field(default_factory=dict)
-    namespaces: Mapping[str, Mapping[str, str] | None] = dataclasses.field(default_factory=dict)
-    gone: Mapping[str, bool] = dataclasses.field(default_factory=dict)
-    avoided: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
-    held_back: Mapping[str, bool] = dataclasses.field(default_factory=dict)
+    pods: "Mapping[str, pods.PodView | None]" = dataclasses.field(default_factory=dict)
+    nodes: "Mapping[str, nodes.NodeView | None]" = dataclasses.field(default_factory=dict)
+    members: "Mapping[str, pools.Member | None]" = dataclasses.field(default_factory=dict)
+    pools: "Mapping[str, pools.PoolView | None]" = dataclasses.field(default_factory=dict)
+    namespaces: "Mapping[str, Mapping[str, str] | None]" = dataclasses.field(default_factory=dict)
+    gone: "Mapping[str, bool]" = dataclasses.field(default_factory=dict)
+    avoided: "Mapping[str, frozenset[str]]" = dataclasses.field(default_factory=dict)
+    held_back: "Mapping[str, bool]" = dataclasses.field(default_factory=dict)
     storage: "storage.Storage | None" = None
 
     def __bool__(self) -> bool:
         return any(getattr(self, field.name) for field in dataclasses.fields(self))
+
+
+Pair = tuple[T | None, T | None]
+"""A value before and after; None where there was or is none."""
+
+
+@dataclasses.dataclass(slots=True)
+class Touched:
+    """What really became otherwise: by key, what was known before and what is known now."""
+
+    pods: "dict[str, Pair[pods.PodView]]" = dataclasses.field(default_factory=dict)
+    nodes: "dict[str, Pair[nodes.NodeView]]" = dataclasses.field(default_factory=dict)
+    neuron_nodes: "dict[str, Pair[neuron_nodes.NeuronNodeView]]" = dataclasses.field(default_factory=dict)
+    policies: set[str] = dataclasses.field(default_factory=set)  # names of nodes
+    gone: set[str] = dataclasses.field(default_factory=set)  # UIDs
+    avoided: set[str] = dataclasses.field(default_factory=set)  # UIDs
+    namespaces: bool = False
+    storage: bool = False
+
+
+class _Kept(Generic[T]):
+    """Values by key, and what they were before the changes that are being taken."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, T] = {}
+        self._before: dict[str, T | None] = {}
+
+    def put(self, key: str, value: T | None) -> None:
+        before = self.values.get(key)
+        if value == before:
+            return
+        self._before.setdefault(key, before)
+        if value is None:
+            del self.values[key]
+        else:
+            self.values[key] = value
+
+    def touched(self) -> dict[str, Pair[T]]:
+        """Return what changed since the last call."""
+        found = {key: (before, self.values.get(key)) for key, before in self._before.items()}
+        self._before = {}
+        return found
+
+
+class Facts:
+    """Everything that planning reads; its ``snapshot`` is a live view, valid until the next ``take``."""
+
+    def __init__(self) -> None:
+        self._pods: _Kept[pods.PodView] = _Kept()
+        self._nodes: _Kept[nodes.NodeView] = _Kept()
+        self._neuron_nodes: _Kept[neuron_nodes.NeuronNodeView] = _Kept()
+        self._policies: _Kept[pools.Policy] = _Kept()
+        self._namespaces: _Kept[Mapping[str, str]] = _Kept()
+        self._avoided: _Kept[frozenset[str]] = _Kept()
+        self._storage = storage.EMPTY
+        self._gone: set[str] = set()
+        self._held_back: dict[str, pods.PodView | None] = {}
+        self._hosts: dict[str, nodes.NodeView] = {}  # as they are, whatever becomes of their pools
+        self._members: dict[str, pools.Member] = {}
+        self._pools: dict[str, pools.PoolView] = {}
+        self._members_of: dict[str, set[str]] = collections.defaultdict(set)
+
+    def snapshot(self) -> plans.Snapshot:
+        """Return what is known now."""
+        return plans.Snapshot(
+            self._pods.values,
+            self._nodes.values,
+            self._neuron_nodes.values,
+            self._policies.values,
+            self._gone,
+            self._avoided.values,
+            self._namespaces.values,
+            self._storage,
+        )
+
+    def take(self, changes: Changes) -> Touched:
+        """Take over what changed."""
+        self._hold_back(changes.held_back)
+        for uid, pod in changes.pods.items():
+            if uid in self._held_back:
+                self._held_back[uid] = pod
+            else:
+                self._pods.put(uid, pod)
+        affected = set(self._take_pools(changes.pools)) | set(self._take_members(changes.members))
+        for name, host in changes.nodes.items():
+            _put(self._hosts, name, host)
+            affected.add(name)
+        for name in affected:
+            self._renew_node(name)
+        for uid, names in changes.avoided.items():
+            self._avoided.put(uid, names or None)
+        for name, labels in changes.namespaces.items():
+            self._namespaces.put(name, labels)
+        return self._touched(self._take_gone(changes.gone), self._take_storage(changes.storage))
+
+    def fill(self, found: plans.Snapshot) -> Touched:
+        """Take over a whole snapshot; only once, and before anything else."""
+        for kept, values in (
+            (self._pods, found.pods),
+            (self._nodes, found.nodes),
+            (self._neuron_nodes, found.neuron_nodes),
+            (self._policies, found.policies),
+            (self._namespaces, found.namespaces),
+            (self._avoided, found.avoided),
+        ):
+            for key, value in values.items():
+                kept.put(key, value)  # type: ignore[attr-defined]  # each pair has one type
+        return self._touched(self._take_gone(dict.fromkeys(found.gone, True)), self._take_storage(found.storage))
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _touched(self, gone: set[str], stored: bool) -> Touched:  # noqa: FBT001 - private, and named at the call
+        return Touched(
+            pods=self._pods.touched(),
+            nodes=self._nodes.touched(),
+            neuron_nodes=self._neuron_nodes.touched(),
+            policies=set(self._policies.touched()),
+            gone=gone,
+            avoided=set(self._avoided.touched()),
+            namespaces=bool(self._namespaces.touched()),
+            storage=stored,
+        )
+
+    def _hold_back(self, held_back: Mapping[str, bool]) -> None:
+        for uid, held in held_back.items():
+            if held and uid not in self._held_back:
+                self._held_back[uid] = self._pods.values.get(uid)
+                self._pods.put(uid, None)
+            elif not held and uid in self._held_back:
+                self._pods.put(uid, self._held_back.pop(uid))
+
+    def _take_pools(self, changed: Mapping[str, pools.PoolView | None]) -> Iterator[str]:
+        for name, pool in changed.items():
+            _put(self._pools, name, pool)
+            yield from self._members_of[name]
+
+    def _take_members(self, changed: Mapping[str, pools.Member | None]) -> Iterator[str]:
+        for name, member in changed.items():
+            before = self._members.get(name)
+            if before is not None:
+                self._members_of[before.pool].discard(name)
+            if member is not None:
+                self._members_of[member.pool].add(name)
+            _put(self._members, name, member)
+            yield name
+
+    def _renew_node(self, name: str) -> None:
+        """Find out anew what follows for a node from its Node, its NeuronNode and their pool together."""
+        host, member = self._hosts.get(name), self._members.get(name)
+        pool = None if member is None else self._pools.get(member.pool)
+        self._nodes.put(name, None if host is None else snapshot.drained(host, pool))
+        self._neuron_nodes.put(name, None if member is None else member.view)
+        self._policies.put(name, None if pool is None else pool.policy)
+
+    def _take_gone(self, changed: Mapping[str, bool]) -> set[str]:
+        found = {uid for uid, gone in changed.items() if gone is not (uid in self._gone)}
+        self._gone ^= found
+        return found
+
+    def _take_storage(self, changed: "storage.Storage | None") -> bool:
+        if changed is None or changed == self._storage:
+            return False
+        self._storage = changed
+        return True
+
+
+def _put(values: dict[str, T], key: str, value: T | None) -> None:
+    if value is None:
+        values.pop(key, None)
+    else:
+        values[key] = value

@@ -5,7 +5,6 @@ a crash between two nodes leaves unplaced pods only. A group that was served onc
 one.
 """
 
-import collections
 import dataclasses
 from collections.abc import Iterable, Mapping
 
@@ -47,18 +46,47 @@ class Group:
         return f"pod group {self.name}: {self.present} of {self.size} pods exist, {self.served} have cores"
 
 
-def of(snapshot_pods: Iterable[pods.PodView]) -> Mapping[Key, Group]:
-    """Return the groups that living pods name."""
-    found: dict[Key, Group] = collections.defaultdict(lambda: Group(""))
-    for pod in snapshot_pods:
-        if not pod.pod_group:
-            continue
-        group = found[pod.namespace, pod.pod_group]
-        group.name = pod.pod_group
+
+class Groups:
+    """The groups that living pods name, kept by what changes about their pods."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Key, Group] = {}
+        self._served: dict[Key, frozenset[str]] = {}  # who had grants to go on with in the pass before
+
+    def get(self, key: Key) -> Group | None:
+        """Return a group, None when no pod names it."""
+        return self._groups.get(key)
+
+    def renew(self, key: Key, members: Iterable[pods.PodView]) -> None:
+        """Find out anew what there is of a group; ``members`` are all pods that name it."""
+        found = list(members)
+        if found:
+            self._groups[key] = _group(key, found)
+        else:
+            self._groups.pop(key, None)
+
+    def begin(self) -> None:
+        """Start a pass: nobody has grants to go on with until that is found out."""
+        for key in self._served:
+            if key in self._groups:
+                self._groups[key].granted.clear()
+
+    def go_on(self, granted: Mapping[Key, Iterable[str]]) -> set[Key]:
+        """Take who has grants to go on with; return the groups of which these are others than in the pass before."""
+        now = {key: frozenset(uids) for key, uids in granted.items()}
+        changed = {key for key in now.keys() | self._served.keys() if now.get(key) != self._served.get(key)}
+        self._served = now
+        return changed
+
+
+def _group(key: Key, members: Iterable[pods.PodView]) -> Group:
+    group = Group(key[1])
+    for pod in members:
         if not (pod.terminal or pod.deleted):
             group.size = max(group.size, pod.pod_group_size)
             group.present += 1
             group.started += not pod.unplaced
         elif pod.owner is not None and not pod.unplaced and pod.grant_annotation is not None:
             group.served_controllers.add(pod.owner.uid)
-    return dict(found)
+    return group

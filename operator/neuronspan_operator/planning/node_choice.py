@@ -1,18 +1,25 @@
-"""Finds the best node for a pod, fast: pods that ask for the same share one ranking of the nodes.
+"""Finds the best node for a pod, fast: pods that ask for the same cores share one ranking of the nodes.
 
-Law: within a pass a node only gets fuller, so a node without room for a request stays so, until ``forget``. What
-depends on other pods (affinity, spread, ports, volumes) is judged for each pod, as the cluster is at that moment.
+Law: an answer is what a look at all nodes would find; what is kept is renewed where the draft's journal says that
+something changed. What depends on other pods (affinity, spread, ports, volumes) is judged for each pod, as the cluster
+is at that moment.
 """
 
 import bisect
+import collections
 import dataclasses
-from collections.abc import Hashable, Iterable, Iterator
-from collections.abc import Set as AbstractSet
+from collections.abc import Hashable, Iterator
+from typing import Final, Generic, TypeVar
 
 from neuronspan import placement
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, node_drafts, placements
+from neuronspan_operator.planning import drafts, node_drafts, placements, queue
 from neuronspan_operator.scheduling import cluster_state, screening, taints
+
+_RANKINGS: Final = 32
+"""Kept for as many different requests: each has an entry for every node with room, some hundred bytes."""
+_REJECTIONS: Final = 256
+_AVERSE: Final = "PreferNoSchedule"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,46 +34,153 @@ _Entry = tuple[
     placements.Score, str, placements.Spans
 ]  # score, node (unique in a ranking: comparison ends there), spans
 
+_V = TypeVar("_V")
+
+
+class _Recent(Generic[_V]):
+    """The values that were asked for last."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._values: collections.OrderedDict[Hashable, _V] = collections.OrderedDict()
+
+    def get(self, key: Hashable) -> _V | None:
+        found = self._values.get(key)
+        if found is not None:
+            self._values.move_to_end(key)
+        return found
+
+    def put(self, key: Hashable, value: _V) -> None:
+        self._values[key] = value
+        if len(self._values) > self._most:
+            self._values.popitem(last=False)
+
+
+@dataclasses.dataclass(slots=True)
+class _Rejected:
+    """Nodes with free cores that will not do for pods of one likeness, up to a position in the journal."""
+
+    seen: int
+    names: set[str] = dataclasses.field(default_factory=set)
+
 
 class NodeChoice:
-    """All nodes of a pass, ready to be asked for the best one; ``changed`` must hear of every grant."""
+    """All nodes of a draft, ready to be asked for the best one."""
 
     def __init__(self, draft: drafts.Draft) -> None:
         self._draft = draft
-        self._rankings: dict[tuple[placements.RequestsKey, Hashable], _Ranking] = {}
-        self._hopeless: set[placements.Shape] = set()
-        self._changed: list[str] = []
+        self._rankings: _Recent[_Ranking] = _Recent(_RANKINGS)
+        self._rejected: _Recent[_Rejected] = _Recent(_REJECTIONS)
+        self._averse: set[str] = set()  # nodes with a taint that pods had better avoid
+        self._averse_seen = queue.NEVER
 
-    def changed(self, node: node_drafts.NodeDraft) -> None:
-        """Note that a node got fuller."""
-        self._changed.append(node.name)
+    def likeness(self, pod: pods.PodView) -> tuple[Hashable, bool]:
+        """Return what pods have in common that may be on the same nodes, and whether other nodes have no part in it."""
+        local = screening.Screen(pod, self._draft.cluster).is_plain
+        around = () if local else placements.surroundings(pod)
+        containers = tuple(each.container for each in pod.requests)  # they are named in what is said
+        return (placements.shape(pod), containers, around, self._draft.excluded(pod.uid)), local
 
-    def forget(self) -> None:
-        """Start over after nodes became emptier again."""
-        self._rankings.clear()
-        self._hopeless.clear()
+    # --- is it worth a look? -------------------------------------------------------------------------------------
 
-    def best(self, pod: pods.PodView, excluded: AbstractSet[str]) -> Place | None:
-        """Return the best node for the pod and its cores there, None when it fits nowhere."""
-        wanted = placements.shape(pod)
-        if wanted in self._hopeless:
-            return None
+    def may_fit(self, unit: queue.Unit) -> bool:
+        """Whether the unit may find a place now that it did not find before."""
+        draft = self._draft
+        first = draft.snapshot.pods[unit.first]
+        group = draft.group_of(first) if unit.grouped else None
+        if group is not None and group.granted:
+            return True  # what the others have may have to be taken back
+        if unit.seen == queue.NEVER or (not unit.local and unit.relations != draft.cluster.relations):
+            return True
+        if unit.lacks_members:
+            return False
+        changed = draft.journal.since(unit.seen)
+        if changed is None:
+            return True
+        if unit.grouped:
+            found = any(self._touches(draft.snapshot.pods[uid], changed, unit.seen) for uid in unit.uids)
+        else:
+            found = self._fits_on(first, changed)
+        if not found:
+            self.found_none(unit)
+        return found
+
+    def found_none(self, unit: queue.Unit) -> None:
+        """Note that there is no place for the unit as the nodes are now."""
+        unit.seen = self._draft.journal.position
+        unit.relations = self._draft.cluster.relations
+
+    def _touches(self, pod: pods.PodView, changed: dict[str, None], seen: int) -> bool:
+        """Whether there is, or was, room for the pod on a node that changed: members of a group depend on each other."""
+        ranking = self._ranking(pod)
+        return any(name in ranking or ranking.changed_at.get(name, queue.NEVER) > seen for name in changed)
+
+    def _fits_on(self, pod: pods.PodView, changed: dict[str, None]) -> bool:
+        ranking = self._ranking(pod)
+        there = [name for name in changed if name in ranking]
+        if not there:
+            return False
+        excluded = self._draft.excluded(pod.uid)
         screen = screening.Screen(pod, self._draft.cluster)
-        ranking = self._ranking(pod, wanted, screen)
-        possible = self._possible(ranking, screen, excluded)
-        if ranking.has_disliked or screening.minds(pod, self._draft.cluster):
+        return any(name not in excluded and screen.objection(self._state(name)) is None for name in there)
+
+    # --- the best ------------------------------------------------------------------------------------------------
+
+    def best(self, pod: pods.PodView) -> Place | None:
+        """Return the best node for the pod and its cores there, None when it fits nowhere."""
+        screen = screening.Screen(pod, self._draft.cluster)
+        ranking = self._ranking(pod)
+        possible = self._possible(pod, ranking, screen)
+        if self._is_choosy(pod, ranking):
             found = self._preferred(pod, list(possible))
         else:
             found = next(possible, None)
-        if found is None and screen.is_plain and not excluded:
-            self._hopeless.add(wanted)
         return None if found is None else Place(self._draft.nodes[found[1]], found[2])
 
-    def _possible(self, ranking: "_Ranking", screen: screening.Screen, excluded: AbstractSet[str]) -> Iterator[_Entry]:
+    def _possible(self, pod: pods.PodView, ranking: "_Ranking", screen: screening.Screen) -> Iterator[_Entry]:
         """Yield the nodes where the pod may be and has its cores, best packed first."""
+        excluded = self._draft.excluded(pod.uid)
+        rejected = self._rejections(pod) if screen.is_plain else set()
         for entry in ranking.entries:
-            if entry[1] not in excluded and screen.changing_objection(self._state(entry[1])) is None:
+            name = entry[1]
+            if name in rejected or name in excluded:
+                continue
+            if screen.objection(self._state(name)) is None:
                 yield entry
+            elif screen.is_plain:
+                rejected.add(name)
+
+    def _rejections(self, pod: pods.PodView) -> set[str]:
+        """Return the nodes that are known not to do for such pods, for more to be added."""
+        journal, key = self._draft.journal, placements.shape(pod)
+        found = self._rejected.get(key)
+        changed = None if found is None else journal.since(found.seen)
+        if found is None or changed is None:
+            found = _Rejected(journal.position)
+            self._rejected.put(key, found)
+            return found.names
+        found.names.difference_update(changed)
+        found.seen = journal.position
+        return found.names
+
+    def _is_choosy(self, pod: pods.PodView, ranking: "_Ranking") -> bool:
+        """Whether the pod would rather be on some nodes than on others."""
+        averse = (name for name in self._averse_nodes() if name in ranking)
+        return any(taints.is_disliked(pod, self._state(name)) for name in averse) or screening.minds(
+            pod, self._draft.cluster
+        )
+
+    def _averse_nodes(self) -> set[str]:
+        changed = self._draft.journal.since(self._averse_seen) if self._averse_seen != queue.NEVER else None
+        self._averse_seen = self._draft.journal.position
+        hosts = self._draft.cluster.nodes
+        for name in hosts if changed is None else changed:
+            state = hosts.get(name)
+            if state is not None and any(taint.effect == _AVERSE for taint in state.host.taints):
+                self._averse.add(name)
+            else:
+                self._averse.discard(name)
+        return self._averse
 
     def _preferred(self, pod: pods.PodView, possible: list[_Entry]) -> _Entry | None:
         """Return the node that the pod likes most, of equals the best packed; the pools may turn that round."""
@@ -76,48 +190,56 @@ class NodeChoice:
             return min(possible, key=lambda entry: (entry[0], -liked[entry[1]], entry[1]), default=None)
         return min(possible, key=lambda entry: (-liked[entry[1]], entry[0], entry[1]), default=None)
 
-    def _ranking(self, pod: pods.PodView, wanted: placements.Shape, screen: screening.Screen) -> "_Ranking":
-        """Return the nodes whose labels, taints and free cores suit the pod, best first."""
-        key = wanted.requests, wanted.constraints
+    # --- rankings ------------------------------------------------------------------------------------------------
+
+    def _ranking(self, pod: pods.PodView) -> "_Ranking":
+        """Return the nodes with room for such requests, best first."""
+        draft = self._draft
+        key = placements.requests_key(pod)
         ranking = self._rankings.get(key)
-        if ranking is None:
-            found = (self._entry(node, pod, wanted) for node in self._draft.nodes.values() if self._suits(node, screen))
-            entries = [entry for entry in found if entry is not None]
-            disliked = any(taints.is_disliked(pod, self._state(name)) for _, name, _ in entries)
-            ranking = self._rankings[key] = _Ranking(entries, has_disliked=disliked)
+        changed = None if ranking is None else draft.journal.since(ranking.seen)
+        if ranking is None or changed is None:
+            entries = (self._entry(name, pod, key) for name in draft.nodes)
+            ranking = _Ranking(entry for entry in entries if entry is not None)
+            self._rankings.put(key, ranking)
         else:
-            for name in dict.fromkeys(self._changed[ranking.seen :]):
-                if name in ranking:
-                    ranking.renew(name, self._entry(self._draft.nodes[name], pod, wanted))
-        ranking.seen = len(self._changed)
+            for name in changed:
+                ranking.renew(name, self._entry(name, pod, key), draft.journal.position)
+        ranking.seen = draft.journal.position
         return ranking
 
-    def _suits(self, node: node_drafts.NodeDraft, screen: screening.Screen) -> bool:
-        return node.ineligible is None and screen.steady_objection(self._state(node.name)) is None
-
-    def _entry(self, node: node_drafts.NodeDraft, pod: pods.PodView, wanted: placements.Shape) -> _Entry | None:
-        placed = self._draft.placements.on(node, pod.requests, wanted)
-        return None if placed is None else (placed.score, node.name, placed.spans)
+    def _entry(self, name: str, pod: pods.PodView, key: placements.RequestsKey) -> _Entry | None:
+        node = self._draft.nodes.get(name)
+        if node is None or node.ineligible is not None:
+            return None
+        placed = self._draft.placements.on(node, pod.requests, key)
+        return None if placed is None else (placed.score, name, placed.spans)
 
     def _state(self, name: str) -> cluster_state.NodeState:
         return self._draft.cluster.nodes[name]
 
 
 class _Ranking:
-    """Nodes with room for one kind of request, best first; ``seen`` counts the changes it knows of."""
+    """Nodes with room for one kind of request, best first, up to a position in the journal."""
 
-    def __init__(self, entries: Iterable[_Entry], *, has_disliked: bool) -> None:
+    def __init__(self, entries: Iterator[_Entry]) -> None:
         self.entries = sorted(entries)
-        self.has_disliked = has_disliked  # of the nodes, some have soft taints that such pods do not tolerate
         self.seen = 0
+        self.changed_at: dict[str, int] = {}  # the position at which a node's entry came, went or changed
         self._of_node = {entry[1]: entry for entry in self.entries}
 
     def __contains__(self, name: object) -> bool:
         return name in self._of_node
 
-    def renew(self, name: str, entry: _Entry | None) -> None:
+    def renew(self, name: str, entry: _Entry | None, position: int) -> None:
         """Put a node where it belongs now, or drop it."""
-        del self.entries[bisect.bisect_left(self.entries, self._of_node.pop(name))]
+        before = self._of_node.pop(name, None)
+        if entry is not None:
+            self._of_node[name] = entry
+        if entry == before:
+            return
+        self.changed_at[name] = position
+        if before is not None:
+            del self.entries[bisect.bisect_left(self.entries, before)]
         if entry is not None:
             bisect.insort(self.entries, entry)
-            self._of_node[name] = entry

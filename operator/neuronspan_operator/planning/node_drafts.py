@@ -4,7 +4,8 @@ Law: nothing here decides; stages do.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from neuronspan import grants, instance_types, ledger, spans
 from neuronspan_operator.objects import neuron_nodes, nodes, pools
@@ -23,6 +24,10 @@ class Savepoint:
     version: int
 
 
+_VERSIONS: Iterator[int] = itertools.count(1)
+"""No two states of any node share a number, so that an answer can be remembered by it."""
+
+
 class NodeDraft:
     """One node during a pass. Only nodes whose ledger can be read have a draft."""
 
@@ -33,6 +38,7 @@ class NodeDraft:
         policy: pools.Policy,
         hardware: instance_types.Hardware,
         stored: ledger.Ledger,
+        on_change: Callable[[str], None] = lambda _name: None,
     ) -> None:
         self.view = view
         self.name = view.name
@@ -46,25 +52,39 @@ class NodeDraft:
             each.span for each in view.unhealthy
         ]  # in no grant, and yet not to be given away
         self.contested: set[str] = set()  # UIDs of pods whose granted cores another container holds
-        self.version = 0
+        self.version = next(_VERSIONS)
+        self._on_change = on_change
         self.ineligible = _ineligible(view, host)
         self._by_pod: tuple[ledger.Ledger | None, dict[str, list[grants.Grant]]] = (None, {})
+
+    def equals(self, before: "NodeDraft") -> bool:
+        """Whether requests fit here as they did on that earlier draft of the node, and whoever is in the way is too."""
+        return (
+            (self.ledger is before.ledger or _owners(self.ledger) == _owners(before.ledger))
+            and self.blocked == before.blocked
+            and (self.ineligible, self.policy, self.hardware) == (before.ineligible, before.policy, before.hardware)
+        )
 
     @property
     def hostname(self) -> str:
         """The value a pod's node selector needs."""
         return self.name if self.host is None else self.host.hostname
 
+    @property
+    def settled(self) -> bool:
+        """Whether the ledger is as it is stored."""
+        return self.ledger is self.stored or self.ledger == self.stored
+
     def change(self, changed: ledger.Ledger, *whys: str) -> None:
         """Replace the ledger; each of ``whys`` is a sentence for the log."""
         self.ledger = changed
         self.why.extend(whys)
-        self.version += 1
+        self._changed()
 
     def block(self, span: spans.CoreSpan) -> None:
         """Keep cores from being granted in this pass."""
         self.blocked.append(span)
-        self.version += 1
+        self._changed()
 
     def savepoint(self) -> "Savepoint":
         """Return what ``restore`` needs to undo later changes."""
@@ -76,7 +96,11 @@ class NodeDraft:
             return
         self.ledger = savepoint.ledger
         del self.why[savepoint.reasons :]
-        self.version += 1
+        self._changed()
+
+    def _changed(self) -> None:
+        self.version = next(_VERSIONS)
+        self._on_change(self.name)
 
     def unhealthy_among(self, granted: Iterable[grants.Grant]) -> str:
         """Return which cores of these grants are unhealthy and why, "" when all are well."""
@@ -114,3 +138,8 @@ def _ineligible(view: neuron_nodes.NeuronNodeView, node: nodes.NodeView | None) 
     if view.advertised != view.hardware:
         return "whose device plugin does not advertise the hardware of its pool yet"
     return None
+
+
+def _owners(book: ledger.Ledger) -> list[tuple[grants.Key, spans.CoreSpan, bool]]:
+    """Return who has which cores, and whether for good."""
+    return [(each.key, each.span, each.state is grants.GrantState.RELEASING) for each in book.grants]

@@ -23,11 +23,16 @@ class Shape:
     amounts: tuple[tuple[str, int], ...]  # by resource
 
 
+def requests_key(pod: pods.PodView) -> RequestsKey:
+    """Return everything that decides where the pod's cores may be."""
+    return tuple(each.placement_key for each in pod.requests)
+
+
 def shape(pod: pods.PodView) -> Shape:
     """Return the pod's shape."""
     wanted = pod.constraints
     return Shape(
-        tuple(each.placement_key for each in pod.requests),
+        requests_key(pod),
         (pod.node_name, tuple(sorted(wanted.node_selector.items())), wanted.node_affinity, wanted.tolerations),
         tuple(sorted(pod.amounts.items())),
     )
@@ -49,7 +54,10 @@ class Fit:
     spans: Spans
 
 
-_State = tuple[instance_types.Hardware, placement.Packing, placement.Alignment, tuple[spans.CoreSpan, ...]]
+_MOST: Final = 100_000
+"""Answers that are remembered, of some hundred bytes each."""
+
+_State = tuple[instance_types.Hardware, placement.Packing, placement.Rules, tuple[spans.CoreSpan, ...]]
 
 
 class Placements:
@@ -61,28 +69,38 @@ class Placements:
         self._found: dict[tuple[int, RequestsKey], Fit | None] = {}
 
     def on(
-        self, node: node_drafts.NodeDraft, requests: tuple[container_requests.ContainerRequest, ...], wanted: Shape
+        self,
+        node: node_drafts.NodeDraft,
+        requests: tuple[container_requests.ContainerRequest, ...],
+        wanted: RequestsKey,
     ) -> Fit | None:
         """Return the spans for the requests on the node as it is now, with their score; None when they do not fit."""
-        key = (self._state(node), wanted.requests)
+        if len(self._found) > _MOST:
+            self._forget()
+        key = (self._state(node), wanted)
         if key not in self._found:
             self._found[key] = _place(node, requests)
         return self._found[key]
 
+    def _forget(self) -> None:
+        self._states.clear()
+        self._state_of.clear()
+        self._found.clear()
+
     def _state(self, node: node_drafts.NodeDraft) -> int:
         version, state = self._state_of.get(node.name, (-1, -1))
         if version != node.version:
-            content = (node.hardware, node.policy.packing, node.policy.align, node.taken())
+            content = (node.hardware, node.policy.packing, node.policy.rules, node.taken())
             state = self._states.setdefault(content, len(self._states))
             self._state_of[node.name] = node.version, state
         return state
 
 
 def _place(node: node_drafts.NodeDraft, requests: tuple[container_requests.ContainerRequest, ...]) -> Fit | None:
-    wanted = [request.on(node.hardware, node.policy.align) for request in requests]
+    wanted = [request.on(node.hardware, node.policy.rules) for request in requests]
     taken = node.taken()
-    found = placement.place_all(node.hardware, taken, wanted, node.policy.packing)
-    if isinstance(found, placement.Unplaceable):
+    found = placement.find_all(node.hardware, taken, wanted, node.policy.packing)
+    if found is None:
         return None
     before = spans.free_runs(node.hardware.cores, taken)
     after = spans.free_runs(node.hardware.cores, (*taken, *found))

@@ -1,15 +1,17 @@
 """The planner: from what is known of the cluster to everything that has to be done now. Pure.
 
-Law: equal snapshots give equal plans; the plans after one whose ledgers are stored undo nothing, and come to rest.
-Each stage is a module with a ``run``; no stage knows another, what they share is in the draft.
+Law: equal facts give equal plans, whether they became known at once or bit by bit; the plans after one whose ledgers
+are stored undo nothing, and come to rest. Each stage is a module with a ``run``; no stage knows another, what they
+share is in the draft.
 """
 
 import dataclasses
 import datetime as dt
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from neuronspan_operator import reasons
-from neuronspan_operator.planning import drafts, plans
+from neuronspan_operator.planning import drafts, facts, plans, renewal
 from neuronspan_operator.planning import snapshot as snapshots  # the argument has the plain name
 from neuronspan_operator.planning.stages import (
     confirming,
@@ -23,16 +25,90 @@ from neuronspan_operator.planning.stages import (
     warning,
 )
 
-_STAGES = releasing, confirming, correcting, resuming, sending_back, warning, refusing, granting, explaining
-"""In the order of trust: what has ended, what nodes say, what was promised, what is new, and why the rest waits."""
+_OF_NODES = releasing, confirming, correcting
+"""In the order of trust: what has ended, what nodes say. Then come pods: see ``Planner``."""
+
+
+EXPLAIN_AGAIN: Final = dt.timedelta(seconds=1)
+"""People read why pods wait, and each event may change the numbers in all of these sentences."""
+
+
+class Planner:
+    """Keeps what is known and what was decided from one plan to the next; after an exception it cannot be used.
+
+    Why a pod waits is said at once, and said anew ``explain_again`` later at the earliest.
+    """
+
+    def __init__(self, *, explain_again: dt.timedelta = EXPLAIN_AGAIN) -> None:
+        self.facts = facts.Facts()
+        self._draft = drafts.Draft()
+        self._granting = granting.Granting(self._draft)
+        self._explaining = explaining.Explaining(self._draft, explain_again)
+
+    def plan(self, changes: facts.Changes, now: dt.datetime) -> plans.Plan:
+        """Return everything that is to be done at that moment (timezone-aware), after these changes.
+
+        What it refers to is valid until the next call.
+        """
+        return self._plan(self.facts.take(changes), now)
+
+    def begin(self, snapshot: plans.Snapshot, now: dt.datetime) -> plans.Plan:
+        """Return the first plan, for all that is known."""
+        return self._plan(self.facts.fill(snapshot), now)
+
+    def _plan(self, touched: facts.Touched, now: dt.datetime) -> plans.Plan:
+        draft = self._draft
+        draft.begin(self.facts.snapshot(), now)
+        work = renewal.absorb(draft, touched)
+        work.pods |= self._granting.granted
+        for name in sorted(work.nodes):
+            work.pods |= self._decide_node(name)
+        self._decide_pods(work)
+        return draft.plan()
+
+    def _decide_node(self, name: str) -> set[str]:
+        """Decide about one node; return the UIDs of pods about which that may decide something."""
+        draft = self._draft
+        before = draft.nodes.get(name)
+        affected = set() if before is None else before.contested
+        node = draft.open_node(name)
+        if node is None:
+            return affected
+        for stage in _OF_NODES:
+            stage.run(draft, node)
+        guests = {grant.pod_uid for grant in node.stored.grants} & draft.indices.let_go
+        return affected | node.contested | guests
+
+    def _decide_pods(self, work: renewal.Work) -> None:
+        """Decide about pods: first who has grants, then who was let go, then who waits."""
+        draft = self._draft
+        in_flight = draft.indices.in_flight()
+        work.pods.update(in_flight)
+        for uid in work.pods:
+            draft.open_pod(uid)
+        draft.groups.begin()
+        draft.count_promises(sorted(work.nodes))
+        changed = draft.groups.go_on(resuming.run(draft, in_flight))
+        for uid in {uid for key in changed for uid in draft.indices.groups.of(key)} - work.pods:
+            draft.open_pod(uid)
+            work.pods.add(uid)
+        for uid in sorted(work.pods & draft.snapshot.pods.keys()):
+            draft.about_pod(uid)
+            pod = draft.snapshot.pods[uid]
+            sending_back.run(draft, pod)
+            warning.run(draft, pod)
+        for pod in draft.undecided(work.pods):
+            draft.about_pod(pod.uid)
+            refusing.run(draft, pod)
+        held = {name for uid in in_flight for name in draft.indices.holders.of(uid)}
+        draft.count_promises(sorted(held | draft.unsettled))
+        self._granting.run(draft.undecided(work.pods))
+        self._explaining.run()
 
 
 def plan(snapshot: plans.Snapshot, now: dt.datetime) -> plans.Plan:
     """Decide everything that follows from the snapshot at that moment (timezone-aware)."""
-    draft = drafts.Draft(snapshot, now)
-    for stage in _STAGES:
-        stage.run(draft)
-    return draft.plan()
+    return Planner().begin(snapshot, now)
 
 
 def plan_around(snapshot: plans.Snapshot, now: dt.datetime) -> plans.Plan:

@@ -8,6 +8,7 @@ import dataclasses
 import datetime as dt
 import enum
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Self
 
 from neuronspan import ledger, spans
@@ -29,7 +30,7 @@ class Snapshot:
     nodes: Mapping[str, nodes.NodeView]
     neuron_nodes: Mapping[str, neuron_nodes.NeuronNodeView]
     policies: Mapping[str, pools.Policy] = dataclasses.field(default_factory=dict)
-    gone: frozenset[str] = frozenset()
+    gone: AbstractSet[str] = frozenset()
     avoided: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
     namespaces: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)  # the labels of each
     storage: "storage.Storage" = storage.EMPTY
@@ -154,7 +155,10 @@ class Drift:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything to do now, in a fixed order: equal snapshots give equal plans."""
+    """Everything to do now, in a fixed order: equal snapshots give equal plans.
+
+    ``news`` are the UIDs whose entry in ``waiting`` came, went or changed since the plan before of the same planner.
+    """
 
     ledgers: tuple[LedgerWrite, ...] = ()  # at most one per node
     claims: tuple[claiming.Write, ...] = ()
@@ -167,6 +171,7 @@ class Plan:
     waiting: Mapping[str, Waiting] = dataclasses.field(default_factory=dict)  # by pod UID
     drift: tuple[Drift, ...] = ()
     wake_at: dt.datetime | None = None  # when a timer matters next
+    news: frozenset[str] = dataclasses.field(default=frozenset(), compare=False)
     bug: Exception | None = None  # what planning ended in for the pods that wait with PLANNING_FAILED
 
     @property
@@ -175,8 +180,12 @@ class Plan:
         return (*self.bindings, *self.ungates)
 
 
-def listed(items: Iterable[str], most: int = 5) -> str:
-    """Join names for a sentence, the first few of them: an Event has room for 1024 characters."""
+def listed(items: Iterable[str], most: int = 5, total: int | None = None) -> str:
+    """Join names for a sentence, the first few of them: an Event has room for 1024 characters.
+
+    With ``total`` the items are the first of so many.
+    """
     named = list(items)
-    rest = f" and {len(named) - most} more" if len(named) > most else ""
+    more = (len(named) if total is None else total) - most
+    rest = f" and {more} more" if more > 0 else ""
     return ", ".join(named[:most]) + rest

@@ -27,13 +27,10 @@ def of(
     ``namespaces`` are the labels of each, ``gone`` the UIDs of pods that ended.
     Nodes of a pool that is being deleted take no more pods, so that they run empty.
     """
-    draining = {name for name, member in members.items() if _is_draining(known_pools.get(member.pool))}
+    pool_of = {name: known_pools.get(member.pool) for name, member in members.items()}
     return plans.Snapshot(
         pods=known_pods,
-        nodes={
-            name: dataclasses.replace(node, draining=True) if name in draining else node
-            for name, node in known_nodes.items()
-        },
+        nodes={name: drained(node, pool_of.get(name)) for name, node in known_nodes.items()},
         neuron_nodes={name: member.view for name, member in members.items()},
         policies=pools.policies(known_pools, members),
         storage=stored,
@@ -42,8 +39,10 @@ def of(
     )
 
 
-def _is_draining(pool: pools.PoolView | None) -> bool:
-    return pool is not None and pool.deleted
+def drained(node: nodes.NodeView, pool: pools.PoolView | None) -> nodes.NodeView:
+    """Return the node as planning sees it, by what becomes of its pool."""
+    draining = pool is not None and pool.deleted
+    return dataclasses.replace(node, draining=True) if draining else node
 
 
 def granted(snapshot: plans.Snapshot) -> set[str]:

@@ -16,9 +16,4 @@ def for_pod(pod: pods.PodView, _cluster: cluster_state.Cluster) -> objections.Fi
     wanted = pod.constraints.host_ports
     if not wanted:
         return None
-
-    def judge(node: cluster_state.NodeState) -> objections.Objection | None:
-        taken = (port for other in node.pods.values() for port in other.constraints.host_ports)
-        return _TAKEN if any(port.clashes(each) for port in taken for each in wanted) else None
-
-    return judge
+    return lambda node: _TAKEN if any(port.clashes(each) for port in node.ports for each in wanted) else None

@@ -24,14 +24,14 @@ _UNNAMED: Final = objections.Objection(
 _CONFLICT: Final = objections.Objection(reasons.ObjectionKind.NODE_AFFINITY, "pod affinity terms conflict", of_pod=True)
 
 
-def preselected(pod: pods.PodView, _cluster: cluster_state.Cluster) -> objections.Filter | None:
+def preselected(pod: pods.PodView, _cluster: cluster_state.Cluster) -> objections.Judgement | None:
     """Return the filter that comes before all others: affinity to nodes by name leaves the others out of the search."""
     required = pod.constraints.node_affinity.required
     named = None if required is None else required.names
     if named is None:
         return None
     if not named:
-        return lambda _node: _CONFLICT
+        return _CONFLICT
     return lambda node: None if node.name in named else _UNNAMED
 
 
@@ -47,12 +47,13 @@ def for_pod(pod: pods.PodView, _cluster: cluster_state.Cluster) -> objections.Fi
     constraints = pod.constraints
     if not constraints.node_selector and constraints.node_affinity.required is None:
         return None
+    reach = pod_constraints.Reach.of(constraints)
+    return lambda node: None if reach.selects(node.host) else _UNSELECTED
 
-    def judge(node: cluster_state.NodeState) -> objections.Objection | None:
-        selected = pod_constraints.selects_node(constraints, node.host)
-        return None if selected else _UNSELECTED
 
-    return judge
+def minds(pod: pods.PodView) -> bool:
+    """Whether the pod prefers some nodes."""
+    return bool(pod.constraints.node_affinity.preferred)
 
 
 def preferences(

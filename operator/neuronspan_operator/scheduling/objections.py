@@ -23,3 +23,6 @@ class Objection:
 Filter = Callable[[cluster_state.NodeState], Objection | None]
 """Judges one node for one pod. Made by a module's ``for_pod(pod, cluster)``, which gives None when the pod asks nothing
 of the kind; valid until the cluster changes."""
+
+Judgement = Filter | Objection
+"""What a module says of one pod: how to judge a node, or an objection ``of_pod`` that makes every look needless."""

@@ -2,21 +2,20 @@
 
 Follows the plugin InterPodAffinity (filtering.go and scoring.go in
 k8s.io/kubernetes/pkg/scheduler/framework/plugins/interpodaffinity) with its default arguments. Pods that are being
-deleted count until they are gone. Terms of pods that are on nodes are summed up by equal term: what they cost grows
-with the number of different terms, not of pods.
+deleted count until they are gone.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
 from neuronspan_operator.objects.constraints import pod_terms
 from neuronspan_operator.scheduling import cluster_state, objections
+from neuronspan_operator.scheduling.counting import domains
 
 _BEST: Final = 100
-_REQUIRED_WEIGHT: Final = 1  # hardPodAffinityWeight: what a placed pod requires is a wish to those that could join it
 
 _NOT_NEAR: Final = objections.Objection(reasons.ObjectionKind.POD_AFFINITY, "node(s) didn't match pod affinity rules")
 _TOO_NEAR: Final = objections.Objection(
@@ -26,8 +25,8 @@ _UNWELCOME: Final = objections.Objection(
     reasons.ObjectionKind.POD_ANTI_AFFINITY, "node(s) didn't satisfy existing pods anti-affinity rules"
 )
 
-_Counts = dict[str, int]  # by value of a topology key: one entry per domain, none that is zero
 _Values = Mapping[str, Mapping[str, int]]  # by topology key, then by its value
+_Wish = tuple[str, Mapping[str, int], int]  # topology key, how many pods it is about by domain, weight
 
 
 def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Filter | None:
@@ -59,7 +58,7 @@ def preferences(
 
     None when nobody has a wish that concerns a node.
     """
-    pull: dict[str, _Counts] = {}
+    pull: dict[str, domains.Counts] = {}
     for key, counts, weight in (*_own_wishes(pod, cluster), *_others_wishes(pod, cluster)):
         values = pull.setdefault(key, {}) if counts else {}
         for value, number in counts.items():
@@ -67,21 +66,9 @@ def preferences(
     return _normalized({node.name: _pulled(node, pull) for node in nodes}) if pull else None
 
 
-# --- what the pod wants of others ------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Matching:
-    """How many pods are meant by all these terms, by domain of each; nodes without the key are in no domain."""
-
-    terms: tuple[pod_terms.AffinityTerm, ...]  # resolved
-    domains: tuple[_Counts, ...] = dataclasses.field(compare=False)  # one per term
-
-    def count(self, pod: pods.PodView, node: cluster_state.NodeState, by: int) -> None:
-        """Count a pod that came or left."""
-        if _all_mean(self.terms, pod):
-            for term, counts in zip(self.terms, self.domains, strict=True):
-                _count(counts, node, term.topology_key, by)
+def minds(pod: pods.PodView, cluster: cluster_state.Cluster) -> bool:
+    """Whether a wish of the pod, or of a pod that is on a node, tells nodes apart for it."""
+    return any(counts for _, counts, _ in (*_own_wishes(pod, cluster), *_others_wishes(pod, cluster)))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,10 +80,10 @@ class _Near:
 
     @classmethod
     def of(cls, pod: pods.PodView, cluster: cluster_state.Cluster) -> "_Near":
-        terms = tuple(term.resolved(cluster.namespaces) for term in pod.constraints.pod_affinity.required)
-        counted = cluster.keep(_Matching(terms, tuple({} for _ in terms))).domains
+        terms = tuple(map(cluster.resolved, pod.constraints.pod_affinity.required))
+        counted = cluster.keep(domains.Matching.of(terms)).domains
         keys = (term.topology_key for term in terms)
-        return cls(tuple(zip(keys, counted, strict=True)), not any(counted) and _all_mean(terms, pod))
+        return cls(tuple(zip(keys, counted, strict=True)), not any(counted) and domains.all_mean(terms, pod))
 
     def admits(self, labels: Mapping[str, str]) -> bool:
         if self.opens_series:
@@ -104,74 +91,30 @@ class _Near:
         return all(labels.get(key) in counts for key, counts in self.domains)
 
 
-def _all_mean(terms: Iterable[pod_terms.AffinityTerm], pod: pods.PodView) -> bool:
-    """Return whether all of the resolved terms mean the pod."""
-    return all(term.selects(pod.namespace, pod.labels, {}) for term in terms)
-
-
 def _matching(cluster: cluster_state.Cluster, term: pod_terms.AffinityTerm) -> Mapping[str, int]:
-    return cluster.keep(_Matching((term.resolved(cluster.namespaces),), ({},))).domains[0]
+    return cluster.keep(domains.Matching.of((cluster.resolved(term),))).domains[0]
 
 
-def _own_wishes(pod: pods.PodView, cluster: cluster_state.Cluster) -> Iterable[tuple[str, Mapping[str, int], int]]:
+def _own_wishes(pod: pods.PodView, cluster: cluster_state.Cluster) -> Iterator[_Wish]:
     affinity = pod.constraints.pod_affinity
     for sign, wishes in ((1, affinity.preferred), (-1, affinity.anti_preferred)):
         for each in wishes:
             yield each.term.topology_key, _matching(cluster, each.term), sign * each.weight
 
 
-# --- what others want of the pod -------------------------------------------------------------------------------------
+def _others_wishes(pod: pods.PodView, cluster: cluster_state.Cluster) -> Iterator[_Wish]:
+    for each in cluster.terms.about(pod, cluster.namespaces):
+        for weight, counts in each.wishing.items():
+            yield each.term.topology_key, counts, weight
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Terms:
-    """How many of the pods that are on nodes have a term, by domain of the term."""
-
-    forbidding: dict[pod_terms.AffinityTerm, _Counts] = dataclasses.field(default_factory=dict, compare=False)
-    wishing: dict[tuple[pod_terms.AffinityTerm, int], _Counts] = dataclasses.field(default_factory=dict, compare=False)
-
-    def count(self, pod: pods.PodView, node: cluster_state.NodeState, by: int) -> None:
-        """Count the terms of a pod that came or left."""
-        affinity = pod.constraints.pod_affinity
-        if not affinity:
-            return
-        for term in affinity.anti_required:
-            _count(self.forbidding.setdefault(term, {}), node, term.topology_key, by)
-        for term, weight in _weighted(affinity):
-            _count(self.wishing.setdefault((term, weight), {}), node, term.topology_key, by)
-
-
-def _weighted(affinity: pod_terms.PodAffinity) -> Iterable[tuple[pod_terms.AffinityTerm, int]]:
-    yield from ((term, _REQUIRED_WEIGHT) for term in affinity.required)
-    yield from ((each.term, each.weight) for each in affinity.preferred)
-    yield from ((each.term, -each.weight) for each in affinity.anti_preferred)
-
-
-def _closed_domains(pod: pods.PodView, cluster: cluster_state.Cluster) -> Mapping[str, set[str]]:
+def _closed_domains(pod: pods.PodView, cluster: cluster_state.Cluster) -> Mapping[str, Collection[str]]:
     """Return by topology key the values of the domains where a pod is that forbids this one."""
-    closed: dict[str, set[str]] = {}
-    for term, counts in cluster.keep(_Terms()).forbidding.items():
-        if counts and term.selects(pod.namespace, pod.labels, cluster.namespaces):
-            closed.setdefault(term.topology_key, set()).update(counts)
-    return closed
-
-
-def _others_wishes(pod: pods.PodView, cluster: cluster_state.Cluster) -> Iterable[tuple[str, Mapping[str, int], int]]:
-    for (term, weight), counts in cluster.keep(_Terms()).wishing.items():
-        if counts and term.selects(pod.namespace, pod.labels, cluster.namespaces):
-            yield term.topology_key, counts, weight
-
-
-# --- sums ------------------------------------------------------------------------------------------------------------
-
-
-def _count(counts: _Counts, node: cluster_state.NodeState, key: str, by: int) -> None:
-    value = node.host.labels.get(key)
-    if value is None:
-        return
-    counts[value] = counts.get(value, 0) + by
-    if not counts[value]:
-        del counts[value]
+    closed: dict[str, list[domains.Counts]] = {}
+    for each in cluster.terms.about(pod, cluster.namespaces):
+        if each.forbidding:
+            closed.setdefault(each.term.topology_key, []).append(each.forbidding)
+    return {key: found[0] if len(found) == 1 else set().union(*found) for key, found in closed.items()}
 
 
 def _pulled(node: cluster_state.NodeState, pull: _Values) -> int:

@@ -23,7 +23,7 @@ from neuronspan_operator.scheduling import (
 )
 from neuronspan_operator.scheduling.volumes import binding, limits, restrictions, zones
 
-_Maker = Callable[[pods.PodView, cluster_state.Cluster], objections.Filter | None]
+_Maker = Callable[[pods.PodView, cluster_state.Cluster], objections.Judgement | None]
 _Preferences = Callable[
     [pods.PodView, cluster_state.Cluster, Sequence[cluster_state.NodeState]], Mapping[str, int] | None
 ]
@@ -47,7 +47,7 @@ _CHANGING: Final[Sequence[_Maker]] = (
     pod_affinity.for_pod,
     node_features.for_pod,
 )
-_OF_OPEN_CLAIMS: Final[Sequence[_Maker]] = (binding.for_pod, zones.for_pod)
+_GRANTED: Final[Sequence[_Maker]] = tuple(each for each in _CHANGING if each not in {binding.for_pod, zones.for_pod})
 _WEIGHTS: Final[Sequence[tuple[int, _Preferences]]] = (
     (3, taints.preferences),
     (2, node_affinity.preferences),
@@ -65,10 +65,11 @@ class Screen:
 
     def __init__(self, pod: pods.PodView, cluster: cluster_state.Cluster, *, granted: bool = False) -> None:
         self._pod = pod
-        self._steady = _made(_STEADY, pod, cluster)
-        changing = [each for each in _CHANGING if not (granted and each in _OF_OPEN_CLAIMS)]
-        self._changing = _made(changing, pod, cluster)
-        self.of_pod = _of_pod((*self._steady, *self._changing), cluster)
+        steady, changing = _made(_STEADY, pod, cluster), _made(_GRANTED if granted else _CHANGING, pod, cluster)
+        # what concerns the pod as a whole stands before all that concerns a node
+        self.of_pod = next((each for each in (*steady, *changing) if isinstance(each, objections.Objection)), None)
+        self._steady = [each for each in steady if not isinstance(each, objections.Objection)]
+        self._changing = [each for each in changing if not isinstance(each, objections.Objection)]
 
     @property
     def is_plain(self) -> bool:
@@ -103,10 +104,7 @@ def verdicts(pod: pods.PodView, cluster: cluster_state.Cluster) -> Mapping[str, 
 
 def minds(pod: pods.PodView, cluster: cluster_state.Cluster) -> bool:
     """Whether any preference but those that taints express tells nodes apart for the pod."""
-    return any(
-        preferences is not taints.preferences and preferences(pod, cluster, ()) is not None
-        for _, preferences in _WEIGHTS
-    )
+    return node_affinity.minds(pod) or topology_spread.minds(pod) or pod_affinity.minds(pod, cluster)
 
 
 def soft_scores(
@@ -120,19 +118,9 @@ def soft_scores(
     return totals
 
 
-def _made(makers: Sequence[_Maker], pod: pods.PodView, cluster: cluster_state.Cluster) -> tuple[objections.Filter, ...]:
-    made = (maker(pod, cluster) for maker in makers)
-    return tuple(judge for judge in made if judge is not None)
-
-
-def _of_pod(filters: Sequence[objections.Filter], cluster: cluster_state.Cluster) -> objections.Objection | None:
-    """Return the first objection that concerns the pod as a whole: it stands before all that concern a node.
-
-    Such an objection is the same on every node, so that one node shows it.
-    """
-    node = next(iter(cluster.nodes.values()), None)
-    found = () if node is None else (judge(node) for judge in filters)
-    return next((each for each in found if each is not None and each.of_pod), None)
+def _made(makers: Sequence[_Maker], pod: pods.PodView, cluster: cluster_state.Cluster) -> list[objections.Judgement]:
+    made = [maker(pod, cluster) for maker in makers]
+    return [each for each in made if each is not None]
 
 
 def _first(filters: Sequence[objections.Filter], node: cluster_state.NodeState) -> objections.Objection | None:

@@ -9,20 +9,18 @@ between host names and of 5 between zones. They select what the pod's Services, 
 the operator does not watch. They never forbid a node: only scores differ.
 """
 
-import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from neuronspan import names
 from neuronspan_operator import reasons
-from neuronspan_operator.objects import nodes as node_views
 from neuronspan_operator.objects import pods
 from neuronspan_operator.objects.constraints import pod_constraints, selectors, spreads
 from neuronspan_operator.scheduling import cluster_state, objections
+from neuronspan_operator.scheduling.counting import domains
 
 _BEST: Final = 100
-_KEEPING_AWAY: Final = frozenset({"NoSchedule", "NoExecute"})
 
 _WORDS: Final = "node(s) didn't match pod topology spread constraints"
 _UNEVEN: Final = objections.Objection(reasons.ObjectionKind.TOPOLOGY_SPREAD, _WORDS)
@@ -34,8 +32,10 @@ def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Fil
     hard = tuple(each for each in pod.constraints.spread if each.required)
     if not hard:
         return None
-    domains = _count_domains(pod, hard, cluster)
-    limits = [(each.topology_key, counts, _most(pod, each, counts)) for each, counts in zip(hard, domains, strict=True)]
+    limits = [
+        (each.topology_key, kept.counts, _most(pod, each, kept))
+        for each, kept in zip(hard, _spreads(pod, hard, cluster), strict=True)
+    ]
 
     def judge(node: cluster_state.NodeState) -> objections.Objection | None:
         for key, counts, most in limits:
@@ -49,10 +49,15 @@ def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Fil
     return judge
 
 
-def _most(pod: pods.PodView, constraint: spreads.SpreadConstraint, counts: Mapping[str, int]) -> int:
+def _most(pod: pods.PodView, constraint: spreads.SpreadConstraint, kept: domains.Spread) -> int:
     """Return how many matching pods a domain may have before this one comes."""
-    least = min(counts.values(), default=0) if len(counts) >= constraint.min_domains else 0
+    least = kept.least if len(kept.counts) >= constraint.min_domains else 0
     return constraint.max_skew + least - int(constraint.selector.selects(pod.labels))
+
+
+def minds(pod: pods.PodView) -> bool:
+    """Whether the pod has constraints with ``whenUnsatisfiable: ScheduleAnyway``."""
+    return any(not each.required for each in pod.constraints.spread)
 
 
 def preferences(
@@ -67,11 +72,10 @@ def preferences(
         return None
     keys = _keys(soft)
     scored = [node for node in nodes if keys <= node.host.labels.keys()]
-    domains = _count_domains(pod, soft, cluster)
     crowded = {node.name: 0.0 for node in scored}
-    for each, counts in zip(soft, domains, strict=True):
+    for each, kept in zip(soft, _spreads(pod, soft, cluster), strict=True):
         weight = _weight(each, scored)
-        sizes = _sizes(each, counts, _population(pod, each, cluster), scored)
+        sizes = _sizes(each, kept, cluster, scored)
         for name, size in sizes.items():
             crowded[name] += size * weight + (each.max_skew - 1)
     # rounded half up, as math.Round does with what is not negative
@@ -88,15 +92,16 @@ def _weight(constraint: spreads.SpreadConstraint, scored: Sequence[cluster_state
 
 def _sizes(
     constraint: spreads.SpreadConstraint,
-    counts: Mapping[str, int],
-    population: Mapping[str, int],
+    kept: domains.Spread,
+    cluster: cluster_state.Cluster,
     scored: Sequence[cluster_state.NodeState],
 ) -> Mapping[str, int]:
     """Return by node how many pods are in its domain; by host name all pods count, whatever the inclusion policies."""
     key = constraint.topology_key
-    if key == names.HOSTNAME_LABEL:
-        return {node.name: population.get(node.name, 0) for node in scored}
-    return {node.name: counts.get(node.host.labels[key], 0) for node in scored}
+    if key != names.HOSTNAME_LABEL:
+        return {node.name: kept.counts.get(node.host.labels[key], 0) for node in scored}
+    population = cluster.keep(domains.Population(kept.selector, kept.namespace)).by_node
+    return {node.name: population.get(node.name, 0) for node in scored}
 
 
 def _normalized(crowded: Mapping[str, int]) -> dict[str, int]:
@@ -107,49 +112,19 @@ def _normalized(crowded: Mapping[str, int]) -> dict[str, int]:
     return {name: _BEST * (most + least - score) // most for name, score in crowded.items()}
 
 
-# --- how many pods are where -----------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Population:
-    """How many pods of a namespace are meant by a selector, by name of node; nodes without any have no entry."""
-
-    selector: selectors.LabelSelector
-    namespace: str
-    by_node: dict[str, int] = dataclasses.field(default_factory=dict, compare=False)
-
-    def count(self, pod: pods.PodView, node: cluster_state.NodeState, by: int) -> None:
-        """Count a pod that came or left."""
-        if pod.deleted or pod.namespace != self.namespace or not self.selector.selects(pod.labels):
-            return
-        self.by_node[node.name] = self.by_node.get(node.name, 0) + by
-        if not self.by_node[node.name]:
-            del self.by_node[node.name]
-
-
-def _population(
-    pod: pods.PodView, constraint: spreads.SpreadConstraint, cluster: cluster_state.Cluster
-) -> Mapping[str, int]:
-    if constraint.selector.everything:
-        return {}
-    return cluster.keep(_Population(constraint.selector, pod.namespace)).by_node
-
-
-def _count_domains(
+def _spreads(
     pod: pods.PodView, constraints: Sequence[spreads.SpreadConstraint], cluster: cluster_state.Cluster
-) -> Sequence[Mapping[str, int]]:
-    """Return for each constraint how many pods it counts, by domain; a domain of nodes that do not count is missing."""
-    populations = [_population(pod, each, cluster) for each in constraints]
-    domains: list[dict[str, int]] = [{} for _ in constraints]
+) -> Sequence[domains.Spread]:
+    """Return for each constraint how many pods it counts, by domain; only nodes with the labels of all count."""
     keys = _keys(constraints)
-    for node in cluster.nodes.values():
-        if not keys <= node.host.labels.keys():
-            continue
-        for each, population, counts in zip(constraints, populations, domains, strict=True):
-            if _included(pod, each, node.host):
-                value = node.host.labels[each.topology_key]
-                counts[value] = counts.get(value, 0) + population.get(node.name, 0)
-    return domains
+    return [
+        cluster.keep(domains.Spread(each.topology_key, _counted(each), pod.namespace, _inclusion(pod, each, keys)))
+        for each in constraints
+    ]
+
+
+def _counted(constraint: spreads.SpreadConstraint) -> selectors.LabelSelector:
+    return selectors.NOTHING if constraint.selector.everything else constraint.selector
 
 
 def _keys(constraints: Iterable[spreads.SpreadConstraint]) -> frozenset[str]:
@@ -157,12 +132,7 @@ def _keys(constraints: Iterable[spreads.SpreadConstraint]) -> frozenset[str]:
     return frozenset(each.topology_key for each in constraints)
 
 
-def _included(pod: pods.PodView, constraint: spreads.SpreadConstraint, host: node_views.NodeView) -> bool:
-    """Return whether the node counts for the constraint by its two inclusion policies."""
-    if constraint.honor_affinity and not pod_constraints.selects_node(pod.constraints, host):
-        return False
-    return not constraint.honor_taints or all(
-        any(each.tolerates(taint) for each in pod.constraints.tolerations)
-        for taint in host.taints
-        if taint.effect in _KEEPING_AWAY
-    )
+def _inclusion(pod: pods.PodView, constraint: spreads.SpreadConstraint, keys: frozenset[str]) -> domains.Inclusion:
+    """Return which nodes count for the constraint by its two inclusion policies."""
+    reach = pod_constraints.Reach.of(pod.constraints) if constraint.honor_affinity else None
+    return domains.Inclusion(keys, reach, pod.constraints.tolerations if constraint.honor_taints else None)

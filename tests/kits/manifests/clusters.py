@@ -75,7 +75,10 @@ def make_cluster(
     return cluster
 
 
-def verdicts(judge: objections.Filter | None, cluster: cluster_state.Cluster) -> dict[str, str]:
-    """What a filter says of each node, in words; nothing of those it lets through."""
-    judged = {name: None if judge is None else judge(node) for name, node in cluster.nodes.items()}
+def verdicts(judge: objections.Judgement | None, cluster: cluster_state.Cluster) -> dict[str, str]:
+    """What a module says of each node, in words; nothing of those it lets through."""
+    if judge is None or isinstance(judge, objections.Objection):
+        judged = dict.fromkeys(cluster.nodes, judge)
+    else:
+        judged = {name: judge(node) for name, node in cluster.nodes.items()}
     return {name: objection.words for name, objection in judged.items() if objection is not None}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kits.manifests import builders
+from kits.manifests import builders, clusters
 from neuronspan_agent import resources
 from neuronspan_operator.objects import nodes, pods
 from neuronspan_operator.objects.constraints import storage
@@ -205,5 +205,4 @@ def cluster(known: storage.Storage, **zones: str) -> cluster_state.Cluster:
 
 def verdicts(found: Any, where: cluster_state.Cluster) -> dict[str, str]:
     """Return what a filter says against each node, "" when nothing; no filter says nothing."""
-    judged = {name: None if found is None else found(node) for name, node in where.nodes.items()}
-    return {name: "" if objection is None else objection.words for name, objection in judged.items()}
+    return dict.fromkeys(where.nodes, "") | clusters.verdicts(found, where)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kits.world import simulated_cluster
 from neuronspan_operator.objects import neuron_nodes, nodes, pod_changes, pods, pools
-from neuronspan_operator.planning import planner, plans
+from neuronspan_operator.planning import facts, planner, plans
 from neuronspan_operator.pools import membership
 
 POOL = "pool"
@@ -23,9 +23,11 @@ class Operator:
     known_nodes: dict[str, nodes.NodeView] = dataclasses.field(default_factory=dict)
     gone: set[str] = dataclasses.field(default_factory=set)  # pods that ended for certain
     known_ledgers: dict[str, neuron_nodes.NeuronNodeView] = dataclasses.field(default_factory=dict)
+    restarts: int = 0
     skew: dt.timedelta = dt.timedelta()  # how far its clock is ahead
     work: Iterator[None] | None = None
     plan: plans.Plan = dataclasses.field(default_factory=plans.Plan)
+    planner: "planner.Planner | None" = None  # what it keeps from plan to plan; None after its start
 
     def observe_pods(self) -> None:
         """Catch up with the pods: deletions are watched."""
@@ -63,13 +65,30 @@ class Operator:
 
     def think(self, snapshot: plans.Snapshot) -> plans.Plan:
         """Plan, and start to carry it out; what was being done is lost."""
-        self.plan = planner.plan(snapshot, self.now)
+        if self.planner is None:
+            self.planner = planner.Planner(explain_again=dt.timedelta())
+        self.plan = self.planner.plan(self._changes(snapshot), self.now)
         self.work = self._carry_out(self.plan)
         return self.plan
 
+    def _changes(self, snapshot: plans.Snapshot) -> facts.Changes:
+        """Return what leads from what the planner knows to this snapshot; most of it is known already."""
+        known = facts.Facts().snapshot() if self.planner is None else self.planner.facts.snapshot()
+        members = {name: pools.Member(view, POOL) for name, view in snapshot.neuron_nodes.items()}
+        return facts.Changes(
+            pods=dict.fromkeys(known.pods) | dict(snapshot.pods),
+            nodes=dict.fromkeys(known.nodes) | dict(snapshot.nodes),
+            members=dict.fromkeys(known.neuron_nodes) | members,
+            pools={POOL: pools.PoolView(POOL, policy=self.policy)},
+            gone=dict.fromkeys(known.gone, False) | dict.fromkeys(snapshot.gone, True),  # noqa: FBT003 - a value
+        )
+
     def crash(self) -> None:
-        """Forget what was being done."""
+        """Forget what was being done, and half of the time also what was known."""
         self.work = None
+        self.restarts += 1
+        if self.restarts % 2:
+            self.planner = None
 
     def step(self) -> bool:
         """Make the next write of the current plan; False when there is none."""

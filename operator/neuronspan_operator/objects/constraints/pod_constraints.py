@@ -49,15 +49,26 @@ class NamedNode(Protocol):
         """The node's labels."""
 
 
-def selects_node(constraints: Constraints, node: NamedNode) -> bool:
-    """Return whether the node is one that the pod's node selector and required node affinity mean.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reach:
+    """The nodes that a pod's node selector and required node affinity mean.
 
     Source: RequiredNodeAffinity.Match in k8s.io/component-helpers/scheduling/corev1/nodeaffinity.
     """
-    required = constraints.node_affinity.required
-    if required is not None and not required.selects(node.name, node.labels):
-        return False
-    return constraints.node_selector.items() <= node.labels.items()
+
+    selector: tuple[tuple[str, str], ...]
+    required: node_terms.NodeSelector | None
+
+    @classmethod
+    def of(cls, constraints: Constraints) -> "Reach":
+        """Return what the constraints say about nodes."""
+        return cls(tuple(sorted(constraints.node_selector.items())), constraints.node_affinity.required)
+
+    def selects(self, node: NamedNode) -> bool:
+        """Whether the node is meant."""
+        if self.required is not None and not self.required.selects(node.name, node.labels):
+            return False
+        return all(node.labels.get(key) == value for key, value in self.selector)
 
 
 def excess(constraints: Constraints) -> str:
@@ -112,14 +123,17 @@ def read(manifest: Mapping[str, Any]) -> Constraints:
 
 
 def read_placed(manifest: Mapping[str, Any]) -> Constraints:
-    """Read what a pod that has its node means for others; what it wanted of the node does not matter any more."""
+    """Read what a pod that has its node means for others; what it wanted of the node does not matter any more.
+
+    Of most pods that is nothing, and one value stands for all of them.
+    """
     metadata, spec = manifest.get("metadata") or {}, manifest.get("spec") or {}
-    return Constraints(
-        host_ports=host_ports.read(spec),
-        pod_affinity=_pod_affinity(manifest),
-        claims=pod_volumes.read(spec, metadata.get("name", "")),
-        disks=pod_volumes.read_disks(spec),
-    )
+    ports, disks = host_ports.read(spec), pod_volumes.read_disks(spec)
+    claims = pod_volumes.read(spec, metadata.get("name", ""))
+    near = _pod_affinity(manifest)
+    if not (ports or claims or disks or near):
+        return NONE
+    return Constraints(host_ports=ports, pod_affinity=near, claims=claims, disks=disks)
 
 
 def _pod_affinity(manifest: Mapping[str, Any]) -> pod_terms.PodAffinity:

@@ -41,24 +41,19 @@ class _Fact:
         return f"{self.held.namespace}/{self.held.pod}[{self.held.container}]"
 
 
-def run(draft: drafts.Draft) -> None:
-    """Confirm, adopt and move grants on every node that holds something."""
-    by_name = {(pod.namespace, pod.name): pod for pods_of_node in draft.bound.values() for pod in pods_of_node}
-    for node in draft.nodes.values():
-        if node.view.held:
-            _Comparison(draft, node, by_name).run()
-        _expect_unmanaged(draft, node)
+def run(draft: drafts.Draft, node: node_drafts.NodeDraft) -> None:
+    """Confirm, adopt and move the grants of one node, by what its containers hold."""
+    if node.view.held:
+        _Comparison(draft, node).run()
+    _expect_unmanaged(draft, node)
 
 
 class _Comparison:
     """One node's ledger against what its plugin reports."""
 
-    def __init__(
-        self, draft: drafts.Draft, node: node_drafts.NodeDraft, by_name: Mapping[tuple[str, str], pods.PodView]
-    ) -> None:
+    def __init__(self, draft: drafts.Draft, node: node_drafts.NodeDraft) -> None:
         self.draft = draft
         self.node = node
-        self.by_name = by_name
 
     def run(self) -> None:
         """Let the ledger follow the facts, then confirm what agrees, and block what still does not."""
@@ -82,11 +77,14 @@ class _Comparison:
         """Trace a record to a pod: by UID, by a grant of that name and span, or by the pod of that name here."""
         uid = held.pod_uid or self._uid_of_grant(held)
         if not uid:
-            pod = self.by_name.get((held.namespace, held.pod))
-            uid = pod.uid if pod is not None and pod.node_name == self.node.name else ""
+            uid = self._uid_by_name(held)
         own = self.node.all_grants_of(uid)
         serving = (grant for grant in own if held.container in (grant.container, *grant.init_containers))
         return _Fact(held, uid, next(serving, None))
+
+    def _uid_by_name(self, held: neuron_nodes.Held) -> str:
+        there = self.draft.indices.bound(self.node.name).items()
+        return max((uid for uid, pod in there if (pod.namespace, pod.name) == (held.namespace, held.pod)), default="")
 
     def _uid_of_grant(self, held: neuron_nodes.Held) -> str:
         for grant in self.node.ledger.grants:
@@ -207,7 +205,7 @@ class _Comparison:
         self._drifted(reasons.DriftKind.CONTESTED_CORES, message)
 
     def _drifted(self, kind: reasons.DriftKind, message: str) -> None:
-        self.draft.drift.append(plans.Drift(self.node.name, kind, message))
+        self.draft.part.drift.append(plans.Drift(self.node.name, kind, message))
 
 
 def _movable(fact: _Fact) -> bool:
@@ -221,7 +219,7 @@ def _movable(fact: _Fact) -> bool:
 def _expect_unmanaged(draft: drafts.Draft, node: node_drafts.NodeDraft) -> None:
     """Leave room for bound pods without a grant: the plugin will give them the best-fitting free cores any moment."""
     holding = {held.pod_uid for held in node.view.held} | {(held.namespace, held.pod) for held in node.view.held}
-    for pod in draft.bound.get(node.name, ()):
+    for _, pod in sorted(draft.indices.bound(node.name).items()):
         if pod.deleted or pod.problems or node.all_grants_of(pod.uid):
             continue
         if pod.uid not in holding and (pod.namespace, pod.name) not in holding:
@@ -230,8 +228,6 @@ def _expect_unmanaged(draft: drafts.Draft, node: node_drafts.NodeDraft) -> None:
 
 def _make_room(node: node_drafts.NodeDraft, pod: pods.PodView) -> None:
     served = (request for request in pod.requests if request.container not in pod.unlimited)  # kubelet gives by limits
-    wanted = [request.on(node.hardware, placement.Alignment.NONE) for request in served]
-    found = placement.place_all(node.hardware, node.taken(), wanted, placement.Packing.BEST_FIT)
-    if not isinstance(found, placement.Unplaceable):
-        for span in found:
-            node.block(span)
+    wanted = [request.on(node.hardware, placement.Rules()) for request in served]
+    for span in placement.find_all(node.hardware, node.taken(), wanted, placement.Packing.BEST_FIT) or ():
+        node.block(span)

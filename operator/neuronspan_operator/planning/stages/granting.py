@@ -1,112 +1,159 @@
 """Pods without cores get a node and spans, in order of priority, creation time and UID.
 
-Law: all containers of a pod on one node; all pods of a group that still need cores at once, or none of them.
+Law: all containers of a pod on one node; all pods of a group that still need cores at once, or none of them. Who found
+no place is looked at again only where something changed.
 """
 
-import collections
+import heapq
+import itertools
+from collections.abc import Iterable
 
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, groups, node_choice, node_drafts, plans
+from neuronspan_operator.planning import drafts, groups, node_choice, node_drafts, plans, queue
 
 
-def run(draft: drafts.Draft) -> None:
-    """Grant what fits; who finds no place is unserved."""
-    draft.count_promises()
-    choice = node_choice.NodeChoice(draft)
-    for group, unit in _units(draft):
-        if group is not None:
-            draft.unserved += _grant_together(draft, choice, unit, group)
-            continue
-        (pod,) = unit
-        node = _grant(draft, choice, pod)
-        if node is None:
-            draft.unserved.append(pod)
-        else:
-            draft.send(pod, node, node.grants_of(pod.uid))
+class Granting:
+    """Kept with its draft; ``granted`` are the UIDs of the pods that got cores in the last pass."""
 
+    def __init__(self, draft: drafts.Draft) -> None:
+        self._draft = draft
+        self._choice = node_choice.NodeChoice(draft)
+        self._opinions = draft.cluster.opinions
+        self.granted: set[str] = set()
 
-def _rank(pod: pods.PodView) -> tuple[int, str, str]:
-    return -pod.priority, pod.created, pod.uid
+    def run(self, undecided: Iterable[pods.PodView]) -> None:
+        """Grant what fits; who finds no place is left in the draft's queue."""
+        draft = self._draft
+        self.granted.clear()
+        self._tell_apart()
+        for pod in undecided:
+            self._enter(pod)
+        turns: list[tuple[queue.Rank, int, queue.Unit]] = []
+        numbers = itertools.count()
+        for unit in draft.queue:
+            # room only gets less in a pass; but a grant may be what a pod, or a group, of lower rank waits for
+            if not unit.local or self._choice.may_fit(unit):
+                heapq.heappush(turns, (unit.order[0], next(numbers), unit))
+        while turns:
+            _, _, unit = heapq.heappop(turns)
+            if not unit.local and not self._choice.may_fit(unit):
+                continue
+            if unit.grouped:
+                self._serve_group(unit)
+            elif self._serve_first(unit) and unit.order:
+                heapq.heappush(turns, (unit.order[0], next(numbers), unit))
 
+    def _tell_apart(self) -> None:
+        """Put pods that are not alike any more, by what pods elsewhere forbid some of them, into units of their own."""
+        draft = self._draft
+        if self._opinions == draft.cluster.opinions:
+            return
+        self._opinions = draft.cluster.opinions
+        for unit in [each for each in draft.queue if not each.grouped]:
+            for uid in unit.uids:
+                pod = draft.snapshot.pods[uid]
+                key, local = self._choice.likeness(pod)
+                if key != unit.key:
+                    draft.queue.leave(uid)
+                    draft.queue.enter(pod, key, grouped=False, local=local)
+                    unit.seen = queue.NEVER
 
-def _units(draft: drafts.Draft) -> list[tuple[groups.Group | None, list[pods.PodView]]]:
-    """Return what is granted together, in order; a group stands where its first member does."""
-    members: dict[groups.Key, list[pods.PodView]] = collections.defaultdict(list)
-    units: list[tuple[groups.Group | None, list[pods.PodView]]] = []
-    for pod in sorted(draft.undecided(), key=_rank):
-        group = draft.group_of(pod)
+    def _enter(self, pod: pods.PodView) -> None:
+        """Put a pod into line, with those that it is granted with or that have the same chances."""
+        group = self._draft.group_of(pod)
         if group is None or group.complete or group.was_served(pod):
-            units.append((None, [pod]))
-            continue
-        unit = members[pod.namespace, pod.pod_group]
-        if not unit:
-            units.append((group, unit))
-        unit.append(pod)
-    return units
+            key, local = self._choice.likeness(pod)
+            self._draft.queue.enter(pod, key, grouped=False, local=local)
+        else:
+            self._draft.queue.enter(pod, (pod.namespace, pod.pod_group), grouped=True, local=False)
 
+    def _serve_first(self, unit: queue.Unit) -> bool:
+        """Grant the first pod of a unit; False when it, and so all of them, found no place."""
+        draft = self._draft
+        pod = draft.snapshot.pods[unit.first]
+        draft.about_pod(pod.uid)
+        node = self._grant(pod)
+        if node is None:
+            self._choice.found_none(unit)
+            return False
+        self._let_go(pod)
+        draft.send(pod, node, node.grants_of(pod.uid))
+        return True
 
-def _grant(
-    draft: drafts.Draft,
-    choice: node_choice.NodeChoice,
-    pod: pods.PodView,
-    before: dict[str, node_drafts.Savepoint] | None = None,
-) -> node_drafts.NodeDraft | None:
-    """Grant one pod if it fits anywhere, and return its node; ``before`` collects what undoes it."""
-    found = choice.best(pod, draft.excluded(pod.uid))
-    if found is None:
-        return None
-    node, changed = found.node, found.node.ledger
-    if before is not None:
-        before.setdefault(node.name, node.savepoint())
-    since = draft.since_of(pod)
-    for request, span in zip(pod.requests, found.spans, strict=True):
-        changed = changed.add(request.granted(pod, span, since))
-    given = plans.listed(f"{each.container} {span}" for each, span in zip(pod.requests, found.spans, strict=True))
-    node.change(changed, f"{pod.key} is granted {given}")
-    draft.cluster.add(pod, node.name)
-    choice.changed(node)
-    return node
+    def _let_go(self, pod: pods.PodView) -> None:
+        self._draft.open_pod(pod.uid)
+        self._draft.about_pod(pod.uid)
+        self.granted.add(pod.uid)
 
+    def _grant(self, pod: pods.PodView, before: dict[str, node_drafts.Savepoint] | None = None) -> node_drafts.NodeDraft | None:
+        """Grant one pod if it fits anywhere, and return its node; ``before`` collects what undoes it."""
+        draft = self._draft
+        found = self._choice.best(pod)
+        if found is None:
+            return None
+        node, changed = found.node, found.node.ledger
+        if before is not None:
+            before.setdefault(node.name, node.savepoint())
+        since = draft.since_of(pod)
+        for request, span in zip(pod.requests, found.spans, strict=True):
+            changed = changed.add(request.granted(pod, span, since))
+        given = plans.listed(f"{each.container} {span}" for each, span in zip(pod.requests, found.spans, strict=True))
+        node.change(changed, f"{pod.key} is granted {given}")
+        draft.promise(pod, node.name)
+        return node
 
-def _grant_together(
-    draft: drafts.Draft, choice: node_choice.NodeChoice, unit: list[pods.PodView], group: groups.Group
-) -> list[pods.PodView]:
-    """Grant all that the group still needs, or nothing; no pod is let go before all grants are stored."""
-    needed = unit[: group.size - group.served]
-    if group.served + len(unit) < group.size:
-        _wait_for_members(draft, unit, group)
-        _take_back(draft, group)
-        return []
-    before: dict[str, node_drafts.Savepoint] = {}
-    stored = draft.cluster.storage
-    # the hardest first: what is left over is then easier to use
-    for pod in sorted(needed, key=lambda pod: (-pod.neuroncores, -pod.neuron_devices, *_rank(pod))):
-        node = _grant(draft, choice, pod, before)
-        if node is not None:
-            draft.reserve_volumes(pod, node)  # one that stands alone is sent at once, which does it
-            continue
-        for name, savepoint in before.items():
-            draft.nodes[name].restore(savepoint)
+    # --- groups --------------------------------------------------------------------------------------------------
+
+    def _serve_group(self, unit: queue.Unit) -> None:
+        """Grant all that the group still needs, or nothing; no pod is let go before all grants are stored."""
+        draft = self._draft
+        members = [draft.snapshot.pods[uid] for uid in unit.uids]
+        group = draft.group_of(members[0])
+        if group is None:  # pragma: no cover - a unit of a group has members, and they name it
+            return
+        if group.served + len(members) < group.size:
+            unit.lacks_members = True
+            self._wait_for_members(members, group)
+            _take_back(draft, group)
+            self._choice.found_none(unit)
+        elif self._grant_together(members[: group.size - group.served]):
+            for pod in members:
+                self._let_go(pod)
+                message = f"{group}: the others are written down first, then all of them start."
+                draft.wait(pod.uid, plans.Waiting(reasons.WaitingReason.POD_GROUP, message, passing=True))
+        else:
+            unit.lacks_members = False
+            _take_back(draft, group)
+            self._choice.found_none(unit)
+
+    def _grant_together(self, needed: list[pods.PodView]) -> bool:
+        """Grant all of them or none."""
+        draft = self._draft
+        before: dict[str, node_drafts.Savepoint] = {}
+        stored = draft.cluster.storage
+        # the hardest first: what is left over is then easier to use
+        for pod in sorted(needed, key=lambda pod: (-pod.neuroncores, -pod.neuron_devices, *queue.rank(pod))):
+            draft.about_pod(pod.uid)
+            node = self._grant(pod, before)
+            if node is not None:
+                draft.reserve_volumes(pod, node)  # one that stands alone is sent at once, which does it
+                continue
+            for name, savepoint in before.items():
+                draft.nodes[name].restore(savepoint)
             for granted in needed:
-                draft.cluster.remove(granted, name)
-        draft.cluster.assume(stored)
-        choice.forget()
-        _take_back(draft, group)
-        return unit
-    for pod in unit:
-        message = f"{group}: the others are written down first, then all of them start."
-        draft.waiting[pod.uid] = plans.Waiting(reasons.WaitingReason.POD_GROUP, message, passing=True)
-    return []
+                draft.break_promises(granted.uid)
+            draft.cluster.assume(stored)
+            return False
+        return True
 
-
-def _wait_for_members(draft: drafts.Draft, unit: list[pods.PodView], group: groups.Group) -> None:
-    way_out = "create the missing pods with the same annotation, or make pod-group-size smaller"
-    if group.present >= group.size:
-        way_out = "the others cannot be considered now; their own conditions and Events say why"
-    for pod in unit:
-        message = f"{group}: {way_out}."
-        draft.waiting[pod.uid] = plans.Waiting(reasons.WaitingReason.POD_GROUP, message)
+    def _wait_for_members(self, members: list[pods.PodView], group: groups.Group) -> None:
+        way_out = "create the missing pods with the same annotation, or make pod-group-size smaller"
+        if group.present >= group.size:
+            way_out = "the others cannot be considered now; their own conditions and Events say why"
+        for pod in members:
+            message = f"{group}: {way_out}."
+            self._draft.wait(pod.uid, plans.Waiting(reasons.WaitingReason.POD_GROUP, message))
 
 
 def _take_back(draft: drafts.Draft, group: groups.Group) -> None:

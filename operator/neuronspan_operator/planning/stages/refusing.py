@@ -6,12 +6,11 @@ from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import drafts, plans
 
 
-def run(draft: drafts.Draft) -> None:
-    """Explain the pods whose requests, limits or other gates rule them out."""
-    for pod in draft.undecided():
-        refusal = _refusal(pod)
-        if refusal is not None:
-            draft.waiting[pod.uid] = refusal
+def run(draft: drafts.Draft, pod: pods.PodView) -> None:
+    """Explain a pod that is to be placed if its requests, limits or other gates rule it out."""
+    refusal = _refusal(pod)
+    if refusal is not None:
+        draft.wait(pod.uid, refusal)
 
 
 def _refusal(pod: pods.PodView) -> plans.Waiting | None:

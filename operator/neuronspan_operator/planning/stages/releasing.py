@@ -10,18 +10,17 @@ from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import drafts, node_drafts
 
 
-def run(draft: drafts.Draft) -> None:
-    """Release and forget on every node."""
-    for node in draft.nodes.values():
-        for grant in node.ledger.grants:
-            if grant.state is grants.GrantState.RELEASING:
-                if grant.pod_uid in node.view.released:
-                    proof = "no process of the pod is left on the node"
-                    node.change(node.ledger.forget(grant.key), f"{grant} is free: {proof}")
-            else:
-                ended = _ended(draft, node, grant)
-                if ended:
-                    node.change(node.ledger.release(grant.key, draft.since), f"{grant} is released: {ended}")
+def run(draft: drafts.Draft, node: node_drafts.NodeDraft) -> None:
+    """Release and forget on one node."""
+    for grant in node.ledger.grants:
+        if grant.state is grants.GrantState.RELEASING:
+            if grant.pod_uid in node.view.released:
+                proof = "no process of the pod is left on the node"
+                node.change(node.ledger.forget(grant.key), f"{grant} is free: {proof}")
+        else:
+            ended = _ended(draft, node, grant)
+            if ended:
+                node.change(node.ledger.release(grant.key, draft.since), f"{grant} is released: {ended}")
 
 
 def _ended(draft: drafts.Draft, node: node_drafts.NodeDraft, grant: grants.Grant) -> str:

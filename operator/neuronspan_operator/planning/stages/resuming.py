@@ -4,14 +4,15 @@ Law: a grant of an unplaced pod is released only after a fence on the pod is vis
 may be binding the pod at this very moment (see pod_changes.fence_patch).
 """
 
+import collections
 import dataclasses
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from neuronspan import grants
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes, pods
-from neuronspan_operator.planning import drafts, node_drafts, plans
+from neuronspan_operator.planning import drafts, groups, node_drafts, plans
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,22 +33,24 @@ class _Stored:
         return all(neuron_nodes.moment(grant.since) <= fence for grant in self.grants)
 
 
-def run(draft: drafts.Draft) -> None:
-    """Let every unplaced pod that has grants go, or revoke them."""
-    draft.count_promises()
+def run(draft: drafts.Draft, uids: Iterable[str]) -> Mapping[groups.Key, set[str]]:
+    """Let these unplaced pods, which have grants, go, or revoke them; return who goes on, by group."""
     usable: dict[str, _Stored] = {}
-    for uid in sorted(draft.holders):
-        pod = draft.snapshot.pods.get(uid)
-        if pod is None or not pod.waits:
-            continue
+    going: dict[groups.Key, set[str]] = collections.defaultdict(set)
+    for uid in sorted(uids):
+        pod = draft.snapshot.pods[uid]
+        draft.about_pod(uid)
         best = _best(draft, pod)
         if best is not None:
             usable[uid] = best
             group = draft.group_of(pod)
             if group is not None:
                 group.granted.add(uid)
+                going[pod.namespace, pod.pod_group].add(uid)
     for uid, stored in usable.items():
+        draft.about_pod(uid)
         _go_on(draft, draft.snapshot.pods[uid], stored)
+    return going
 
 
 def _best(draft: drafts.Draft, pod: pods.PodView) -> _Stored | None:
@@ -91,7 +94,7 @@ def _serve(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[gra
 
 
 def _release(draft: drafts.Draft, pod: pods.PodView, stored: _Stored) -> None:
-    draft.cluster.remove(pod, stored.node.name)
+    draft.break_promise(pod.uid, stored.node.name)
     for grant in stored.grants:
         stored.node.change(stored.node.ledger.release(grant.key, draft.since), f"{grant} is released: it was revoked")
 
@@ -105,8 +108,5 @@ def _go_on(draft: drafts.Draft, pod: pods.PodView, stored: _Stored) -> None:
     else:  # the grants of the other members are next
         draft.resumable.add(pod.uid)
         draft.reserve_volumes(pod, stored.node)
-        draft.waiting[pod.uid] = plans.Waiting(
-            reasons.WaitingReason.POD_GROUP,
-            f"It has its cores and waits for the others of {group}.",
-            stored.node.name,
-        )
+        message = f"It has its cores and waits for the others of {group}."
+        draft.wait(pod.uid, plans.Waiting(reasons.WaitingReason.POD_GROUP, message, stored.node.name))

@@ -17,19 +17,17 @@ _COUNTING: Final = "Job"
 """Kind of the controller that takes a pod's end for a failure and may give up after some."""
 
 
-def run(draft: drafts.Draft) -> None:
-    """Find pods in limbo."""
-    for uid in sorted(uid for uid, pod in draft.snapshot.pods.items() if _concerns_us(draft, pod)):
-        pod = draft.snapshot.pods[uid]
-        reason = _reason(draft, pod)
-        if reason:
-            _send_back(draft, pod, reason)
+def run(draft: drafts.Draft, pod: pods.PodView) -> None:
+    """Send one pod back if it is in limbo."""
+    reason = _reason(draft, pod) if _concerns_us(draft, pod) else ""
+    if reason:
+        _send_back(draft, pod, reason)
 
 
 def _concerns_us(draft: drafts.Draft, pod: pods.PodView) -> bool:
     if pod.unplaced or pod.deleted or pod.terminal:
         return False
-    return pod.uid in draft.holders or (pod.grant_annotation is not None and not pod.node_name)
+    return pod.uid in draft.indices.holders or (pod.grant_annotation is not None and not pod.node_name)
 
 
 def _reason(draft: drafts.Draft, pod: pods.PodView) -> str:
@@ -45,7 +43,7 @@ def _reason(draft: drafts.Draft, pod: pods.PodView) -> str:
     granted = next(draft.granted_on(pod), None)  # grants on other nodes have been released
     if granted is None:
         # in no ledger at all: ours may be older than the pod, so only a grant seen to end is a reason
-        return f"its cores on node {home} were taken back" if pod.uid in draft.holders else ""
+        return f"its cores on node {home} were taken back" if pod.uid in draft.indices.holders else ""
     return _contested(granted[0], pod) or _stuck_before(*granted) or _unbound_for_long(draft, pod, *granted)
 
 
@@ -84,7 +82,7 @@ def _holds(node: node_drafts.NodeDraft, pod: pods.PodView) -> bool:
 
 def _send_back(draft: drafts.Draft, pod: pods.PodView, reason: str) -> None:
     if pod.owner is not None and pod.owner.kind != _COUNTING:
-        draft.evictions.append(plans.Evict(pod, f"The pod cannot start on its cores: {reason}."))
+        draft.part.evictions.append(plans.Evict(pod, f"The pod cannot start on its cores: {reason}."))
         return
     why = "It has no controller that would replace it" if pod.owner is None else "Its Job would count that as a failure"
     message = f"The pod cannot start on its cores: {reason}. {why}: delete it and create it again to get other cores."

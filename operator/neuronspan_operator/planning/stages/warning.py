@@ -9,12 +9,11 @@ from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import drafts, plans
 
 
-def run(draft: drafts.Draft) -> None:
-    """Warn every bound pod of whose containers some ask by annotation alone."""
-    for node in sorted(draft.bound):
-        for pod in draft.bound[node]:
-            if pod.unlimited and not pod.deleted and pod.uid not in draft.holders:
-                draft.notice(pod, reasons.EventReason.WITHOUT_LIMIT, _words(pod), lasting=True)
+def run(draft: drafts.Draft, pod: pods.PodView) -> None:
+    """Warn a pod that is on a node and of whose containers some ask by annotation alone."""
+    bound = pod.uid in draft.indices.bound(pod.node_name)
+    if bound and pod.unlimited and not pod.deleted and pod.uid not in draft.indices.holders:
+        draft.notice(pod, reasons.EventReason.WITHOUT_LIMIT, _words(pod), lasting=True)
 
 
 def _words(pod: pods.PodView) -> str:

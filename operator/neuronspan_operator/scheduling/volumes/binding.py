@@ -32,15 +32,15 @@ class Arrangement:
     provisioned: tuple[claims.Claim, ...] = ()
 
 
-def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Filter | None:
+def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Judgement | None:
     """Return the filter for a pod with claims."""
     if not pod.constraints.claims:
         return None
     stored = cluster.storage
     demand = pod_claims.of(pod, stored)
     if isinstance(demand, objections.Objection):
-        return lambda _node: demand
-    suitable = candidates(demand.open, stored)
+        return demand
+    suitable = cluster.of_storage(by_class)
 
     def judge(node: cluster_state.NodeState) -> objections.Objection | None:
         flaw = _settled(demand.settled, node.host, stored)
@@ -52,13 +52,11 @@ def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Fil
     return judge
 
 
-def candidates(wanted: Iterable[claims.Claim], stored: storage.Storage) -> Candidates:
-    """Return the volumes of the classes that these claims name."""
-    found: dict[str, list[persistent_volumes.Volume]] = {each.class_name: [] for each in wanted}
-    if found:
-        for volume in stored.volumes.values():
-            if volume.class_name in found:
-                found[volume.class_name].append(volume)
+def by_class(stored: storage.Storage) -> Candidates:
+    """Return all volumes by their class."""
+    found: dict[str, list[persistent_volumes.Volume]] = {}
+    for volume in stored.volumes.values():
+        found.setdefault(volume.class_name, []).append(volume)
     return found
 
 
@@ -84,7 +82,7 @@ def arranged(
     provisioned = [each for each in wanted if each.selected_node]
     taken: set[str] = set()
     for claim in sorted((each for each in wanted if not each.selected_node), key=lambda each: each.requested):
-        volume = matching.best(claim, suitable[claim.class_name], node.labels, taken)
+        volume = matching.best(claim, suitable.get(claim.class_name, ()), node.labels, taken)
         if volume is None:
             provisioned.append(claim)
         else:

@@ -120,7 +120,7 @@ def of(pod: pods.PodView, node: str, cluster: cluster_state.Cluster, since: str)
         return Claiming(flaw=flaw)
     under_way = tuple(filter(None, (_under_way(each, stored) for each in wanted)))
     undecided = [each for each in wanted if not (each.volume_name or each.selected_node)]
-    found = binding.arranged(undecided, host, stored, binding.candidates(undecided, stored))
+    found = binding.arranged(undecided, host, stored, cluster.of_storage(binding.by_class))
     if isinstance(found, objections.Objection):
         return Claiming(flaw=found.words)
     return _carried_out(pod, node, since, found, under_way, stored)

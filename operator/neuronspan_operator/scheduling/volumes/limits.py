@@ -22,28 +22,36 @@ _Attached = tuple[str, str]  # driver, and its name of the volume
 
 def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Filter | None:
     """Return the filter for a pod with volumes that have to be attached."""
+    if not (pod.constraints.claims or pod.constraints.disks):
+        return None
     wanted = _of_pods([pod], cluster.storage)
     if not wanted:
         return None
     stored = cluster.storage
-    attached: dict[str, set[_Attached]] = collections.defaultdict(set)
-    for each in stored.attachments.values():
-        volume = stored.volumes.get(each.volume_name)
-        if each.driver and volume is not None and volume.driver and not volume.plugin:
-            attached[each.node].add((each.driver, volume.handle))
+    attached = cluster.of_storage(_attached)
 
     def judge(node: cluster_state.NodeState) -> objections.Objection | None:
         driver_node = stored.driver_nodes.get(node.name)
         if driver_node is None or not driver_node.limits:
             return None
-        in_use = _of_pods(node.pods.values(), stored)
+        in_use = _of_pods(node.with_volumes.values(), stored)
         new = _counted(wanted - in_use)
-        present = _counted(in_use | attached[node.name])
+        present = _counted(in_use | attached.get(node.name, set()))
         limits = driver_node.limits
         exceeded = any(driver in limits and present[driver] + count > limits[driver] for driver, count in new.items())
         return _TOO_MANY if exceeded else None
 
     return judge
+
+
+def _attached(stored: storage.Storage) -> Mapping[str, set[_Attached]]:
+    """Return the volumes that are attached, or are to be, by node."""
+    found: dict[str, set[_Attached]] = collections.defaultdict(set)
+    for each in stored.attachments.values():
+        volume = stored.volumes.get(each.volume_name)
+        if each.driver and volume is not None and volume.driver and not volume.plugin:
+            found[each.node].add((each.driver, volume.handle))
+    return found
 
 
 def _counted(attached: Iterable[_Attached]) -> Mapping[str, int]:

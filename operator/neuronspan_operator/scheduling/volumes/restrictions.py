@@ -9,6 +9,7 @@ from typing import Final
 from neuronspan_operator.objects import pods
 from neuronspan_operator.objects.constraints import pod_volumes
 from neuronspan_operator.scheduling import cluster_state, objections
+from neuronspan_operator.scheduling.counting import claim_users
 from neuronspan_operator.scheduling.volumes import pod_claims
 
 _DISK_IN_USE: Final = pod_claims.of_node("node(s) had no available disk")
@@ -17,7 +18,7 @@ _CLAIM_IN_USE: Final = pod_claims.of_node(
 )
 
 
-def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Filter | None:
+def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Judgement | None:
     """Return the filter for a pod with claims or disks."""
     exclusive: set[str] = set()
     for ref in pod.constraints.claims:
@@ -25,31 +26,20 @@ def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Fil
             continue
         claim = pod_claims.known(pod, ref, cluster.storage)
         if isinstance(claim, objections.Objection):
-            missing = claim
-            return lambda _node: missing
+            return claim
         if claim.once_per_pod:
             exclusive.add(claim.name)
-    in_use = bool(exclusive) and _used(exclusive, pod.namespace, cluster)
+    in_use = bool(exclusive) and bool(cluster.keep(claim_users.Users(pod.namespace, frozenset(exclusive))).by_node)
     disks = pod.constraints.disks
     if not (in_use or disks):
         return None
 
     def judge(node: cluster_state.NodeState) -> objections.Objection | None:
-        if any(_clash(disks, other) for other in node.pods.values()):
+        if disks and any(_clash(disks, other) for other in node.with_volumes.values()):
             return _DISK_IN_USE
         return _CLAIM_IN_USE if in_use else None
 
     return judge
-
-
-def _used(names: set[str], namespace: str, cluster: cluster_state.Cluster) -> bool:
-    return any(
-        not ref.ephemeral and ref.name in names
-        for node in cluster.nodes.values()
-        for other in node.pods.values()
-        if other.namespace == namespace
-        for ref in other.constraints.claims
-    )
 
 
 def _clash(disks: tuple[pod_volumes.Disk, ...], other: pods.PodView) -> bool:

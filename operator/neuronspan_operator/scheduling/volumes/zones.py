@@ -20,7 +20,7 @@ _LABELS: Final = (*_SUCCESSORS, *_SUCCESSORS.values())
 _Topology = tuple[str, frozenset[str]]  # a label, and the values of it that will do
 
 
-def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Filter | None:
+def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Judgement | None:
     """Return the filter for a pod whose volumes name zones or regions."""
     required: list[_Topology] = []
     for ref in pod.constraints.claims:
@@ -29,8 +29,7 @@ def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Fil
         claim = pod_claims.known(pod, ref, cluster.storage)
         volume = claim if isinstance(claim, objections.Objection) else _volume(claim, cluster.storage)
         if isinstance(volume, objections.Objection):
-            unknown = volume
-            return lambda _node: unknown
+            return volume
         if volume is not None:
             required.extend(_topologies(volume))
     if not required:

@@ -25,7 +25,22 @@ def test_pod_that_was_found_counts_beside_the_cached_ones_for_a_while() -> None:
     assert known.next_question() == absences.FOUND_SECONDS
     clock.now = absences.FOUND_SECONDS
     assert known.completed({}) == {}
+    assert known.next_question() == 0.0
+    assert list(known.expired()) == ["uid-web"]
     assert known.next_question() is None
+    assert list(known.expired()) == []
+
+
+def test_pod_that_was_found_again_is_asked_for_again_later() -> None:
+    clock = Clock()
+    known = absences.Absences(clock)
+    known.found(WEB)
+    known.found(pods.read(builders.make_pod("other")))
+    clock.now = 3.0
+    known.found(WEB)
+    clock.now = absences.FOUND_SECONDS
+    assert list(known.expired()) == ["uid-other"]
+    assert known.newest("uid-web", None) == WEB
 
 
 def test_cached_pod_is_newer_than_the_one_that_was_found() -> None:

@@ -67,3 +67,32 @@ def test_overlay_gives_up_on_a_cache_that_never_catches_up(
     written.expect("w1", "4", Thing("7", "mine"))
     clock.now = 301.0
     assert written.overlay({"w1": Thing("4")})["w1"] == Thing("4")
+    assert written.newest("w1", Thing("4")) == Thing("4")
+
+
+def test_key_whose_cache_never_catches_up_is_named_once(
+    written: expectations.Expectations[Thing], clock: Clock
+) -> None:
+    written.expect("w1", "4", Thing("7", "mine"))
+    written.expect("w2", "5", Thing("8", "mine"))
+    clock.now = 200.0
+    written.expect("w1", "7", Thing("9", "mine"))
+    assert list(written.expired()) == []
+    clock.now = expectations.LIFETIME_SECONDS
+    assert list(written.expired()) == ["w2"]
+    assert list(written.expired()) == []
+    assert written.newest("w1", Thing("7")) == Thing("9", "mine")
+
+
+def test_one_key_is_never_older_than_the_own_write(written: expectations.Expectations[Thing]) -> None:
+    written.expect("w1", "4", Thing("7", "mine"))
+    assert written.newest("w2", Thing("1")) == Thing("1")
+    assert written.newest("w1", Thing("5", "plugin")) == Thing("7", "mine")
+    assert written.newest("w1", Thing("8", "seen")) == Thing("8", "seen")
+    assert len(written) == 0
+
+
+def test_one_key_that_the_cache_has_seen_go_is_gone(written: expectations.Expectations[Thing]) -> None:
+    written.expect("w1", "4", Thing("7", "mine"))
+    assert written.newest("w1", None) is None
+    assert written.newest("w1", Thing("4")) == Thing("4")

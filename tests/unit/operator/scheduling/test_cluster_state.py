@@ -1,8 +1,11 @@
 import dataclasses
+from collections.abc import Iterable
 
 from kits.manifests import clusters
-from neuronspan_operator.objects import pods
+from neuronspan_operator.objects import nodes, pods
+from neuronspan_operator.objects.constraints import selectors
 from neuronspan_operator.scheduling import cluster_state
+from neuronspan_operator.scheduling.counting import meanings
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -11,10 +14,24 @@ class _Seen:
 
     app: str
     found: list[str] = dataclasses.field(default_factory=list, compare=False)
+    zones: list[str | None] = dataclasses.field(default_factory=list, compare=False)
 
-    def count(self, pod: pods.PodView, node: cluster_state.NodeState, by: int) -> None:
-        if pod.labels.get("app") == self.app:
-            (self.found.append if by > 0 else self.found.remove)(f"{pod.name}@{node.name}")
+    @property
+    def meaning(self) -> meanings.Meaning:
+        return meanings.Meaning(selectors.read({"matchLabels": {"app": self.app}}))
+
+    def place(self, host: nodes.NodeView) -> str | None:
+        return host.labels.get("zone")
+
+    def settle(self, hosts: Iterable[nodes.NodeView], by: int) -> None:
+        for host in hosts:
+            (self.zones.append if by > 0 else self.zones.remove)(self.place(host))
+
+    def count(self, pod: pods.PodView, host: nodes.NodeView, by: int) -> bool:
+        if pod.labels.get("app") != self.app:
+            return False
+        (self.found.append if by > 0 else self.found.remove)(f"{pod.name}@{host.name}")
+        return True
 
 
 def _cluster() -> cluster_state.Cluster:
@@ -33,7 +50,7 @@ def test_node_that_does_not_exist_is_left_out() -> None:
     cluster = _cluster()
     cluster.add(clusters.make_pod(), "gone")
     cluster.remove(clusters.make_pod(), "gone")
-    assert cluster.version == 0
+    assert set(cluster.nodes) == {"w1", "w2"}
 
 
 def test_remove_takes_back_what_was_added_and_not_what_the_pod_became() -> None:

@@ -1,0 +1,95 @@
+"""From what became otherwise to which nodes and pods have to be decided about anew. Pure.
+
+Law: whatever a decision was made from leads from its change back to it, through an index and never through a search.
+"""
+
+import dataclasses
+
+from neuronspan_operator.objects import pods
+from neuronspan_operator.planning import drafts, facts, parts
+
+
+@dataclasses.dataclass(slots=True)
+class Work:
+    """The nodes, by name, and the pods, by UID, to decide about in this pass."""
+
+    nodes: set[str] = dataclasses.field(default_factory=set)
+    pods: set[str] = dataclasses.field(default_factory=set)
+
+
+def absorb(draft: drafts.Draft, touched: facts.Touched) -> Work:
+    """Bring the draft's indices and its cluster up to date, and return what follows from that."""
+    work = Work(nodes=set(draft.unsettled))
+    for kind, name in draft.parts.due(draft.now):
+        if kind is parts.Kind.NODE:
+            work.nodes.add(name)
+        elif kind is parts.Kind.POD:
+            work.pods.add(name)
+    if touched.namespaces:
+        draft.cluster.know(draft.snapshot.namespaces)
+    _absorb_nodes(draft, touched, work)
+    _absorb_neuron_nodes(draft, touched, work)
+    work.nodes |= touched.policies
+    for uid in touched.gone:
+        work.nodes |= draft.indices.mentions.of(uid)
+    work.pods |= touched.avoided
+    _absorb_pods(draft, touched, work)
+    return work
+
+
+def _absorb_nodes(draft: drafts.Draft, touched: facts.Touched, work: Work) -> None:
+    renamed = False
+    for name, (before, after) in touched.nodes.items():
+        work.nodes.add(name)
+        renamed |= draft.indices.replace_node(name, before, after)
+        if after is None:
+            draft.cluster.drop_node(name)
+        else:
+            draft.cluster.put_node(after)
+    if renamed:  # a guest is at home where its host name says
+        for uid in draft.indices.let_go:
+            work.pods.add(uid)
+            work.nodes |= draft.indices.mentions.of(uid)
+
+
+def _absorb_neuron_nodes(draft: drafts.Draft, touched: facts.Touched, work: Work) -> None:
+    for name, (before, after) in touched.neuron_nodes.items():
+        work.nodes.add(name)
+        work.pods |= draft.indices.replace_neuron_node(name, before, after)
+
+
+def _absorb_pods(draft: drafts.Draft, touched: facts.Touched, work: Work) -> None:
+    groups: set[tuple[str, str]] = set()
+    for uid, (before, after) in touched.pods.items():
+        if before is not None and after is not None and _is_the_same(draft, before, after):
+            draft.indices.replace_pod(uid, before, after)
+            continue
+        draft.break_promises(uid)
+        if before is not None and before.node_name:
+            draft.cluster.remove(before, before.node_name)
+        if after is not None and after.node_name and not after.terminal:
+            draft.cluster.add(after, after.node_name)
+        draft.indices.replace_pod(uid, before, after)
+        work.pods.add(uid)
+        work.nodes |= draft.indices.mentions.of(uid)
+        for pod in (before, after):
+            if pod is not None and pod.requests and pod.node_name:
+                work.nodes.add(pod.node_name)
+            if pod is not None and pod.pod_group:
+                groups.add((pod.namespace, pod.pod_group))
+    for key in groups:
+        members = draft.indices.groups.of(key)
+        draft.groups.renew(key, (draft.snapshot.pods[uid] for uid in members))
+        work.pods |= members
+
+
+def _is_the_same(draft: drafts.Draft, before: pods.PodView, after: pods.PodView) -> bool:
+    """Whether nothing was or would be decided otherwise: on its node a pod changes often without meaning anything."""
+    if not after.node_name or (parts.Kind.POD, after.uid) in draft.parts:
+        return False
+    if (parts.Kind.NODE, after.node_name) in draft.parts and after.requests:
+        return False
+    if before.terminal is not after.terminal:
+        return False
+    return dataclasses.replace(before, resource_version=after.resource_version, phase=after.phase) == after
+
