@@ -38,7 +38,7 @@ class World:
         own_pods = expectations.Expectations[pods.PodView](lambda pod: pod.resource_version, clock)
         own_members = expectations.Expectations[pools.Member](lambda each: each.view.resource_version, clock)
         own_pools = expectations.Expectations[pools.PoolView](lambda pool: pool.resource_version, clock)
-        self._pods = self._layers(resources.PODS, pods.read_known, resources.uid_of, own_pods, self.lost_pod)
+        self._pods = self._layers(resources.PODS, pods.read_known, resources.uid_of, own_pods, self._deleted)
         self._nodes = self._layers(resources.NODES, nodes.read)
         self._members = self._layers(resources.NEURON_NODES, pools.read_member, own=own_members)
         self._namespaces = self._layers(resources.NAMESPACES, namespaces.read)
@@ -74,6 +74,10 @@ class World:
             self._listeners[kind].append(listener)
 
     # --- what is known -------------------------------------------------------------------------------------------
+
+    def pod(self, uid: str) -> pods.PodView | None:
+        """Return one pod, None when there is none."""
+        return self._absences.newest(uid, self._pods.newest(uid))
 
     def known_nodes(self) -> Mapping[str, nodes.NodeView]:
         """Return the nodes by name."""
@@ -139,6 +143,11 @@ class World:
             gone=dict.fromkeys(self._gone, True),
             storage=self.volumes.known(),
         )
+
+    def _deleted(self, uid: str) -> None:
+        """Take it that a deletion was watched; a process that plans nothing has nobody who forgets it again."""
+        if self._fed:
+            self.lost_pod(uid)
 
     def _gone_now(self, known: Mapping[str, object]) -> dict[str, bool]:
         """Return which of these are gone or were told to be."""

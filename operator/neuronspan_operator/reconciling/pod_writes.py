@@ -86,7 +86,7 @@ class PodWriter:
             report.notices.append(plans.Notice.on(pod, reasons.EventReason.GRANTED, message, warning=False))
 
     def _measure(self, pod: pods.PodView, node: str) -> None:
-        member = self._known.members().get(node)
+        member = self._known.member(node)
         book = None if member is None else member.view.ledger
         since = min((grant.since for grant in book.of_pod(pod.uid)), default="") if book is not None else ""
         self._meters.stages.labels(durations.BOUND).observe(durations.seconds_since(since, self._now()))
@@ -219,9 +219,14 @@ class PodWriter:
         _log.warning("pod not written", extra={"pod": pod.key, "pause": delay, "error": str(error)})
 
 
+def keys_of(uid: str) -> tuple[str, str]:
+    """Return the back-off keys of all writes to a pod: its eviction's is the last."""
+    return uid, f"{_EVICTION}{uid}"
+
+
 def eviction_key(pod: pods.PodView) -> str:
     """Return the back-off key of a pod's eviction; for other writes its UID is the key."""
-    return f"{_EVICTION}{pod.uid}"
+    return keys_of(pod.uid)[1]
 
 
 def inquiry_key(uid: str) -> str:

@@ -100,7 +100,9 @@ class Granting:
         self._draft.about_pod(pod.uid)
         self.granted.add(pod.uid)
 
-    def _grant(self, pod: pods.PodView, before: dict[str, node_drafts.Savepoint] | None = None) -> node_drafts.NodeDraft | None:
+    def _grant(
+        self, pod: pods.PodView, before: dict[str, node_drafts.Savepoint] | None = None
+    ) -> node_drafts.NodeDraft | None:
         """Grant one pod if it fits anywhere, and return its node; ``before`` collects what undoes it."""
         draft = self._draft
         found = self._choice.best(pod)
