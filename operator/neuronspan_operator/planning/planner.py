@@ -110,7 +110,7 @@ class Planner:
             draft.note_releases(draft.nodes[name])
         undecided = draft.undecided(work.pods)
         undecided += self._preempting.begin(undecided, anew=anew)
-        self._granting.run(undecided, self._preempting.keep if self._preempting.keeper is not None else None)
+        self._granting.run(undecided, self._preempting if self._preempting.looks else None)
         self._preempting.run()
         self._explaining.run()
 

@@ -87,8 +87,14 @@ def _is_the_same(draft: drafts.Draft, before: pods.PodView, after: pods.PodView)
     """Whether nothing was or would be decided otherwise: on its node a pod changes often without meaning anything."""
     if not after.node_name or (parts.Kind.POD, after.uid) in draft.parts:
         return False
-    if (parts.Kind.NODE, after.node_name) in draft.parts and after.requests:
+    if any((parts.Kind.NODE, name) in draft.parts for name in _deciding(draft, after)):
         return False
     if before.terminal is not after.terminal:
         return False
     return dataclasses.replace(before, resource_version=after.resource_version, phase=after.phase) == after
+
+
+def _deciding(draft: drafts.Draft, pod: pods.PodView) -> set[str]:
+    """Return the nodes whose decisions may be about a pod that is on a node."""
+    named = set(draft.indices.mentions.of(pod.uid))
+    return named | {pod.node_name} if pod.requests else named

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from kits.manifests import builders, clusters, domain, snapshots, volumes
 from neuronspan import errors, grants, ledger, names
-from neuronspan_operator.objects import neuron_nodes, nodes, pod_changes, pods, pools
+from neuronspan_operator.objects import budgets, neuron_nodes, nodes, pod_changes, pods, pools
 from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.planning import facts, plans
 
@@ -45,6 +45,7 @@ class ChangingWorld:
             pods={pod.uid: pod for pod in made},
             namespaces={name: {"kind": "prod"} for name in _HOMES},
             storage=self._storage(),
+            budgets={"default/web": self._budget()},
         )
 
     def change(self, known: plans.Snapshot, plan: plans.Plan) -> facts.Changes:
@@ -57,6 +58,8 @@ class ChangingWorld:
             self._change_pool,
             self._change_namespace,
             self._change_storage,
+            self._change_budget,
+            self._spare,
             self._avoid,
             self._hold_back,
             self._learn,
@@ -174,6 +177,14 @@ class ChangingWorld:
         made = [volumes.make_volume("pv-1")] if draw.random() < 0.7 else []  # noqa: PLR2004 - most of the time
         return volumes.stored(claims[: draw.randint(0, 2)], made)
 
+    def _budget(self) -> budgets.Budget:
+        manifest = {
+            "metadata": {"namespace": "default", "name": "web"},
+            "spec": {"selector": {"matchLabels": {"app": "web"}}},
+            "status": {"disruptionsAllowed": self._draw.randint(0, 3)},
+        }
+        return budgets.read(manifest)
+
     # --- what may happen -----------------------------------------------------------------------------------------
 
     def _create(self, _known: plans.Snapshot, _plan: plans.Plan) -> facts.Changes:
@@ -195,6 +206,9 @@ class ChangingWorld:
             if bind.node not in refused and self._draw.random() < 0.8:  # noqa: PLR2004 - the others fail
                 text = pod_changes.grant_text(bind.node, bind.spans)
                 changed[bind.pod.uid] = dataclasses.replace(bind.pod, node_name=bind.node, grant_annotation=text)
+        for eviction in plan.evictions:
+            if self._draw.random() < 0.5:  # noqa: PLR2004 - the others are refused
+                changed[eviction.pod.uid] = dataclasses.replace(eviction.pod, deleted=True)
         for ungate in plan.ungates:
             if ungate.node not in refused:
                 text = pod_changes.grant_text(ungate.node, ungate.spans)
@@ -255,6 +269,12 @@ class ChangingWorld:
 
     def _change_storage(self, _known: plans.Snapshot, _plan: plans.Plan) -> facts.Changes:
         return facts.Changes(storage=self._storage())
+
+    def _change_budget(self, _known: plans.Snapshot, _plan: plans.Plan) -> facts.Changes:
+        return facts.Changes(budgets={"default/web": self._draw.choice((None, self._budget()))})
+
+    def _spare(self, known: plans.Snapshot, _plan: plans.Plan) -> facts.Changes:
+        return facts.Changes(spared={pod.uid: self._draw.random() < 0.5 for pod in self._some(known)})  # noqa: PLR2004
 
     def _avoid(self, known: plans.Snapshot, _plan: plans.Plan) -> facts.Changes:
         where = frozenset(self._draw.sample(["w0", "w1"], self._draw.randint(0, 2)))

@@ -38,6 +38,11 @@ class Preempting:
         self._before: Mapping[str, kept.Place] = {}
         self._left = 0
 
+    @property
+    def looks(self) -> bool:
+        """Whether this pass finds out anew which places are kept, and who ends for whom."""
+        return self.keeper is not None
+
     # --- a pass --------------------------------------------------------------------------------------------------
 
     def begin(self, undecided: Iterable[pods.PodView], *, anew: bool) -> list[pods.PodView]:
@@ -98,9 +103,13 @@ class Preempting:
             self._left -= 1
             draft.about_pod(uid)
             self.keeper.keep(draft.snapshot.pods[uid])
-            self.note(uid)
+            self._note(uid)
 
-    def note(self, uid: str) -> None:
+    def served(self, uid: str) -> None:
+        """Take it that a pod has its cores: others may have what was kept for it."""
+        self._note(uid)
+
+    def _note(self, uid: str) -> None:
         """Note on which nodes other cores are kept for a pod than before."""
         before, after = self._before.get(uid), self._draft.kept.of(uid)
         if before != after:
