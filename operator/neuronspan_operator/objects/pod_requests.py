@@ -14,6 +14,7 @@ from neuronspan import annotations, errors, grants, instance_types, names, place
 from neuronspan_operator.objects import container_requests, init_chains, quantities
 
 _MOST: Final = {names.CORE_RESOURCE: instance_types.MOST_CORES, names.DEVICE_RESOURCE: instance_types.MOST_DEVICES}
+_RESOURCES: Final = frozenset(names.RESOURCES)
 _MOST_NAMED: Final = 20
 _MOST_PROBLEMS: Final = 20
 
@@ -51,8 +52,13 @@ def read(written: Mapping[str, str], spec: Mapping[str, Any]) -> Reading:
 
 def asks(written: Mapping[str, str], spec: Mapping[str, Any]) -> bool:
     """Whether a pod with these annotations and this spec asks for a Neuron resource, or tries to."""
-    containers = init_chains.containers(spec)
-    return bool(containers) and (any(map(_is_ours, written)) or any(each.limits for each in containers))
+    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    return bool(containers) and (any(map(_is_ours, written)) or any(map(_is_limited, containers)))
+
+
+def _is_limited(container: Mapping[str, Any]) -> bool:
+    limits = (container.get("resources") or {}).get("limits")
+    return not _RESOURCES.isdisjoint(limits or ())
 
 
 def _is_ours(annotation: str) -> bool:

@@ -4,6 +4,7 @@ Law: whatever a manifest says is a value; what cannot be meant is a problem in w
 """
 
 import dataclasses
+import functools
 import json
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,6 +17,8 @@ SCHEDULED_CONDITION: Final = "PodScheduled"
 _UNSCHEDULABLE: Final = "Unschedulable"
 _TERMINAL: Final = frozenset({"Succeeded", "Failed"})
 _GATE_GONE: Final = -1
+_NEVER: Final = "Never"
+_ALWAYS: Final = "Always"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,6 +58,9 @@ class PodView:
     node_name: str = ""
     created: str = ""  # RFC 3339
     priority: int = 0
+    preempts: bool = True  # whether its preemptionPolicy lets others be ended for it
+    lasting: bool = True  # it is started again whenever it ends
+    started: str = ""  # RFC 3339: when kubelet took it over
     requests: tuple[container_requests.ContainerRequest, ...] = ()
     problems: tuple[str, ...] = ()  # sentences; such a pod is never granted
     unlimited: tuple[str, ...] = ()  # containers that ask by annotation and never got the resource limit
@@ -152,6 +158,9 @@ def read(manifest: Mapping[str, Any]) -> PodView:
         node_name=spec.get("nodeName", ""),
         created=metadata.get("creationTimestamp", ""),
         priority=spec.get("priority") or 0,
+        preempts=spec.get("preemptionPolicy") != _NEVER,
+        lasting=spec.get("restartPolicy", _ALWAYS) == _ALWAYS,
+        started=status.get("startTime") or "",
         requests=reading.requests,
         problems=reading.problems + problems + excess,
         unlimited=reading.unlimited,
@@ -184,16 +193,29 @@ def read_known(manifest: Mapping[str, Any]) -> PodView | None:
         return None
     return PodView(
         uid=metadata.get("uid", ""),
-        namespace=metadata.get("namespace", "default"),
+        namespace=_shared(metadata.get("namespace", "default")),
         name=metadata.get("name", ""),
         resource_version=metadata.get("resourceVersion", ""),
-        phase=phase,
+        phase=_shared(phase),
         deleted="deletionTimestamp" in metadata,
-        node_name=node,
-        labels=metadata.get("labels") or {},
+        node_name=_shared(node),
+        priority=spec.get("priority") or 0,
+        labels=_shared_labels(tuple((metadata.get("labels") or {}).items())),
         amounts=amounts.of(spec, status)[0],
         constraints=pod_constraints.read_placed(manifest),
     )
+
+
+@functools.lru_cache(maxsize=16384)
+def _shared(text: str) -> str:
+    """Return one string for all that are equal: there are far fewer namespaces and nodes than pods."""
+    return text
+
+
+@functools.lru_cache(maxsize=4096)
+def _shared_labels(items: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    """Return one mapping for all pods with the same labels, which those of one template have."""
+    return dict(items)
 
 
 def _constraints(
@@ -211,10 +233,9 @@ def _constraints(
 
 def _concerns_us(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
     """Whether we schedule it, hold it back, or it asks for NeuronCores in any form."""
-    gates = (gate.get("name") for gate in spec.get("schedulingGates") or ())
     return (
         spec.get("schedulerName") == names.SCHEDULER
-        or names.SCHEDULING_GATE in gates
+        or any(gate.get("name") == names.SCHEDULING_GATE for gate in spec.get("schedulingGates") or ())
         or pod_requests.asks(metadata.get("annotations") or {}, spec)
     )
 

@@ -28,8 +28,9 @@ class Journal(Generic[K]):
         """Note that something about the key changed."""
         self._changed.append(key)
         if len(self._changed) > 2 * KEPT:
-            del self._changed[:KEPT]
-            self._dropped += KEPT
+            excess = len(self._changed) - KEPT
+            del self._changed[:excess]
+            self._dropped += excess
 
     def since(self, position: int) -> "dict[K, None] | None":
         """Return the keys that changed after that position, each once; None when that is not known any more."""

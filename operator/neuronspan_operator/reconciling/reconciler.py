@@ -15,6 +15,7 @@ from neuronspan_agent import resources, signals
 from neuronspan_operator import metrics, reasons
 from neuronspan_operator.cluster import storage_caches, world
 from neuronspan_operator.planning import plans
+from neuronspan_operator.planning import snapshot as snapshots  # as everywhere where a snapshot is at hand
 from neuronspan_operator.reconciling import executor, learning, ledger_writes, pod_writes, thinking
 from neuronspan_operator.telling import conditions, recorder, refusals, voice
 
@@ -32,6 +33,7 @@ class Tempo:
 
     debounce_seconds: float = 0.005
     writers: int = 32
+    starvation_seconds: float = snapshots.STARVATION_SECONDS
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Reconciler:
         self._meters = meters
         self._now = now
         self._learnt = learning.Learning(self._clock, known.pod)
-        self._thinker = thinking.Thinker(known, self._learnt, place)
+        self._thinker = thinking.Thinker(known, self._learnt, place, tempo.starvation_seconds)
         self._voice = voice.Voice(telling.refused, telling.conditions, telling.events, meters, known.pod)
         self._executor = executor.Executor(
             client, known, self._learnt.failures, telling.refused, meters, now=now, writers=tempo.writers
@@ -80,6 +82,7 @@ class Reconciler:
             resources.NAMESPACES,
             resources.NEURON_NODES,
             resources.NEURON_POOLS,
+            resources.BUDGETS,
         )
         known.subscribe(self._changed.raised, *kinds, *(kind.resource for kind in storage_caches.KINDS))
 
@@ -106,7 +109,7 @@ class Reconciler:
 
     async def reconcile(self) -> float | None:
         """Do one round; gives the seconds after which the next one is due even if nothing changes."""
-        lesson = self._learnt.take(self._known.changes())
+        lesson = self._learnt.take(self._known.changes(), self._executor.spared())
         self._forget(lesson)
         started = time.perf_counter()
         plan = await self._thinker.plan(lesson.changes, self._now())

@@ -25,12 +25,15 @@ async def aside(work: Work) -> plans.Plan:
 
 
 class Thinker:
-    """Keeps the planner; ``place`` says where it works."""
+    """Keeps the planner; ``place`` says where it works, ``starvation_seconds`` is the planner's."""
 
-    def __init__(self, known: world.World, learnt: learning.Learning, place: Place) -> None:
+    def __init__(
+        self, known: world.World, learnt: learning.Learning, place: Place, starvation_seconds: float = 0.0
+    ) -> None:
         self._known = known
         self._learnt = learnt
         self._place = place
+        self._starvation_seconds = starvation_seconds
         self._planner: planner.Planner | None = None
         self._snapshot = plans.Snapshot({}, {}, {})
         self.goes_on = False  # whether the last plan is of the same planner as the one before it
@@ -44,7 +47,8 @@ class Thinker:
         """Return everything that is to be done after these changes; raises what planning raises without any pod."""
         self.goes_on = self._planner is not None
         if self._planner is None:
-            kept, changes = planner.Planner(), self._learnt.added_to(self._known.everything())
+            kept = planner.Planner(starvation_seconds=self._starvation_seconds)
+            changes = self._learnt.added_to(self._known.everything())
         else:
             kept = self._planner
         self._planner = None  # whatever interrupts it, half a plan is nothing to go on with
@@ -58,7 +62,7 @@ class Thinker:
 
     async def _plan_anew(self, now: dt.datetime) -> plans.Plan:
         self.goes_on = False
-        everything = facts.Facts()
+        everything = facts.Facts(starvation_seconds=self._starvation_seconds)
         everything.take(self._learnt.added_to(self._known.everything()))
         snapshot = everything.snapshot()
         plan = await self._place(lambda: planner.plan_around(snapshot, now))

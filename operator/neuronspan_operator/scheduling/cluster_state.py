@@ -81,6 +81,7 @@ class Cluster:
         self._resolved: dict[pod_terms.AffinityTerm, pod_terms.AffinityTerm] = {}
         self._of_storage: dict[Any, Any] = {}
         self._changes = 0
+        self._renamed = 0  # how often labels of namespaces changed
         self._is_glance = False  # what changes now is taken back at once, see ``without``
         self._on_change = on_change
         for each in known_nodes:
@@ -90,6 +91,11 @@ class Cluster:
     def relations(self) -> int:
         """The number of changes so far that pods may see on other nodes than where they happened."""
         return self._changes + self._sums.forgotten + self.terms.forgotten
+
+    @property
+    def opinions(self) -> int:
+        """The number of changes so far of whether pods forbid other pods anything: of who is plain, in short."""
+        return self._renamed + self.terms.opinions + self.terms.forgotten
 
     # --- what changes it ------------------------------------------------------------------------------------------
 
@@ -157,7 +163,7 @@ class Cluster:
     def without(self, pod: pods.PodView, node: str) -> Iterator[NodeState]:
         """Look at the cluster as it would be without a pod on a node, and give that node; nobody is told."""
         state, self._is_glance = self.nodes[node], True
-        added = state.pods.get(pod.uid)
+        added, opinions = state.pods.get(pod.uid), self.terms.opinions
         try:
             self.remove(pod, node)
             yield state
@@ -165,11 +171,13 @@ class Cluster:
             if added is not None:
                 self.add(added, node)
             self._is_glance = False
+            self.terms.opinions = opinions
 
     def know(self, namespaces: Mapping[str, Mapping[str, str]]) -> None:
         """Take the labels of all namespaces as they are now."""
         self.namespaces = namespaces
         self._resolved.clear()
+        self._renamed += 1
         self._changes += 1
 
     def assume(self, stored: storage.Storage) -> None:

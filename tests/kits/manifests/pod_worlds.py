@@ -120,12 +120,19 @@ def pod_manifests(draw: strategies.DrawFn, name: str, *, spread: bool = False) -
     return made
 
 
+def node_manifests(name: str) -> strategies.SearchStrategy[Manifest]:
+    """A node with some labels, and at times with a taint."""
+    taints = strategies.sampled_from([[], [], [TAINT], [_SOFT_TAINT]])
+    return strategies.builds(
+        lambda labels, found: builders.make_node(name, labels=labels, taints=found), _NODE_LABELS, taints
+    )
+
+
 @strategies.composite
 def worlds(draw: strategies.DrawFn, *, spread: bool = False) -> World:
     """Up to five nodes with up to eight pods, and one more pod that is to be placed."""
     hosts = [f"w{number}" for number in range(draw(strategies.integers(1, 5)))]
-    taints = strategies.sampled_from([[], [], [TAINT], [_SOFT_TAINT]])
-    made = tuple(builders.make_node(name, labels=draw(_NODE_LABELS), taints=draw(taints)) for name in hosts)
+    made = tuple(draw(node_manifests(name)) for name in hosts)
     amount = draw(strategies.integers(0, 8))
     placed = tuple(
         (draw(strategies.sampled_from(hosts)), draw(pod_manifests(f"p{number}", spread=spread)))

@@ -6,6 +6,8 @@ comes on top. While a container is resized, the most of what it should have, was
 node resources (DRANodeAllocatableResources, alpha in 1.36) are left out: pods with resource claims are not ours.
 """
 
+import functools
+import marshal
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -24,10 +26,61 @@ _Exact = dict[str, int]
 _FIRST: Final = (CPU, "memory", "ephemeral-storage")
 _HUGE_PAGES: Final = "hugepages-"
 _NONE: Final[_Raw] = {}
+_REPORTED: Final = (("containers", "containerStatuses"), ("initContainers", "initContainerStatuses"))
+_PLAIN: Final = 2
+"""The version of ``marshal`` in which equal values are written alike, however they came about."""
+_LONGEST: Final = 8192
+"""Bytes of what is remembered; hardly a pod says more about what it requests."""
 
 
-def of(spec: _Raw, status: _Raw = _NONE) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Return the pod's totals by resource, and in words what cannot be read."""
+def of(spec: _Raw, status: _Raw = _NONE) -> tuple[Amounts, tuple[str, ...]]:
+    """Return the pod's totals by resource, and in words what cannot be read; pods that ask for the same share one."""
+    if not _is_as_asked(spec, status):
+        return _added_up(spec, status)
+    try:
+        asked = marshal.dumps(_asked(spec), _PLAIN)
+    except ValueError:  # a value that JSON does not have, from a file
+        return _added_up(spec, _NONE)
+    return _known(asked) if len(asked) <= _LONGEST else _added_up(spec, _NONE)
+
+
+def _is_as_asked(spec: _Raw, status: _Raw) -> bool:
+    """Whether every container has what it asks for, so that the status says nothing more about amounts."""
+    if status.get("resources"):
+        return False
+    for containers, statuses in _REPORTED:
+        reports = status.get(statuses)
+        if not reports:
+            continue
+        wanted = {raw.get("name"): raw.get("resources") or _NONE for raw in spec.get(containers) or ()}
+        for each in reports:
+            current = each.get("resources")
+            if current is not None:
+                requests = wanted.get(each.get("name"), _NONE).get("requests")
+                if current.get("requests") != requests or each.get("allocatedResources") != requests:
+                    return False
+    return True
+
+
+def _asked(spec: _Raw) -> dict[str, Any]:
+    """Return the part of a spec that says what the pod requests."""
+    return {
+        "containers": [{"resources": raw.get("resources")} for raw in spec.get("containers") or ()],
+        "initContainers": [
+            {"resources": raw.get("resources"), "restartPolicy": raw.get("restartPolicy")}
+            for raw in spec.get("initContainers") or ()
+        ],
+        "resources": spec.get("resources"),
+        "overhead": spec.get("overhead"),
+    }
+
+
+@functools.lru_cache(maxsize=2048)
+def _known(asked: bytes) -> tuple[Amounts, tuple[str, ...]]:
+    return _added_up(marshal.loads(asked), _NONE)  # noqa: S302 - written by ``of`` just now
+
+
+def _added_up(spec: _Raw, status: _Raw) -> tuple[Amounts, tuple[str, ...]]:
     reading = _Reading(status)
     totals = reading.of_containers(spec)
     totals |= reading.of_pod(spec.get("resources") or {}, totals)
@@ -51,11 +104,7 @@ class _Reading:
     def __init__(self, status: _Raw) -> None:
         self.problems: dict[str, str] = {}
         self._status = status
-        self._reported = {
-            each.get("name", ""): each
-            for kind in ("containerStatuses", "initContainerStatuses")
-            for each in status.get(kind) or ()
-        }
+        self._reported = {each.get("name", ""): each for _, kind in _REPORTED for each in status.get(kind) or ()}
 
     def exact(self, raw: _Raw | None) -> _Exact:
         """Read a ResourceList."""

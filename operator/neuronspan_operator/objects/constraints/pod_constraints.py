@@ -123,14 +123,17 @@ def read(manifest: Mapping[str, Any]) -> Constraints:
 
 
 def read_placed(manifest: Mapping[str, Any]) -> Constraints:
-    """Read what a pod that has its node means for others; what it wanted of the node does not matter any more."""
+    """Read what a pod that has its node means for others; what it wanted of the node does not matter any more.
+
+    Of most pods that is nothing, and one value stands for all of them.
+    """
     metadata, spec = manifest.get("metadata") or {}, manifest.get("spec") or {}
-    return Constraints(
-        host_ports=host_ports.read(spec),
-        pod_affinity=_pod_affinity(manifest),
-        claims=pod_volumes.read(spec, metadata.get("name", "")),
-        disks=pod_volumes.read_disks(spec),
-    )
+    ports, disks = host_ports.read(spec), pod_volumes.read_disks(spec)
+    claims = pod_volumes.read(spec, metadata.get("name", ""))
+    near = _pod_affinity(manifest)
+    if not (ports or claims or disks or near):
+        return NONE
+    return Constraints(host_ports=ports, pod_affinity=near, claims=claims, disks=disks)
 
 
 def _pod_affinity(manifest: Mapping[str, Any]) -> pod_terms.PodAffinity:

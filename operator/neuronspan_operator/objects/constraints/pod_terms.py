@@ -4,10 +4,19 @@ Source: NewPodInfo and newAffinityTerm in k8s.io/kubernetes/pkg/scheduler/framew
 """
 
 import dataclasses
+import functools
+import marshal
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from neuronspan_operator.objects.constraints import selectors
+
+_PLAIN: Final = 2
+"""The version of ``marshal`` in which equal values are written alike, however they came about."""
+_LONGEST: Final = 8192
+"""Bytes of what is remembered; hardly a pod says more about others."""
+
+_Raw = Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,7 +75,7 @@ NONE: Final = PodAffinity()
 
 
 def read(affinity: Mapping[str, Any] | None, namespace: str, labels: Mapping[str, str]) -> PodAffinity:
-    """Read a pod's ``spec.affinity``; ``namespace`` is the pod's own.
+    """Read a pod's ``spec.affinity``; ``namespace`` is the pod's own. Pods that say the same share one value.
 
     ``labels`` are those that ``matchLabelKeys`` and ``mismatchLabelKeys`` are about: the pod's own while it is in a
     file, none once it is stored. The API server then has merged them into the selector (mutatePodAffinity in
@@ -75,6 +84,19 @@ def read(affinity: Mapping[str, Any] | None, namespace: str, labels: Mapping[str
     near, far = ((affinity or {}).get(kind) or {} for kind in ("podAffinity", "podAntiAffinity"))
     if not near and not far:
         return NONE
+    try:
+        written = marshal.dumps((near, far, namespace, dict(labels)), _PLAIN)
+    except ValueError:  # a value that JSON does not have, from a file
+        return _read(near, far, namespace, labels)
+    return _known(written) if len(written) <= _LONGEST else _read(near, far, namespace, labels)
+
+
+@functools.lru_cache(maxsize=2048)
+def _known(written: bytes) -> PodAffinity:
+    return _read(*marshal.loads(written))  # noqa: S302 - written by ``read`` just now
+
+
+def _read(near: _Raw, far: _Raw, namespace: str, labels: Mapping[str, str]) -> PodAffinity:
     required, preferred = (f"{each}DuringSchedulingIgnoredDuringExecution" for each in ("required", "preferred"))
     return PodAffinity(
         _required(near.get(required) or (), namespace, labels),

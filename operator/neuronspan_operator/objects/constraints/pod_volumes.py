@@ -6,7 +6,7 @@ Source: k8s.io/kubernetes/pkg/scheduler/framework/plugins/{volumebinding,volumer
 import dataclasses
 import enum
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,6 +24,9 @@ class DiskKind(enum.StrEnum):
     GCE = "gcePersistentDisk"
     ISCSI = "iscsi"
     RBD = "rbd"
+
+
+_KINDS: Final = frozenset(map(str, DiskKind))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ def read(spec: Mapping[str, Any], pod_name: str) -> tuple[ClaimRef, ...]:
 
 def read_disks(spec: Mapping[str, Any]) -> tuple[Disk, ...]:
     """Read the disks that a pod's volumes name without a claim."""
-    return tuple(disk for raw in spec.get("volumes") or () for disk in _disks(raw))
+    volumes = spec.get("volumes") or ()
+    return tuple(disk for raw in volumes if not _KINDS.isdisjoint(raw) for disk in _disks(raw))
 
 
 def _disks(volume: Mapping[str, Any]) -> Iterator[Disk]:

@@ -6,11 +6,11 @@ no place is looked at again only where something changed.
 
 import heapq
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, groups, node_choice, node_drafts, plans, queue
+from neuronspan_operator.planning import drafts, groups, kept, node_choice, node_drafts, plans, queue
 
 
 class Granting:
@@ -19,25 +19,51 @@ class Granting:
     def __init__(self, draft: drafts.Draft) -> None:
         self._draft = draft
         self._choice = node_choice.NodeChoice(draft)
+        self._opinions = draft.cluster.opinions
         self.granted: set[str] = set()
 
-    def run(self, undecided: Iterable[pods.PodView]) -> None:
-        """Grant what fits; who finds no place is left in the draft's queue."""
+    def run(self, undecided: Iterable[pods.PodView], keep: Callable[[queue.Unit], None] | None = None) -> None:
+        """Grant what fits; who finds no place is left in the draft's queue.
+
+        ``keep`` is told of each unit without a place at its turn, and may keep cores from those that come later.
+        """
         draft = self._draft
         self.granted.clear()
+        self._tell_apart()
         for pod in undecided:
             self._enter(pod)
-        turns: list[tuple[queue.Rank, int, queue.Unit]] = []
+        turns: list[tuple[kept.Rank, int, queue.Unit]] = []
         numbers = itertools.count()
         for unit in draft.queue:
-            if self._choice.may_fit(unit):
+            # room only gets less in a pass; but a grant may be what a pod, or a group, of lower rank waits for
+            if keep is not None or not unit.local or self._choice.may_fit(unit):
                 heapq.heappush(turns, (unit.order[0], next(numbers), unit))
         while turns:
             _, _, unit = heapq.heappop(turns)
+            may_fit = self._choice.may_fit(unit)
             if unit.grouped:
-                self._serve_group(unit)
-            elif self._serve_first(unit) and unit.order:
-                heapq.heappush(turns, (unit.order[0], next(numbers), unit))
+                if may_fit:
+                    self._serve_group(unit)
+            elif may_fit and self._serve_first(unit):
+                if unit.order:
+                    heapq.heappush(turns, (unit.order[0], next(numbers), unit))
+            elif keep is not None:
+                keep(unit)
+
+    def _tell_apart(self) -> None:
+        """Put pods that are not alike any more, by what pods elsewhere forbid some of them, into units of their own."""
+        draft = self._draft
+        if self._opinions == draft.cluster.opinions:
+            return
+        self._opinions = draft.cluster.opinions
+        for unit in [each for each in draft.queue if not each.grouped]:
+            for uid in unit.uids:
+                pod = draft.snapshot.pods[uid]
+                key, local = self._choice.likeness(pod)
+                if key != unit.key:
+                    draft.queue.leave(uid)
+                    draft.queue.enter(pod, key, grouped=False, local=local)
+                    unit.seen = queue.NEVER
 
     def _enter(self, pod: pods.PodView) -> None:
         """Put a pod into line, with those that it is granted with or that have the same chances."""
@@ -45,8 +71,16 @@ class Granting:
         if group is None or group.complete or group.was_served(pod):
             key, local = self._choice.likeness(pod)
             self._draft.queue.enter(pod, key, grouped=False, local=local)
+            self._watch(pod)
         else:
             self._draft.queue.enter(pod, (pod.namespace, pod.pod_group), grouped=True, local=False)
+
+    def _watch(self, pod: pods.PodView) -> None:
+        """Look at a pod again when it has waited for too long."""
+        seconds = self._draft.snapshot.starvation_seconds
+        if seconds > 0:
+            self._draft.about_pod(pod.uid)
+            self._draft.elapsed(pod.created, seconds)
 
     def _serve_first(self, unit: queue.Unit) -> bool:
         """Grant the first pod of a unit; False when it, and so all of them, found no place."""
@@ -115,7 +149,7 @@ class Granting:
         before: dict[str, node_drafts.Savepoint] = {}
         stored = draft.cluster.storage
         # the hardest first: what is left over is then easier to use
-        for pod in sorted(needed, key=lambda pod: (-pod.neuroncores, -pod.neuron_devices, *queue.rank(pod))):
+        for pod in sorted(needed, key=lambda pod: (-pod.neuroncores, -pod.neuron_devices, *kept.rank(pod))):
             draft.about_pod(pod.uid)
             node = self._grant(pod, before)
             if node is not None:

@@ -13,7 +13,8 @@ from neuronspan_operator.objects.constraints import pod_terms
 from neuronspan_operator.scheduling.counting import domains, meanings
 
 _REQUIRED_WEIGHT: Final = 1  # hardPodAffinityWeight: what a placed pod requires is a wish to those that could join it
-_MOST_ASKERS: Final = 512
+MOST_ASKERS: Final = 512
+"""Different pods that are remembered to have asked; beyond that, the half that asked longest ago is forgotten."""
 
 _NamespaceLabels = Mapping[str, Mapping[str, str]]
 _Asker = tuple[str, frozenset[tuple[str, str]]]
@@ -43,6 +44,7 @@ class PlacedTerms:
         self._keys: dict[str, int] = {}  # topology keys, and how many terms of pods have each
         self._askers: collections.OrderedDict[_Asker, Mapping[str, str]] = collections.OrderedDict()
         self.forgotten = 0
+        self.opinions = 0  # grows whenever a term begins or ends to forbid anything to somebody who asked
 
     def about(self, pod: pods.PodView, namespaces: _NamespaceLabels) -> list[PlacedTerm]:
         """Return the terms that mean the pod; ``namespaces`` are the labels of each namespace."""
@@ -69,8 +71,10 @@ class PlacedTerms:
             value = host.labels.get(term.topology_key)
             if value is not None:
                 placed = self._terms.get(term) or self._open(term, namespaces)
+                forbade = bool(placed.forbidding)
                 _count(placed, weight, value, by)
                 matters = matters or placed.matters
+                self.opinions += placed.matters and forbade is not bool(placed.forbidding)
                 if placed.idle:
                     del self._terms[term]
                     self._index.drop(placed)
@@ -88,7 +92,7 @@ class PlacedTerms:
             self._askers.move_to_end(asker)
             return
         self._askers[asker] = pod.labels
-        if len(self._askers) > _MOST_ASKERS:
+        if len(self._askers) > MOST_ASKERS:
             for _ in range(len(self._askers) // 2):
                 self._askers.popitem(last=False)
             self.forgotten += 1

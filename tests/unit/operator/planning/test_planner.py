@@ -7,8 +7,9 @@ import pytest
 
 from kits.manifests import builders, domain, snapshots
 from neuronspan import grants
+from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import drafts, planner, plans
-from neuronspan_operator.planning.stages import refusing
+from neuronspan_operator.planning.stages import warning
 
 
 def _mixed(seed: int) -> plans.Snapshot:
@@ -74,12 +75,11 @@ def test_empty_cluster_has_an_empty_plan() -> None:
 def buggy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let planning stumble over every pod whose name says so."""
 
-    def stumble(draft: drafts.Draft) -> None:
-        for pod in draft.snapshot.pods.values():
-            if pod.name.startswith("bad"):
-                raise ZeroDivisionError(pod.name)
+    def stumble(_draft: drafts.Draft, pod: pods.PodView) -> None:
+        if pod.name.startswith("bad"):
+            raise ZeroDivisionError(pod.name)
 
-    monkeypatch.setattr(refusing, "run", stumble)
+    monkeypatch.setattr(warning, "run", stumble)
 
 
 @pytest.mark.usefixtures("buggy")

@@ -4,10 +4,10 @@ Law: each cause has its own sentence, and no sentence advises what would not hel
 """
 
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from neuronspan import placement, spans
+from neuronspan import names, placement, spans
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import container_requests
 from neuronspan_operator.planning import node_drafts
@@ -31,9 +31,9 @@ _OF_KIND: Final[Mapping[_Kind, str]] = types.MappingProxyType(
 )
 
 
-def of(kinds: Iterable[reasons.ObjectionKind]) -> str:
-    """Return a sentence per kind of objection, each once."""
-    return " ".join(_OF_KIND[kind] for kind in dict.fromkeys(kinds))
+def of(kinds: Collection[reasons.ObjectionKind]) -> str:
+    """Return a sentence per kind of objection, each once, in the order of the kinds."""
+    return " ".join(_OF_KIND[kind] for kind in _Kind if kind in kinds)
 
 
 # --- requests that not even an empty node could serve ----------------------------------------------------------------
@@ -43,6 +43,8 @@ _Requests = Sequence[container_requests.ContainerRequest]
 # The more a change of the request alone would help, the earlier: the sentence is about the nearest miss.
 _NEAREST: Final = (
     placement.Reason.MISALIGNED,
+    placement.Reason.NOT_CONNECTED,
+    placement.Reason.DEVICE_COUNT,
     placement.Reason.NOT_TOGETHER,
     placement.Reason.OUT_OF_RANGE,
     placement.Reason.TOO_LARGE,
@@ -51,7 +53,7 @@ _NEAREST: Final = (
 
 def impossibility(node: node_drafts.NodeDraft, requests: _Requests) -> placement.Reason | None:
     """Return why the node's hardware could not hold the requests even if it were empty, None when it could."""
-    wanted = [request.on(node.hardware, node.policy.align) for request in requests]
+    wanted = [request.on(node.hardware, node.policy.rules) for request in requests]
     found = placement.place_all(node.hardware, (), wanted, node.policy.packing)
     return placement.Reason(found.reason) if isinstance(found, placement.Unplaceable) else None
 
@@ -62,20 +64,20 @@ def impossible_words(reason: placement.Reason, node: node_drafts.NodeDraft, requ
         return f"node(s) where cores {_misaligned(node, requests)} do not start on a Neuron device"
     if reason in {placement.Reason.TOO_LARGE, placement.Reason.OUT_OF_RANGE}:
         return f"node(s) too small ({node.hardware.cores} NeuronCores)"
+    if reason is placement.Reason.NOT_CONNECTED:
+        return "node(s) where no such run of Neuron devices is connected"
+    if reason is placement.Reason.DEVICE_COUNT:
+        return "node(s) whose pool does not give so many Neuron devices, or not these"
     return "node(s) where the cores of all containers cannot be had together"
 
 
-def impossible(
-    found: Mapping[str, placement.Reason], nodes: Sequence[node_drafts.NodeDraft], requests: _Requests
-) -> str:
-    """Say what would have to be otherwise; ``found`` has the reason of each of the nodes, by name."""
-    nearest = min(found.values(), key=_rank)
-    node = max(
-        (each for each in nodes if found[each.name] is nearest), key=lambda each: (each.hardware.cores, each.name)
-    )
+def impossible(nearest: placement.Reason, node: node_drafts.NodeDraft, requests: _Requests) -> str:
+    """Say what would have to be otherwise; the node is the largest of those that miss for this, the nearest, reason."""
     hardware = node.hardware
     if nearest is placement.Reason.MISALIGNED:
         return _align(node, requests)
+    if nearest in {placement.Reason.NOT_CONNECTED, placement.Reason.DEVICE_COUNT}:
+        return _against_rules(nearest, node, requests)
     if nearest is placement.Reason.NOT_TOGETHER:
         return (
             f"Each container's cores exist on {node.name}, but not all at once: let the containers ask for other "
@@ -90,18 +92,33 @@ def impossible(
     )
 
 
-def _rank(reason: placement.Reason) -> int:
+def rank(reason: placement.Reason) -> int:
+    """Return how far off such a request is: the sentence is about the reason with the smallest number."""
     return _NEAREST.index(reason)
 
 
 def _align(node: node_drafts.NodeDraft, requests: _Requests) -> str:
     cores = node.hardware.cores_per_device
-    asks = any(request.align is placement.Alignment.DEVICE for request in requests if request.first is not None)
+    asks = any(request.align is not None for request in requests if request.first is not None)
     way_out = "take the alignment off the pod" if asks else f"set alignment none in the NeuronPool of {node.name}"
     return (
         f"Cores {_misaligned(node, requests)} do not start on a Neuron device of {node.name}, and the "
         f"{'pod' if asks else 'pool'} wants that: name cores from a multiple of {cores} on, or {way_out}."
     )
+
+
+def _against_rules(reason: placement.Reason, node: node_drafts.NodeDraft, requests: _Requests) -> str:
+    """Say which runs there are in place of those that a rule forbids, and who can change the rule."""
+    wanted = [request.on(node.hardware, node.policy.rules) for request in requests]
+    exist = (each for each in wanted if (each.first or 0) + each.count <= node.hardware.cores)
+    said = dict(placement.forbidden(node.hardware, each) for each in exist if not placement.starts(node.hardware, each))
+    if reason is placement.Reason.DEVICE_COUNT:
+        way_out = f"set deviceCounts any in the NeuronPool of {node.name}"
+    elif any(request.align is not None for request in requests):
+        way_out = f"set {names.ALIGN_ANNOTATION} to device"
+    else:
+        way_out = f"set alignment device in the NeuronPool of {node.name}"
+    return f"On {node.name} {said[reason]}: ask for one that there is, or {way_out}."
 
 
 def _misaligned(node: node_drafts.NodeDraft, requests: _Requests) -> str:
