@@ -7,7 +7,7 @@ draft is kept from pass to pass: a pass opens the nodes and pods anew that somet
 import bisect
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from neuronspan import grants, names
@@ -133,7 +133,7 @@ class Draft:
             promised = self._promises_of(name)
             for uid in self._promised.get(name, {}).keys() - promised.keys():
                 self.break_promise(uid, name)
-            for uid, pod in promised.items():
+            for pod in promised.values():
                 self.promise(pod, name)
 
     def _promises_of(self, name: str) -> dict[str, pods.PodView]:
@@ -141,9 +141,9 @@ class Draft:
         found: dict[str, pods.PodView] = {}
         for grant in () if node is None else node.ledger.grants:
             uid = grant.pod_uid
-            if uid in self.indices.waiting or uid in self.indices.let_go:
-                if grant.state is not grants.GrantState.RELEASING:
-                    found[uid] = self.snapshot.pods[uid]
+            unplaced = uid in self.indices.waiting or uid in self.indices.let_go
+            if unplaced and grant.state is not grants.GrantState.RELEASING:
+                found[uid] = self.snapshot.pods[uid]
         return found
 
     def promise(self, pod: pods.PodView, name: str) -> None:

@@ -111,7 +111,7 @@ class NodeChoice:
         unit.relations = self._draft.cluster.relations
 
     def _touches(self, pod: pods.PodView, changed: dict[str, None], seen: int) -> bool:
-        """Whether there is, or was, room for the pod on a node that changed: members of a group depend on each other."""
+        """Whether there is, or was, room for the pod on a node that changed: for a group either may matter."""
         ranking = self._ranking(pod)
         return any(name in ranking or ranking.changed_at.get(name, queue.NEVER) > seen for name in changed)
 
@@ -131,10 +131,8 @@ class NodeChoice:
         screen = screening.Screen(pod, self._draft.cluster)
         ranking = self._ranking(pod)
         possible = self._beside_kept(self._possible(pod, ranking, screen), pod)
-        if self._is_choosy(pod, ranking):
-            found = self._preferred(pod, list(possible))
-        else:
-            found = next(possible, None)
+        choosy = self._is_choosy(pod, ranking)
+        found = self._preferred(pod, list(possible)) if choosy else next(possible, None)
         return None if found is None else Place(self._draft.nodes[found[1]], found[2])
 
     def _possible(self, pod: pods.PodView, ranking: "_Ranking", screen: screening.Screen) -> Iterator[_Entry]:

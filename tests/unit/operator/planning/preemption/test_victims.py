@@ -1,13 +1,12 @@
 """Whose end makes room on one node; the property tests compare with brute force."""
 
-from kits.manifests import builders, domain, scenes, snapshots
-from neuronspan_operator.planning import drafts
+from kits.manifests import builders, domain, kept_drafts, scenes
 from neuronspan_operator.planning.preemption import allowances, trials, victims
 
 
 def _best(scene: scenes.Scene, *spared: str) -> victims.Candidate | None:
     snapshot = scene.snapshot()
-    draft = drafts.Draft(snapshot, snapshots.NOW)
+    draft = kept_drafts.make_draft(snapshot)
     pod = snapshot.pods["uid-big"]
     trial = trials.Question(draft, pod).trial("w1")
     assert trial is not None
