@@ -6,7 +6,8 @@ Law: whatever a decision was made from leads from its change back to it, through
 import dataclasses
 
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, facts, parts
+from neuronspan_operator.planning import facts
+from neuronspan_operator.planning.drafting import drafts, parts
 
 
 @dataclasses.dataclass(slots=True)
@@ -19,7 +20,7 @@ class Work:
 
 def absorb(draft: drafts.Draft, touched: facts.Touched) -> Work:
     """Bring the draft's indices and its cluster up to date, and return what follows from that."""
-    work = Work(nodes=set(draft.unsettled))
+    work = Work(nodes=set(draft.table.unsettled))
     for kind, name in draft.parts.due(draft.now):
         if kind is parts.Kind.NODE:
             work.nodes.add(name)
@@ -64,7 +65,7 @@ def _absorb_pods(draft: drafts.Draft, touched: facts.Touched, work: Work) -> Non
         if before is not None and after is not None and _is_the_same(draft, before, after):
             draft.indices.replace_pod(uid, before, after)
             continue
-        draft.break_promises(uid)
+        draft.promises.break_all(uid)
         if before is not None and before.node_name:
             draft.cluster.remove(before, before.node_name)
         if after is not None and after.node_name and not after.terminal:

@@ -10,7 +10,7 @@ from typing import Final
 
 from neuronspan import grants
 from neuronspan_operator.objects import neuron_nodes, pods
-from neuronspan_operator.planning import drafts, kept, placements
+from neuronspan_operator.planning.drafting import drafts, kept, placements
 from neuronspan_operator.planning.preemption import searching, starvation, trials
 
 _SHARE: Final = 10

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import placements
+from neuronspan_operator.planning.drafting import placements
 from neuronspan_operator.planning.preemption import allowances, trials
 
 EFFORT: Final = 300

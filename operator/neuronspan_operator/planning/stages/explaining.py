@@ -7,7 +7,8 @@ import datetime as dt
 from collections.abc import Iterable
 
 from neuronspan_operator import reasons
-from neuronspan_operator.planning import drafts, parts, plans, queue
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.drafting import drafts, parts, queue
 from neuronspan_operator.planning.explanations import explainer
 
 

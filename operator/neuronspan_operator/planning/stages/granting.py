@@ -11,7 +11,9 @@ from typing import Protocol
 
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, groups, kept, node_choice, node_drafts, plans, queue
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.choosing import node_choice
+from neuronspan_operator.planning.drafting import drafts, groups, kept, node_drafts, queue
 
 
 class Keeper(Protocol):
@@ -128,7 +130,7 @@ class Granting:
             changed = changed.add(request.granted(pod, span, since))
         given = plans.listed(f"{each.container} {span}" for each, span in zip(pod.requests, found.spans, strict=True))
         node.change(changed, f"{pod.key} is granted {given}")
-        draft.promise(pod, node.name)
+        draft.promises.make(pod, node.name)
         return node
 
     # --- groups --------------------------------------------------------------------------------------------------
@@ -170,7 +172,7 @@ class Granting:
             for name, savepoint in before.items():
                 draft.nodes[name].restore(savepoint)
             for granted in needed:
-                draft.break_promises(granted.uid)
+                draft.promises.break_all(granted.uid)
             draft.cluster.assume(stored)
             return False
         return True

@@ -11,7 +11,8 @@ from typing import Final
 
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, kept, parts, placements, plans, queue
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.drafting import drafts, kept, parts, placements, queue
 from neuronspan_operator.planning.preemption import allowances, keeping, searching, victims
 
 MOST: Final = 4

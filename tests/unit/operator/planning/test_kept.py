@@ -1,6 +1,6 @@
 from kits.manifests import builders, domain
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import kept
+from neuronspan_operator.planning.drafting import kept
 
 
 def _pod(name: str = "web", **fields: object) -> pods.PodView:
