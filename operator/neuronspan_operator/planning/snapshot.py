@@ -33,8 +33,8 @@ def of(
 ) -> plans.Snapshot:
     """Return what planning reads; pods are keyed by UID, all else by name.
 
-    ``namespaces`` are the labels of each, ``gone`` the UIDs of pods that ended.
-    ``known_budgets`` are by namespace and name. Nodes of a pool that is being deleted take no more pods, so that they run empty.
+    ``namespaces`` are the labels of each, ``gone`` the UIDs of pods that ended, ``known_budgets`` are by namespace and
+    name. Nodes of a pool that is being deleted take no more pods, so that they run empty.
     """
     draining = {name for name, member in members.items() if _is_draining(known_pools.get(member.pool))}
     return plans.Snapshot(

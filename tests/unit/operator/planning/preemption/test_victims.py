@@ -8,6 +8,7 @@ from neuronspan_operator.planning.preemption import allowances, trials, victims
 def _best(scene: scenes.Scene, *spared: str) -> victims.Candidate | None:
     snapshot = scene.snapshot()
     draft = drafts.Draft(snapshot, snapshots.NOW)
+    draft.count_promises()
     pod = snapshot.pods["uid-big"]
     trial = trials.Question(draft, pod).trial("w1")
     assert trial is not None
