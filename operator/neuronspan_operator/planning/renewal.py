@@ -64,6 +64,7 @@ def _absorb_pods(draft: drafts.Draft, touched: facts.Touched, work: Work) -> Non
     for uid, (before, after) in touched.pods.items():
         if before is not None and after is not None and _is_the_same(draft, before, after):
             draft.indices.replace_pod(uid, before, after)
+            draft.cluster.replace(after, after.node_name)
             continue
         draft.promises.break_all(uid)
         if before is not None and before.node_name:

@@ -52,7 +52,7 @@ class _Search:
                 self._cores[grant.pod_uid] += grant.span.count
 
     def run(self) -> Candidate | None:
-        if not self._able or self._trial.fits(frozenset(self._able)) is None:
+        if not self._able or self._trial.fits() is not None or self._trial.fits(frozenset(self._able)) is None:
             return None
         if len(self._trial.requests) == 1:
             found, is_best = self._by_windows()

@@ -148,6 +148,8 @@ class _Preemptor:
     def decide(self, pod: pods.PodView) -> bool:
         """Wait for what is ending, or end what is in the way; False when there is nothing to wait for."""
         place = self._standing(pod)
+        if (place is None or place.starved) and self._done:  # others end by now, who may make room for this one too
+            place = self._keep(keeping.after_endings(self._draft, pod)) or place
         if (place is None or place.starved) and searching.may_preempt(self._draft, pod):
             found = self._find(pod)
             place = place if found is None else self._end(pod, found)
@@ -187,8 +189,7 @@ class _Preemptor:
         self._done += 1
         self._allowance.spend(found.victims)
         place = kept.Place(pod, found.node, found.spans)
-        draft.kept.keep(place)
-        draft.journal.note(place.node)
+        self._keep(place)
         reason = (
             f"Ended for {pod.key}, whose priority is {pod.priority}: it gets NeuronCores {place.cores} of {found.node}."
         )
@@ -197,6 +198,12 @@ class _Preemptor:
         ended = plans.listed(f"{each.key} (priority {each.priority})" for each in found.victims)
         message = f"To get NeuronCores {place.cores} of {found.node} it ends {ended}."
         draft.notice(pod, reasons.EventReason.PREEMPTING, message, warning=False)
+        return place
+
+    def _keep(self, place: kept.Place | None) -> kept.Place | None:
+        if place is not None:
+            self._draft.kept.keep(place)
+            self._draft.journal.note(place.node)
         return place
 
 

@@ -72,16 +72,16 @@ def test_pods_of_higher_rank_get_cores_of_the_place() -> None:
 def test_place_is_where_fewest_cores_are_held() -> None:
     scene = _scene("w1", "w2").holder("c", "8-9", "w1", since=BEFORE, ends=True)
     plan = _large(scene).plan(**STARVED)
-    assert "NeuronCores 4-11 of w2" in plan.waiting["uid-large"].message
+    assert "NeuronCores 4-11 of w2 are kept" in plan.waiting["uid-large"].message
 
 
 def test_place_is_where_nobody_came_since_the_wait_became_too_long() -> None:
-    """Were it chosen by what is held alone, it could be exchanged for ever for places that somebody has just come to."""
+    """Were it chosen by what is held alone, it could be exchanged for ever for one that somebody has just come to."""
     scene = scenes.Scene().node("w1").node("w2")
     scene.holder("new", "0-3", "w1", since=LATE, ends=True).holder("other", "9-11", "w1", since=LATE, ends=True)
     scene.holder("old", "0-8", "w2", since=BEFORE, ends=True)
     plan = _large(scene, 9).plan(**STARVED)
-    assert "NeuronCores 3-11 of w2" in plan.waiting["uid-large"].message
+    assert "NeuronCores 3-11 of w2 are kept" in plan.waiting["uid-large"].message
 
 
 def test_moment_at_which_kubelet_took_a_pod_over_counts_and_not_that_of_its_grants_state() -> None:
@@ -89,14 +89,14 @@ def test_moment_at_which_kubelet_took_a_pod_over_counts_and_not_that_of_its_gran
     scene.holder("a", "0-3", "w1", since=LATE, ends=True, started=BEFORE)  # confirmed late, after a long start
     scene.holder("b", "0-4", "w2", since=BEFORE, ends=True)
     plan = _large(scene, 12).plan(**STARVED)
-    assert "of w1" in plan.waiting["uid-large"].message
+    assert "of w1 are kept for it" in plan.waiting["uid-large"].message
 
 
 def test_place_is_where_pods_end_by_themselves() -> None:
     scene = scenes.Scene().node("w1").node("w2")
     scene.holder("service", "0", "w1", since=BEFORE).holder("job", "0-5", "w2", since=BEFORE, ends=True)
     plan = _large(scene, 12).plan(**STARVED)
-    assert "of w2" in plan.waiting["uid-large"].message
+    assert "of w2 are kept for it" in plan.waiting["uid-large"].message
 
 
 def test_one_place_is_kept_for_pods_that_ask_the_same_and_one_on_ten_nodes() -> None:
@@ -119,4 +119,4 @@ def test_cores_that_wait_for_their_proof_are_held() -> None:
     scene.entries["w1"].append(domain.grant("0-3", "gone", state=grants.GrantState.RELEASING, since=BEFORE))
     scene.holder("a", "0-1", "w2", since=BEFORE, ends=True)
     plan = _large(scene, 12).plan(**STARVED)
-    assert "of w2" in plan.waiting["uid-large"].message
+    assert "of w2 are kept for it" in plan.waiting["uid-large"].message

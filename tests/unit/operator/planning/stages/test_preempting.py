@@ -201,6 +201,14 @@ def test_nobody_keeps_cores_where_all_priorities_are_equal() -> None:
     assert snapshots.let_go(plan) == {"small": "w1 app=4"}
 
 
+def test_cores_that_victims_leave_serve_others_too() -> None:
+    scene = scenes.Scene().node().holder("p1", "0-7", priority=1).holder("p2", "8-11", priority=2)
+    plan = scene.waiting("big1", 4).waiting("big2", 4).plan()
+    assert scenes.ended(plan) == ["p1"]
+    assert "gets NeuronCores 0-3 of w1" in plan.waiting["uid-big1"].message
+    assert "gets NeuronCores 4-7 of w1" in plan.waiting["uid-big2"].message
+
+
 # --- bounds ----------------------------------------------------------------------------------------------------------
 
 
