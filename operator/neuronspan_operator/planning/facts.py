@@ -78,6 +78,8 @@ class _Kept(Generic[T]):
 
     def touched(self) -> dict[str, Pair[T]]:
         """Return what changed since the last call."""
+        if not self._before:
+            return {}
         found = {key: (before, self.values.get(key)) for key, before in self._before.items()}
         self._before = {}
         return found

@@ -88,10 +88,14 @@ class Planner:
         """Decide about pods: first who has grants, then who was let go, then who waits."""
         draft = self._draft
         in_flight = draft.indices.in_flight()
+        draft.groups.begin()
+        if not (in_flight or work.nodes or work.pods or draft.indices.waiting):
+            draft.groups.go_on({})
+            self._granting.granted.clear()
+            return
         work.pods.update(in_flight)
         for uid in work.pods:
             draft.open_pod(uid)
-        draft.groups.begin()
         draft.count_promises(sorted(work.nodes))
         changed = draft.groups.go_on(resuming.run(draft, in_flight))
         for uid in {uid for key in changed for uid in draft.indices.groups.of(key)} - work.pods:

@@ -72,13 +72,18 @@ def _absorb_pods(draft: drafts.Draft, touched: facts.Touched, work: Work) -> Non
         if after is not None and after.node_name and not after.terminal:
             draft.cluster.add(after, after.node_name)
         draft.indices.replace_pod(uid, before, after)
-        work.pods.add(uid)
         work.nodes |= draft.indices.mentions.of(uid)
         for pod in (before, after):
-            if pod is not None and pod.requests and pod.node_name:
+            if pod is None:
+                continue
+            if pod.requests or pod.waits:
+                work.pods.add(uid)
+            if pod.requests and pod.node_name:
                 work.nodes.add(pod.node_name)
-            if pod is not None and pod.pod_group:
+            if pod.pod_group:
                 groups.add((pod.namespace, pod.pod_group))
+        if (parts.Kind.POD, uid) in draft.parts or uid in draft.indices.let_go:
+            work.pods.add(uid)
     for key in groups:
         members = draft.indices.groups.of(key)
         draft.groups.renew(key, (draft.snapshot.pods[uid] for uid in members))

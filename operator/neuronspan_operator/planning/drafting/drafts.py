@@ -291,9 +291,10 @@ class Draft:
 
     def plan(self) -> plans.Plan:
         """Return everything that is to be done now."""
+        if not self.table.unsettled and not self.parts.any_standing():
+            return plans.Plan(waiting=self.waiting, wake_at=self.parts.wake_at(), news=self._news())
         changed = [self.nodes[name] for name in sorted(self.table.unsettled) if not self.nodes[name].settled]
         standing = self.parts.standing()
-        news = (uid for uid, before in self._said_before.items() if before != self.waiting.get(uid))
         inquiries = {inquiry.uid: inquiry for part in standing for inquiry in part.inquiries}
         return plans.Plan(
             ledgers=tuple(_write(node) for node in changed),
@@ -307,8 +308,11 @@ class Draft:
             waiting=self.waiting,
             drift=tuple(each for part in standing for each in part.drift),
             wake_at=self.parts.wake_at(),
-            news=frozenset(news),
+            news=self._news(),
         )
+
+    def _news(self) -> frozenset[str]:
+        return frozenset(uid for uid, before in self._said_before.items() if before != self.waiting.get(uid))
 
 
 def _write(node: node_drafts.NodeDraft) -> plans.LedgerWrite:
