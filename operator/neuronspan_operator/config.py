@@ -42,7 +42,9 @@ class Settings:
         default=names.NODE_NUMBERING,
     )
     debounce_seconds: float = settings.declared(
-        settings.number(float, 0, 10, "seconds"), "changes are collected this long before the next plan", default=0.02
+        settings.number(float, 0, 10, "seconds"),
+        "least time from the end of a round to the next: what changes meanwhile is collected",
+        default=0.005,
     )
     writers: int = settings.declared(
         settings.number(int, 1, 100, "calls"), "parallel writes to the API server", default=32
@@ -50,6 +52,11 @@ class Settings:
     call_seconds: float = settings.declared(_SECONDS, "deadline of one call to the API server", default=10.0)
     relist_seconds: float = settings.declared(
         _SECONDS, "caches list everything again this often, beside their watch", default=600.0
+    )
+    starvation_seconds: float = settings.declared(
+        settings.number(float, 0, 86400, "seconds"),
+        "a pod that has waited so long has a place kept, which later pods do not get; 0: never",
+        default=300.0,
     )
     log_level: str = settings.declared(
         settings.choice(*logs.LEVELS), "least important level that is logged", default="info"

@@ -11,13 +11,15 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from neuronspan_operator import reasons
-from neuronspan_operator.planning import drafts, facts, plans, renewal
+from neuronspan_operator.planning import facts, plans, renewal
 from neuronspan_operator.planning import snapshot as snapshots  # the argument has the plain name
+from neuronspan_operator.planning.drafting import drafts
 from neuronspan_operator.planning.stages import (
     confirming,
     correcting,
     explaining,
     granting,
+    preempting,
     refusing,
     releasing,
     resuming,
@@ -29,21 +31,23 @@ _OF_NODES = releasing, confirming, correcting
 """In the order of trust: what has ended, what nodes say. Then come pods: see ``Planner``."""
 
 
-EXPLAIN_AGAIN: Final = dt.timedelta(seconds=1)
+AGAIN: Final = dt.timedelta(seconds=1)
 """People read why pods wait, and each event may change the numbers in all of these sentences."""
 
 
 class Planner:
     """Keeps what is known and what was decided from one plan to the next; after an exception it cannot be used.
 
-    Why a pod waits is said at once, and said anew ``explain_again`` later at the earliest.
+    Why a pod waits is said at once, and said anew ``again`` later at the earliest; a pod that others may be ended for
+    looks for victims as often. After ``starvation_seconds`` a pod that waits has a place kept; 0: never.
     """
 
-    def __init__(self, *, explain_again: dt.timedelta = EXPLAIN_AGAIN) -> None:
-        self.facts = facts.Facts()
+    def __init__(self, *, starvation_seconds: float = 0.0, again: dt.timedelta = AGAIN) -> None:
+        self.facts = facts.Facts(starvation_seconds=starvation_seconds)
         self._draft = drafts.Draft()
         self._granting = granting.Granting(self._draft)
-        self._explaining = explaining.Explaining(self._draft, explain_again)
+        self._preempting = preempting.Preempting(self._draft, again)
+        self._explaining = explaining.Explaining(self._draft, again)
 
     def plan(self, changes: facts.Changes, now: dt.datetime) -> plans.Plan:
         """Return everything that is to be done at that moment (timezone-aware), after these changes.
@@ -63,7 +67,7 @@ class Planner:
         work.pods |= self._granting.granted
         for name in sorted(work.nodes):
             work.pods |= self._decide_node(name)
-        self._decide_pods(work)
+        self._decide_pods(work, anew=touched.endings)
         return draft.plan()
 
     def _decide_node(self, name: str) -> set[str]:
@@ -76,17 +80,22 @@ class Planner:
             return affected
         for stage in _OF_NODES:
             stage.run(draft, node)
+        draft.table.note_releases(name)
         guests = {grant.pod_uid for grant in node.stored.grants} & draft.indices.let_go
         return affected | node.contested | guests
 
-    def _decide_pods(self, work: renewal.Work) -> None:
+    def _decide_pods(self, work: renewal.Work, *, anew: bool) -> None:
         """Decide about pods: first who has grants, then who was let go, then who waits."""
         draft = self._draft
         in_flight = draft.indices.in_flight()
+        draft.groups.begin()
+        if not (in_flight or work.nodes or work.pods or draft.indices.waiting):
+            draft.groups.go_on({})
+            self._granting.granted.clear()
+            return
         work.pods.update(in_flight)
         for uid in work.pods:
             draft.open_pod(uid)
-        draft.groups.begin()
         draft.count_promises(sorted(work.nodes))
         changed = draft.groups.go_on(resuming.run(draft, in_flight))
         for uid in {uid for key in changed for uid in draft.indices.groups.of(key)} - work.pods:
@@ -101,14 +110,19 @@ class Planner:
             draft.about_pod(pod.uid)
             refusing.run(draft, pod)
         held = {name for uid in in_flight for name in draft.indices.holders.of(uid)}
-        draft.count_promises(sorted(held | draft.unsettled))
-        self._granting.run(draft.undecided(work.pods))
+        draft.count_promises(sorted(held | draft.table.unsettled))
+        for name in draft.table.unsettled:
+            draft.table.note_releases(name)
+        undecided = draft.undecided(work.pods)
+        undecided += self._preempting.begin(undecided, anew=anew)
+        self._granting.run(undecided, self._preempting if self._preempting.looks else None)
+        self._preempting.run()
         self._explaining.run()
 
 
 def plan(snapshot: plans.Snapshot, now: dt.datetime) -> plans.Plan:
     """Decide everything that follows from the snapshot at that moment (timezone-aware)."""
-    return Planner().begin(snapshot, now)
+    return Planner(again=dt.timedelta()).begin(snapshot, now)
 
 
 def plan_around(snapshot: plans.Snapshot, now: dt.datetime) -> plans.Plan:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection
 
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, placements, plans
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.drafting import drafts, kept, placements
 from neuronspan_operator.planning.explanations import longest_runs, remedies, standings, verdicts, ways_out
 from neuronspan_operator.scheduling import screening
 
@@ -157,6 +158,8 @@ class Explainer:
                 "node(s) where such a pod was refused lately": sum(map(is_free, avoided)),
             }
         )
+        kept_on = self._draft.kept.before(kept.rank(pod)) - not_yet - avoided
+        counts["node(s) whose free NeuronCores are kept for pods before this one"] = sum(map(is_free, kept_on))
         counts["node(s) with room for this pod alone"] = free - counts.total()
         return counts
 

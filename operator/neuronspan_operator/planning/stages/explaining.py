@@ -6,7 +6,9 @@ Law: every pod that is left in the queue has its sentence; it is said at once, a
 import datetime as dt
 from collections.abc import Iterable
 
-from neuronspan_operator.planning import drafts, parts, queue
+from neuronspan_operator import reasons
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.drafting import drafts, parts, queue
 from neuronspan_operator.planning.explanations import explainer
 
 
@@ -31,12 +33,21 @@ class Explaining:
             uids, unit.answer = unit.uids, None
             unit.told_at, unit.told = draft.now, self._moment()
         for uid in sorted(uids):
+            if uid in draft.waiting and draft.waiting[uid].reason is reasons.WaitingReason.PREEMPTING:
+                continue
             pod = draft.snapshot.pods[uid if unit.grouped else unit.first]
             answer = unit.answer or self._explainer.explain(pod)
             if not unit.grouped:  # all of one likeness wait for the same
                 unit.answer = answer
-            draft.wait(uid, answer)
+            draft.wait(uid, self._with_place(uid, answer))
         unit.untold.clear()
+
+    def _with_place(self, uid: str, answer: plans.Waiting) -> plans.Waiting:
+        place = self._draft.kept.of(uid)
+        if place is None:
+            return answer
+        words = f"It has waited so long that NeuronCores {place.cores} of {place.node} are kept for it."
+        return plans.Waiting(answer.reason, f"{answer.message} {words}")
 
     def _is_due(self, unit: queue.Unit) -> bool:
         draft = self._draft

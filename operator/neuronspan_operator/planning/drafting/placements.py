@@ -7,7 +7,7 @@ from typing import Final
 
 from neuronspan import instance_types, placement, spans
 from neuronspan_operator.objects import container_requests, pods
-from neuronspan_operator.planning import node_drafts
+from neuronspan_operator.planning.drafting import node_drafts
 
 Score = tuple[int, ...]
 Spans = tuple[spans.CoreSpan, ...]
@@ -96,9 +96,18 @@ class Placements:
         return state
 
 
-def _place(node: node_drafts.NodeDraft, requests: tuple[container_requests.ContainerRequest, ...]) -> Fit | None:
+def beside(
+    node: node_drafts.NodeDraft, requests: tuple[container_requests.ContainerRequest, ...], kept: Spans
+) -> Fit | None:
+    """Return where the requests fit on a node of which these cores are kept for others; None when they do not."""
+    return _place(node, requests, kept)
+
+
+def _place(
+    node: node_drafts.NodeDraft, requests: tuple[container_requests.ContainerRequest, ...], kept: Spans = ()
+) -> Fit | None:
     wanted = [request.on(node.hardware, node.policy.rules) for request in requests]
-    taken = node.taken()
+    taken = (*node.taken(), *kept)
     found = placement.find_all(node.hardware, taken, wanted, node.policy.packing)
     if found is None:
         return None
