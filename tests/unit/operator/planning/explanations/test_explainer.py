@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from kits.manifests import builders, domain, kept_drafts, snapshots
+from kits.manifests import builders, domain, snapshots
+from kits.planning import kept_drafts
 from neuronspan import grants
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import plans
