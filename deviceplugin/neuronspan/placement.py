@@ -198,7 +198,7 @@ class _Search:
 
     @staticmethod
     def _of_all(left: Sequence[Request]) -> tuple[int, bool, bool]:
-        """Return the fewest cores asked for, whether places count for one of these, and whether all may start anywhere."""
+        """Return the fewest cores asked for, whether places count for one, and whether all may start anywhere."""
         return (
             min(each.count for each in left),
             any(each.is_bound_to_places for each in left),
@@ -325,10 +325,8 @@ def _no_run(hardware: instance_types.Hardware, request: Request) -> str:
     known = connected_runs(hardware, request)
     if known:
         return f"no connected run of {devices} devices is free; {known}"
-    return f"no free run is long enough{'' if request.align is Alignment.NONE else _COUNTED_FROM}"
-
-
-_COUNTED_FROM = " counted from a device's first core"
+    where = "" if request.align is Alignment.NONE else " counted from a device's first core"
+    return f"no free run is long enough{where}"
 
 
 def _joint_refusal(search: _Search, free: int) -> Unplaceable:
@@ -368,8 +366,6 @@ def _advice(hardware: instance_types.Hardware, free: int, request: Request, most
     """Say what a request of the same kind could get now: where places count, larger ones may fit and smaller not."""
     rules = dataclasses.replace(request, first=None)
     whole = hardware.cores_per_device
-    if not request.is_bound_to_devices:
-        return f"up to {_phrase(most, request.align)}"
     fitting = [count for count in range(1, most + 1) if _fits(hardware, free, rules, count)]
     if not fitting:
         return "nothing that starts on a device"
