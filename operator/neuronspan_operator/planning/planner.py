@@ -36,7 +36,7 @@ EXPLAIN_AGAIN: Final = dt.timedelta(seconds=1)
 class Planner:
     """Keeps what is known and what was decided from one plan to the next; after an exception it cannot be used.
 
-    Why a pod waits is said at once, and said anew ``explain_again`` later at the earliest.
+    Why a pod waits is said at once; what was said is said anew in rounds, ``explain_again`` from one to the next.
     """
 
     def __init__(self, *, explain_again: dt.timedelta = EXPLAIN_AGAIN) -> None:
