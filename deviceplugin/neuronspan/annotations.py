@@ -102,10 +102,12 @@ OF_USERS: Final = (
     ),
     Annotation(
         names.ALIGN_ANNOTATION,
-        "cores anywhere, or cores that start on a device boundary; without it, as the node's pool says",
+        "cores anywhere, or cores that start on a device boundary, or there and on devices that are connected; without "
+        "it, as the node's pool says",
         choices=(
             Choice(placement.Alignment.NONE, "cores anywhere"),
             Choice(placement.Alignment.DEVICE, "cores that start on a device boundary"),
+            Choice(placement.Alignment.LINK, "cores that start there, on devices that are connected"),
         ),
     ),
     Annotation(

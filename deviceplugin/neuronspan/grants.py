@@ -94,8 +94,11 @@ class Grant:
         return dataclasses.replace(self, state=state, since=since)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the form stored in NeuronNode.spec.grants."""
-        return {
+        """Return the form stored in NeuronNode.spec.grants; what most grants do not have is left out.
+
+        Every field of every grant is handled a dozen times when the API server stores a ledger.
+        """
+        stored = {
             "podUID": self.pod_uid,
             "container": self.container,
             "namespace": self.namespace,
@@ -104,11 +107,11 @@ class Grant:
             "count": self.span.count,
             "resource": self.resource,
             "env": str(self.env),
-            "groupSizes": self.group_sizes,
             "state": str(self.state),
             "since": self.since,
-            "initContainers": list(self.init_containers),
         }
+        rare = {"groupSizes": self.group_sizes, "initContainers": list(self.init_containers)}
+        return stored | {field: value for field, value in rare.items() if value}
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Self:

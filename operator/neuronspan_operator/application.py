@@ -93,7 +93,7 @@ class Application:
             client, known, core_numbering=settings.core_numbering, writers=settings.writers, now=now
         )
         events = recorder.Recorder(client, self.meters, instance=settings.identity, now=now)
-        tempo = reconciler.Tempo(settings.debounce_seconds, settings.writers)
+        tempo = reconciler.Tempo(settings.debounce_seconds, settings.writers, settings.starvation_seconds)
         refused = refusals.Refusals()
         waiting = conditions.Teller(client, known, refused, self.meters, now=now)
         telling = reconciler.Telling(refused, waiting, events)

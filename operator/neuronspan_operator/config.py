@@ -51,6 +51,11 @@ class Settings:
     relist_seconds: float = settings.declared(
         _SECONDS, "caches list everything again this often, beside their watch", default=600.0
     )
+    starvation_seconds: float = settings.declared(
+        settings.number(float, 0, 86400, "seconds"),
+        "a pod that has waited so long has a place kept, which later pods do not get; 0: never",
+        default=300.0,
+    )
     log_level: str = settings.declared(
         settings.choice(*logs.LEVELS), "least important level that is logged", default="info"
     )

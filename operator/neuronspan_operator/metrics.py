@@ -92,7 +92,7 @@ class _NodeCollector(Collector):
         self._ledgers: Mapping[str, ledger.Ledger] = {}
 
     def show(self, ledgers: Mapping[str, ledger.Ledger]) -> None:
-        """Take the ledgers, by node name."""
+        """Take the ledgers, by node name; they may change later, between two scrapes."""
         self._ledgers = ledgers
 
     def collect(self) -> Iterator[core.Metric]:

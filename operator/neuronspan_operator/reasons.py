@@ -23,6 +23,7 @@ class WaitingReason(enum.StrEnum):
     POD_GROUP = "PodGroup"  # the other pods of its group are missing or still without cores
     WAITING_FOR_VOLUMES = "WaitingForVolumes"  # it has cores, and its claims have no volumes yet
     REVOKED = "Revoked"  # its grant cannot be used and is being taken back
+    PREEMPTING = "Preempting"  # pods are ending, and the cores that they leave are kept for it
     BACK_OFF = "BackOff"  # its controller's earlier pods failed, or changing this pod did
     VOLUMES = "Volumes"  # a claim or a volume of it is not as every node would need it
     PLANNING_FAILED = "PlanningFailed"  # planning for it ends in an error of ours; all others go on
@@ -59,6 +60,8 @@ class EventReason(enum.StrEnum):
     STATUS_REFUSED = "StatusRefused"  # the API server refused the condition that says why it waits
     GRANTED = "Granted"  # it has its cores and has left the gate
     EVICTED = "Evicted"  # it could not start on its cores
+    PREEMPTED = "Preempted"  # it was ended for a pod of higher priority
+    PREEMPTING = "Preempting"  # others are ended for it
     LIMBO = "Limbo"  # it cannot start on its cores, and no controller would replace it
     GRANT_ADOPTED = "GrantAdopted"  # it holds cores and had no grant annotation
     GRANT_CORRECTED = "GrantCorrected"  # its grant annotation differed from the ledger

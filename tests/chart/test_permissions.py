@@ -14,6 +14,7 @@ OPERATOR: Rights = {
     "pods/binding": {"create"},
     "pods/status": {"patch"},
     "pods/eviction": {"create"},
+    "policy/poddisruptionbudgets": {"list", "watch"},
     "nodes": {"list", "watch"},
     "namespaces": {"list", "watch"},
     "persistentvolumeclaims": {"list", "watch", "patch"},

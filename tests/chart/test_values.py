@@ -124,6 +124,10 @@ SCHEMA: dict[str, tuple[Values, str]] = {
         "'/pools/0': missing property 'name'",
     ),
     "packing": ({"pools": [{**POOL, "policy": {"packing": "any"}}]}, "'/pools/0/policy/packing': value must be one of"),
+    "device counts": (
+        {"pools": [{**POOL, "policy": {"deviceCounts": "4"}}]},
+        "'/pools/0/policy/deviceCounts': value must be one of",
+    ),
     "waiting pods": (
         {"cleanup": {"waitingPods": "forget"}},
         "'/cleanup/waitingPods': value must be one of 'keep', 'delete'",

@@ -4,13 +4,14 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from generate import regions, schemas, tables, templates
+from generate import pictures, regions, schemas, tables, templates
 
 _CHART = pathlib.PurePath("charts", "neuronspan")
 
 WHOLE: Final[Mapping[pathlib.PurePath, Callable[[], str]]] = {
     _CHART / "templates" / "_annotations.tpl": templates.requests,
     _CHART / "templates" / "_hardware.tpl": templates.hardware,
+    pathlib.PurePath("docs", "torus.svg"): pictures.torus,
 }
 """Files that are generated from the first line to the last."""
 

@@ -19,6 +19,7 @@ def neuron_pools() -> Contents:
         "joined-cores": _joined_cores(),
         "packing": [_enum(placement.Packing)],
         "alignment": [_enum(placement.Alignment)],
+        "device-counts": [_enum(placement.DeviceCounts)],
         "preferences": [_enum(placement.Preferences)],
     }
 
@@ -49,6 +50,7 @@ def values_schema() -> Contents:
         "logicalCoreSize": _logical_core_sizes(),
         "packing": placement.Packing,
         "alignment": placement.Alignment,
+        "deviceCounts": placement.DeviceCounts,
         "preferences": placement.Preferences,
     }
     return {

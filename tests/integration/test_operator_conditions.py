@@ -38,7 +38,7 @@ class Desk:
         self.answers.append(pods.read(manifest))
 
     async def tell(self, pod: pods.PodView, why: plans.Waiting = NO_ROOM) -> None:
-        self.teller.tell({pod.uid: why}, {pod.uid: pod})
+        self.teller.tell({pod.uid: why}, {pod.uid: pod}.get)
         await self.teller.flush()
 
     def count(self, outcome: str) -> float:
@@ -144,7 +144,7 @@ async def test_event_is_renewed_by_whoever_leads(desk: Desk, cluster: stand_in.S
     for hours, count in ((0, 1), (1, 2), (1, 2)):
         desk.passed = dt.timedelta(hours=hours)
         teller = recorder.Recorder(desk.client, desk.meters, instance="test", now=desk.now)
-        teller.tell([notices.waits(pod, NO_ROOM)], {pod.uid})
+        teller.tell([notices.waits(pod, NO_ROOM)])
         await teller.flush()
         (event,) = cluster.client.get("/api/v1/namespaces/default/events")["items"]
         assert (event["reason"], event["message"]) == ("FailedScheduling", "0/1 nodes are available. (NoRoom)")

@@ -53,7 +53,7 @@ def node(cluster: stand_in.StandIn) -> Node:
         ([grant(0, 2), grant(8, 4, uid="u3"), grant(1, 1, uid="u2")], "two grants share a core"),
         ([grant(8, 5)], "past the node's last core"),
         ([grant(12, 1)], "past the node's last core"),
-        ([grant(0, 2), grant(4, 2)], "Duplicate value"),
+        ([grant(0, 2), grant(4, 2)], "two grants belong to the same container"),
         ([grant(-1, 2)], "greater than or equal to 0"),
         ([grant(0, 0)], "greater than or equal to 1"),
         ([grant(0, 2, state="Borrowed")], "Unsupported value"),

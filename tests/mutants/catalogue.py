@@ -4,17 +4,20 @@ import dataclasses
 import pathlib
 import re
 import tomllib
-from collections.abc import Iterator
+import types
+from collections.abc import Iterator, Mapping
 
 ROOT = pathlib.Path(__file__).parents[2]
 LISTED = pathlib.Path(__file__).parent / "listed"
-PACKAGES = "operator"
-"""The directory of the checkout that has the package whose tests these are."""
+DIRECTORIES: Mapping[str, str] = types.MappingProxyType(
+    {"neuronspan_operator": "operator", "neuronspan": "deviceplugin"}
+)
+"""The directories of the checkout that have the packages in which there are mutants."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Mutant:
-    """One deliberate bug. ``file`` is relative to the package, ``noticed_by`` are test IDs relative to ``tests``."""
+    """One deliberate bug. ``file`` is relative to ``package``, ``noticed_by`` are test IDs relative to ``tests``."""
 
     group: str
     says: str
@@ -22,11 +25,17 @@ class Mutant:
     before: str
     after: str
     noticed_by: tuple[str, ...]
+    package: str = "neuronspan_operator"
+
+    @property
+    def directory(self) -> str:
+        """The directory of the checkout that has the package."""
+        return DIRECTORIES[self.package]
 
     @property
     def path(self) -> str:
-        """The mutated file, relative to PACKAGES."""
-        return f"neuronspan_operator/{self.file}"
+        """The mutated file, relative to the directory."""
+        return f"{self.package}/{self.file}"
 
     @property
     def tests(self) -> tuple[str, ...]:
@@ -35,7 +44,7 @@ class Mutant:
 
     def source(self) -> str:
         """Return the file as it is."""
-        return (ROOT / PACKAGES / self.path).read_text(encoding="utf-8")
+        return (ROOT / self.directory / self.path).read_text(encoding="utf-8")
 
     def mutated(self) -> str:
         """Return the file with the bug; raises ValueError when its text is not there exactly once."""

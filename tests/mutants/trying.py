@@ -1,4 +1,4 @@
-"""Runs tests on a copy of the package with one bug in it, each time in a fresh process.
+"""Runs tests on a copy of the packages with one bug in it, each time in a fresh process.
 
 Law: the checkout is read and never written. A process is forked from one that has imported what the tests need of
 other people's packages, which takes longer than the tests.
@@ -39,7 +39,6 @@ _OPTIONS = (
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # about what the parent has imported
 )
 _PROFILE = "mutants"
-_PACKAGE = "neuronspan_operator"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +94,7 @@ class _Recorder:
 def sound(tests: Iterable[str]) -> Trial:
     """Run these tests on the package as it is."""
     with _pool(1) as pool:
-        return pool.submit(_run, catalogue.ROOT / catalogue.PACKAGES, tuple(sorted(set(tests)))).result()
+        return pool.submit(_run, catalogue.ROOT, "neuronspan", tuple(sorted(set(tests)))).result()
 
 
 def verdicts(mutants: Sequence[catalogue.Mutant], processes: int) -> Iterator[Verdict]:
@@ -112,18 +111,20 @@ def _pool(processes: int) -> concurrent.futures.ProcessPoolExecutor:
 
 def _try(mutant: catalogue.Mutant) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="mutant-") as directory:
-        packages = pathlib.Path(directory)
-        shutil.copytree(catalogue.ROOT / catalogue.PACKAGES, packages, dirs_exist_ok=True)
-        (packages / mutant.path).write_text(mutant.mutated(), encoding="utf-8")
-        return Verdict(mutant, _run(packages, mutant.tests))
+        checkout = pathlib.Path(directory)
+        for each in catalogue.DIRECTORIES.values():
+            shutil.copytree(catalogue.ROOT / each, checkout / each)
+        (checkout / mutant.directory / mutant.path).write_text(mutant.mutated(), encoding="utf-8")
+        return Verdict(mutant, _run(checkout, mutant.package, mutant.tests))
 
 
-def _run(packages: pathlib.Path, tests: Sequence[str]) -> Trial:
+def _run(checkout: pathlib.Path, package: str, tests: Sequence[str]) -> Trial:
+    """Run the tests on the packages of this checkout, of which ``package`` is the one that is tried."""
     recorder, output = _Recorder(), io.StringIO()
-    paths = " ".join(("tests", "deviceplugin", str(packages), "runtime"))
+    paths = " ".join(("tests", *(str(checkout / each) for each in catalogue.DIRECTORIES.values()), "runtime"))
     options = ["-o", f"pythonpath={paths}", *_OPTIONS]
     with contextlib.chdir(catalogue.ROOT), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         code = pytest.main([*options, *tests], plugins=[recorder])
-    meant = pathlib.Path(sys.modules[_PACKAGE].__file__ or "") if _PACKAGE in sys.modules else pathlib.Path()
-    ran = code in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED} and meant.is_relative_to(packages)
+    meant = pathlib.Path(sys.modules[package].__file__ or "") if package in sys.modules else pathlib.Path()
+    ran = code in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED} and meant.is_relative_to(checkout)
     return Trial(ran, frozenset(recorder.failed), output.getvalue())

@@ -21,9 +21,10 @@ def main() -> int:
         "--record", action="store_true", help="keep the numbers in the data file and in the documentation"
     )
     options = parser.parse_args()
-    if unknown := sorted(set(options.case) - set(known)):
-        parser.error(f"no such case: {', '.join(unknown)}")
-    results = [entry for case in options.case for entry in attempted(case, entries, options.attempts)]
+    if unknown := [each for each in options.case if not checking.named(each, known)]:
+        parser.error(f"no such case: {', '.join(unknown)}; there are {', '.join(known)}")
+    chosen = dict.fromkeys(name for each in options.case for name in checking.named(each, known))
+    results = [entry for case in chosen for entry in attempted(case, entries, options.attempts)]
     sys.stdout.write("\n" + checking.table(results))
     if options.record:
         record(results, entries)

@@ -29,6 +29,8 @@ class Limit:
     statistic: str = "median"
     at_most: float | None = None
     at_least: float | None = None
+    aim: float | None = None
+    """What would be better still; missing it fails nothing."""
 
     def promise(self) -> str:
         """Return the limit as people write it."""
@@ -54,6 +56,8 @@ class Measured:
     cv: float
     """Coefficient of variation: deviation / mean."""
     rounds: int
+    least: float | None = None
+    greatest: float | None = None
 
 
 def measured(samples: Sequence[float], statistic: str) -> Measured:
@@ -62,7 +66,8 @@ def measured(samples: Sequence[float], statistic: str) -> Measured:
     deviation = statistics.stdev(samples) if len(samples) > 1 else 0.0
     cv = deviation / abs(mean) if mean else 0.0
     value = STATISTICS[statistic](samples)
-    return Measured(_short(value), _short(mean), _short(deviation), _short(cv), rounds=len(samples))
+    least, greatest = _short(min(samples)), _short(max(samples))
+    return Measured(_short(value), _short(mean), _short(deviation), _short(cv), len(samples), least, greatest)
 
 
 def _short(number: float) -> float:
@@ -90,14 +95,20 @@ def _entry(fields: dict[str, Any]) -> Entry:
 
 def written(entries: Sequence[Entry]) -> str:
     """Return the text of the data file."""
-    plain = []
-    for entry in entries:
-        fields = {name: value for name, value in dataclasses.asdict(entry.limit).items() if value is not None}
-        plain.append(fields | ({"measured": dataclasses.asdict(entry.last)} if entry.last else {}))
+    plain = [_given(entry.limit) | ({"measured": _given(entry.last)} if entry.last else {}) for entry in entries]
     header = (
         "# Promises about speed and memory, and what was measured last: `make test-performance RECORD=1` rewrites it.\n"
     )
     return header + yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _given(values: Limit | Measured) -> dict[str, Any]:
+    return {name: value for name, value in dataclasses.asdict(values).items() if value is not None}
+
+
+def named(word: str, cases: Sequence[str]) -> list[str]:
+    """Return the case of this name, or all whose names begin with it and go on after an underscore."""
+    return [word] if word in cases else [case for case in cases if case.startswith(f"{word}_")]
 
 
 def missed(entries: Sequence[Entry]) -> list[Entry]:
@@ -107,14 +118,16 @@ def missed(entries: Sequence[Entry]) -> list[Entry]:
 
 def table(entries: Sequence[Entry]) -> str:
     """Return a Markdown table of the entries, one line each."""
-    lines = ["| what | limit | measured | mean ± deviation | rounds | |", "|---|---|---|---|---|---|"]
+    lines = ["| what | limit | aim | measured | least … greatest | mean ± deviation | rounds | |", "|---" * 8 + "|"]
     for entry in entries:
         limit, last = entry.limit, entry.last
         if last is None:
-            numbers = " | | | "
+            numbers = " | | | | "
         else:
             verdict = "" if not limit.promise() else "kept" if limit.holds(last.value) else "**missed**"
             judged = " ".join(filter(None, (f"{last.value:g}", limit.unit, f"({limit.statistic})")))
-            numbers = f"{judged} | {last.mean:g} ± {last.deviation:.2g} | {last.rounds} | {verdict}"
-        lines.append(f"| {limit.says} | {limit.promise()} | {numbers} |")
+            extremes = "" if last.least is None else f"{last.least:g} … {last.greatest:g}"
+            numbers = f"{judged} | {extremes} | {last.mean:g} ± {last.deviation:.2g} | {last.rounds} | {verdict}"
+        aim = "" if limit.aim is None else f"{limit.aim:g}"
+        lines.append(f"| {limit.says} | {limit.promise()} | {aim} | {numbers} |")
     return "\n".join(lines) + "\n"

@@ -131,7 +131,7 @@ def test_pods_that_are_named_make_room_and_no_cheaper_pod_alone_would(
 
     def fits_without(uids: Collection[str]) -> bool:
         left = [grant.span for grant in node.ledger.grants if grant.pod_uid not in uids]
-        asked = [each.on(node.hardware, node.policy.align) for each in requests]
+        asked = [each.on(node.hardware, node.policy.rules) for each in requests]
         found = placement.place_all(node.hardware, [*left, *node.blocked], asked, node.policy.packing)
         return not isinstance(found, placement.Unplaceable)
 

@@ -13,7 +13,7 @@ CHANGES_PER_WORLD = 60
 
 def _run(seed: int) -> int:
     world = changing_world.ChangingWorld(seed)
-    kept = planner.Planner(explain_again=dt.timedelta())
+    kept = planner.Planner(again=dt.timedelta())
     plan = kept.plan(world.first(), world.now)
     plans = 0
     for step in range(CHANGES_PER_WORLD):

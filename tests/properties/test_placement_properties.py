@@ -1,22 +1,28 @@
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuronspan import instance_types, placement, spans
+from neuronspan import instance_types, placement, spans, windows
 
 PACKINGS = st.sampled_from(placement.Packing)
 
 
-def hardware(devices: int, cores_per_device: int) -> instance_types.Hardware:
-    return instance_types.Hardware("test", devices, cores_per_device, 1, 1, instance_types.Topology.NONE)
+TORUS = instance_types.Topology.TORUS
+
+
+def hardware(devices: int, cores_per_device: int, topology: instance_types.Topology) -> instance_types.Hardware:
+    return instance_types.Hardware("test", devices, cores_per_device, 1, 1, topology)
 
 
 @st.composite
 def nodes(draw: st.DrawFn, most_devices: int = 8) -> tuple[instance_types.Hardware, tuple[spans.CoreSpan, ...]]:
     """Return a node and the spans taken on it: disjoint, in any order."""
-    node = hardware(draw(st.integers(1, most_devices)), draw(st.sampled_from([1, 2, 4])))
+    topology = draw(st.sampled_from(instance_types.Topology))
+    devices = draw(st.sampled_from([4, 16]) if topology is TORUS else st.integers(1, most_devices))
+    node = hardware(devices, draw(st.sampled_from([1, 2] if devices == 16 else [1, 2, 4])), topology)
     occupied = draw(st.lists(st.booleans(), min_size=node.cores, max_size=node.cores))
     taken = spans.free_runs(node.cores, (spans.CoreSpan(core, 1) for core, used in enumerate(occupied) if not used))
     return node, tuple(draw(st.permutations(taken)))
@@ -28,7 +34,31 @@ def requests(most: int) -> st.SearchStrategy[placement.Request]:
         count=st.integers(1, most),
         align=st.sampled_from(placement.Alignment),
         first=st.none() | st.integers(0, most),
+        device_counts=st.sampled_from(placement.DeviceCounts),
     )
+
+
+def are_connected(node: instance_types.Hardware, devices: Sequence[int]) -> bool:
+    """Whether marks that spread along links, a step per device, reach all devices from the first: the oracle."""
+    marked = {devices[0]}
+    for _ in devices:
+        marked |= {other for each in marked for other in node.connected_to(each)} & set(devices)
+    return marked == set(devices)
+
+
+def is_of_a_number_that_aws_gives(node: instance_types.Hardware, span: spans.CoreSpan) -> bool:
+    """Whether the span is in one device, or 1, 4, 8 or 16 whole ones in their own block."""
+    touched, whole = node.devices_of(span), node.cores_per_device
+    if span.count < whole:
+        return len(touched) == 1
+    return len(touched) in {1, 4, 8, 16} and span.count == len(touched) * whole and span.first % span.count == 0
+
+
+def is_allowed(node: instance_types.Hardware, request: placement.Request, span: spans.CoreSpan) -> bool:
+    """Whether the links and numbers of devices are those that are asked for."""
+    linked = request.align is not placement.Alignment.LINK or are_connected(node, node.devices_of(span))
+    counts = request.device_counts is placement.DeviceCounts.AWS and node.topology is TORUS
+    return linked and (not counts or is_of_a_number_that_aws_gives(node, span))
 
 
 def is_legal(
@@ -37,13 +67,14 @@ def is_legal(
     request: placement.Request,
     span: spans.CoreSpan,
 ) -> bool:
-    step = node.cores_per_device if request.align is placement.Alignment.DEVICE else 1
+    step = 1 if request.align is placement.Alignment.NONE else node.cores_per_device
     return (
         span.count == request.count
         and span.end <= node.cores
         and span.first % step == 0
         and request.first in {None, span.first}
         and not any(span.overlaps(other) for other in taken)
+        and is_allowed(node, request, span)
     )
 
 
@@ -78,14 +109,15 @@ def test_place_answers_legally_and_refuses_only_what_has_no_place(
         assert answer in places
 
 
-@given(nodes(), st.integers(1, 12), st.sampled_from(placement.Alignment))
+@given(nodes(), st.integers(1, 12), st.sampled_from(placement.Alignment), st.sampled_from(placement.DeviceCounts))
 def test_place_uses_the_hole_its_policy_names(
     node_and_taken: tuple[instance_types.Hardware, tuple[spans.CoreSpan, ...]],
     count: int,
     align: placement.Alignment,
+    device_counts: placement.DeviceCounts,
 ) -> None:
     node, taken = node_and_taken
-    request = placement.Request(count, align)
+    request = placement.Request(count, align, device_counts=device_counts)
     places = list(every_place(node, taken, request))
     answers = {packing: placement.place(node, taken, request, packing) for packing in placement.Packing}
     if not places:
@@ -108,16 +140,20 @@ def test_place_advice_can_be_followed(
     request: placement.Request,
     packing: placement.Packing,
 ) -> None:
-    """What a refusal says would fit does fit, and one core more does not."""
+    """What a refusal says would fit does fit, and nothing else of whole devices, or no larger number of cores, does."""
     node, taken = node_and_taken
     answer = placement.place(node, taken, request, packing)
     if not isinstance(answer, placement.Unplaceable):
         return
-    _, found, advice = answer.message.partition("what would fit now: up to ")
-    fitting = int(advice.split()[0]) if found else 0
-    for count in range(1, node.cores + 1):
-        smaller = placement.place(node, taken, placement.Request(count, request.align), packing)
-        assert isinstance(smaller, spans.CoreSpan) == (count <= fitting)
+    _, _, advice = answer.message.partition("what would fit now: ")
+    numbers, step = list(map(int, re.findall(r"\d+", advice))), 1
+    if advice.startswith("up to"):
+        numbers = list(range(1, numbers[0] + 1))
+    elif "devices of" in advice:
+        numbers, step = [number * numbers[-1] for number in numbers[:-1]], numbers[-1]
+    for count in range(step, node.cores + 1, step):
+        other = placement.Request(count, request.align, device_counts=request.device_counts)
+        assert isinstance(placement.place(node, taken, other, packing), spans.CoreSpan) == (count in numbers)
 
 
 def together(
@@ -165,3 +201,40 @@ def test_place_does_not_depend_on_the_order_of_what_is_taken(
 ) -> None:
     node, taken = node_and_taken
     assert placement.place(node, taken, request, packing) == placement.place(node, sorted(taken), request, packing)
+
+
+@given(nodes(), st.lists(requests(12), max_size=4), PACKINGS)
+def test_find_all_is_place_all_without_the_words(
+    node_and_taken: tuple[instance_types.Hardware, tuple[spans.CoreSpan, ...]],
+    wanted: list[placement.Request],
+    packing: placement.Packing,
+) -> None:
+    node, taken = node_and_taken
+    said = placement.place_all(node, taken, wanted, packing)
+    found = placement.find_all(node, taken, wanted, packing)
+    assert found == (None if isinstance(said, placement.Unplaceable) else said)
+
+
+@given(nodes(), st.lists(requests(12), max_size=4), PACKINGS)
+def test_place_all_depends_on_which_cores_are_taken_and_not_on_how_that_is_said(
+    node_and_taken: tuple[instance_types.Hardware, tuple[spans.CoreSpan, ...]],
+    wanted: list[placement.Request],
+    packing: placement.Packing,
+) -> None:
+    node, taken = node_and_taken
+    core_by_core = [spans.CoreSpan(core, 1) for span in taken for core in span]
+    overlapping = [*core_by_core, *taken, spans.CoreSpan(node.cores, 3)]
+    expected = placement.place_all(node, taken, wanted, packing)
+    assert placement.place_all(node, core_by_core, wanted, packing) == expected
+    assert placement.place_all(node, overlapping, wanted, packing) == expected
+
+
+@given(st.sets(st.integers(0, 140)), st.integers(1, 12))
+def test_sets_of_cores_as_integers_are_what_spans_say(cores: set[int], count: int) -> None:
+    as_bits = windows.bits(cores)
+    free = spans.free_runs(141, (spans.CoreSpan(core, 1) for core in set(range(141)) - cores))
+    assert list(windows.members(as_bits)) == sorted(cores)
+    assert [spans.CoreSpan(*run) for run in windows.runs(as_bits)] == list(free)
+    starts = [core for core in range(141) if set(range(core, core + count)) <= cores]
+    assert list(windows.members(windows.starts_in(as_bits, count))) == starts
+    assert windows.free_cores(141, (spans.CoreSpan(core, 1) for core in cores)) == (1 << 141) - 1 & ~as_bits

@@ -59,14 +59,14 @@ k.startsWith('cores.neuronspan.dev/') ? k.substring(21)
 {{/* CEL: has the annotation key k a value that is none of its choices? */}}
 {{- define "neuronspan.annotations.isBadChoice" -}}
 (k == 'neuronspan.dev/env' && !(variables.annotations[k] in ['visible', 'count']))
-    || (k == 'neuronspan.dev/align' && !(variables.annotations[k] in ['none', 'device']))
+    || (k == 'neuronspan.dev/align' && !(variables.annotations[k] in ['none', 'device', 'link']))
 {{- end }}
 
 {{/* CEL: what to write into annotation k, one of those with choices */}}
 {{- define "neuronspan.annotations.choices" -}}
 k == 'neuronspan.dev/env'
     ? ': write "visible" (the container gets NEURON_RT_VISIBLE_CORES) or "count" (it gets NEURON_RT_NUM_CORES)'
-    : ': write "none" (cores anywhere) or "device" (cores that start on a device boundary)'
+    : ': write "none" (cores anywhere) or "device" (cores that start on a device boundary) or "link" (cores that start there, on devices that are connected)'
 {{- end }}
 
 {{/* of neuronspan.dev/cores */}}

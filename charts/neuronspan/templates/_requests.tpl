@@ -24,6 +24,41 @@ template's) metadata and spec, first = the container that is meant where the pod
 || {{ include "neuronspan.requests.limitsAsk" . }}
 {{- end }}
 
+{{/*
+CEL: has a pod that asks all that the mutation gives? Each container that an annotation asks for has a limit or request of ours, and
+a pod-wide annotation says which one it means.
+*/}}
+{{- define "neuronspan.requests.podIsDone" -}}
+has({{ .metadata }}.labels) && {{ .metadata }}.labels[?'neuronspan.dev/managed'].orValue('') == 'true'
+&& ((has({{ .spec }}.nodeName) && {{ .spec }}.nodeName != '')
+  || (has({{ .spec }}.schedulerName) && {{ .spec }}.schedulerName == 'neuronspan')
+  || (has({{ .spec }}.schedulingGates) && {{ .spec }}.schedulingGates.exists(g, g.name == 'neuronspan.dev/cores')))
+&& (!has({{ .metadata }}.annotations) || {{ .metadata }}.annotations.all(k, !{{ include "neuronspan.annotations.asks" . }}
+  || [{{ include "neuronspan.annotations.container" . }} : {{ .metadata }}.annotations[?'neuronspan.dev/container'].orValue('')].all(name,
+  name != '' && ({{ include "neuronspan.requests.initContainers" . }} + {{ .spec }}.containers).all(c, c.name != name
+  || (has(c.resources) && [{{ include "neuronspan.annotations.resources" . }}].exists(r,
+  (has(c.resources.limits) && r in c.resources.limits) || (has(c.resources.requests) && r in c.resources.requests)))))))
+{{- end }}
+
+{{/*
+CEL: is it the request that most pods make, once the mutation has seen it? One container with a limit of NeuronCores, perhaps one
+annotation that says the same, and nothing else of ours: the sentences of _sentences.tpl find nothing wrong in it, and to ask each of
+them costs the API server as much as to store the pod.
+*/}}
+{{- define "neuronspan.requests.podIsOrdinary" -}}
+{{ .spec }}.containers.size() == 1 && {{ include "neuronspan.requests.initContainers" . }}.size() == 0
+&& has({{ .spec }}.schedulerName) && {{ .spec }}.schedulerName == 'neuronspan'
+&& !has({{ .spec }}.resourceClaims) && !has({{ .spec }}.nodeName) && !has({{ .spec }}.schedulingGates)
+&& has({{ .spec }}.containers[0].resources) && has({{ .spec }}.containers[0].resources.limits)
+&& {{ .spec }}.containers[0].resources.limits.all(r, r == 'aws.amazon.com/neuroncore' || !r.startsWith('aws.amazon.com/neuron'))
+&& [string({{ .spec }}.containers[0].resources.limits[?'aws.amazon.com/neuroncore'].orValue(''))].all(count,
+  count.matches('{{ include "neuronspan.annotations.pattern.cores" . }}') && int(count) <= {{ include "neuronspan.limits.cores" .root }}
+  && (!has({{ .metadata }}.annotations) || {{ .metadata }}.annotations.all(k, !{{ include "neuronspan.annotations.isOurs" . }}
+    || (k == 'neuronspan.dev/cores' && {{ .metadata }}.annotations[k] == count)
+    || (k == 'neuronspan.dev/container' && {{ .metadata }}.annotations[k] == {{ .spec }}.containers[0].name))))
+&& (!has({{ .metadata }}.labels) || {{ .metadata }}.labels.all(k, k == 'neuronspan.dev/managed' || !{{ include "neuronspan.annotations.isOurs" . }}))
+{{- end }}
+
 {{/* CEL: does the pod ask, or carry any annotation or label of ours, or a limit that looks like ours, or name our scheduler? */}}
 {{- define "neuronspan.requests.podConcernsUs" -}}
 (has({{ .metadata }}.annotations) && {{ .metadata }}.annotations.exists(k, {{ include "neuronspan.annotations.isOurs" . }}))

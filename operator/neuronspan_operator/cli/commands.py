@@ -16,7 +16,7 @@ from rich import console
 from neuronspan_agent import calls, errors, kube, resources
 from neuronspan_operator.cli import core_map, standing
 from neuronspan_operator.cluster import storage_caches
-from neuronspan_operator.objects import namespaces, nodes, pods, pools
+from neuronspan_operator.objects import budgets, namespaces, nodes, pods, pools
 from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.planning import plans, snapshot
 
@@ -73,9 +73,24 @@ async def read_cluster(client: calls.Lists) -> Cluster:
     }
     return Cluster(
         snapshot.of(
-            known_pods, known_nodes, by_name, known_pools, namespaces=of_namespaces, stored=await _storage(client)
+            known_pods,
+            known_nodes,
+            by_name,
+            known_pools,
+            namespaces=of_namespaces,
+            stored=await _storage(client),
+            known_budgets=await _budgets(client),
         )
     )
+
+
+async def _budgets(client: calls.Lists) -> Mapping[str, budgets.Budget]:
+    """Read the disruption budgets, if this user may."""
+    try:
+        found = await _everything(client, resources.BUDGETS)
+    except (errors.Forbidden, errors.NotFound):
+        return {}
+    return {resources.full_name(item): budgets.read(item) for item in found}
 
 
 async def _storage(client: calls.Lists) -> storage.Storage:

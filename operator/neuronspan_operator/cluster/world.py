@@ -5,6 +5,7 @@ changed since it was asked before; what ``snapshot`` answers costs all there is,
 """
 
 import asyncio
+import dataclasses
 import functools
 from collections.abc import Callable, Container, Mapping
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 from neuronspan_agent import mirror, resources
 from neuronspan_operator import metrics
 from neuronspan_operator.cluster import absences, expectations, layers, storage_caches
-from neuronspan_operator.objects import namespaces, nodes, pods, pools
+from neuronspan_operator.objects import budgets, namespaces, nodes, pods, pools
 from neuronspan_operator.planning import facts, plans, snapshot
 
 Listener = Callable[[], None]
@@ -20,7 +21,10 @@ T = TypeVar("T")
 
 
 class World:
-    """Pods, Nodes, Namespaces, NeuronNodes, NeuronPools and all about volumes; run ``run`` as a task."""
+    """Pods, Nodes, Namespaces, NeuronNodes, NeuronPools, disruption budgets and all about volumes.
+
+    Run ``run`` as a task. Budgets that must not be read stop nobody: the Eviction API holds them all the same.
+    """
 
     def __init__(self, client: mirror.Reader, meters: metrics.Metrics, pace: mirror.Pace | None = None) -> None:
         self._client = client
@@ -34,11 +38,12 @@ class World:
         own_pods = expectations.Expectations[pods.PodView](lambda pod: pod.resource_version, clock)
         own_members = expectations.Expectations[pools.Member](lambda each: each.view.resource_version, clock)
         own_pools = expectations.Expectations[pools.PoolView](lambda pool: pool.resource_version, clock)
-        self._pods = self._layers(resources.PODS, pods.read_known, resources.uid_of, own_pods, self.lost_pod)
+        self._pods = self._layers(resources.PODS, pods.read_known, resources.uid_of, own_pods, self._deleted)
         self._nodes = self._layers(resources.NODES, nodes.read)
         self._members = self._layers(resources.NEURON_NODES, pools.read_member, own=own_members)
         self._namespaces = self._layers(resources.NAMESPACES, namespaces.read)
         self._pools = self._layers(resources.NEURON_POOLS, pools.read, own=own_pools)
+        self._budgets = self._layers(resources.BUDGETS, budgets.read, resources.full_name)
         self.volumes = storage_caches.StorageCaches(self._cache, clock)
         for kind in storage_caches.KINDS:
             self.subscribe(functools.partial(self.volumes.touch, kind.field), kind.resource)
@@ -46,7 +51,7 @@ class World:
     async def run(self) -> None:
         """Keep all caches up to date, for ever."""
         async with asyncio.TaskGroup() as group:
-            for cache in (*self._caches.values(), *self.volumes.caches.values()):
+            for cache in (*self._caches.values(), self._budgets.cache, *self.volumes.caches.values()):
                 group.create_task(cache.run())
 
     async def synced(self) -> None:
@@ -69,6 +74,10 @@ class World:
             self._listeners[kind].append(listener)
 
     # --- what is known -------------------------------------------------------------------------------------------
+
+    def pod(self, uid: str) -> pods.PodView | None:
+        """Return one pod, None when there is none."""
+        return self._absences.newest(uid, self._pods.newest(uid))
 
     def known_nodes(self) -> Mapping[str, nodes.NodeView]:
         """Return the nodes by name."""
@@ -97,6 +106,7 @@ class World:
             namespaces=self._namespaces.all(),
             gone=self._absences.gone_beside(known),
             stored=self.volumes.known(),
+            known_budgets=self._budgets.all(),
         )
 
     def changes(self) -> facts.Changes:
@@ -112,6 +122,7 @@ class World:
             members=self._members.touched(),
             pools=self._pools.touched(),
             namespaces=self._namespaces.touched(),
+            budgets=self._budgets.touched(),
             gone=self._gone_now(known),
             storage=self.volumes.news(),
         )
@@ -128,9 +139,15 @@ class World:
             members=self._members.restart(),
             pools=self._pools.restart(),
             namespaces=self._namespaces.restart(),
+            budgets=self._budgets.restart(),
             gone=dict.fromkeys(self._gone, True),
             storage=self.volumes.known(),
         )
+
+    def _deleted(self, uid: str) -> None:
+        """Take it that a deletion was watched; a process that plans nothing has nobody who forgets it again."""
+        if self._fed:
+            self.lost_pod(uid)
 
     def _gone_now(self, known: Mapping[str, object]) -> dict[str, bool]:
         """Return which of these are gone or were told to be."""
@@ -149,6 +166,11 @@ class World:
 
     def bound_pod(self, before: pods.PodView, after: pods.PodView) -> None:
         """Take it that a pod was bound: the API server's answer does not show it."""
+        self._pods.wrote(before.uid, before.resource_version, after)
+
+    def evicted_pod(self, before: pods.PodView) -> None:
+        """Take it that a pod is being deleted: the API server's answer to an eviction does not show it."""
+        after = dataclasses.replace(before, deleted=True, resource_version="")
         self._pods.wrote(before.uid, before.resource_version, after)
 
     def found_pod(self, manifest: Mapping[str, Any]) -> None:

@@ -53,10 +53,15 @@ class ContainerRequest:
         """NeuronCores that this request means on a node with that hardware."""
         return self.devices * hardware.cores_per_device or self.count
 
-    def on(self, hardware: instance_types.Hardware, default: placement.Alignment) -> placement.Request:
-        """Placement request for a node with that hardware, whose pool has that default alignment."""
-        align = placement.Alignment.DEVICE if self.devices else self.align or default
-        return placement.Request(self.cores_on(hardware), align, self.first)
+    def on(self, hardware: instance_types.Hardware, rules: placement.Rules) -> placement.Request:
+        """Return the placement request for a node with that hardware, whose pool has those rules.
+
+        Whole devices start on a device whatever is said; that they are connected has to be asked for.
+        """
+        align = self.align or rules.align
+        if self.devices and align is placement.Alignment.NONE:
+            align = placement.Alignment.DEVICE
+        return placement.Request(self.cores_on(hardware), align, self.first, rules.device_counts_on(hardware))
 
     @property
     def placement_key(self) -> PlacementKey:

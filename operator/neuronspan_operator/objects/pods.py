@@ -17,6 +17,8 @@ SCHEDULED_CONDITION: Final = "PodScheduled"
 _UNSCHEDULABLE: Final = "Unschedulable"
 _TERMINAL: Final = frozenset({"Succeeded", "Failed"})
 _GATE_GONE: Final = -1
+_NEVER: Final = "Never"
+_ALWAYS: Final = "Always"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ class PodView:
     node_name: str = ""
     created: str = ""  # RFC 3339
     priority: int = 0
+    preempts: bool = True  # whether its preemptionPolicy lets others be ended for it
+    lasting: bool = True  # it is started again whenever it ends
+    started: str = ""  # RFC 3339: when kubelet took it over
     requests: tuple[container_requests.ContainerRequest, ...] = ()
     problems: tuple[str, ...] = ()  # sentences; such a pod is never granted
     unlimited: tuple[str, ...] = ()  # containers that ask by annotation and never got the resource limit
@@ -143,21 +148,24 @@ def read(manifest: Mapping[str, Any]) -> PodView:
     gates = [gate.get("name", "") for gate in spec.get("schedulingGates") or ()]
     return PodView(
         uid=metadata.get("uid", ""),
-        namespace=metadata.get("namespace", "default"),
+        namespace=_shared(metadata.get("namespace", "default")),
         name=metadata.get("name", ""),
         resource_version=metadata.get("resourceVersion", ""),
-        phase=status.get("phase", "Pending"),
+        phase=_shared(status.get("phase", "Pending")),
         deleted="deletionTimestamp" in metadata,
         gate_index=gates.index(names.SCHEDULING_GATE) if names.SCHEDULING_GATE in gates else _GATE_GONE,
         other_gates=tuple(gate for gate in gates if gate != names.SCHEDULING_GATE),
-        node_name=spec.get("nodeName", ""),
+        node_name=_shared(spec.get("nodeName", "")),
         created=metadata.get("creationTimestamp", ""),
         priority=spec.get("priority") or 0,
+        preempts=spec.get("preemptionPolicy") != _NEVER,
+        lasting=spec.get("restartPolicy", _ALWAYS) == _ALWAYS,
+        started=status.get("startTime") or "",
         requests=reading.requests,
         problems=reading.problems + problems + excess,
         unlimited=reading.unlimited,
-        scheduler_name=spec.get("schedulerName", ""),
-        labels=metadata.get("labels") or {},
+        scheduler_name=_shared(spec.get("schedulerName", "")),
+        labels=_labels(metadata),
         amounts=totals,
         constraints=constraints,
         has_node_selector=spec.get("nodeSelector") is not None,
@@ -191,7 +199,8 @@ def read_known(manifest: Mapping[str, Any]) -> PodView | None:
         phase=_shared(phase),
         deleted="deletionTimestamp" in metadata,
         node_name=_shared(node),
-        labels=_shared_labels(tuple((metadata.get("labels") or {}).items())),
+        priority=spec.get("priority") or 0,
+        labels=_labels(metadata),
         amounts=amounts.of(spec, status)[0],
         constraints=pod_constraints.read_placed(manifest),
     )
@@ -201,6 +210,11 @@ def read_known(manifest: Mapping[str, Any]) -> PodView | None:
 def _shared(text: str) -> str:
     """Return one string for all that are equal: there are far fewer namespaces and nodes than pods."""
     return text
+
+
+def _labels(metadata: Mapping[str, Any]) -> Mapping[str, str]:
+    labels: Mapping[str, str] = metadata.get("labels") or {}
+    return _shared_labels(tuple(labels.items())) if metadata.get("uid") else labels  # a file may say anything
 
 
 @functools.lru_cache(maxsize=4096)

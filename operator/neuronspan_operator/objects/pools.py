@@ -22,7 +22,7 @@ class Policy:
     """How a NeuronPool wants the cores of its nodes handed out."""
 
     packing: placement.Packing = placement.Packing.BEST_FIT
-    align: placement.Alignment = placement.Alignment.NONE
+    rules: placement.Rules = dataclasses.field(default_factory=placement.Rules)
     limbo_seconds: float = 60.0  # a pod with cores that is not bound to its node after this time is in limbo
     quarantine_seconds: float = 300.0  # how long the ledger of a gone node is kept after its last pod
     preferences: placement.Preferences = placement.Preferences.FIRST
@@ -123,7 +123,10 @@ def _policy(raw: Mapping[str, Any]) -> Policy:
     default = Policy()
     return Policy(
         packing=placement.Packing(raw.get("packing", default.packing)),
-        align=placement.Alignment(raw.get("alignment", default.align)),
+        rules=placement.Rules(
+            placement.Alignment(raw.get("alignment", default.rules.align)),
+            placement.DeviceCounts(raw.get("deviceCounts", default.rules.device_counts)),
+        ),
         limbo_seconds=float(raw.get("limboSeconds", default.limbo_seconds)),
         quarantine_seconds=float(raw.get("quarantineSeconds", default.quarantine_seconds)),
         preferences=placement.Preferences(raw.get("preferences", default.preferences)),

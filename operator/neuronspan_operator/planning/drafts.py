@@ -4,6 +4,7 @@ Law: stages change drafts, never views; what differs from the stored ledgers at 
 draft is kept from pass to pass: a pass opens the nodes and pods anew that something happened to, and no others.
 """
 
+import bisect
 import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Final
 from neuronspan import grants, names
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes, pod_changes, pods, pools
-from neuronspan_operator.planning import groups, indices, journal, node_drafts, parts, placements, plans, queue
+from neuronspan_operator.planning import groups, indices, journal, kept, node_drafts, parts, placements, plans, queue
 from neuronspan_operator.scheduling import cluster_state, objections, screening
 from neuronspan_operator.scheduling.volumes import claiming
 
@@ -37,10 +38,13 @@ class Draft:
         self.resumable: set[str] = set()  # UIDs of unplaced pods with usable grants in store
         self.groups = groups.Groups()
         self.queue = queue.Queue()
+        self.kept = kept.Places()
         self.placements = placements.Placements()
         self.journal: journal.Journal[str] = journal.Journal()
         self.cluster = cluster_state.Cluster(on_change=self.journal.note)
         self.unsettled: set[str] = set()  # nodes whose ledger may not be the stored one
+        self.names: list[str] = []  # of the nodes with a ledger, ascending
+        self._releasing: set[str] = set()  # of the nodes where a grant is being released
         self._promised: dict[str, dict[str, pods.PodView]] = {}  # unplaced pods that count where they will be, by node
         self._promised_on = indices.Lookup[str]()
         self._about: parts.Key = parts.Kind.NODE, ""
@@ -61,7 +65,10 @@ class Draft:
     def open_node(self, name: str) -> node_drafts.NodeDraft | None:
         """Begin anew with a node: its ledger is as it is stored, and nothing is decided; None when it has none."""
         self.broken.pop(name, None)
+        self._releasing.discard(name)
         before = self.nodes.pop(name, None)
+        if before is not None:
+            del self.names[bisect.bisect_left(self.names, name)]
         self.unsettled.discard(name)
         view = self.snapshot.neuron_nodes.get(name)
         if view is None:
@@ -79,11 +86,19 @@ class Draft:
         host = self.snapshot.nodes.get(name)
         node = node_drafts.NodeDraft(view, host, policy, view.hardware, view.ledger, self._ledger_changed)
         self.nodes[name] = node
+        bisect.insort(self.names, name)
         if before is None or not node.equals(before):
             self._note(name)
         else:
             node.version = before.version
         return node
+
+    def note_releases(self, node: node_drafts.NodeDraft) -> None:
+        """Take note whether grants are being released on a node."""
+        if any(grant.state is grants.GrantState.RELEASING for grant in node.ledger.grants):
+            self._releasing.add(node.name)
+        else:
+            self._releasing.discard(node.name)
 
     def _note(self, name: str) -> None:
         self.journal.note(name)
@@ -158,7 +173,7 @@ class Draft:
 
         With an objection it does not count there any more.
         """
-        with self.cluster.without(pod, node.name) as state:
+        with self.cluster.without([pod], node.name) as state:
             found = screening.Screen(pod, self.cluster, granted=True).objection(state)
         if found is not None:
             self.break_promise(pod.uid, node.name)
@@ -193,6 +208,21 @@ class Draft:
     def excluded(self, uid: str) -> frozenset[str]:
         """Return the nodes where the pod must not be granted cores now, whatever their room."""
         return frozenset(self.winding_up(uid)) | self.snapshot.avoided.get(uid, frozenset())
+
+    @property
+    def lowest_priority(self) -> int | None:
+        """The lowest priority of any pod that has a node."""
+        return self.indices.lowest_priority
+
+    @property
+    def evictions(self) -> list[plans.Evict]:
+        """Whom it was decided to evict so far."""
+        return self.parts.evictions()
+
+    def ending_nodes(self) -> list[str]:
+        """Return the nodes where somebody is ending, whose cores and other resources will be free soon."""
+        evicted = (each.pod.node_name for each in self.evictions)
+        return sorted({*self.indices.dying, *self._releasing, *evicted} & self.nodes.keys())
 
     def group_of(self, pod: pods.PodView) -> groups.Group | None:
         """Return the group that the pod names, if any."""

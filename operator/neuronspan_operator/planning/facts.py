@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar
 
-from neuronspan_operator.objects import neuron_nodes, nodes, pods, pools
+from neuronspan_operator.objects import budgets, neuron_nodes, nodes, pods, pools
 from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.planning import plans, snapshot
 
@@ -20,7 +20,8 @@ class Changes:
     """What is otherwise than before, by UID of a pod and by name of all else; None stands for what is not there now.
 
     ``gone`` says of pods whether they are known not to exist any more, ``avoided`` where pods must not be sent now,
-    ``held_back`` which waiting pods are not planned for now. Without ``storage`` that is as it was.
+    ``held_back`` which waiting pods are not planned for now, ``spared`` which pods the API server would not evict
+    lately. Without ``storage`` that is as it was.
     """
 
     pods: "Mapping[str, pods.PodView | None]" = dataclasses.field(default_factory=dict)
@@ -31,6 +32,8 @@ class Changes:
     gone: "Mapping[str, bool]" = dataclasses.field(default_factory=dict)
     avoided: "Mapping[str, frozenset[str]]" = dataclasses.field(default_factory=dict)
     held_back: "Mapping[str, bool]" = dataclasses.field(default_factory=dict)
+    spared: "Mapping[str, bool]" = dataclasses.field(default_factory=dict)
+    budgets: "Mapping[str, budgets.Budget | None]" = dataclasses.field(default_factory=dict)
     storage: "storage.Storage | None" = None
 
     def __bool__(self) -> bool:
@@ -53,6 +56,7 @@ class Touched:
     avoided: set[str] = dataclasses.field(default_factory=set)  # UIDs
     namespaces: bool = False
     storage: bool = False
+    endings: bool = False  # whether other pods may be ended than before
 
 
 class _Kept(Generic[T]):
@@ -82,15 +86,18 @@ class _Kept(Generic[T]):
 class Facts:
     """Everything that planning reads; its ``snapshot`` is a live view, valid until the next ``take``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, starvation_seconds: float = 0.0) -> None:
+        self._starvation_seconds = starvation_seconds
         self._pods: _Kept[pods.PodView] = _Kept()
         self._nodes: _Kept[nodes.NodeView] = _Kept()
         self._neuron_nodes: _Kept[neuron_nodes.NeuronNodeView] = _Kept()
         self._policies: _Kept[pools.Policy] = _Kept()
         self._namespaces: _Kept[Mapping[str, str]] = _Kept()
         self._avoided: _Kept[frozenset[str]] = _Kept()
+        self._budgets: _Kept[budgets.Budget] = _Kept()
         self._storage = storage.EMPTY
         self._gone: set[str] = set()
+        self._spared: set[str] = set()
         self._held_back: dict[str, pods.PodView | None] = {}
         self._hosts: dict[str, nodes.NodeView] = {}  # as they are, whatever becomes of their pools
         self._members: dict[str, pools.Member] = {}
@@ -108,6 +115,9 @@ class Facts:
             self._avoided.values,
             self._namespaces.values,
             self._storage,
+            self._budgets.values,
+            self._spared,
+            self._starvation_seconds,
         )
 
     def take(self, changes: Changes) -> Touched:
@@ -128,7 +138,11 @@ class Facts:
             self._avoided.put(uid, names or None)
         for name, labels in changes.namespaces.items():
             self._namespaces.put(name, labels)
-        return self._touched(self._take_gone(changes.gone), self._take_storage(changes.storage))
+        for name, budget in changes.budgets.items():
+            self._budgets.put(name, budget)
+        return self._touched(
+            _toggle(self._gone, changes.gone), self._take_storage(changes.storage), _toggle(self._spared, changes.spared)
+        )
 
     def fill(self, found: plans.Snapshot) -> Touched:
         """Take over a whole snapshot; only once, and before anything else."""
@@ -139,14 +153,19 @@ class Facts:
             (self._policies, found.policies),
             (self._namespaces, found.namespaces),
             (self._avoided, found.avoided),
+            (self._budgets, found.budgets),
         ):
             for key, value in values.items():
                 kept.put(key, value)  # type: ignore[attr-defined]  # each pair has one type
-        return self._touched(self._take_gone(dict.fromkeys(found.gone, True)), self._take_storage(found.storage))
+        self._starvation_seconds = found.starvation_seconds
+        gone, spared = (dict.fromkeys(uids, True) for uids in (found.gone, found.spared))
+        return self._touched(
+            _toggle(self._gone, gone), self._take_storage(found.storage), _toggle(self._spared, spared)
+        )
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    def _touched(self, gone: set[str], stored: bool) -> Touched:  # noqa: FBT001 - private, and named at the call
+    def _touched(self, gone: set[str], stored: bool, spared: set[str]) -> Touched:  # noqa: FBT001 - private
         return Touched(
             pods=self._pods.touched(),
             nodes=self._nodes.touched(),
@@ -156,6 +175,7 @@ class Facts:
             avoided=set(self._avoided.touched()),
             namespaces=bool(self._namespaces.touched()),
             storage=stored,
+            endings=bool(spared or self._budgets.touched()),
         )
 
     def _hold_back(self, held_back: Mapping[str, bool]) -> None:
@@ -189,16 +209,18 @@ class Facts:
         self._neuron_nodes.put(name, None if member is None else member.view)
         self._policies.put(name, None if pool is None else pool.policy)
 
-    def _take_gone(self, changed: Mapping[str, bool]) -> set[str]:
-        found = {uid for uid, gone in changed.items() if gone is not (uid in self._gone)}
-        self._gone ^= found
-        return found
-
     def _take_storage(self, changed: "storage.Storage | None") -> bool:
         if changed is None or changed == self._storage:
             return False
         self._storage = changed
         return True
+
+
+def _toggle(uids: set[str], changed: Mapping[str, bool]) -> set[str]:
+    """Take over which UIDs are among these now, and return those that changed."""
+    found = {uid for uid, among in changed.items() if among is not (uid in uids)}
+    uids ^= found
+    return found
 
 
 def _put(values: dict[str, T], key: str, value: T | None) -> None:

@@ -46,7 +46,6 @@ class Group:
         return f"pod group {self.name}: {self.present} of {self.size} pods exist, {self.served} have cores"
 
 
-
 class Groups:
     """The groups that living pods name, kept by what changes about their pods."""
 

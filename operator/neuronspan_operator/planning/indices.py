@@ -3,6 +3,7 @@
 Law: an index says what a look at all pods and all NeuronNodes would find, and is kept by what changed.
 """
 
+import collections
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final, Generic, TypeVar
@@ -65,20 +66,35 @@ class Indices:
         self.groups: Lookup[GroupKey] = Lookup()  # pods by the group they name
         self.waiting: set[str] = set()
         self.let_go: set[str] = set()  # pods that may go to a node and are not on it yet
+        self._in_flight: set[str] = set()
+        self.dying: Lookup[str] = Lookup()  # pods that are being deleted, by node
         self._bound: dict[str, dict[str, pods.PodView]] = {}
+        self._priorities: collections.Counter[int] = collections.Counter()  # of the pods that have a node
 
     def bound(self, node: str) -> Mapping[str, pods.PodView]:
         """Return the pods that ask for cores and are on the node, by UID."""
         return self._bound.get(node, _NOBODY)
 
+    @property
+    def lowest_priority(self) -> int | None:
+        """The lowest priority of any pod that has a node."""
+        return min(self._priorities, default=None)
+
     def in_flight(self) -> list[str]:
         """Return the waiting pods that have grants."""
-        return sorted(uid for uid in self.waiting if uid in self.holders) if self.waiting else []
+        return sorted(self._in_flight)
 
     def replace_pod(self, uid: str, before: pods.PodView | None, after: pods.PodView | None) -> None:
         """Take a newer version of a pod, or that it came or went."""
         self.groups.move(uid, _group(before), _group(after))
+        self.dying.move(uid, _dying_on(before), _dying_on(after))
+        for pod, by in ((before, -1), (after, 1)):
+            if pod is not None and pod.node_name and not pod.terminal:
+                self._priorities[pod.priority] += by
+                if not self._priorities[pod.priority]:
+                    del self._priorities[pod.priority]
         _mark(self.waiting, uid, yes=after is not None and after.waits)
+        self._mark_in_flight(uid)
         _mark(self.let_go, uid, yes=after is not None and _is_let_go(after))
         if before is not None and _is_bound(before):
             found = self._bound[before.node_name]
@@ -103,7 +119,12 @@ class Indices:
             old, new = read(before), read(after)
             lookup.move(name, old - new, new - old)
             changed |= old ^ new
+        for uid in changed:
+            self._mark_in_flight(uid)
         return changed
+
+    def _mark_in_flight(self, uid: str) -> None:
+        _mark(self._in_flight, uid, yes=uid in self.waiting and uid in self.holders)
 
 
 def _mark(names: set[str], name: str, *, yes: bool) -> None:
@@ -115,6 +136,10 @@ def _mark(names: set[str], name: str, *, yes: bool) -> None:
 
 def _group(pod: pods.PodView | None) -> list[GroupKey]:
     return [(pod.namespace, pod.pod_group)] if pod is not None and pod.pod_group else []
+
+
+def _dying_on(pod: pods.PodView | None) -> list[str]:
+    return [pod.node_name] if pod is not None and pod.node_name and pod.deleted and not pod.terminal else []
 
 
 def _is_let_go(pod: pods.PodView) -> bool:

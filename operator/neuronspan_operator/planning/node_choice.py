@@ -8,12 +8,12 @@ is at that moment.
 import bisect
 import collections
 import dataclasses
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Final, Generic, TypeVar
 
 from neuronspan import placement
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, node_drafts, placements, queue
+from neuronspan_operator.planning import drafts, kept, node_drafts, placements, queue
 from neuronspan_operator.scheduling import cluster_state, screening, taints
 
 _RANKINGS: Final = 32
@@ -79,7 +79,7 @@ class NodeChoice:
         local = screening.Screen(pod, self._draft.cluster).is_plain
         around = () if local else placements.surroundings(pod)
         containers = tuple(each.container for each in pod.requests)  # they are named in what is said
-        return (placements.shape(pod), containers, around, self._draft.excluded(pod.uid)), local
+        return (placements.shape(pod), pod.priority, containers, around, self._draft.excluded(pod.uid)), local
 
     # --- is it worth a look? -------------------------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ class NodeChoice:
         """Return the best node for the pod and its cores there, None when it fits nowhere."""
         screen = screening.Screen(pod, self._draft.cluster)
         ranking = self._ranking(pod)
-        possible = self._possible(pod, ranking, screen)
+        possible = self._beside_kept(self._possible(pod, ranking, screen), pod)
         if self._is_choosy(pod, ranking):
             found = self._preferred(pod, list(possible))
         else:
@@ -149,6 +149,18 @@ class NodeChoice:
                 yield entry
             elif screen.is_plain:
                 rejected.add(name)
+
+    def _beside_kept(self, possible: Iterable[_Entry], pod: pods.PodView) -> Iterator[_Entry]:
+        """Yield the places that leave alone what is kept for pods before this one, elsewhere on the node if need be."""
+        rank = kept.rank(pod)
+        for entry in possible:
+            reserved = self._draft.kept.against(entry[1], rank)
+            if not any(mine.overlaps(span) for mine in entry[2] for span in reserved):
+                yield entry
+                continue
+            placed = placements.beside(self._draft.nodes[entry[1]], pod.requests, reserved)
+            if placed is not None:
+                yield placed.score, entry[1], placed.spans
 
     def _rejections(self, pod: pods.PodView) -> set[str]:
         """Return the nodes that are known not to do for such pods, for more to be added."""

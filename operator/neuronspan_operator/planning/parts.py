@@ -20,6 +20,7 @@ class Kind(enum.Enum):
     NODE = enum.auto()
     POD = enum.auto()
     EXPLANATIONS = enum.auto()  # of those that wait for room: only their moment is kept
+    PREEMPTION = enum.auto()  # likewise
 
 
 Key = tuple[Kind, str]  # and the node's name, or the pod's UID
@@ -102,6 +103,11 @@ class Parts:
         while self._timers and not self._is_set(self._timers[0][3], self._timers[0][0]):
             heapq.heappop(self._timers)
         return self._timers[0][0] if self._timers else None
+
+    def evictions(self) -> list[plans.Evict]:
+        """Return whom it was decided to evict."""
+        found = (self._parts.get(key) for key in self._standing | self._opened)
+        return [each for part in found if part is not None for each in part.evictions]
 
     def standing(self) -> list[Part]:
         """Return the parts with anything to do, pods after nodes, in a fixed order; empty ones are forgotten."""

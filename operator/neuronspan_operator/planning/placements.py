@@ -57,7 +57,7 @@ class Fit:
 _MOST: Final = 100_000
 """Answers that are remembered, of some hundred bytes each."""
 
-_State = tuple[instance_types.Hardware, placement.Packing, placement.Alignment, tuple[spans.CoreSpan, ...]]
+_State = tuple[instance_types.Hardware, placement.Packing, placement.Rules, tuple[spans.CoreSpan, ...]]
 
 
 class Placements:
@@ -90,17 +90,26 @@ class Placements:
     def _state(self, node: node_drafts.NodeDraft) -> int:
         version, state = self._state_of.get(node.name, (-1, -1))
         if version != node.version:
-            content = (node.hardware, node.policy.packing, node.policy.align, node.taken())
+            content = (node.hardware, node.policy.packing, node.policy.rules, node.taken())
             state = self._states.setdefault(content, len(self._states))
             self._state_of[node.name] = node.version, state
         return state
 
 
-def _place(node: node_drafts.NodeDraft, requests: tuple[container_requests.ContainerRequest, ...]) -> Fit | None:
-    wanted = [request.on(node.hardware, node.policy.align) for request in requests]
-    taken = node.taken()
-    found = placement.place_all(node.hardware, taken, wanted, node.policy.packing)
-    if isinstance(found, placement.Unplaceable):
+def beside(
+    node: node_drafts.NodeDraft, requests: tuple[container_requests.ContainerRequest, ...], kept: Spans
+) -> Fit | None:
+    """Return where the requests fit on a node of which these cores are kept for others; None when they do not."""
+    return _place(node, requests, kept)
+
+
+def _place(
+    node: node_drafts.NodeDraft, requests: tuple[container_requests.ContainerRequest, ...], kept: Spans = ()
+) -> Fit | None:
+    wanted = [request.on(node.hardware, node.policy.rules) for request in requests]
+    taken = (*node.taken(), *kept)
+    found = placement.find_all(node.hardware, taken, wanted, node.policy.packing)
+    if found is None:
         return None
     before = spans.free_runs(node.hardware.cores, taken)
     after = spans.free_runs(node.hardware.cores, (*taken, *found))

@@ -18,6 +18,7 @@ from neuronspan_operator.planning.stages import (
     correcting,
     explaining,
     granting,
+    preempting,
     refusing,
     releasing,
     resuming,
@@ -29,21 +30,24 @@ _OF_NODES = releasing, confirming, correcting
 """In the order of trust: what has ended, what nodes say. Then come pods: see ``Planner``."""
 
 
-EXPLAIN_AGAIN: Final = dt.timedelta(seconds=1)
+AGAIN: Final = dt.timedelta(seconds=1)
 """People read why pods wait, and each event may change the numbers in all of these sentences."""
 
 
 class Planner:
     """Keeps what is known and what was decided from one plan to the next; after an exception it cannot be used.
 
-    Why a pod waits is said at once; what was said is said anew in rounds, ``explain_again`` from one to the next.
+    Why a pod waits is said at once; what was said is said anew in rounds, ``again`` from one to the next, and a pod
+    that others may be ended for looks for victims as often. After ``starvation_seconds`` a pod that waits has a place
+    kept; 0: never.
     """
 
-    def __init__(self, *, explain_again: dt.timedelta = EXPLAIN_AGAIN) -> None:
-        self.facts = facts.Facts()
+    def __init__(self, *, starvation_seconds: float = 0.0, again: dt.timedelta = AGAIN) -> None:
+        self.facts = facts.Facts(starvation_seconds=starvation_seconds)
         self._draft = drafts.Draft()
         self._granting = granting.Granting(self._draft)
-        self._explaining = explaining.Explaining(self._draft, explain_again)
+        self._preempting = preempting.Preempting(self._draft, again)
+        self._explaining = explaining.Explaining(self._draft, again)
 
     def plan(self, changes: facts.Changes, now: dt.datetime) -> plans.Plan:
         """Return everything that is to be done at that moment (timezone-aware), after these changes.
@@ -63,7 +67,7 @@ class Planner:
         work.pods |= self._granting.granted
         for name in sorted(work.nodes):
             work.pods |= self._decide_node(name)
-        self._decide_pods(work)
+        self._decide_pods(work, anew=touched.endings)
         return draft.plan()
 
     def _decide_node(self, name: str) -> set[str]:
@@ -76,10 +80,11 @@ class Planner:
             return affected
         for stage in _OF_NODES:
             stage.run(draft, node)
+        draft.note_releases(node)
         guests = {grant.pod_uid for grant in node.stored.grants} & draft.indices.let_go
         return affected | node.contested | guests
 
-    def _decide_pods(self, work: renewal.Work) -> None:
+    def _decide_pods(self, work: renewal.Work, *, anew: bool) -> None:
         """Decide about pods: first who has grants, then who was let go, then who waits."""
         draft = self._draft
         in_flight = draft.indices.in_flight()
@@ -102,13 +107,18 @@ class Planner:
             refusing.run(draft, pod)
         held = {name for uid in in_flight for name in draft.indices.holders.of(uid)}
         draft.count_promises(sorted(held | draft.unsettled))
-        self._granting.run(draft.undecided(work.pods))
+        for name in draft.unsettled:
+            draft.note_releases(draft.nodes[name])
+        undecided = draft.undecided(work.pods)
+        undecided += self._preempting.begin(undecided, anew=anew)
+        self._granting.run(undecided, self._preempting.keep if self._preempting.keeper is not None else None)
+        self._preempting.run()
         self._explaining.run()
 
 
 def plan(snapshot: plans.Snapshot, now: dt.datetime) -> plans.Plan:
     """Decide everything that follows from the snapshot at that moment (timezone-aware)."""
-    return Planner().begin(snapshot, now)
+    return Planner(again=dt.timedelta()).begin(snapshot, now)
 
 
 def plan_around(snapshot: plans.Snapshot, now: dt.datetime) -> plans.Plan:

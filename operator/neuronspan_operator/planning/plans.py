@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from neuronspan import ledger, spans
 from neuronspan_operator import reasons
-from neuronspan_operator.objects import neuron_nodes, nodes, pod_changes, pods, pools
+from neuronspan_operator.objects import budgets, neuron_nodes, nodes, pod_changes, pods, pools
 from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.scheduling.volumes import claiming
 
@@ -23,7 +23,9 @@ class Snapshot:
     """The world at one moment. Pods are keyed by UID, all else by node name; a missing policy is the default one.
 
     ``gone`` are UIDs of pods that are known not to exist any more; a pod that is merely missing may be unknown to us.
-    ``avoided`` are nodes where pods like these were refused after they had got cores there, by UID.
+    ``avoided`` are nodes where pods like these were refused after they had got cores there, by UID. ``spared`` are UIDs
+    of pods that the API server would not evict lately. A pod that waits for ``starvation_seconds`` has a place kept; 0:
+    never.
     """
 
     pods: Mapping[str, pods.PodView]
@@ -34,6 +36,9 @@ class Snapshot:
     avoided: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
     namespaces: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)  # the labels of each
     storage: "storage.Storage" = storage.EMPTY
+    budgets: "Mapping[str, budgets.Budget]" = dataclasses.field(default_factory=dict)  # by namespace and name
+    spared: AbstractSet[str] = frozenset()
+    starvation_seconds: float = 0.0
 
 
 class NoticeType(enum.StrEnum):
@@ -101,6 +106,7 @@ class Evict:
 
     pod: pods.PodView
     reason: str
+    event: reasons.EventReason = reasons.EventReason.EVICTED
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -132,7 +138,9 @@ class Notice:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Waiting:
-    """Why a pod does not start yet, and what would make it; ``node`` is where it has its cores already, if it has.
+    """Why a pod does not start yet, and what would make it.
+
+    ``node`` is where it has its cores already, or where pods are ending whose cores are kept for it.
 
     ``passing`` marks what the next round ends by itself: it is not told, since that write would be in the way of the
     binding.

@@ -9,15 +9,9 @@ import datetime as dt
 from collections.abc import Hashable, Iterator
 
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import plans
+from neuronspan_operator.planning import kept, plans
 
-Rank = tuple[int, str, str]
 NEVER = -1
-
-
-def rank(pod: pods.PodView) -> Rank:
-    """Return a pod's place in the line: by priority, then by its creation, then by UID."""
-    return -pod.priority, pod.created, pod.uid
 
 
 @dataclasses.dataclass(slots=True)
@@ -27,7 +21,7 @@ class Unit:
     key: Hashable
     grouped: bool
     local: bool  # whether what other nodes have does not matter to whether a node will do
-    order: list[Rank] = dataclasses.field(default_factory=list)
+    order: list[kept.Rank] = dataclasses.field(default_factory=list)
     seen: int = NEVER  # the position in the journal up to which it found no place
     lacks_members: bool = False  # it is not room that is missing, but pods of the group
     relations: int = NEVER  # those of the cluster when it found no place
@@ -52,7 +46,7 @@ class Queue:
 
     def __init__(self) -> None:
         self._units: dict[Hashable, Unit] = {}
-        self._of_pod: dict[str, tuple[Unit, Rank]] = {}
+        self._of_pod: dict[str, tuple[Unit, kept.Rank]] = {}
 
     def __iter__(self) -> Iterator[Unit]:
         return iter(self._units.values())
@@ -67,7 +61,7 @@ class Queue:
             unit = self._units[key] = Unit(key, grouped, local)
         elif grouped:
             unit.seen = NEVER
-        place = rank(pod)
+        place = kept.rank(pod)
         bisect.insort(unit.order, place)
         unit.untold.add(pod.uid)
         self._of_pod[pod.uid] = unit, place

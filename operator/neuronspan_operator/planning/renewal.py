@@ -92,4 +92,3 @@ def _is_the_same(draft: drafts.Draft, before: pods.PodView, after: pods.PodView)
     if before.terminal is not after.terminal:
         return False
     return dataclasses.replace(before, resource_version=after.resource_version, phase=after.phase) == after
-

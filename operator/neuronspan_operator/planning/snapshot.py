@@ -5,11 +5,18 @@ answer.
 """
 
 import dataclasses
+import types
 from collections.abc import Mapping
+from typing import Final
 
-from neuronspan_operator.objects import nodes, pods, pools
+from neuronspan_operator.objects import budgets, nodes, pods, pools
 from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.planning import plans
+
+
+STARVATION_SECONDS: Final = 300.0
+"""What the operator's setting is by default: after this time a pod that waits has a place kept."""
+_NO_BUDGETS: Final[Mapping[str, budgets.Budget]] = types.MappingProxyType({})
 
 
 def of(
@@ -20,12 +27,14 @@ def of(
     *,
     namespaces: Mapping[str, Mapping[str, str]],
     stored: storage.Storage,
+    known_budgets: Mapping[str, budgets.Budget] = _NO_BUDGETS,
     gone: frozenset[str] = frozenset(),
+    starvation_seconds: float = STARVATION_SECONDS,
 ) -> plans.Snapshot:
     """Return what planning reads; pods are keyed by UID, all else by name.
 
     ``namespaces`` are the labels of each, ``gone`` the UIDs of pods that ended.
-    Nodes of a pool that is being deleted take no more pods, so that they run empty.
+    ``known_budgets`` are by namespace and name. Nodes of a pool that is being deleted take no more pods, so that they run empty.
     """
     pool_of = {name: known_pools.get(member.pool) for name, member in members.items()}
     return plans.Snapshot(
@@ -36,6 +45,8 @@ def of(
         storage=stored,
         gone=gone,
         namespaces=namespaces,
+        budgets=known_budgets,
+        starvation_seconds=starvation_seconds,
     )
 
 

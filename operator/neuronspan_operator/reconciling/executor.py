@@ -47,6 +47,10 @@ class Executor:
         self._ledgers = ledger_writes.LedgerWriter(client, known, failures, refused, meters, now=now, room=room)
         self._claims = claim_writes.ClaimWriter(client, known.volumes, failures, refused, meters, room=room)
 
+    def spared(self) -> frozenset[str]:
+        """Return the UIDs of pods that the API server would not evict lately."""
+        return self._pods.spared()
+
     async def carry_out(self, plan: plans.Plan, snapshot: plans.Snapshot) -> reports.Report:
         """Do all of it; what fails is in the report, the metrics and the log."""
         report = reports.Report()

@@ -22,6 +22,8 @@ from neuronspan_operator.telling import refusals
 
 _log = logging.getLogger(__name__)
 
+_GRANT = "grant/"
+
 
 class Client(calls.Gets, calls.MergePatches, Protocol):
     """The calls that are needed here."""
@@ -159,4 +161,9 @@ def node_key(node: str) -> str:
 
 def grant_key(uid: str) -> str:
     """Return the back-off key of a pod's grants, which the API server refused to store."""
-    return f"grant/{uid}"
+    return f"{_GRANT}{uid}"
+
+
+def uid_of_grant(key: str) -> str:
+    """Return the UID of the pod whose grants have this back-off key, "" when it is another kind of key."""
+    return key.removeprefix(_GRANT) if key.startswith(_GRANT) else ""

@@ -20,6 +20,8 @@ from neuronspan_operator.telling import notices, refusals
 
 _log = logging.getLogger(__name__)
 
+_EVICTION = "evict/"
+
 
 class Client(calls.Gets, calls.StrategicPatches, calls.JsonPatches, calls.Binds, calls.Evicts, Protocol):
     """The calls that are needed here."""
@@ -46,6 +48,7 @@ class PodWriter:
         self._meters = meters
         self._now = now
         self._room = room
+        self._not_evicted: set[str] = set()
 
     # --- on their way --------------------------------------------------------------------------------------------
 
@@ -83,7 +86,7 @@ class PodWriter:
             report.notices.append(plans.Notice.on(pod, reasons.EventReason.GRANTED, message, warning=False))
 
     def _measure(self, pod: pods.PodView, node: str) -> None:
-        member = self._known.members().get(node)
+        member = self._known.member(node)
         book = None if member is None else member.view.ledger
         since = min((grant.since for grant in book.of_pod(pod.uid)), default="") if book is not None else ""
         self._meters.stages.labels(durations.BOUND).observe(durations.seconds_since(since, self._now()))
@@ -136,7 +139,10 @@ class PodWriter:
         if self._failures.holds(key):
             return
         self._failures.failed(key)  # asked for once; asked again later if the pod is still there
-        report.notices.append(plans.Notice.on(pod, reasons.EventReason.EVICTED, eviction.reason))
+        self._not_evicted.discard(pod.uid)
+        told = plans.Notice.on(pod, eviction.event, eviction.reason)
+        if eviction.event is reasons.EventReason.EVICTED:  # what is wrong with the pod is true, evicted or not
+            report.notices.append(told)
         try:
             async with self._room:
                 await self._client.evict(pod.name, pod.namespace, uid=pod.uid)
@@ -144,11 +150,21 @@ class PodWriter:
             outcome = reasons.Outcome.GONE
         except errors.KubernetesError as error:
             outcome = reasons.Outcome.FAILED
+            self._not_evicted.add(pod.uid)
+            report.stale = True  # somebody else may have to be ended
             _log.warning("pod not evicted", extra={"pod": pod.key, "error": str(error)})
         else:
             outcome = reasons.Outcome.EVICTED
+            self._known.evicted_pod(pod)
+            if eviction.event is not reasons.EventReason.EVICTED:
+                report.notices.append(told)
             _log.info("pod evicted", extra={"pod": pod.key, "reason": eviction.reason})
         self._meters.evictions.labels(outcome).inc()
+
+    def spared(self) -> frozenset[str]:
+        """Return the UIDs of pods that were not evicted when that was asked for, and are left alone for a while."""
+        self._not_evicted = {uid for uid in self._not_evicted if self._failures.holds(f"{_EVICTION}{uid}")}
+        return frozenset(self._not_evicted)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -203,9 +219,14 @@ class PodWriter:
         _log.warning("pod not written", extra={"pod": pod.key, "pause": delay, "error": str(error)})
 
 
+def keys_of(uid: str) -> tuple[str, str]:
+    """Return the back-off keys of all writes to a pod: its eviction's is the last."""
+    return uid, f"{_EVICTION}{uid}"
+
+
 def eviction_key(pod: pods.PodView) -> str:
     """Return the back-off key of a pod's eviction; for other writes its UID is the key."""
-    return f"evict/{pod.uid}"
+    return keys_of(pod.uid)[1]
 
 
 def inquiry_key(uid: str) -> str:

@@ -1,45 +1,38 @@
-"""The one loop that gives out cores: snapshot, plan, carry out; again when something changed or a timer ends.
+"""The one loop that gives out cores: what changed, plan, carry out; again when something changed or a timer ends.
 
-Law: decisions are planning's, writes are the executor's. A round that fails is logged and the next one starts from what
-the cluster is then; nothing but the back-off is remembered between rounds.
+Law: decisions are planning's, writes are the executor's. A round costs what changed. One that fails is logged, and the
+next one starts from what the cluster is then.
 """
 
 import asyncio
-import collections
 import dataclasses
 import datetime as dt
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable
 
-from neuronspan_agent import backoff, resources, signals
+from neuronspan_agent import resources, signals
 from neuronspan_operator import metrics, reasons
 from neuronspan_operator.cluster import storage_caches, world
-from neuronspan_operator.planning import planner, plans
-from neuronspan_operator.planning import snapshot as snapshots  # the round's value has the plain name
-from neuronspan_operator.reconciling import avoidance, claim_writes, executor, ledger_writes, pod_writes, storms
-from neuronspan_operator.telling import conditions, notices, recorder, refusals
+from neuronspan_operator.planning import plans, snapshot
+from neuronspan_operator.reconciling import executor, learning, ledger_writes, pod_writes, thinking
+from neuronspan_operator.telling import conditions, recorder, refusals, voice
 
 _log = logging.getLogger(__name__)
 
 _BROKEN_ROUND_SECONDS = 5.0
 """After a round that ended in an exception: a bug must not turn the operator into a load generator."""
+_SWEEP_SECONDS = 10.0
+"""Between two looks at what may be forgotten."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tempo:
     """How the loop runs: see config.Settings for the meaning."""
 
-    debounce_seconds: float = 0.02
+    debounce_seconds: float = 0.005
     writers: int = 32
-
-
-Thinker = Callable[[plans.Snapshot, dt.datetime], Awaitable[plans.Plan]]
-
-
-async def think_aside(snapshot: plans.Snapshot, now: dt.datetime) -> plans.Plan:
-    """Plan in a thread: the loop renews the lease and answers probes, however long a plan takes."""
-    return await asyncio.to_thread(planner.plan_around, snapshot, now)
+    starvation_seconds: float = snapshot.STARVATION_SECONDS
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,7 +45,7 @@ class Telling:
 
 
 class Reconciler:
-    """One per process, and only the leader's runs. ``now`` gives the time of day, ``think`` makes the plans."""
+    """One per process, and only the leader's runs. ``now`` gives the time of day, ``place`` is where plans are made."""
 
     def __init__(
         self,
@@ -63,29 +56,32 @@ class Reconciler:
         *,
         now: Callable[[], dt.datetime],
         tempo: Tempo | None = None,
-        think: Thinker = think_aside,
+        place: thinking.Place = thinking.aside,
     ) -> None:
         tempo = tempo or Tempo()
+        self._clock = asyncio.get_running_loop().time
         self._known = known
-        self._telling = telling
+        self._refused = telling.refused
         self._meters = meters
         self._now = now
-        self._think = think
-        self._failures = backoff.Backoff(asyncio.get_running_loop().time)
-        self._storms = storms.StormGuard(self._failures)
-        self._avoidance = avoidance.Avoidance(asyncio.get_running_loop().time)
+        self._learnt = learning.Learning(self._clock, known.pod)
+        self._thinker = thinking.Thinker(known, self._learnt, place, starvation_seconds=tempo.starvation_seconds)
+        self._voice = voice.Voice(telling.refused, telling.conditions, telling.events, meters, known.pod)
         self._executor = executor.Executor(
-            client, known, self._failures, telling.refused, meters, now=now, writers=tempo.writers
+            client, known, self._learnt.failures, telling.refused, meters, now=now, writers=tempo.writers
         )
         self._changed = signals.Signal()
         self._debounce_seconds = tempo.debounce_seconds
         self._drift: frozenset[plans.Drift] = frozenset()
+        self._sweep_at = 0.0
+        meters.nodes.show(self._learnt.holdings.ledgers)
         kinds = (
             resources.PODS,
             resources.NODES,
             resources.NAMESPACES,
             resources.NEURON_NODES,
             resources.NEURON_POOLS,
+            resources.BUDGETS,
         )
         known.subscribe(self._changed.raised, *kinds, *(kind.resource for kind in storage_caches.KINDS))
 
@@ -102,25 +98,31 @@ class Reconciler:
                 pause = _BROKEN_ROUND_SECONDS
                 outcome = reasons.Outcome.FAILED
             self._meters.rounds.labels(outcome).inc()
-            await self._changed.beyond_within(seen, pause, collect_seconds=self._debounce_seconds)
+            await self._next_change(seen, pause)
+
+    async def _next_change(self, seen: int, pause: float | None) -> None:
+        """Wait for a change: when the loop is busy also for what else comes, and a pod that comes alone for nothing."""
+        ended = self._clock()
+        if await self._changed.beyond_within(seen, pause):
+            await asyncio.sleep(max(0.0, ended + self._debounce_seconds - self._clock()))
 
     async def reconcile(self) -> float | None:
         """Do one round; gives the seconds after which the next one is due even if nothing changes."""
-        snapshot = self._known.snapshot()
-        calm, held_back = self._storms.calm(self._avoidance.recall(snapshot))
+        lesson = self._learnt.take(self._known.changes(), self._executor.spared())
+        self._forget(lesson)
         started = time.perf_counter()
-        plan = await self._think(calm, self._now())
+        plan = await self._thinker.plan(lesson.changes, self._now())
         self._meters.planning.observe(time.perf_counter() - started)
+        report = await self._executor.carry_out(plan, self._thinker.snapshot)
         self._count_drift(plan)
         self._leave_alone(plan)
-        report = await self._executor.carry_out(plan, calm)
         for bind in report.refused:
-            self._avoidance.binding_refused(bind.pod, bind.node)
-        refused = self._telling.refused.waiting(snapshot.pods, snapshots.granted(snapshot))
-        waiting = {**plan.waiting, **held_back, **refused}
-        self._show(snapshot, waiting)
-        self._tell(snapshot, waiting, (*plan.notices, *report.notices))
-        self._forget(snapshot)
+            self._learnt.avoidance.binding_refused(bind.pod, bind.node)
+        why = voice.Why(plan.waiting, self._learnt.storms.waiting, self._learnt.holdings.granted)
+        news = plan.news | lesson.touched
+        if not self._thinker.goes_on:  # then the plan does not know what it says otherwise than the one before
+            news |= plan.waiting.keys() | self._voice.said
+        self._voice.say(news, why, (*plan.notices, *report.notices))
         if report.stale:
             self._changed.raised()
         return self._pause(plan)
@@ -130,20 +132,13 @@ class Reconciler:
         if plan.bug is None:
             return
         failed = sorted(uid for uid, why in plan.waiting.items() if why.reason is reasons.WaitingReason.PLANNING_FAILED)
-        pause = max(self._failures.failed(uid) for uid in failed)
+        pause = max(self._learnt.failures.failed(uid) for uid in failed)
         _log.error("planning failed", extra={"pods": ", ".join(failed), "pause": pause}, exc_info=plan.bug)
 
     def _pause(self, plan: plans.Plan) -> float | None:
         timer = None if plan.wake_at is None else max(0.0, (plan.wake_at - self._now()).total_seconds())
-        waits = timer, self._failures.next_release(), self._known.next_question(), self._avoidance.next_release()
+        waits = timer, self._learnt.next_release(), self._known.next_question()
         return min((wait for wait in waits if wait is not None), default=None)
-
-    def _show(self, snapshot: plans.Snapshot, waiting: Mapping[str, plans.Waiting]) -> None:
-        views = snapshot.neuron_nodes.values()
-        self._meters.nodes.show({view.name: view.ledger for view in views if view.ledger is not None})
-        self._meters.waiting.clear()
-        for reason, count in collections.Counter(why.reason for why in waiting.values()).items():
-            self._meters.waiting.labels(reason).set(count)
 
     def _count_drift(self, plan: plans.Plan) -> None:
         """Count and log disagreements when they appear."""
@@ -153,28 +148,23 @@ class Reconciler:
             self._meters.drift.labels(each.kind).inc()
         self._drift = drift
 
-    def _tell(
-        self, snapshot: plans.Snapshot, waiting: Mapping[str, plans.Waiting], told: Iterable[plans.Notice]
-    ) -> None:
-        """Say who waits for what, and what was done."""
-        known = snapshot.pods
-        waiting = {uid: why for uid, why in waiting.items() if not why.passing}
-        explained = (notices.waits(known[uid], why) for uid, why in sorted(waiting.items()) if uid in known)
-        self._telling.conditions.tell(waiting, known)
-        self._telling.events.tell([*explained, *told, *self._telling.refused.notices(known)], known.keys())
-
-    def _forget(self, snapshot: plans.Snapshot) -> None:
-        """Forget the failures of what is gone."""
-        keys = set(snapshot.pods)
-        open_claims = (claim for claim in snapshot.storage.claims.values() if not claim.settled)
-        keys |= {claim_writes.claim_key(claim.uid) for claim in open_claims}
-        keys |= {ledger_writes.node_key(name) for name in snapshot.neuron_nodes}
-        for pod in snapshot.pods.values():
-            keys.add(pod_writes.eviction_key(pod))
-            keys.add(storms.owner_key(pod))
-        mentioned = snapshots.mentioned(self._known.snapshot())  # with the grants that this round has stored
-        keys |= {pod_writes.inquiry_key(uid) for uid in mentioned}
-        keys |= {ledger_writes.grant_key(uid) for uid in mentioned | snapshot.pods.keys()}
-        self._failures.keep_only(keys)
-        self._telling.refused.forget(mentioned | snapshot.pods.keys(), snapshot.neuron_nodes.keys())
-        self._known.forget_lost_pods(mentioned)
+    def _forget(self, lesson: learning.Lesson) -> None:
+        """Forget what is gone, at once where the change tells, and the rest now and then."""
+        holdings = self._learnt.holdings
+        keys: list[str] = []
+        for uid in lesson.touched:
+            if self._known.pod(uid) is None:
+                keys += pod_writes.keys_of(uid)
+                if uid not in holdings:
+                    self._refused.forget_pod(uid)
+                    keys += [pod_writes.inquiry_key(uid), ledger_writes.grant_key(uid)]
+        for name, member in lesson.changes.members.items():
+            if member is None:
+                self._refused.forget_node(name)
+                keys.append(ledger_writes.node_key(name))
+        for key in keys:
+            self._learnt.failures.succeeded(key)
+        if self._clock() >= self._sweep_at:
+            self._sweep_at = self._clock() + _SWEEP_SECONDS
+            self._learnt.failures.forget_old()
+            self._known.forget_lost_pods(holdings)

@@ -160,16 +160,18 @@ class Cluster:
             self._tell(node)
 
     @contextlib.contextmanager
-    def without(self, pod: pods.PodView, node: str) -> Iterator[NodeState]:
-        """Look at the cluster as it would be without a pod on a node, and give that node; nobody is told."""
+    def without(self, gone: Iterable[pods.PodView], node: str) -> Iterator[NodeState]:
+        """Look at the cluster as it would be without some pods on a node, and give that node; nobody is told."""
         state, self._is_glance = self.nodes[node], True
-        added, opinions = state.pods.get(pod.uid), self.terms.opinions
+        left = [state.pods[each.uid] for each in gone if each.uid in state.pods]
+        opinions = self.terms.opinions
         try:
-            self.remove(pod, node)
+            for pod in left:
+                self.remove(pod, node)
             yield state
         finally:
-            if added is not None:
-                self.add(added, node)
+            for pod in left:
+                self.add(pod, node)
             self._is_glance = False
             self.terms.opinions = opinions
 

@@ -86,18 +86,21 @@ class Teller:
         self._outbox = outbox.Outbox(self._clock, LIMITS, self._write)
         meters.untold.labels("conditions").set_function(lambda: self._outbox.overdue)
 
-    def tell(self, waiting: Mapping[str, plans.Waiting], known: Mapping[str, pods.PodView]) -> None:
-        """Let these pods say why they wait, soon; what was told before and is not told again is not written.
+    def tell(self, waiting: Mapping[str, plans.Waiting | None], known: Callable[[str], pods.PodView | None]) -> None:
+        """Let these pods say why they wait, soon, and those that wait no more say nothing; of others nothing is new.
 
-        ``waiting`` is by UID; ``known`` are all pods there are.
+        ``waiting`` is by UID; ``known`` is asked for a pod.
         """
-        for uid in [uid for uid in self._written if uid not in known or not known[uid].waits]:
-            del self._written[uid]
-        told = ((known[uid], why) for uid, why in waiting.items() if uid in known and _is_ours(known[uid]))
-        self._wishes = {pod.uid: wish for pod, why in told if (wish := self._wish(pod, why)) is not None}
-        for uid in self._wishes:
-            self._put(uid)
-        self._outbox.keep_only(self._wishes)
+        for uid, why in waiting.items():
+            pod = known(uid)
+            if pod is None or not pod.waits:
+                self._written.pop(uid, None)
+            wish = None if pod is None or why is None or not _is_ours(pod) else self._wish(pod, why)
+            if wish is not None:
+                self._wishes[uid] = wish
+                self._put(uid)
+            elif self._wishes.pop(uid, None) is not None:
+                self._outbox.drop(uid)
 
     async def run(self) -> None:
         """Write for ever."""

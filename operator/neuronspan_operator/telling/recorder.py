@@ -12,7 +12,7 @@ import datetime as dt
 import hashlib
 import logging
 import zlib
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
 from neuronspan import names
@@ -67,21 +67,26 @@ class Recorder:
         self._started = self._clock()
         self._wanted: dict[Key, plans.Notice] = {}
         self._posted: dict[Key, _Posted] = {}
+        self._reasons: dict[str, set[str]] = {}  # of each pod's notices
         self._outbox = outbox.Outbox(self._clock, LIMITS, self._post)
         meters.untold.labels("events").set_function(lambda: self._outbox.overdue)
 
-    def tell(self, told: Iterable[plans.Notice], alive: Container[str]) -> None:
-        """Post these soon. What was told earlier and is not told again is posted only if its reason is new to the pod.
-
-        ``alive`` are the UIDs of all pods there are: the others are forgotten.
-        """
-        for key in [key for key in self._posted if key[0] not in alive]:
-            del self._posted[key]
-        first = {key: notice for key, notice in self._wanted.items() if self._is_unsaid(key) and key[0] in alive}
-        self._wanted = first | {(notice.uid, notice.reason): notice for notice in told}
-        for key in tuple(self._wanted):
+    def tell(self, told: Iterable[plans.Notice], ended: Iterable[Key] = ()) -> None:
+        """Post these soon, and renew no more what has ended: that is posted only if its reason is new to the pod."""
+        for key in ended:
+            if not self._is_unsaid(key):
+                self._drop(key)
+        for notice in told:
+            key = notice.uid, notice.reason
+            self._wanted[key] = notice
+            self._reasons.setdefault(notice.uid, set()).add(notice.reason)
             self._put(key)
-        self._outbox.keep_only(self._wanted)
+
+    def forget(self, uid: str) -> None:
+        """Forget what was posted and is to be posted of a pod that is gone."""
+        for reason in self._reasons.pop(uid, ()):
+            self._posted.pop((uid, reason), None)
+            self._drop((uid, reason))
 
     async def run(self) -> None:
         """Post for ever."""
@@ -113,8 +118,11 @@ class Recorder:
         elif notice.lasting:
             self._outbox.put(key, outbox.Urgency.RENEWED, posted.renew_at)
         else:
-            del self._wanted[key]
-            self._outbox.drop(key)
+            self._drop(key)
+
+    def _drop(self, key: Key) -> None:
+        self._wanted.pop(key, None)
+        self._outbox.drop(key)
 
     async def _post(self, key: Key) -> None:
         notice = self._wanted.get(key)

@@ -6,7 +6,7 @@ write succeeds. That a write was made on what is no longer so is no refusal: who
 
 import dataclasses
 import enum
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Final
 
 from neuronspan_agent import errors
@@ -15,6 +15,8 @@ from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import plans
 
 _TOLD_FROM = 2
+
+Known = Callable[[str], pods.PodView | None]
 
 
 class Write(enum.Enum):
@@ -42,53 +44,66 @@ class _Refused:
 
 
 class Refusals:
-    """What was refused, by kind and name of what was to be written."""
+    """What was refused, by kind and name of what was to be written; ``version`` grows whenever it is otherwise."""
 
     def __init__(self) -> None:
+        self.version = 0
         self._refused: dict[tuple[Write, str], _Refused] = {}
+
+    @property
+    def uids(self) -> frozenset[str]:
+        """The UIDs of the pods that wait for any of it."""
+        return frozenset().union(*(refused.uids for refused in self._refused.values()))
 
     def failed(self, write: Write, name: str, error: errors.KubernetesError, uids: Iterable[str]) -> None:
         """Note that a write was refused or not answered; ``uids`` are the pods that wait for it."""
         key = write, name
         times = self._refused[key].times + 1 if key in self._refused else 1
         self._refused[key] = _Refused(_sentence(write.value.format(name=name), error), times, frozenset(uids))
+        self.version += 1
 
     def succeeded(self, write: Write, name: str) -> None:
         """Note that a write was made."""
-        self._refused.pop((write, name), None)
+        if self._refused.pop((write, name), None) is not None:
+            self.version += 1
 
-    def waiting(self, known: Mapping[str, pods.PodView], granted: Collection[str]) -> dict[str, plans.Waiting]:
-        """Return why pods wait whose write is refused, by UID.
+    def waiting(self, known: Known, granted: Container[str]) -> dict[str, plans.Waiting]:
+        """Return why pods wait whose write is refused, by UID; ``known`` is asked for a pod.
 
         ``granted`` are the UIDs with a grant in a stored ledger: one that is refused is no reason for them.
         """
         return {
-            uid: plans.Waiting(reasons.WaitingReason.WRITE_REFUSED, refused.sentence)
-            for write, uid, refused in self._told(known)
-            if write is not Write.CONDITION and not (write in _OF_LEDGERS and uid in granted)
+            pod.uid: plans.Waiting(reasons.WaitingReason.WRITE_REFUSED, refused.sentence)
+            for write, pod, refused in self._told(known)
+            if write is not Write.CONDITION and not (write in _OF_LEDGERS and pod.uid in granted)
         }
 
-    def notices(self, known: Mapping[str, pods.PodView]) -> list[plans.Notice]:
+    def notices(self, known: Known) -> list[plans.Notice]:
         """Return the Events of pods whose condition is refused: they wait for something else, and cannot say it."""
         return [
             dataclasses.replace(
-                plans.Notice.on(known[uid], reasons.EventReason.STATUS_REFUSED, refused.sentence), lasting=True
+                plans.Notice.on(pod, reasons.EventReason.STATUS_REFUSED, refused.sentence), lasting=True
             )
-            for write, uid, refused in self._told(known)
+            for write, pod, refused in self._told(known)
             if write is Write.CONDITION
         ]
 
-    def forget(self, uids: Collection[str], nodes: Collection[str]) -> None:
-        """Forget what is of none of these pods and nodes: the others are gone."""
-        for write, name in tuple(self._refused):
-            if name not in (nodes if write is Write.LEDGER else uids):
-                del self._refused[write, name]
+    def forget_pod(self, uid: str) -> None:
+        """Forget what is of a pod that is gone."""
+        for write in Write:
+            if write is not Write.LEDGER:
+                self.succeeded(write, uid)
 
-    def _told(self, known: Mapping[str, pods.PodView]) -> Iterator[tuple[Write, str, _Refused]]:
+    def forget_node(self, name: str) -> None:
+        """Forget what is of a node that is gone."""
+        self.succeeded(Write.LEDGER, name)
+
+    def _told(self, known: Known) -> Iterator[tuple[Write, pods.PodView, _Refused]]:
         """Yield what was refused often enough, for each pod that still waits, in a fixed order."""
         for (write, _), refused in sorted(self._refused.items(), key=lambda item: (item[0][0].name, item[0][1])):
             if refused.times >= _TOLD_FROM:
-                yield from ((write, uid, refused) for uid in sorted(refused.uids) if uid in known and known[uid].waits)
+                found = map(known, sorted(refused.uids))
+                yield from ((write, pod, refused) for pod in found if pod is not None and pod.waits)
 
 
 def _sentence(what: str, error: errors.KubernetesError) -> str:

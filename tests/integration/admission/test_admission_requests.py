@@ -94,7 +94,12 @@ VALUES: Cases = {
     ),
     "align": (
         pod({P + "cores": "4", P + "align": "chip"}),
-        quoted("align", "chip", ': write "none" (cores anywhere) or "device" (cores that start on a device boundary)'),
+        quoted(
+            "align",
+            "chip",
+            ': write "none" (cores anywhere) or "device" (cores that start on a device boundary) or "link" (cores that '
+            "start there, on devices that are connected)",
+        ),
     ),
     "pod-group": (
         pod({P + "cores": "4", P + "pod-group": "A B", P + "pod-group-size": "2"}),

@@ -58,18 +58,24 @@ def make_pod(
     grant: Mapping[str, Any] | None = None,
     unscheduled: str = "",
     fence: str = "",
+    labels: Mapping[str, str] | None = None,
+    preempts: bool = True,
+    ends: bool = False,
+    started: str = "",
+    nominated: str = "",
 ) -> Manifest:
     """A pod as admission leaves it: for us to schedule, limits set. ``cores`` or ``devices`` are for container ``app``.
 
     ``owner`` is the name of a controller of that ``kind``; ``grant`` is the content of the grant annotation. A pod with
-    ``node`` is bound, so it has no gates. ``GUEST`` makes a pod that has another scheduler. ``fence`` is its moment.
+    ``node`` is bound, so it has no gates. ``GUEST`` makes a pod that has another scheduler. ``fence`` is its moment. A pod
+    that ``ends`` is not started again; ``nominated`` is the node that its status names.
     """
     notes = {} if annotations is None else dict(annotations)
     if grant is not None:
         notes[names.GRANT_ANNOTATION] = json.dumps(grant)
     metadata: Manifest = {"name": name, "namespace": namespace, "uid": uid or f"uid-{name}"}
     metadata |= {"resourceVersion": version, "creationTimestamp": created}
-    metadata["labels"] = {names.MANAGED_LABEL: names.MANAGED_VALUE}
+    metadata["labels"] = {names.MANAGED_LABEL: names.MANAGED_VALUE, **(labels or {})}
     if notes:
         metadata["annotations"] = notes
     if deleted:
@@ -89,9 +95,12 @@ def make_pod(
         "nodeSelector": dict(selector or {}),
         "affinity": dict(affinity or {}),
         "tolerations": list(tolerations),
+        "preemptionPolicy": "" if preempts else "Never",
+        "restartPolicy": "Never" if ends else "",
     }
     spec |= {field: value for field, value in optional.items() if value}
     status: Manifest = {"phase": phase, "conditions": []}
+    status |= {field: value for field, value in (("startTime", started), ("nominatedNodeName", nominated)) if value}
     if unscheduled:
         condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": unscheduled}
         status["conditions"].append(condition)
@@ -184,6 +193,19 @@ def make_neuron_node(
             "released": list(released),
             "conditions": [{"type": "Registered", "status": "True" if registered else "False"}],
         },
+    }
+
+
+def make_budget(
+    name: str = "web", *, allowed: int = 0, labels: Mapping[str, str] | None = None, **status: Any
+) -> Manifest:
+    """A PodDisruptionBudget of the pods with these labels, all those of the namespace without any."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": name, "namespace": "default", "resourceVersion": "1", "generation": 1},
+        "spec": {"selector": {"matchLabels": dict(labels or {})}},
+        "status": {"disruptionsAllowed": allowed, "observedGeneration": 1, **status},
     }
 
 

@@ -22,6 +22,7 @@ def snapshot(
     neuron_node_list: Iterable[Manifest] | None = None,
     policy: pools.Policy | None = None,
     unknown: Collection[str] = (),
+    **fields: Any,
 ) -> plans.Snapshot:
     """Return a snapshot of these manifests; by default of the one empty node w1.
 
@@ -36,6 +37,7 @@ def snapshot(
         nodes={node.name: node for node in node_views},
         neuron_nodes={node.name: node for node in neuron_node_views},
         policies={} if policy is None else {node.name: policy for node in neuron_node_views},
+        **fields,
     )
     return dataclasses.replace(known, gone=frozenset(snapshots.mentioned(known) - known.pods.keys() - {*unknown}))
 
@@ -47,9 +49,10 @@ def plan(
     policy: pools.Policy | None = None,
     now: dt.datetime = NOW,
     unknown: Collection[str] = (),
+    **fields: Any,
 ) -> plans.Plan:
-    """Plan on these manifests."""
-    return planner.plan(snapshot(pod_list, node_list, neuron_node_list, policy, unknown), now)
+    """Plan on these manifests; ``fields`` are further ones of the snapshot."""
+    return planner.plan(snapshot(pod_list, node_list, neuron_node_list, policy, unknown, **fields), now)
 
 
 def written(found: plans.Plan, node: str = "w1") -> dict[str, str] | None:

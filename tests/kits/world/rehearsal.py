@@ -12,9 +12,9 @@ from neuronspan import names
 from neuronspan_agent import resources
 from neuronspan_operator import metrics, tasks
 from neuronspan_operator.cluster import world
-from neuronspan_operator.planning import planner, plans
+from neuronspan_operator.planning import plans
 from neuronspan_operator.pools import pool_keeper
-from neuronspan_operator.reconciling import reconciler
+from neuronspan_operator.reconciling import reconciler, thinking
 from neuronspan_operator.telling import conditions, recorder, refusals
 
 START = dt.datetime(2026, 1, 31, 9, 0, 1, tzinfo=dt.UTC)
@@ -25,9 +25,9 @@ def now() -> dt.datetime:
     return START + dt.timedelta(seconds=asyncio.get_running_loop().time() - 1000)
 
 
-async def _think(snapshot: plans.Snapshot, moment: dt.datetime) -> plans.Plan:
+async def _here(work: thinking.Work) -> plans.Plan:
     """Plan on the loop: a thread would take real time, of which virtual time knows nothing."""
-    return planner.plan_around(snapshot, moment)
+    return work()
 
 
 class Rehearsal:
@@ -41,7 +41,7 @@ class Rehearsal:
         refused = refusals.Refusals()
         self.conditions = conditions.Teller(self.server, self.known, refused, self.meters, now=now)
         telling = reconciler.Telling(refused, self.conditions, self.events)
-        self.loop = reconciler.Reconciler(self.server, self.known, telling, self.meters, now=now, think=_think)
+        self.loop = reconciler.Reconciler(self.server, self.known, telling, self.meters, now=now, place=_here)
         self.keeper = pool_keeper.PoolKeeper(self.server, self.known, core_numbering="node", writers=8, now=now)
 
     @contextlib.asynccontextmanager

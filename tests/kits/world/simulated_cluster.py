@@ -83,7 +83,7 @@ class Machine:
 
     def _free(self, request: container_requests.ContainerRequest) -> spans.CoreSpan | None:
         taken = [*(grant.span for grant in self.heard), *(process.span for process in self.processes)]
-        wanted = request.on(HARDWARE, placement.Alignment.NONE)
+        wanted = request.on(HARDWARE, placement.Rules())
         found = placement.place(HARDWARE, taken, wanted, placement.Packing.BEST_FIT)
         return found if isinstance(found, spans.CoreSpan) else None
 

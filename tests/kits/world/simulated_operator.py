@@ -66,7 +66,7 @@ class Operator:
     def think(self, snapshot: plans.Snapshot) -> plans.Plan:
         """Plan, and start to carry it out; what was being done is lost."""
         if self.planner is None:
-            self.planner = planner.Planner(explain_again=dt.timedelta())
+            self.planner = planner.Planner(again=dt.timedelta())
         self.plan = self.planner.plan(self._changes(snapshot), self.now)
         self.work = self._carry_out(self.plan)
         return self.plan

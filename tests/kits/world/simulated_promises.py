@@ -117,7 +117,7 @@ class Promises:
                 self._check_hopeless(self.cluster.pod(uid), reason)
 
     def _check_hopeless(self, pod: pods.PodView, reason: plans.Waiting) -> None:
-        wanted = [request.on(simulated_cluster.HARDWARE, placement.Alignment.NONE) for request in pod.requests]
+        wanted = [request.on(simulated_cluster.HARDWARE, placement.Rules()) for request in pod.requests]
         for name in self.cluster.nodes:
             if pod.constraints.node_selector.get(names.HOSTNAME_LABEL, name) != name:
                 continue

@@ -1,9 +1,11 @@
 """Compare on one cluster and print the figures: `python -m performance.cluster --nodes 100 --pods 400`."""
 
 import argparse
+import json
+import pathlib
 import sys
 
-from performance.cluster import measuring
+from performance.cluster import measuring, scheduler_perf
 
 
 def main() -> None:
@@ -13,7 +15,16 @@ def main() -> None:
     parser.add_argument("--pods", type=int, default=400, help="of each kind, in every round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--singles", type=int, default=20, help="pods of each kind, one at a time on the idle cluster")
-    sys.stdout.write(measuring.table(measuring.compare(**vars(parser.parse_args()))))
+    parser.add_argument("--json", type=pathlib.Path, help="write the results there as scheduler_perf would")
+    parser.add_argument("--profiles", type=pathlib.Path, help="a folder for the profiles of operator and API server")
+    options = vars(parser.parse_args())
+    destination = options.pop("json")
+    if options["profiles"]:
+        options["profiles"].mkdir(parents=True, exist_ok=True)
+    result = measuring.compare(**options)
+    sys.stdout.write(measuring.table(result) + "\n" + measuring.calls(result))
+    if destination:
+        destination.write_text(json.dumps(scheduler_perf.document([result]), indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

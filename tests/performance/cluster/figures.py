@@ -1,6 +1,8 @@
 """What the moments of pods mean in numbers, in the manner of Kubernetes' scheduler_perf. Pure."""
 
+import bisect
 import dataclasses
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +16,9 @@ class Run:
     created: Mapping[str, float]
     bound: Mapping[str, float]
     processor_seconds: Mapping[str, float]
-    """CPU time that each process took meanwhile."""
+    """CPU time that each process took until the API server was at rest again."""
+    writes: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """Calls that changed something at the API server, without the creation of the pods; none when not counted."""
 
     @property
     def seconds(self) -> float:
@@ -32,14 +36,27 @@ class Run:
         moments = self.created.values()
         return (len(self.created) - 1) / (max(moments) - min(moments))
 
-    def per_second(self) -> list[float]:
-        """Return how many pods were bound in each whole second; of a run that is shorter, its average."""
+    def samples(self) -> list[float]:
+        """Return pods bound per second, second by second, as scheduler_perf's collector samples it.
+
+        The first sample in which a pod is bound only starts the collection, seconds without a pod share the rate of the
+        next one with some, and what comes after the last whole second is left out. A run that is too short for any
+        sample has its average.
+        """
         start = min(self.created.values())
-        counts = [0.0] * int(self.seconds)
-        for moment in self.bound.values():
-            if (second := int(moment - start)) < len(counts):
-                counts[second] += 1
-        return counts or [self.pods_per_second]
+        moments = sorted(self.bound.values())
+        counts = [bisect.bisect_right(moments, start + second) for second in range(1, int(self.seconds) + 1)]
+        begun = next((index for index, count in enumerate(counts) if count), len(counts))
+        rates: list[float] = []
+        quiet = 1
+        for before, after in itertools.pairwise(counts[begun:]):
+            if after == before:
+                quiet += 1
+                continue
+            last = counts[begun + len(rates)]
+            rates += [(after - last) / quiet] * quiet
+            quiet = 1
+        return rates or [self.pods_per_second]
 
     def latencies(self) -> list[float]:
         """Return the milliseconds from sent to bound of every pod."""
@@ -48,6 +65,10 @@ class Run:
     def processor_milliseconds(self) -> dict[str, float]:
         """Return the CPU time per pod of each process."""
         return {name: seconds * 1e3 / len(self.bound) for name, seconds in self.processor_seconds.items()}
+
+    def writes_per_pod(self) -> float:
+        """Return how many calls changed something at the API server for each pod."""
+        return sum(self.writes.values()) / len(self.bound)
 
 
 def percentile(numbers: Sequence[float], percent: float) -> float:

@@ -8,7 +8,6 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import itertools
-import os
 import pathlib
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from kits.api_server import admission as admission_kit
 from kits.api_server import api_client, chart, plain_scheduler
 from kits.api_server import control_plane as control_plane_kit
 from neuronspan import names
-from performance.cluster import figures, watching
+from performance.cluster import api_calls, figures, processes, profiling, watching
 
 NAMESPACE = "measured"
 INSTANCE_TYPE = "trn1.32xlarge"
@@ -36,8 +35,8 @@ _AMOUNTS |= {names.CORE_RESOURCE: str(CORES_OF_NODE)}
 _ASKED = {"cpu": "100m", "memory": "500Mi"}  # as the pods of scheduler_perf
 _LONG_AGO = "2026-01-01T00:00:00Z"
 _CLIENTS = 8
-_SETTLE_SECONDS = 300.0
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+_SETTLE_SECONDS = 600.0
+_QUIET_SECONDS = 1.0
 
 
 class NotReadyError(Exception):
@@ -59,7 +58,6 @@ class Rig:
     def run(self, kind: str, count: int) -> figures.Run:
         """Create so many pods as fast as the API server takes them, and wait until all are bound."""
         wanted = [f"{kind}-{next(self._numbers)}" for _ in range(count)]
-        before = self._processor_seconds()
         created: dict[str, float] = {}
 
         def create(client: api_client.Client, name: str) -> None:
@@ -67,9 +65,16 @@ class Rig:
             client.create(_PODS, _pod(name, kind))
 
         _in_parallel(self.clients, create, wanted)
-        bound = self.watcher.wait(wanted)
+        return figures.Run(created, self.watcher.wait(wanted), {})
+
+    def counted_run(self, kind: str, count: int) -> figures.Run:
+        """Run, and count what processes and API server did for it until all is quiet: Events come after bindings."""
+        calls, before = self._writes(), self._processor_seconds()
+        run = self.run(kind, count)
+        written = self._quiet_writes()
         after = self._processor_seconds()
-        return figures.Run(created, bound, {name: after[name] - before[name] for name in after})
+        used = {name: after[name] - before[name] for name in after}
+        return dataclasses.replace(run, processor_seconds=used, writes=api_calls.difference(calls, written))
 
     def clear(self) -> None:
         """Delete all pods, and give their cores back as the nodes' plugins would."""
@@ -78,24 +83,34 @@ class Rig:
 
     def register(self, count: int) -> None:
         """Wait until the operator has made a NeuronNode per node, and play the plugins' start."""
-        self._wait_for(lambda: len(self._neuron_nodes()) == count, f"{count} NeuronNodes")
+        self._wait_for(lambda: self._count_neuron_nodes() == count, f"{count} NeuronNodes")
         condition = {
             "type": names.REGISTERED_CONDITION,
             "status": "True",
             "reason": "Played",
             "lastTransitionTime": _LONG_AGO,
         }
-        for item in self._neuron_nodes():
-            status = {"hardware": item["spec"]["hardware"], "epoch": "1", "conditions": [condition]}
-            self._report(item["metadata"]["name"], status)
+        hardware = {item["metadata"]["name"]: item["spec"]["hardware"] for item in self._neuron_nodes()}
+
+        def start(_client: api_client.Client, node: str) -> None:
+            self._report(node, {"hardware": hardware[node], "epoch": "1", "conditions": [condition]})
+
+        _in_parallel(self.clients, start, list(hardware))
 
     def _release(self) -> int:
         """Report the pods of all ledgers as gone without a process left; return how many grants there were."""
         ledgers = {item["metadata"]["name"]: item["spec"].get("grants") or [] for item in self._neuron_nodes()}
-        for node, grants in ledgers.items():
-            if grants:
-                self._report(node, {"released": sorted({grant["podUID"] for grant in grants}), "held": []})
-        return sum(len(grants) for grants in ledgers.values())
+        uids = {node: sorted({grant["podUID"] for grant in grants}) for node, grants in ledgers.items() if grants}
+
+        def report(_client: api_client.Client, node: str) -> None:
+            self._report(node, {"released": uids[node], "held": []})
+
+        _in_parallel(self.clients, report, list(uids))
+        return sum(map(len, ledgers.values()))
+
+    def _count_neuron_nodes(self) -> int:
+        page = self.admission.admin.get(f"{_NEURON_NODES}?limit=1")
+        return len(page["items"]) + int(page["metadata"].get("remainingItemCount") or 0)
 
     def _neuron_nodes(self) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = self.admission.admin.get(_NEURON_NODES)["items"]
@@ -105,8 +120,22 @@ class Rig:
         with self.admission.plugin(node) as plugin:
             plugin.patch(f"{_NEURON_NODES}/{node}/status", {"status": dict(status)})
 
+    def _writes(self) -> dict[str, float]:
+        return api_calls.writes(self.admission.admin.get("/metrics")["text"])
+
+    def _quiet_writes(self) -> dict[str, float]:
+        """Wait until nothing is written any more; return what was written so far."""
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        last: dict[str, float] = {}
+        while (now := self._writes()) != last:
+            if time.monotonic() > deadline:
+                raise NotReadyError(f"the API server is still written to after {_SETTLE_SECONDS:g} s: {now}")
+            last = now
+            time.sleep(_QUIET_SECONDS)  # what other processes still do is seen in its counters alone
+        return last
+
     def _processor_seconds(self) -> dict[str, float]:
-        return {name: _processor_seconds(process.pid) for name, process in self.processes.items()}
+        return {name: processes.processor_seconds(process.pid) for name, process in self.processes.items()}
 
     def _wait_for(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + _SETTLE_SECONDS
@@ -116,12 +145,15 @@ class Rig:
                 raise NotReadyError(f"{ended[0]} has ended; the end of its log:\n{log[-3000:]}")
             if time.monotonic() > deadline:
                 raise NotReadyError(f"waited {_SETTLE_SECONDS:g} s for {what}")
-            time.sleep(0.2)  # other processes have to get there: asking is all there is
+            time.sleep(0.5)  # other processes have to get there: asking is all there is
 
 
 @contextlib.contextmanager
-def running(directory: pathlib.Path, nodes: int) -> Iterator[Rig]:
-    """Start everything in this empty directory, with so many nodes that have registered their NeuronCores."""
+def running(directory: pathlib.Path, nodes: int, profile: pathlib.Path | None = None) -> Iterator[Rig]:
+    """Start everything in this empty directory, with so many nodes that have registered their NeuronCores.
+
+    With ``profile`` the operator writes there where its time went.
+    """
     with contextlib.ExitStack() as stack:
         plane = stack.enter_context(control_plane_kit.running(directory))
         admission = stack.enter_context(admission_kit.installed(plane))
@@ -129,7 +161,9 @@ def running(directory: pathlib.Path, nodes: int) -> Iterator[Rig]:
         clients = [plane.client() for _ in range(_CLIENTS)]
         _in_parallel(clients, lambda client, name: client.create("/api/v1/nodes", _node(name)), _node_names(nodes))
         started = stack.enter_context(plain_scheduler.running(plane))
-        operator = stack.enter_context(control_plane_kit.process("operator", _operator_command(admission), directory))
+        operator = stack.enter_context(
+            control_plane_kit.process("operator", _operator_command(admission, profile), directory)
+        )
         watcher = stack.enter_context(watching.pods(plane, NAMESPACE))
         processes = {"operator": operator, "kube-scheduler": started, "kube-apiserver": plane.apiserver}
         rig = Rig(admission, clients, watcher, processes)
@@ -156,14 +190,15 @@ def _pod(name: str, kind: str) -> dict[str, Any]:
     return {"metadata": {"name": name, "annotations": dict(KINDS[kind])}, "spec": {"containers": [container]}}
 
 
-def _operator_command(admission: admission_kit.Admission) -> list[str]:
+def _operator_command(admission: admission_kit.Admission, profile: pathlib.Path | None) -> list[str]:
     """Return the operator as the chart's Deployment runs it, outside a container."""
     account = f"/api/v1/namespaces/{chart.NAMESPACE}/serviceaccounts/{chart.RELEASE}-operator/token"
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
     token = admission.admin.create(account, request)["status"]["token"]
     kubeconfig = admission.plane.write_kubeconfig(token=token)
     places = [f"--namespace={chart.NAMESPACE}", f"--lease-name={chart.RELEASE}-operator"]
-    return [sys.executable, "-m", "neuronspan_operator", "--port=0", f"--kubeconfig={kubeconfig}", *places]
+    program = ["-m", "neuronspan_operator"] if profile is None else profiling.operator(profile)
+    return [sys.executable, *program, "--port=0", f"--kubeconfig={kubeconfig}", *places]
 
 
 def _in_parallel(
@@ -178,9 +213,3 @@ def _in_parallel(
     with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
         for worker in [pool.submit(work, number) for number in range(min(len(clients), len(items)))]:
             worker.result()
-
-
-def _processor_seconds(pid: int) -> float:
-    """Return user and system time of a process so far: the 12th and 13th field after its name in `stat`."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND

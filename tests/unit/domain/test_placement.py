@@ -7,7 +7,8 @@ from kits.manifests import domain
 from neuronspan import errors, instance_types, placement
 
 BEST, FIRST, WORST = placement.Packing.BEST_FIT, placement.Packing.FIRST_FIT, placement.Packing.WORST_FIT
-NONE, DEVICE = placement.Alignment.NONE, placement.Alignment.DEVICE
+NONE, DEVICE, LINK = placement.Alignment
+AWS = placement.DeviceCounts.AWS
 NODE = instance_types.hardware_of("trn1.32xlarge")  # 16 devices of 2 cores
 SMALL = dataclasses.replace(NODE, devices=4, cores_per_device=4)  # cores 0-15
 HOLES = "2-4 8-9 20-24"  # leaves 0-1, 5-7, 10-19, 25-31 of 32
@@ -143,6 +144,111 @@ def test_place_advice_is_true(taken: str, align: placement.Alignment, tail: str)
     assert answer.message.endswith(tail)
 
 
+RINGS = "connected runs are 0-3, 4-7, 8-11, 12-15"
+GIVEN = (
+    "the pool gives part of one device, or 1, 4, 8 or 16 devices of 2 cores, from a multiple of that number of devices"
+)
+
+
+@pytest.mark.parametrize(
+    ("taken", "fields", "expected"),
+    [
+        ("0", {"count": 8, "align": LINK}, "8-15"),
+        ("0-1", {"count": 7, "align": LINK}, "8-14"),
+        ("0-1", {"count": 10, "align": LINK}, "2-11"),
+        ("0-5", {"count": 4, "align": LINK}, "8-11"),
+        ("0", {"count": 8, "device_counts": AWS}, "8-15"),
+        ("0-15", {"count": 1, "device_counts": AWS}, "16"),
+        (
+            "0 8 16 24",
+            {"count": 8, "align": LINK},
+            (
+                placement.Reason.NO_RUN,
+                (
+                    "8 contiguous cores on connected devices cannot be placed: no connected run of 4 devices is free; "
+                    f"{RINGS}; the largest free run is 7 (1-7), free are 1-7, 9-15, 17-23, 25-31; what would fit now: "
+                    "up to 6 contiguous cores on connected devices"
+                ),
+            ),
+        ),
+        (
+            "0-1 12-31",
+            {"count": 8, "align": LINK},
+            (placement.Reason.NO_RUN, "what would fit now: 1, 2, 3 or 5 connected devices of 2 cores"),
+        ),
+        (
+            "0-3",
+            {"count": 29, "align": LINK},
+            (placement.Reason.NO_RUN, "no free run is long enough counted from a device"),
+        ),
+        (
+            "",
+            {"count": 8, "first": 2, "align": LINK},
+            (
+                placement.Reason.NOT_CONNECTED,
+                f"the cores 2-9 cannot be placed: devices 1-4 are not connected; {RINGS}; ",
+            ),
+        ),
+        ("", {"count": 8, "first": 1, "align": LINK}, (placement.Reason.MISALIGNED, "starts at every multiple of 2")),
+        (
+            "",
+            {"count": 6, "device_counts": AWS},
+            (placement.Reason.DEVICE_COUNT, f"6 contiguous cores cannot be placed: {GIVEN}"),
+        ),
+        ("", {"count": 3, "device_counts": AWS}, (placement.Reason.DEVICE_COUNT, GIVEN)),
+        (
+            "",
+            {"count": 8, "first": 4, "device_counts": AWS},
+            (placement.Reason.DEVICE_COUNT, f"the cores 4-11 cannot be placed: {GIVEN}"),
+        ),
+        ("", {"count": 33, "device_counts": AWS}, (placement.Reason.TOO_LARGE, "the node has 32 cores in all")),
+        ("", {"count": 2, "first": 31, "device_counts": AWS}, (placement.Reason.OUT_OF_RANGE, "last core is 31")),
+        (
+            "0 8 16 24",
+            {"count": 8, "device_counts": AWS},
+            (placement.Reason.NO_RUN, "no 4 devices are free from a multiple of 4 on; the largest free run is 7 (1-7)"),
+        ),
+        (
+            "0-31",
+            {"count": 1, "device_counts": AWS},
+            (placement.Reason.NO_RUN, "no device has so many free cores in a row; "),
+        ),
+        (
+            "8 16 24",
+            {"count": 16, "device_counts": AWS},
+            (placement.Reason.NO_RUN, "what would fit now: 1 or 4 devices of 2 cores"),
+        ),
+    ],
+)
+def test_place_gives_connected_devices_or_says_which_there_are(
+    taken: str, fields: dict[str, Any], expected: str | tuple[placement.Reason, str]
+) -> None:
+    answer = placement.place(NODE, domain.spans_of(taken), request(**fields), BEST)
+    if isinstance(expected, str):
+        assert answer == domain.span(expected)
+    else:
+        found = refusal(answer)
+        assert found.reason == expected[0]
+        assert expected[1] in found.message
+
+
+def test_place_says_that_no_devices_are_connected_where_there_are_no_links() -> None:
+    apart = dataclasses.replace(NODE, topology=instance_types.Topology.NONE)
+    answer = refusal(placement.place(apart, (), request(4, align=LINK), BEST))
+    assert answer.reason is placement.Reason.NOT_CONNECTED
+    assert (
+        "4 contiguous cores on connected devices cannot be placed: no 2 devices in a row are connected;"
+        in answer.message
+    )
+
+
+def test_place_all_finds_connected_devices_behind_a_dead_end_of_the_same_shape() -> None:
+    """With device 0-2 in use for the first, no two runs of two are left that are connected; with 5-7 there are."""
+    requests = [request(4, align=LINK), request(6, align=LINK), request(4, align=LINK)]
+    answer = placement.place_all(NODE, domain.spans_of("8-9 18-19 22-25 28-29"), requests, FIRST)
+    assert answer == domain.spans_of("0-3 10-15 4-7")
+
+
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
@@ -150,7 +256,8 @@ def test_place_advice_is_true(taken: str, align: placement.Alignment, tail: str)
         ({"count": -3}, "a request for -3 cores"),
         ({"count": True}, "a request for True cores"),
         ({"count": "4"}, "a request for '4' cores"),
-        ({"count": 4, "align": "device"}, "alignment is 'device': it is one of none, device"),
+        ({"count": 4, "align": "device"}, "alignment is 'device': it is one of none, device, link"),
+        ({"count": 4, "device_counts": "aws"}, "device counts are 'aws': they are one of any, aws"),
         ({"count": 4, "first": -1}, "first core is -1: give a whole number of at least 0, or none"),
         ({"count": 4, "first": False}, "first core is False"),
     ],

@@ -54,6 +54,7 @@ LISTS: dict[str, tuple[list[str], Accepts]] = {
     "pool instance type": (POOL["hardware"]["properties"]["instanceType"]["enum"], instance_types.hardware_of),
     "pool packing": (POOL["policy"]["properties"]["packing"]["enum"], placement.Packing),
     "pool alignment": (POOL["policy"]["properties"]["alignment"]["enum"], placement.Alignment),
+    "pool device counts": (POOL["policy"]["properties"]["deviceCounts"]["enum"], placement.DeviceCounts),
     "node topology": (NODE["hardware"]["properties"]["topology"]["enum"], instance_types.Topology),
     "node core numbering": (NODE["coreNumbering"]["enum"], _member(names.CORE_NUMBERINGS)),
     "grant resource": (GRANT["resource"]["enum"], _member(names.RESOURCES)),
@@ -63,13 +64,15 @@ LISTS: dict[str, tuple[list[str], Accepts]] = {
     "values core numbering": (_values("coreNumbering"), _member(names.CORE_NUMBERINGS)),
     "values packing": (_values("packing"), placement.Packing),
     "values alignment": (_values("alignment"), placement.Alignment),
+    "values device counts": (_values("deviceCounts"), placement.DeviceCounts),
 }
 OF_DOMAIN: list[Iterable[str]] = [
     *(instance_types.INSTANCE_TYPES, instance_types.Topology, placement.Packing, placement.Alignment),
+    placement.DeviceCounts,
     *(names.CORE_NUMBERINGS, names.RESOURCES, grants.EnvMode, grants.GrantState),
 ]
 KNOWN = sorted({word for words in [*OF_DOMAIN, *(listed for listed, _ in LISTS.values())] for word in words})
-WORDS = [*KNOWN, *(word.upper() for word in KNOWN), *(f"{word} " for word in KNOWN), "", "any"]
+WORDS = [*KNOWN, *(word.upper() for word in KNOWN), *(f"{word} " for word in KNOWN), "", "all"]
 
 
 def _takes(accepts: Accepts, word: str) -> bool:

@@ -22,6 +22,14 @@ def test_mutant_is_one_place_in_the_code_and_its_tests_exist(mutant: catalogue.M
     assert list(catalogue.problems(mutant)) == []
 
 
+def test_mutant_may_be_in_the_domain() -> None:
+    mutant = dataclasses.replace(
+        SAMPLE, package="neuronspan", file="spans.py", before="class CoreSpan", after="class Span"
+    )
+    assert list(catalogue.problems(mutant)) == []
+    assert mutant.source() == (catalogue.ROOT / "deviceplugin/neuronspan/spans.py").read_text("utf-8")
+
+
 def test_every_mutant_has_a_name_of_its_own() -> None:
     names = [mutant.says for mutant in KNOWN]
     assert len(names) == len(set(names))

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 _RESTART_ALL: Final = "RestartAllContainersOnContainerExits"
+_NONE: Final[frozenset[str]] = frozenset()
 _USERS_ON_HOST_NETWORK: Final = "UserNamespacesHostNetworkSupport"
 
 
 def needed(spec: Mapping[str, Any]) -> frozenset[str]:
     """Return the features that a pod's spec asks for."""
-    return frozenset(_needed(spec))
+    return frozenset(_needed(spec)) or _NONE
 
 
 def _needed(spec: Mapping[str, Any]) -> Iterator[str]:

@@ -5,6 +5,7 @@ are behind TaintTolerationComparisonOperators, which is off in 1.36.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -49,8 +50,14 @@ def read_taint(raw: Mapping[str, Any]) -> Taint:
 def read(raw: Iterable[Mapping[str, Any]] | None) -> tuple[Toleration, ...]:
     """Read a pod's ``spec.tolerations``."""
     return tuple(
-        Toleration(
+        _shared(
             each.get("key") or "", each.get("operator") or "Equal", each.get("value") or "", each.get("effect") or ""
         )
         for each in raw or ()
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def _shared(key: str, operator: str, value: str, effect: str) -> Toleration:
+    """Return one toleration for all that are equal: nearly every pod has the same two."""
+    return Toleration(key, operator, value, effect)

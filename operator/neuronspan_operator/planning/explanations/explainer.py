@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, placements, plans
+from neuronspan_operator.planning import drafts, kept, placements, plans
 from neuronspan_operator.planning.explanations import longest_runs, remedies, standings, verdicts, ways_out
 from neuronspan_operator.scheduling import screening
 
@@ -160,6 +160,8 @@ class Explainer:
                 "node(s) where such a pod was refused lately": sum(map(is_free, avoided)),
             }
         )
+        kept_on = self._draft.kept.before(kept.rank(pod)) - not_yet - avoided
+        counts["node(s) whose free NeuronCores are kept for pods before this one"] = sum(map(is_free, kept_on))
         counts["node(s) with room for this pod alone"] = free - counts.total()
         return counts
 
@@ -170,7 +172,8 @@ class Explainer:
         if not verdict.count(_Hurdle.USABLE):
             return f"It would fit on {_named(verdict, _Hurdle.LARGE_ENOUGH)}, could that be used."
         nodes = [self._draft.nodes[name] for name in verdict.longest(ways_out.NODES_TRIED)]
-        return ways_out.sentence(nodes[0], self._runs.of(nodes[0]), verdict.ways(nodes, pod.requests))
+        ways = verdict.ways(nodes, pod.requests)
+        return ways_out.sentence(nodes[0], self._runs.of(nodes[0]), pod.requests, ways)
 
     def _ailing(self, verdict: verdicts.Verdict) -> str:
         """Return the sentence about unhealthy cores of the nodes that are large enough, "" without any."""

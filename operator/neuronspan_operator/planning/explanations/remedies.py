@@ -7,7 +7,7 @@ import types
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from neuronspan import placement, spans
+from neuronspan import names, placement, spans
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import container_requests
 from neuronspan_operator.planning import node_drafts
@@ -43,6 +43,8 @@ _Requests = Sequence[container_requests.ContainerRequest]
 # The more a change of the request alone would help, the earlier: the sentence is about the nearest miss.
 _NEAREST: Final = (
     placement.Reason.MISALIGNED,
+    placement.Reason.NOT_CONNECTED,
+    placement.Reason.DEVICE_COUNT,
     placement.Reason.NOT_TOGETHER,
     placement.Reason.OUT_OF_RANGE,
     placement.Reason.TOO_LARGE,
@@ -51,7 +53,7 @@ _NEAREST: Final = (
 
 def impossibility(node: node_drafts.NodeDraft, requests: _Requests) -> placement.Reason | None:
     """Return why the node's hardware could not hold the requests even if it were empty, None when it could."""
-    wanted = [request.on(node.hardware, node.policy.align) for request in requests]
+    wanted = [request.on(node.hardware, node.policy.rules) for request in requests]
     found = placement.place_all(node.hardware, (), wanted, node.policy.packing)
     return placement.Reason(found.reason) if isinstance(found, placement.Unplaceable) else None
 
@@ -62,6 +64,10 @@ def impossible_words(reason: placement.Reason, node: node_drafts.NodeDraft, requ
         return f"node(s) where cores {_misaligned(node, requests)} do not start on a Neuron device"
     if reason in {placement.Reason.TOO_LARGE, placement.Reason.OUT_OF_RANGE}:
         return f"node(s) too small ({node.hardware.cores} NeuronCores)"
+    if reason is placement.Reason.NOT_CONNECTED:
+        return "node(s) where no such run of Neuron devices is connected"
+    if reason is placement.Reason.DEVICE_COUNT:
+        return "node(s) whose pool does not give so many Neuron devices, or not these"
     return "node(s) where the cores of all containers cannot be had together"
 
 
@@ -70,6 +76,8 @@ def impossible(nearest: placement.Reason, node: node_drafts.NodeDraft, requests:
     hardware = node.hardware
     if nearest is placement.Reason.MISALIGNED:
         return _align(node, requests)
+    if nearest in {placement.Reason.NOT_CONNECTED, placement.Reason.DEVICE_COUNT}:
+        return _against_rules(nearest, node, requests)
     if nearest is placement.Reason.NOT_TOGETHER:
         return (
             f"Each container's cores exist on {node.name}, but not all at once: let the containers ask for other "
@@ -91,12 +99,26 @@ def rank(reason: placement.Reason) -> int:
 
 def _align(node: node_drafts.NodeDraft, requests: _Requests) -> str:
     cores = node.hardware.cores_per_device
-    asks = any(request.align is placement.Alignment.DEVICE for request in requests if request.first is not None)
+    asks = any(request.align is not None for request in requests if request.first is not None)
     way_out = "take the alignment off the pod" if asks else f"set alignment none in the NeuronPool of {node.name}"
     return (
         f"Cores {_misaligned(node, requests)} do not start on a Neuron device of {node.name}, and the "
         f"{'pod' if asks else 'pool'} wants that: name cores from a multiple of {cores} on, or {way_out}."
     )
+
+
+def _against_rules(reason: placement.Reason, node: node_drafts.NodeDraft, requests: _Requests) -> str:
+    """Say which runs there are in place of those that a rule forbids, and who can change the rule."""
+    wanted = [request.on(node.hardware, node.policy.rules) for request in requests]
+    exist = (each for each in wanted if (each.first or 0) + each.count <= node.hardware.cores)
+    said = dict(placement.forbidden(node.hardware, each) for each in exist if not placement.starts(node.hardware, each))
+    if reason is placement.Reason.DEVICE_COUNT:
+        way_out = f"set deviceCounts any in the NeuronPool of {node.name}"
+    elif any(request.align is not None for request in requests):
+        way_out = f"set {names.ALIGN_ANNOTATION} to device"
+    else:
+        way_out = f"set alignment device in the NeuronPool of {node.name}"
+    return f"On {node.name} {said[reason]}: ask for one that there is, or {way_out}."
 
 
 def _misaligned(node: node_drafts.NodeDraft, requests: _Requests) -> str:

@@ -6,7 +6,7 @@ Law: a standing depends on the pod's shape, on this node and on the pods that ar
 import dataclasses
 import enum
 
-from neuronspan import instance_types, placement, spans
+from neuronspan import instance_types, placement, spans, windows
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import container_requests, pods, pools
 from neuronspan_operator.planning import drafts, node_drafts, placements
@@ -46,7 +46,6 @@ class Judge:
         self._draft = draft
         self._pod = pod
         self._shape = shape
-        self._full = _full(pod)
         self._impossible: dict[tuple[instance_types.Hardware, pools.Policy], placement.Reason | None] = {}
 
     def standing(self, name: str, screen: screening.Screen) -> Standing | None:
@@ -79,7 +78,7 @@ class Judge:
         if node.ineligible is not None:
             return Standing(f"node(s) {node.ineligible}", reached=Hurdle.LARGE_ENOUGH, ailing=ailing)
         if self._draft.placements.on(node, self._pod.requests, self._shape.requests) is None:
-            return Standing(self._full, reached=Hurdle.USABLE, ailing=ailing)
+            return Standing(_full(self._pod, node), reached=Hurdle.USABLE, ailing=ailing)
         lacking = tuple(each.words for each in node_resources.lacking(self._pod, state))
         return Standing(reached=Hurdle.ROOMY, ailing=ailing, lacking=lacking)
 
@@ -101,13 +100,17 @@ def _beside_cordon(screen: screening.Screen, state: cluster_state.NodeState) -> 
     return screen.steady_objection(dataclasses.replace(state, host=host))
 
 
-def _full(pod: pods.PodView) -> str:
+def _full(pod: pods.PodView, node: node_drafts.NodeDraft) -> str:
     """Return what to count a node under that has not the cores free."""
     if len(pod.requests) > 1:
         return "node(s) without free runs of NeuronCores for all containers together"
     (request,) = pod.requests
     if request.first is not None:
         return f"node(s) where cores {spans.CoreSpan(request.first, request.count)} are not all free"
+    wanted = request.on(node.hardware, node.policy.rules)
+    if placement.connected_runs(node.hardware, wanted):
+        devices = windows.devices_for(node.hardware, wanted.count)
+        return f"node(s) without a connected run of {devices} free Neuron devices"
     if request.devices:
         amount = container_requests.amount(request.resource, request.count)
         return f"node(s) without {amount} free side by side"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from neuronspan import grants, placement, spans
+from neuronspan import grants, placement, spans, windows
 from neuronspan_operator.objects import container_requests
 from neuronspan_operator.planning import node_drafts, plans
 
@@ -35,13 +35,30 @@ class Way:
         return f"It would fit on {self.node} after the end of {named}."
 
 
-def sentence(node: node_drafts.NodeDraft, longest: range, ways: Iterable[Way]) -> str:
+def sentence(
+    node: node_drafts.NodeDraft,
+    longest: range,
+    requests: Sequence[container_requests.ContainerRequest],
+    ways: Iterable[Way],
+) -> str:
     """Say how long the longest free run is and where, and who would have to end; ``ways`` are those to choose from."""
     free = "No core is free."
     if longest:
         free = f"The longest free run is {len(longest)} (cores {longest[0]}-{longest[-1]} of {node.name})."
     best_of_all = min(ways, default=None)
-    return free if best_of_all is None else f"{free} {best_of_all}"
+    way = "" if best_of_all is None else str(best_of_all)
+    return " ".join(filter(None, (free, _links(node, requests), way)))
+
+
+def _links(node: node_drafts.NodeDraft, requests: Sequence[container_requests.ContainerRequest]) -> str:
+    """Say which runs of devices of the node are connected, where that is asked for and not all are."""
+    wanted = (request.on(node.hardware, node.policy.rules) for request in requests)
+    asked = {placement.connected_runs(node.hardware, each): each for each in wanted if each.first is None}
+    return " ".join(
+        f"{words.capitalize()} ({windows.devices_for(node.hardware, each.count)} devices of {node.name})."
+        for words, each in asked.items()
+        if words
+    )
 
 
 def best(node: node_drafts.NodeDraft, requests: Sequence[container_requests.ContainerRequest]) -> Way | None:
@@ -89,11 +106,9 @@ def _places(
     node: node_drafts.NodeDraft, request: container_requests.ContainerRequest
 ) -> Iterator[Sequence[grants.Grant]]:
     """Yield the grants that have cores of each place where the request could go."""
-    wanted = request.on(node.hardware, node.policy.align)
-    step = node.hardware.cores_per_device if wanted.align is placement.Alignment.DEVICE else 1
-    starts = range(0, node.hardware.cores - wanted.count + 1, step) if wanted.first is None else (wanted.first,)
+    wanted = request.on(node.hardware, node.policy.rules)
     there = node.ledger.grants  # by first core, and none shares a core with another
-    for first in starts:
+    for first in windows.members(placement.starts(node.hardware, wanted)):
         window = spans.CoreSpan(first, wanted.count)
         if not any(window.overlaps(span) for span in node.blocked):
             start = bisect.bisect_right(there, window.first, key=_end)
@@ -116,9 +131,8 @@ def _fits_without(
     node: node_drafts.NodeDraft, requests: Sequence[container_requests.ContainerRequest], ended: AbstractSet[str]
 ) -> bool:
     left = (grant.span for grant in node.ledger.grants if grant.pod_uid not in ended)
-    wanted = [request.on(node.hardware, node.policy.align) for request in requests]
-    found = placement.place_all(node.hardware, (*left, *node.blocked), wanted, node.policy.packing)
-    return not isinstance(found, placement.Unplaceable)
+    wanted = [request.on(node.hardware, node.policy.rules) for request in requests]
+    return placement.find_all(node.hardware, (*left, *node.blocked), wanted, node.policy.packing) is not None
 
 
 def _way(node: node_drafts.NodeDraft, blockers: Sequence[grants.Grant]) -> Way:

@@ -228,8 +228,6 @@ def _expect_unmanaged(draft: drafts.Draft, node: node_drafts.NodeDraft) -> None:
 
 def _make_room(node: node_drafts.NodeDraft, pod: pods.PodView) -> None:
     served = (request for request in pod.requests if request.container not in pod.unlimited)  # kubelet gives by limits
-    wanted = [request.on(node.hardware, placement.Alignment.NONE) for request in served]
-    found = placement.place_all(node.hardware, node.taken(), wanted, placement.Packing.BEST_FIT)
-    if not isinstance(found, placement.Unplaceable):
-        for span in found:
-            node.block(span)
+    wanted = [request.on(node.hardware, placement.Rules()) for request in served]
+    for span in placement.find_all(node.hardware, node.taken(), wanted, placement.Packing.BEST_FIT) or ():
+        node.block(span)

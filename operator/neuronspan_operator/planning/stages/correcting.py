@@ -3,6 +3,9 @@
 Law: the ledger is the truth; an annotation that says something else is corrected, and the pod gets an Event.
 """
 
+import functools
+
+from neuronspan import spans
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pod_changes, pods
 from neuronspan_operator.planning import drafts, node_drafts, plans
@@ -18,9 +21,15 @@ def run(draft: drafts.Draft, node: node_drafts.NodeDraft) -> None:
             _correct(draft, node, pod)
 
 
+@functools.lru_cache(maxsize=2**15)
+def _text(node: str, granted: tuple[tuple[str, spans.CoreSpan], ...]) -> str:
+    """Return what the annotation has to say; asked for all pods of a node whenever something about it changes."""
+    return pod_changes.grant_text(node, dict(granted))
+
+
 def _correct(draft: drafts.Draft, node: node_drafts.NodeDraft, pod: pods.PodView) -> None:
     granted = {grant.container: grant.span for grant in node.grants_of(pod.uid)}
-    text = pod_changes.grant_text(node.name, granted)
+    text = _text(node.name, tuple(granted.items()))
     if pod.grant_annotation == text or not granted:
         return
     stored = {grant.container: grant.span for grant in node.stored.of_pod(pod.uid)}

@@ -7,8 +7,9 @@ first that were said longest ago. So an event costs no more where many pods wait
 import datetime as dt
 from collections.abc import Iterable
 
+from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes
-from neuronspan_operator.planning import drafts, parts, queue
+from neuronspan_operator.planning import drafts, parts, plans, queue
 from neuronspan_operator.planning.explanations import explainer
 
 MOST_LOOKS = 10_000
@@ -61,14 +62,23 @@ class Explaining:
     def _tell(self, unit: queue.Unit, uids: Iterable[str]) -> None:
         draft = self._draft
         for uid in sorted(uids):
+            if uid in draft.waiting and draft.waiting[uid].reason is reasons.WaitingReason.PREEMPTING:
+                continue
             answer = unit.answer or self._explainer.explain(draft.snapshot.pods[uid if unit.grouped else unit.first])
             if not unit.grouped:  # all of one likeness wait for the same
                 unit.answer = answer
-            draft.wait(uid, answer)
+            draft.wait(uid, self._with_place(uid, answer))
         unit.untold.clear()
 
     def _wake(self) -> None:
         self._draft.parts.wake((parts.Kind.EXPLANATIONS, ""), self._next_round)
+
+    def _with_place(self, uid: str, answer: plans.Waiting) -> plans.Waiting:
+        place = self._draft.kept.of(uid)
+        if place is None:
+            return answer
+        words = f"It has waited so long that NeuronCores {place.cores} of {place.node} are kept for it."
+        return plans.Waiting(answer.reason, f"{answer.message} {words}")
 
     def _moment(self) -> tuple[int, int]:
         """Return what grows with everything that explanations speak of."""

@@ -6,11 +6,11 @@ no place is looked at again only where something changed.
 
 import heapq
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, groups, node_choice, node_drafts, plans, queue
+from neuronspan_operator.planning import drafts, groups, kept, node_choice, node_drafts, plans, queue
 
 
 class Granting:
@@ -22,27 +22,33 @@ class Granting:
         self._opinions = draft.cluster.opinions
         self.granted: set[str] = set()
 
-    def run(self, undecided: Iterable[pods.PodView]) -> None:
-        """Grant what fits; who finds no place is left in the draft's queue."""
+    def run(self, undecided: Iterable[pods.PodView], keep: Callable[[queue.Unit], None] | None = None) -> None:
+        """Grant what fits; who finds no place is left in the draft's queue.
+
+        ``keep`` is told of each unit without a place at its turn, and may keep cores from those that come later.
+        """
         draft = self._draft
         self.granted.clear()
         self._tell_apart()
         for pod in undecided:
             self._enter(pod)
-        turns: list[tuple[queue.Rank, int, queue.Unit]] = []
+        turns: list[tuple[kept.Rank, int, queue.Unit]] = []
         numbers = itertools.count()
         for unit in draft.queue:
             # room only gets less in a pass; but a grant may be what a pod, or a group, of lower rank waits for
-            if not unit.local or self._choice.may_fit(unit):
+            if keep is not None or not unit.local or self._choice.may_fit(unit):
                 heapq.heappush(turns, (unit.order[0], next(numbers), unit))
         while turns:
             _, _, unit = heapq.heappop(turns)
-            if not unit.local and not self._choice.may_fit(unit):
-                continue
+            may_fit = self._choice.may_fit(unit)
             if unit.grouped:
-                self._serve_group(unit)
-            elif self._serve_first(unit) and unit.order:
-                heapq.heappush(turns, (unit.order[0], next(numbers), unit))
+                if may_fit:
+                    self._serve_group(unit)
+            elif may_fit and self._serve_first(unit):
+                if unit.order:
+                    heapq.heappush(turns, (unit.order[0], next(numbers), unit))
+            elif keep is not None:
+                keep(unit)
 
     def _tell_apart(self) -> None:
         """Put pods that are not alike any more, by what pods elsewhere forbid some of them, into units of their own."""
@@ -65,8 +71,16 @@ class Granting:
         if group is None or group.complete or group.was_served(pod):
             key, local = self._choice.likeness(pod)
             self._draft.queue.enter(pod, key, grouped=False, local=local)
+            self._watch(pod)
         else:
             self._draft.queue.enter(pod, (pod.namespace, pod.pod_group), grouped=True, local=False)
+
+    def _watch(self, pod: pods.PodView) -> None:
+        """Look at a pod again when it has waited for too long."""
+        seconds = self._draft.snapshot.starvation_seconds
+        if seconds > 0:
+            self._draft.about_pod(pod.uid)
+            self._draft.elapsed(pod.created, seconds)
 
     def _serve_first(self, unit: queue.Unit) -> bool:
         """Grant the first pod of a unit; False when it, and so all of them, found no place."""
@@ -86,7 +100,9 @@ class Granting:
         self._draft.about_pod(pod.uid)
         self.granted.add(pod.uid)
 
-    def _grant(self, pod: pods.PodView, before: dict[str, node_drafts.Savepoint] | None = None) -> node_drafts.NodeDraft | None:
+    def _grant(
+        self, pod: pods.PodView, before: dict[str, node_drafts.Savepoint] | None = None
+    ) -> node_drafts.NodeDraft | None:
         """Grant one pod if it fits anywhere, and return its node; ``before`` collects what undoes it."""
         draft = self._draft
         found = self._choice.best(pod)
@@ -133,7 +149,7 @@ class Granting:
         before: dict[str, node_drafts.Savepoint] = {}
         stored = draft.cluster.storage
         # the hardest first: what is left over is then easier to use
-        for pod in sorted(needed, key=lambda pod: (-pod.neuroncores, -pod.neuron_devices, *queue.rank(pod))):
+        for pod in sorted(needed, key=lambda pod: (-pod.neuroncores, -pod.neuron_devices, *kept.rank(pod))):
             draft.about_pod(pod.uid)
             node = self._grant(pod, before)
             if node is not None:

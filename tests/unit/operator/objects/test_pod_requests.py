@@ -33,8 +33,28 @@ def test_devices_become_aligned_cores_of_the_node_they_land_on() -> None:
     (request,) = _read({DEVICES: "2"}).requests
     inferentia, trainium = instance_types.hardware_of("inf1.6xlarge"), instance_types.hardware_of("trn1.32xlarge")
     assert request.devices == 2
-    assert request.on(inferentia, placement.Alignment.NONE) == placement.Request(8, placement.Alignment.DEVICE)
-    assert request.on(trainium, placement.Alignment.NONE) == placement.Request(4, placement.Alignment.DEVICE)
+    assert request.on(inferentia, placement.Rules()) == placement.Request(8, placement.Alignment.DEVICE)
+    assert request.on(trainium, placement.Rules()) == placement.Request(4, placement.Alignment.DEVICE)
+
+
+def test_devices_are_connected_where_pod_or_pool_want_that() -> None:
+    hardware = instance_types.hardware_of("trn1.32xlarge")
+    linking = placement.Rules(placement.Alignment.LINK)
+    asked = {DEVICES: "2", names.ALIGN_ANNOTATION: "link"}
+    assert _read(asked).requests[0].on(hardware, placement.Rules()).align is placement.Alignment.LINK
+    assert _read({DEVICES: "2"}).requests[0].on(hardware, linking).align is placement.Alignment.LINK
+    waived = {DEVICES: "2", names.ALIGN_ANNOTATION: "none"}
+    assert _read(waived).requests[0].on(hardware, linking).align is placement.Alignment.DEVICE
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "left"),
+    [("trn1.32xlarge", "aws"), ("trn2.48xlarge", "aws"), ("inf2.48xlarge", "any"), ("trn3.48xlarge", "any")],
+)
+def test_numbers_of_devices_are_restricted_on_a_torus_only(instance_type: str, left: str) -> None:
+    (request,) = _read({CORES: "4"}).requests
+    rules = placement.Rules(device_counts=placement.DeviceCounts.AWS)
+    assert request.on(instance_types.hardware_of(instance_type), rules).device_counts == left
 
 
 def test_per_container_annotations_reach_init_containers_and_sidecars() -> None:
@@ -126,7 +146,7 @@ def test_limit_of_none_contradicts_an_annotation_of_the_same_container() -> None
 def test_alignment_of_the_pod_beats_that_of_the_pool() -> None:
     hardware = instance_types.hardware_of("trn1.32xlarge")
     aligned, free, silent = (
-        _read(notes).requests[0].on(hardware, placement.Alignment.DEVICE).align
+        _read(notes).requests[0].on(hardware, placement.Rules(placement.Alignment.DEVICE)).align
         for notes in (
             {CORES: "3", names.ALIGN_ANNOTATION: "device"},
             {CORES: "3", names.ALIGN_ANNOTATION: "none"},
@@ -266,7 +286,7 @@ FOUR = f"annotation {CORES} asks for 4 NeuronCores"
         pytest.param(
             {CORES: "4", names.ALIGN_ANNOTATION: "ring"},
             {},
-            'annotation neuronspan.dev/align is "ring": write none or device',
+            'annotation neuronspan.dev/align is "ring": write none or device or link',
             id="align",
         ),
         pytest.param({CORES: "4", names.POD_GROUP_ANNOTATION: "g"}, {}, _group_size(""), id="group, no size"),

@@ -18,7 +18,8 @@ def test_read_takes_profile_and_policy() -> None:
             hardware={"instanceType": "trn2.48xlarge", "logicalCoreSize": 1},
             policy={
                 "packing": "worst-fit",
-                "alignment": "device",
+                "alignment": "link",
+                "deviceCounts": "aws",
                 "limboSeconds": 30,
                 "quarantineSeconds": 0,
                 "preferences": "AfterPacking",
@@ -27,7 +28,11 @@ def test_read_takes_profile_and_policy() -> None:
     )
     assert view.hardware == instance_types.hardware_of("trn2.48xlarge", 1)
     assert view.policy == pools.Policy(
-        placement.Packing.WORST_FIT, placement.Alignment.DEVICE, 30.0, 0.0, placement.Preferences.AFTER_PACKING
+        placement.Packing.WORST_FIT,
+        placement.Rules(placement.Alignment.LINK, placement.DeviceCounts.AWS),
+        30.0,
+        0.0,
+        placement.Preferences.AFTER_PACKING,
     )
     assert (view.generation, view.resource_version, view.problem) == (3, "7", "")
 

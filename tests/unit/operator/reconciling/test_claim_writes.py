@@ -67,7 +67,7 @@ class Stage:
         return self.meters.registry.get_sample_value("neuronspan_claim_writes_total", {"outcome": outcome}) or 0.0
 
     def waits(self) -> list[str]:
-        found = self.refused.waiting(self.known.snapshot().pods, {"uid-web"})
+        found = self.refused.waiting(self.known.pod, {"uid-web"})
         return [each.message for each in found.values()]
 
 

@@ -10,7 +10,7 @@ from kits.manifests import builders, domain
 from kits.world import rehearsal
 from neuronspan import grants
 from neuronspan_agent import errors, resources
-from neuronspan_operator.planning import planner, plans
+from neuronspan_operator.planning import facts, planner, plans
 
 CONFIRMED = grants.GrantState.CONFIRMED
 WRITES = "neuronspan_ledger_writes_total"
@@ -305,15 +305,16 @@ async def test_pod_that_planning_cannot_digest_is_told_and_tried_again_less_and_
     play.add_node()
     play.add_pod("bad")
     play.add_pod("good")
-    plan, tried = planner.plan, []
+    tried = []
 
-    def stumble(snapshot: plans.Snapshot, now: dt.datetime) -> plans.Plan:
-        if "uid-bad" in snapshot.pods:
-            tried.append(now)
-            raise ZeroDivisionError("a bug")
-        return plan(snapshot, now)
+    class Stumbling(planner.Planner):
+        def _plan(self, touched: facts.Touched, now: dt.datetime) -> plans.Plan:
+            if "uid-bad" in self.facts.snapshot().pods:
+                tried.append(now)
+                raise ZeroDivisionError("a bug")
+            return super()._plan(touched, now)
 
-    monkeypatch.setattr(planner, "plan", stumble)
+    monkeypatch.setattr(planner, "Planner", Stumbling)
     async with play.running():
         await play.round()
         assert play.bound() == ["good"]

@@ -72,7 +72,7 @@ async def told(reason: reasons.WaitingReason, **pod: Any) -> Manifest:
     now = dt.datetime(2026, 1, 31, 9, tzinfo=dt.UTC)
     teller = conditions.Teller(server, _Cache(), refusals.Refusals(), metrics.Metrics(), now=lambda: now)
     known = {view.uid: view for view in map(pods.read, server.all(resources.PODS))}
-    teller.tell({"uid-web": plans.Waiting(reason, "0/5 nodes are available.")}, known)
+    teller.tell({"uid-web": plans.Waiting(reason, "0/5 nodes are available.")}, known.get)
     await teller.flush()
     return server.stored(resources.PODS, "web", "default")
 

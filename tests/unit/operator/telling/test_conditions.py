@@ -35,6 +35,7 @@ class Desk:
         self.clock = asyncio.get_running_loop().time
         self.begun: list[tuple[float, str]] = []
         self.cached: dict[str, pods.PodView] | None = None
+        self.told: set[str] = set()
         self.teller = conditions.Teller(self, self, self.refused, self.meters, now=self.now)
 
     def now(self) -> dt.datetime:
@@ -61,7 +62,13 @@ class Desk:
             self.server.put(resources.PODS, builders.make_pod(name, cores=4, **pod))
 
     def tell(self, why: plans.Waiting, *names_of_pods: str) -> None:
-        self.teller.tell({f"uid-{name}": why for name in names_of_pods}, self.known())
+        self.round({f"uid-{name}": why for name in names_of_pods})
+
+    def round(self, waiting: Mapping[str, plans.Waiting]) -> None:
+        """These pods wait, and no others do any more."""
+        known = self.known()
+        self.teller.tell({**dict.fromkeys(self.told | known.keys()), **waiting}, known.get)
+        self.told = {*known}
 
     def condition(self, name: str = "web") -> dict[str, Any]:
         of_type = {each["type"]: each for each in self.conditions(name)}
@@ -219,7 +226,7 @@ async def test_pod_that_is_gone_is_let_go(desk: Desk) -> None:
 
 async def test_pod_that_waits_no_more_is_not_written(desk: Desk) -> None:
     desk.tell(NO_ROOM, "web")
-    desk.teller.tell({}, desk.known())
+    desk.round({})
     await desk.teller.flush()
     assert desk.begun == []
 
@@ -242,7 +249,7 @@ async def test_pod_that_waits_again_is_told_at_once() -> None:
         desk.tell(NO_ROOM, "web")
         await asyncio.sleep(1)
         desk.cached = {"uid-web": pods.PodView("uid-web", "default", "web", node_name="w1")}
-        desk.teller.tell({}, desk.known())
+        desk.round({})
         desk.cached = None
         desk.edit("web", conditions=[])
         desk.tell(NO_ROOM, "web")
@@ -282,14 +289,14 @@ async def test_condition_that_is_refused_twice_becomes_an_event_until_it_is_writ
     async with desk.running():
         desk.tell(NO_ROOM, "web")
         await asyncio.sleep(1)
-        assert desk.refused.notices(desk.known()) == []
+        assert desk.refused.notices(desk.known().get) == []
         await asyncio.sleep(10)
-        (notice,) = desk.refused.notices(desk.known())
+        (notice,) = desk.refused.notices(desk.known().get)
         assert (notice.reason, notice.name) == (reasons.EventReason.STATUS_REFUSED, "web")
         assert '"guard.example.com" denied the request: never.' in notice.message
         await asyncio.sleep(30)
     assert desk.condition()["reason"] == "Unschedulable"
-    assert desk.refused.notices(desk.known()) == []
+    assert desk.refused.notices(desk.known().get) == []
 
 
 @pytest.mark.parametrize(
@@ -357,11 +364,11 @@ async def test_every_waiting_pod_has_its_condition_in_the_end_whatever_happens(s
             if chance.random() < 0.3 and there:
                 desk.edit(chance.choice(there), message=f"turn {turn}")
             waiting = {f"uid-{name}": chance.choice([NO_ROOM, FULLER, GROUP]) for name in there}
-            desk.teller.tell(waiting, desk.known())
+            desk.round(waiting)
             await asyncio.sleep(chance.uniform(0.0, 8.0))
         for _ in range(4):
             await asyncio.sleep(700)
-            desk.teller.tell(waiting, desk.known())  # a change of a pod, our own too, brings a round
+            desk.round(waiting)  # a change of a pod, our own too, brings a round
     for name in there:
         assert desk.condition(name)["message"].startswith(waiting[f"uid-{name}"].message)
     moments = [moment for moment, _ in desk.begun]

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 import pytest
 
@@ -36,6 +36,8 @@ class Desk:
         self.meters = metrics.Metrics()
         self.recorder = recorder.Recorder(self.server, self.meters, instance="me", now=self._now)
         self.alive = {"uid-web", "uid-db"}
+        self._told: set[recorder.Key] = set()
+        self._told_of: set[str] = set()
 
     def _now(self) -> dt.datetime:
         passed = asyncio.get_running_loop().time() - 1000
@@ -56,8 +58,16 @@ class Desk:
         labels = {"outcome": outcome}
         return self.meters.registry.get_sample_value("neuronspan_events_total", labels) or 0.0
 
+    def round(self, told: Iterable[plans.Notice], alive: Iterable[str]) -> None:
+        """All this is told and nothing else any more, of pods of which all others are gone."""
+        notices, uids = {(each.uid, each.reason): each for each in told}, set(alive)
+        for uid in self._told_of - uids:
+            self.recorder.forget(uid)
+        self.recorder.tell(notices.values(), self._told - notices.keys())
+        self._told, self._told_of = set(notices), uids
+
     async def tell(self, *notices: plans.Notice) -> None:
-        self.recorder.tell(notices, self.alive)
+        self.round(notices, self.alive)
         await self.recorder.flush()
 
     def posted(self) -> list[tuple[str, int]]:
@@ -114,16 +124,16 @@ async def test_new_message_goes_into_the_same_event_after_a_quiet_time(desk: Des
 async def test_quiet_time_grows_with_every_new_message(desk: Desk) -> None:
     async with desk.running():
         for index in range(72):
-            desk.recorder.tell([notice(f"message {index}")], desk.alive)
+            desk.round([notice(f"message {index}")], desk.alive)
             await asyncio.sleep(5)
     assert desk.posted()[0][1] == 6  # at 0, 10, 30, 70, 150 and 310 s
 
 
 async def test_run_posts_a_deferred_message_when_its_time_has_come(desk: Desk) -> None:
     async with desk.running():
-        desk.recorder.tell([notice("first")], desk.alive)
+        desk.round([notice("first")], desk.alive)
         await asyncio.sleep(1)
-        desk.recorder.tell([notice("second")], desk.alive)
+        desk.round([notice("second")], desk.alive)
         await asyncio.sleep(8)
         assert desk.posted() == [("first", 1)]
         await asyncio.sleep(2)
@@ -132,17 +142,17 @@ async def test_run_posts_a_deferred_message_when_its_time_has_come(desk: Desk) -
 
 async def test_deferred_message_that_is_no_longer_true_is_not_posted(desk: Desk) -> None:
     async with desk.running():
-        desk.recorder.tell([notice("first")], desk.alive)
+        desk.round([notice("first")], desk.alive)
         await asyncio.sleep(1)
-        desk.recorder.tell([notice("second")], desk.alive)
-        desk.recorder.tell([], desk.alive)
+        desk.round([notice("second")], desk.alive)
+        desk.round([], desk.alive)
         await asyncio.sleep(100)
     assert desk.posted() == [("first", 1)]
 
 
 async def test_first_message_is_posted_even_if_the_next_round_says_nothing(desk: Desk) -> None:
-    desk.recorder.tell([notice()], desk.alive)
-    desk.recorder.tell([], desk.alive)
+    desk.round([notice()], desk.alive)
+    desk.round([], desk.alive)
     await desk.recorder.flush()
     assert desk.posted() == [("no room", 1)]
 
@@ -187,10 +197,10 @@ async def test_long_messages_and_names_are_cut_to_what_the_api_takes(desk: Desk)
 
 
 async def test_pod_that_is_gone_before_its_turn_has_begun_is_no_failure(desk: Desk) -> None:
-    desk.recorder.tell([notice("bound", reason=reasons.EventReason.SCHEDULED)], desk.alive)
+    desk.round([notice("bound", reason=reasons.EventReason.SCHEDULED)], desk.alive)
     posting = asyncio.create_task(desk.recorder.flush())
     await asyncio.sleep(0)  # its turn has come, and nothing of it has run
-    desk.recorder.tell([], set())
+    desk.round([], set())
     await posting
     assert desk.posted() == []
 
@@ -198,7 +208,7 @@ async def test_pod_that_is_gone_before_its_turn_has_begun_is_no_failure(desk: De
 async def test_event_of_a_pod_that_waits_is_renewed_before_the_api_server_forgets_it(desk: Desk) -> None:
     """Nothing changes in the cluster, so that no round tells it again."""
     async with desk.running():
-        desk.recorder.tell([notice(lasting=True)], desk.alive)
+        desk.round([notice(lasting=True)], desk.alive)
         for _ in range(150):
             await asyncio.sleep(120)
             assert max(desk.ages()) <= recorder.RENEW_SECONDS + 1
@@ -208,16 +218,16 @@ async def test_event_of_a_pod_that_waits_is_renewed_before_the_api_server_forget
 
 async def test_event_of_a_pod_that_waits_no_more_is_not_renewed(desk: Desk) -> None:
     async with desk.running():
-        desk.recorder.tell([notice(lasting=True)], desk.alive)
+        desk.round([notice(lasting=True)], desk.alive)
         await asyncio.sleep(1000)
-        desk.recorder.tell([], desk.alive)
+        desk.round([], desk.alive)
         await asyncio.sleep(10000)
     assert desk.posted() == [("no room", 1)]
 
 
 async def test_event_of_something_done_is_not_renewed(desk: Desk) -> None:
     async with desk.running():
-        desk.recorder.tell([notice("bound", reason=reasons.EventReason.SCHEDULED)], desk.alive)
+        desk.round([notice("bound", reason=reasons.EventReason.SCHEDULED)], desk.alive)
         await asyncio.sleep(10000)
     assert desk.posted() == [("bound", 1)]
 
@@ -225,16 +235,16 @@ async def test_event_of_something_done_is_not_renewed(desk: Desk) -> None:
 async def test_event_of_something_done_that_failed_is_posted_in_the_end(desk: Desk) -> None:
     desk.server.fail("create events", *[errors.Unavailable("down")] * 3)
     async with desk.running():
-        desk.recorder.tell([notice("bound", reason=reasons.EventReason.SCHEDULED)], desk.alive)
+        desk.round([notice("bound", reason=reasons.EventReason.SCHEDULED)], desk.alive)
         await asyncio.sleep(1)
-        desk.recorder.tell([], desk.alive)
+        desk.round([], desk.alive)
         await asyncio.sleep(100)
     assert desk.posted() == [("bound", 1)]
 
 
 async def test_event_that_was_forgotten_all_the_same_is_made_again(desk: Desk) -> None:
     async with desk.running():
-        desk.recorder.tell([notice(lasting=True)], desk.alive)
+        desk.round([notice(lasting=True)], desk.alive)
         await asyncio.sleep(1)
         desk.server.remove(resources.EVENTS, recorder.event_name(notice()), "default")
         await asyncio.sleep(recorder.RENEW_SECONDS)
@@ -243,7 +253,7 @@ async def test_event_that_was_forgotten_all_the_same_is_made_again(desk: Desk) -
 
 async def test_renewal_that_fails_is_tried_again_in_time(desk: Desk) -> None:
     async with desk.running():
-        desk.recorder.tell([notice(lasting=True)], desk.alive)
+        desk.round([notice(lasting=True)], desk.alive)
         await asyncio.sleep(1)
         desk.server.fail("merge_patch events", errors.Unavailable("down"), errors.Unavailable("down"))
         for _ in range(120):
@@ -256,19 +266,19 @@ async def test_after_a_restart_what_was_said_before_is_looked_at_little_by_littl
     pods = [f"pod-{index}" for index in range(60)]
     alive = {"uid-new", *(f"uid-{pod}" for pod in pods)}
     async with desk.running():
-        desk.recorder.tell([notice(pod=pod, lasting=True) for pod in pods], alive)
+        desk.round([notice(pod=pod, lasting=True) for pod in pods], alive)
         await asyncio.sleep(1500)
     again = Desk(desk.server)
     desk.server.calls.clear()
     said = [notice(pod=pod, lasting=True, said_before=True) for pod in pods]
     async with again.running():
-        again.recorder.tell(said, alive)
+        again.round(said, alive)
         await asyncio.sleep(60)
         assert 0 < len(desk.server.calls) < 40
-        again.recorder.tell([*said, notice(pod="new")], alive)
+        again.round([*said, notice(pod="new")], alive)
         await asyncio.sleep(1)
         assert "new" in {each["involvedObject"]["name"] for each in desk.server.all(resources.EVENTS)}
-        again.recorder.tell(said, alive - {"uid-new"})
+        again.round(said, alive - {"uid-new"})
         desk.server.remove(resources.EVENTS, recorder.event_name(notice(pod="new")), "default")
         for _ in range(24):
             await asyncio.sleep(300)
@@ -280,7 +290,7 @@ async def test_after_a_restart_one_call_finds_out_that_an_event_lives(desk: Desk
     again = Desk(desk.server)
     desk.server.calls.clear()
     async with again.running():
-        again.recorder.tell([notice(lasting=True, said_before=True)], again.alive)
+        again.round([notice(lasting=True, said_before=True)], again.alive)
         await asyncio.sleep(1000)
     assert [call.partition(" ")[0] for call in desk.server.calls] == ["get"]
     assert again.count("repeated") == 1
@@ -288,14 +298,14 @@ async def test_after_a_restart_one_call_finds_out_that_an_event_lives(desk: Desk
 
 async def test_after_a_restart_an_event_that_was_never_posted_is_made(desk: Desk) -> None:
     async with desk.running():
-        desk.recorder.tell([notice(lasting=True, said_before=True)], desk.alive)
+        desk.round([notice(lasting=True, said_before=True)], desk.alive)
         await asyncio.sleep(1000)
     assert desk.posted() == [("no room", 1)]
 
 
 async def test_first_event_keeps_its_turn_when_the_pods_condition_is_written_earlier(desk: Desk) -> None:
-    desk.recorder.tell([notice(lasting=True)], desk.alive)
-    desk.recorder.tell([notice(lasting=True, said_before=True)], desk.alive)
+    desk.round([notice(lasting=True)], desk.alive)
+    desk.round([notice(lasting=True, said_before=True)], desk.alive)
     await desk.recorder.flush()
     assert desk.posted() == [("no room", 1)]
 
@@ -307,7 +317,7 @@ async def test_many_waiting_pods_are_no_storm_and_all_have_living_events() -> No
     alive = {f"uid-{pod}" for pod in pods}
     async with desk.running():
         for turn in range(40):
-            desk.recorder.tell([notice(f"full {turn}", pod=pod, lasting=True) for pod in pods], alive)
+            desk.round([notice(f"full {turn}", pod=pod, lasting=True) for pod in pods], alive)
             await asyncio.sleep(10 if turn < 10 else 200)
             desk.forget()
             assert len(desk.ages()) == len(pods)
@@ -318,7 +328,7 @@ async def test_many_waiting_pods_are_no_storm_and_all_have_living_events() -> No
 async def test_what_waits_for_its_turn_is_counted_when_the_metrics_are_read() -> None:
     desk = Desk()
     pods = [f"pod-{index}" for index in range(recorder.LIMITS.burst + 7)]
-    desk.recorder.tell([notice(pod=pod) for pod in pods], {f"uid-{pod}" for pod in pods})
+    desk.round([notice(pod=pod) for pod in pods], {f"uid-{pod}" for pod in pods})
     await desk.recorder.flush()
     assert desk.meters.registry.get_sample_value("neuronspan_untold", {"kind": "events"}) == 7
     await asyncio.sleep(1)
@@ -331,7 +341,7 @@ async def test_posts_keep_within_the_stated_rate() -> None:
     pods = [f"pod-{index}" for index in range(200)]
     limits = recorder.LIMITS
     async with desk.running():
-        desk.recorder.tell([notice(pod=pod, lasting=True) for pod in pods], {f"uid-{pod}" for pod in pods})
+        desk.round([notice(pod=pod, lasting=True) for pod in pods], {f"uid-{pod}" for pod in pods})
         for second in range(1, 6):
             await asyncio.sleep(1)
             assert len(desk.server.calls) <= limits.burst + limits.per_second * second + 1

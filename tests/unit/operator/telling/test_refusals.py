@@ -1,5 +1,7 @@
 """Writes that the API server refuses: told from the second time on, in its words, until they succeed."""
 
+from collections.abc import Callable
+
 import pytest
 
 from kits.manifests import builders
@@ -16,8 +18,8 @@ WEBHOOK = errors.Forbidden(
 )
 
 
-def known(*names: str) -> dict[str, pods.PodView]:
-    return {f"uid-{name}": pods.read(builders.make_pod(name, cores=4)) for name in names}
+def known(*names: str) -> Callable[[str], pods.PodView | None]:
+    return {f"uid-{name}": pods.read(builders.make_pod(name, cores=4)) for name in names}.get
 
 
 def refused(write: refusals.Write, name: str, *uids: str, times: int = 2) -> refusals.Refusals:
@@ -66,8 +68,8 @@ def test_write_that_succeeds_ends_it() -> None:
 def test_pods_that_are_bound_or_gone_are_not_told() -> None:
     memory = refused(Write.BINDING, "uid-web", "uid-web")
     bound = {"uid-web": pods.read(builders.make_pod("web", cores=4, node="w1"))}
-    assert memory.waiting(bound, granted=()) == {}
-    assert memory.waiting({}, granted=()) == {}
+    assert memory.waiting(bound.get, granted=()) == {}
+    assert memory.waiting(known(), granted=()) == {}
 
 
 def test_refused_condition_is_an_event_and_not_what_the_pod_waits_for() -> None:
@@ -86,10 +88,21 @@ def test_what_is_gone_is_forgotten() -> None:
     memory = refused(Write.LEDGER, "w1", "uid-web")
     memory.failed(Write.BINDING, "uid-db", WEBHOOK, ["uid-db"])
     memory.failed(Write.BINDING, "uid-db", WEBHOOK, ["uid-db"])
-    memory.forget(uids={"uid-web"}, nodes={"w1"})
+    memory.forget_pod("uid-db")
     assert memory.waiting(known("web", "db"), granted=()).keys() == {"uid-web"}
-    memory.forget(uids={"uid-web"}, nodes=())
+    memory.forget_node("w1")
     assert memory.waiting(known("web", "db"), granted=()) == {}
+
+
+def test_version_grows_with_every_change_and_only_then() -> None:
+    memory = refusals.Refusals()
+    memory.succeeded(Write.BINDING, "uid-web")
+    memory.forget_pod("uid-web")
+    assert memory.version == 0
+    memory.failed(Write.BINDING, "uid-web", WEBHOOK, ["uid-web"])
+    assert (memory.version, set(memory.uids)) == (1, {"uid-web"})
+    memory.forget_pod("uid-web")
+    assert (memory.version, set(memory.uids)) == (2, set())
 
 
 @pytest.mark.parametrize(

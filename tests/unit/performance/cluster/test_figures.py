@@ -1,5 +1,7 @@
 """Pods per second and waiting times, from moments that are given."""
 
+import dataclasses
+
 import pytest
 
 from performance.cluster import figures
@@ -21,12 +23,25 @@ def test_the_rate_of_creation_is_of_the_time_between_first_and_last() -> None:
     assert _run([10.5, 11.5, 12.0]).sent_per_second == 1.0
 
 
-def test_each_whole_second_is_a_sample_and_the_rest_is_none() -> None:
-    assert _run([10.5, 10.9, 12.9, 13.4]).per_second() == [2, 0, 1]
+def test_seconds_are_sampled_after_the_first_one_with_a_pod() -> None:
+    assert _run([10.5, 10.9, 11.5, 12.2, 12.9, 13.4]).samples() == [1, 2]
+
+
+def test_a_quiet_second_shares_the_rate_of_the_next_one() -> None:
+    assert _run([10.5, 12.2, 12.9, 13.1, 14.1]).samples() == [1, 1, 1]
+
+
+def test_seconds_before_the_first_pod_are_no_samples() -> None:
+    assert _run([12.5, 13.5, 13.6, 14.5]).samples() == [2]
 
 
 def test_a_run_within_one_second_is_one_sample() -> None:
-    assert _run([10.25, 10.5]).per_second() == [4.0]
+    assert _run([10.25, 10.5]).samples() == [4.0]
+
+
+def test_writes_are_shared_by_the_pods() -> None:
+    run = dataclasses.replace(_run([10.5, 11.25]), writes={"POST events": 2.0, "PATCH neuronnodes": 1.0})
+    assert run.writes_per_pod() == 1.5
 
 
 def test_a_pod_waits_from_its_own_creation() -> None:

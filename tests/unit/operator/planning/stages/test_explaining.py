@@ -179,7 +179,7 @@ def test_what_other_pods_forbid_has_its_words_and_its_way_out(fields: dict[str, 
     [
         pytest.param(
             builders.make_pod(cores=4, annotations={names.VISIBLE_CORES_ANNOTATION: "3-6"}),
-            pools.Policy(align=placement.Alignment.DEVICE),
+            pools.Policy(rules=placement.Rules(placement.Alignment.DEVICE)),
             "Cores 3-6 do not start on a Neuron device of w1, and the pool wants that: name cores from a multiple of 2 "
             "on, or set alignment none in the NeuronPool of w1.",
             id="the pool's alignment",
@@ -200,6 +200,28 @@ def test_what_other_pods_forbid_has_its_words_and_its_way_out(fields: dict[str, 
             id="cores that no node has",
         ),
         pytest.param(
+            builders.make_pod(
+                cores=8, annotations={names.VISIBLE_CORES_ANNOTATION: "2-9", names.ALIGN_ANNOTATION: "link"}
+            ),
+            pools.Policy(),
+            "On w1 devices 1-4 are not connected; connected runs are 0-3, 4-7, 8-11, 12-15: ask for one that there is, "
+            "or set neuronspan.dev/align to device.",
+            id="the pod's link",
+        ),
+        pytest.param(
+            builders.make_pod(cores=8, annotations={names.VISIBLE_CORES_ANNOTATION: "2-9"}),
+            pools.Policy(rules=placement.Rules(placement.Alignment.LINK)),
+            "12-15: ask for one that there is, or set alignment device in the NeuronPool of w1.",
+            id="the pool's link",
+        ),
+        pytest.param(
+            builders.make_pod(devices=3),
+            pools.Policy(rules=placement.Rules(device_counts=placement.DeviceCounts.AWS)),
+            "On w1 the pool gives part of one device, or 1, 4, 8 or 16 devices of 2 cores, from a multiple of that "
+            "number of devices on: ask for one that there is, or set deviceCounts any in the NeuronPool of w1.",
+            id="a number of devices that AWS does not give",
+        ),
+        pytest.param(
             builders.make_pod(cores=40),
             pools.Policy(),
             "has 32 NeuronCores on 16 devices, too few even if it were empty: ask for less in one pod, or add a larger "
@@ -214,6 +236,24 @@ def test_request_that_no_empty_node_could_hold_is_told_its_own_cause(
     found = snapshots.plan([pod], policy=policy).waiting["uid-web"]
     assert found.reason == "NeverFits"
     assert found.message.endswith(says)
+
+
+@pytest.mark.parametrize("asked", [{"devices": 4}, {"cores": 7}], ids=["devices", "cores"])
+def test_connected_runs_are_named_when_none_is_free(asked: dict[str, int]) -> None:
+    pod = builders.make_pod(**asked, annotations={names.ALIGN_ANNOTATION: "link"})  # type: ignore[arg-type]  # ints
+    others = [_running(f"p{core}", str(core)) for core in (0, 8, 16, 24)]
+    found = _waiting(pod, *others)
+    assert found.reason == "NoRoom"
+    assert "1 node(s) without a connected run of 4 free Neuron devices." in found.message
+    assert "Connected runs are 0-3, 4-7, 8-11, 12-15 (4 devices of w1)." in found.message
+    assert found.message.endswith("It would fit on w1 after the end of default/p0 (cores 0).")
+
+
+def test_connected_runs_are_not_named_when_every_run_is_connected() -> None:
+    pod = builders.make_pod(devices=16, annotations={names.ALIGN_ANNOTATION: "link"})
+    found = _waiting(pod, _running("other", "0"))
+    assert "node(s) without 16 Neuron devices free side by side" in found.message
+    assert "onnected" not in found.message
 
 
 def test_small_nodes_are_counted_as_too_small() -> None:
@@ -275,7 +315,7 @@ def test_reason_of_unhealthy_cores_that_became_another_is_told() -> None:
     ill, worse = (
         pools.Member(neuron_nodes.read(builders.make_neuron_node(unhealthy={16: reason}))) for reason in ("hot", "ECC")
     )
-    kept = planner.Planner(explain_again=dt.timedelta())
+    kept = planner.Planner(again=dt.timedelta())
     pod, host = pods.read(builders.make_pod(cores=20)), nodes.read(builders.make_node())
     before = kept.plan(facts.Changes(pods={pod.uid: pod}, nodes={"w1": host}, members={"w1": ill}), snapshots.NOW)
     assert before.waiting[pod.uid].message.endswith("16 of w1 (hot).")

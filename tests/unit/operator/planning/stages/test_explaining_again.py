@@ -25,7 +25,7 @@ def _ledger_of(first: int) -> facts.Changes:
 @pytest.fixture
 def kept() -> planner.Planner:
     """Return a planner that has said why two pods wait on a node with one free core."""
-    found = planner.Planner(explain_again=SECOND)
+    found = planner.Planner(again=SECOND)
     old = pods.read(builders.make_pod("old", cores=31, node="w1", phase="Running"))
     known = {pod.uid: pod for pod in (BIG, HUGE, old)}
     host = {"w1": nodes.read(builders.make_node())}

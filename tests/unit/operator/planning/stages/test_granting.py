@@ -1,3 +1,4 @@
+import dataclasses
 from typing import Any
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from kits.manifests import builders, domain, snapshots
 from neuronspan import grants, names, placement
 from neuronspan_operator.objects import pools
+from neuronspan_operator.planning import planner
 
 
 def _nodes(*names_: str, **fields: Any) -> list[dict[str, Any]]:
@@ -103,9 +105,27 @@ def test_tightest_run_beats_the_fullest_node() -> None:
 
 def test_alignment_of_the_pool_is_the_default() -> None:
     busy = [domain.grant("0", "old", state=grants.GrantState.RELEASING)]
-    policy = pools.Policy(align=placement.Alignment.DEVICE)
+    policy = pools.Policy(rules=placement.Rules(placement.Alignment.DEVICE))
     plan = snapshots.plan([builders.make_pod(cores=3)], None, [builders.make_neuron_node("w1", busy)], policy)
     assert snapshots.let_go(plan) == {"web": "w1 app=2-4"}
+
+
+def test_rules_of_each_pool_hold_on_its_own_nodes() -> None:
+    """Two nodes in equal states, whose pools differ in one rule."""
+    taken = [domain.grant("0", "old", state=grants.GrantState.RELEASING)]
+    members = [builders.make_neuron_node(name, taken) for name in ("w1", "w2", "w3")]
+    pods = [
+        builders.make_pod(f"on-{name}", cores=8, selector={names.HOSTNAME_LABEL: name}) for name in ("w1", "w2", "w3")
+    ]
+    rules = {
+        "w1": placement.Rules(),
+        "w2": placement.Rules(placement.Alignment.LINK),
+        "w3": placement.Rules(device_counts=placement.DeviceCounts.AWS),
+    }
+    known = snapshots.snapshot(pods, _nodes(*rules), members)
+    known = dataclasses.replace(known, policies={name: pools.Policy(rules=each) for name, each in rules.items()})
+    plan = planner.plan(known, snapshots.NOW)
+    assert snapshots.let_go(plan) == {"on-w1": "w1 app=1-8", "on-w2": "w2 app=8-15", "on-w3": "w3 app=8-15"}
 
 
 def test_unhealthy_cores_are_avoided() -> None:

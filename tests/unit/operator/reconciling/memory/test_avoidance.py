@@ -1,5 +1,6 @@
 """Pods are not sent to the node again where their like were refused."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 from kits.manifests import builders, domain, snapshots
 from kits.world import rehearsal
 from neuronspan_agent import errors, resources
+from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import planner, plans
-from neuronspan_operator.reconciling import avoidance
+from neuronspan_operator.reconciling.memory import avoidance
 
 NODES = [builders.make_node("w1"), builders.make_node("w2")]
 MEMBERS = [builders.make_neuron_node("w1"), builders.make_neuron_node("w2")]
@@ -24,6 +26,26 @@ class Clock:
         return self.now
 
 
+class Memory:
+    """What is remembered while pods come, change and go."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.pods: dict[str, pods.PodView] = {}
+        self.memory = avoidance.Avoidance(clock, self.pods.get)
+
+    def see(self, *manifests: dict[str, Any]) -> dict[str, list[str]]:
+        """There are these pods now, and no others; return which nodes each must avoid."""
+        before = dict(self.pods)
+        self.pods.clear()
+        self.pods |= {view.uid: view for view in map(pods.read, manifests)}
+        told = self.memory.observe(before.keys() | self.pods.keys())
+        assert told.items() >= self.memory.avoided.items() - self.told.items()
+        self.told = dict(self.memory.avoided)
+        return {uid.removeprefix("uid-"): sorted(nodes) for uid, nodes in self.memory.avoided.items()}
+
+    told: dict[str, frozenset[str]] = {}  # noqa: RUF012 - replaced, never changed
+
+
 def _refused(name: str = "first", **fields: Any) -> dict[str, Any]:
     told = {"node": "w1", "containers": {"app": "0-3"}}
     pod = {"cores": 4, "owner": "rs", "scheduler": "volcano", "grant": told, "unscheduled": "no volume", **fields}
@@ -32,11 +54,6 @@ def _refused(name: str = "first", **fields: Any) -> dict[str, Any]:
 
 def _waiting(name: str = "second", **fields: Any) -> dict[str, Any]:
     return builders.make_pod(name, **{"cores": 4, "owner": "rs", **builders.GUEST, **fields})
-
-
-def _avoided(memory: avoidance.Avoidance, *pod_list: dict[str, Any]) -> dict[str, list[str]]:
-    recalled = memory.recall(snapshots.snapshot(pod_list, NODES, MEMBERS))
-    return {uid.removeprefix("uid-"): sorted(nodes) for uid, nodes in recalled.avoided.items()}
 
 
 @pytest.mark.parametrize(
@@ -48,8 +65,7 @@ def _avoided(memory: avoidance.Avoidance, *pod_list: dict[str, Any]) -> dict[str
     ],
 )
 def test_pods_like_the_refused_one_keep_away_from_that_node(waiting: dict[str, Any], avoided: object) -> None:
-    memory = avoidance.Avoidance(Clock())
-    assert _avoided(memory, _refused(), waiting) == avoided
+    assert Memory(Clock()).see(_refused(), waiting) == avoided
 
 
 @pytest.mark.parametrize(
@@ -62,57 +78,59 @@ def test_pods_like_the_refused_one_keep_away_from_that_node(waiting: dict[str, A
     ],
 )
 def test_what_is_no_verdict_of_its_scheduler_does_not_count(pod: dict[str, Any]) -> None:
-    assert _avoided(avoidance.Avoidance(Clock()), pod, _waiting()) == {}
+    assert Memory(Clock()).see(pod, _waiting()) == {}
 
 
 def test_node_is_avoided_for_a_while_and_longer_after_the_next_refusal() -> None:
     clock = Clock()
-    memory = avoidance.Avoidance(clock)
-    _avoided(memory, _refused())
+    memory = Memory(clock)
+    memory.see(_refused())
     clock.now = avoidance.DELAYS.first
-    assert _avoided(memory, _waiting()) == {}
-    _avoided(memory, _refused("second"))
+    assert memory.see(_waiting()) == {}
+    memory.see(_refused("second"))
     clock.now += avoidance.DELAYS.first
-    assert _avoided(memory, _waiting("third")) == {"third": ["w1"]}
-    assert memory.next_release() == avoidance.DELAYS.first
+    assert memory.see(_waiting("third")) == {"third": ["w1"]}
+    assert memory.memory.next_release() == avoidance.DELAYS.first
     clock.now += avoidance.DELAYS.first
-    assert _avoided(memory, _waiting("third")) == {}
+    assert memory.see(_waiting("third")) == {}
 
 
 def test_refusal_counts_once_however_long_it_stands() -> None:
     clock = Clock()
-    memory = avoidance.Avoidance(clock)
+    memory = Memory(clock)
     for moment in range(0, 301, 100):
         clock.now = moment
-        _avoided(memory, _refused())
-    assert _avoided(memory, _refused(), _waiting()) == {}
+        memory.see(_refused())
+    assert memory.see(_refused(), _waiting()) == {}
 
 
 def test_pod_that_is_bound_there_ends_it() -> None:
-    memory = avoidance.Avoidance(Clock())
-    _avoided(memory, _refused())
-    assert _avoided(memory, _refused("other", node="w1", phase="Running"), _waiting()) == {}
+    memory = Memory(Clock())
+    memory.see(_refused())
+    assert memory.see(_refused("other", node="w1", phase="Running"), _waiting()) == {}
 
 
 def test_what_was_refused_long_ago_is_forgotten() -> None:
     clock = Clock()
-    memory = avoidance.Avoidance(clock)
-    _avoided(memory, _refused())
+    memory = Memory(clock)
+    memory.see(_refused())
     clock.now = 3 * avoidance.DELAYS.longest
-    _avoided(memory)
-    _avoided(memory, _refused("later"))
-    assert memory.next_release() == avoidance.DELAYS.first
+    memory.see()
+    memory.see(_refused("later"))
+    assert memory.memory.next_release() == avoidance.DELAYS.first
 
 
 def test_guest_is_granted_on_another_node_and_waits_with_a_reason_when_there_is_none() -> None:
-    memory = avoidance.Avoidance(Clock())
+    memory = Memory(Clock())
     holder = domain.grant("0-3", "first")
     members = [builders.make_neuron_node("w1", [holder]), builders.make_neuron_node("w2")]
 
     def plan(*names: str) -> plans.Plan:
         nodes = [node for node in NODES if node["metadata"]["name"] in names]
         there = [member for member in members if member["metadata"]["name"] in names]
-        return planner.plan(memory.recall(snapshots.snapshot([_refused(), _waiting()], nodes, there)), snapshots.NOW)
+        memory.see(_refused(), _waiting())
+        found = snapshots.snapshot([_refused(), _waiting()], nodes, there)
+        return planner.plan(dataclasses.replace(found, avoided=memory.memory.avoided), snapshots.NOW)
 
     assert snapshots.let_go(plan("w1", "w2")) == {"second": "w2 app=0-3"}
     assert "1 node(s) where such a pod was refused lately" in plan("w1").waiting["uid-second"].message
