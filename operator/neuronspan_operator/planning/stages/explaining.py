@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes
-from neuronspan_operator.planning import drafts, parts, plans, queue
+from neuronspan_operator.planning import drafts, kept, parts, plans, queue
 from neuronspan_operator.planning.explanations import explainer
 
 MOST_LOOKS = 10_000
@@ -28,7 +28,7 @@ class Explaining:
     def run(self) -> None:
         """Explain every pod that found no place, and what may have another explanation by now."""
         is_time = self._next_round <= self._draft.now
-        stale: list[tuple[dt.datetime, queue.Rank, queue.Unit]] = []
+        stale: list[tuple[dt.datetime, kept.Rank, queue.Unit]] = []
         for unit in self._draft.queue:
             if unit.lacks_members:
                 continue
