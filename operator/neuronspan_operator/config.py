@@ -42,7 +42,9 @@ class Settings:
         default=names.NODE_NUMBERING,
     )
     debounce_seconds: float = settings.declared(
-        settings.number(float, 0, 10, "seconds"), "changes are collected this long before the next plan", default=0.02
+        settings.number(float, 0, 10, "seconds"),
+        "least time from the end of a round to the next: what changes meanwhile is collected",
+        default=0.005,
     )
     writers: int = settings.declared(
         settings.number(int, 1, 100, "calls"), "parallel writes to the API server", default=32

@@ -10,7 +10,8 @@ from hypothesis import strategies
 from kits.manifests import builders, clusters, domain, kept_drafts, snapshots
 from neuronspan import grants, names, placement
 from neuronspan_operator.objects import container_requests, pods
-from neuronspan_operator.planning import node_drafts, plans
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.drafting import node_drafts
 from neuronspan_operator.planning.explanations import explainer, ways_out
 
 NODES = ("w1", "w2", "w3", "w4")

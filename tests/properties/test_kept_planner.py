@@ -13,7 +13,7 @@ CHANGES_PER_WORLD = 60
 
 def _run(seed: int) -> int:
     world = changing_world.ChangingWorld(seed)
-    kept = planner.Planner(again=dt.timedelta())
+    kept = planner.Planner(again=dt.timedelta(), starvation_seconds=20.0)
     plan = kept.plan(world.first(), world.now)
     plans = 0
     for step in range(CHANGES_PER_WORLD):

@@ -9,11 +9,11 @@ from typing import Any
 import hypothesis
 from hypothesis import strategies
 
-from kits.manifests import builders, domain, snapshots
+from kits.manifests import builders, domain, kept_drafts, snapshots
 from kits.world import endless
 from neuronspan import grants, placement
 from neuronspan_operator.objects import budgets, pods
-from neuronspan_operator.planning import drafts, planner, plans
+from neuronspan_operator.planning import planner, plans
 from neuronspan_operator.planning.preemption import allowances, trials, victims
 
 CORES = 12
@@ -96,7 +96,7 @@ def test_victims_are_the_best_of_all_sets(
 ) -> None:
     running, entries = held
     snapshot = _snapshot(running, entries, [builders.make_pod("big", containers=shape, priority=PRIORITY)])
-    draft = drafts.Draft(snapshot, snapshots.NOW)
+    draft = kept_drafts.make_draft(snapshot)
     pod = snapshot.pods["uid-big"]
     trial = trials.Question(draft, pod).trial("w1")
     assert trial is not None

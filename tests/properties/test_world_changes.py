@@ -34,6 +34,10 @@ _MAKERS: Mapping[resources.Resource, Callable[[str, str], dict[str, Any]]] = {
     resources.NEURON_NODES: _make_member,
     resources.NEURON_POOLS: lambda name, word: pool_views.manifest(name, nodeSelector={"rack": word}),
     resources.NAMESPACES: lambda name, word: {"metadata": {"name": name, "labels": {"team": word}}},
+    resources.BUDGETS: lambda name, word: {
+        "metadata": {"name": name, "namespace": "default"},
+        "status": {"disruptionsAllowed": 1 + (word == "y")},
+    },
     resources.CLAIMS: lambda name, word: volumes.make_claim(name, of_class=word),
     resources.STORAGE_CLASSES: lambda name, word: volumes.make_class(name, provisioner=word),
 }
@@ -45,7 +49,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.kinds: dict[str, dict[str, Any]] = {
-            kind: {} for kind in ("pods", "nodes", "members", "pools", "namespaces")
+            kind: {} for kind in ("pods", "nodes", "members", "pools", "namespaces", "budgets")
         }
         self.gone: set[str] = set()
         self.storage = storage.EMPTY
@@ -68,6 +72,7 @@ class Reader:
             self.kinds["members"],
             self.kinds["pools"],
             namespaces=self.kinds["namespaces"],
+            known_budgets=self.kinds["budgets"],
             gone=frozenset(self.gone),
             stored=self.storage,
         )
@@ -88,7 +93,7 @@ class Story:
 
     async def remove(self, kind: resources.Resource, name: str, word: str) -> None:
         with contextlib.suppress(KeyError):
-            namespace = "default" if kind in {resources.PODS, resources.CLAIMS} else ""
+            namespace = "default" if kind in {resources.PODS, resources.CLAIMS, resources.BUDGETS} else ""
             self.server.remove(kind, name, namespace, silently=word == "y")
 
     async def end_streams(self, _kind: resources.Resource, _name: str, word: str) -> None:

@@ -78,6 +78,8 @@ class _Kept(Generic[T]):
 
     def touched(self) -> dict[str, Pair[T]]:
         """Return what changed since the last call."""
+        if not self._before:
+            return {}
         found = {key: (before, self.values.get(key)) for key, before in self._before.items()}
         self._before = {}
         return found
@@ -140,9 +142,8 @@ class Facts:
             self._namespaces.put(name, labels)
         for name, budget in changes.budgets.items():
             self._budgets.put(name, budget)
-        return self._touched(
-            _toggle(self._gone, changes.gone), self._take_storage(changes.storage), _toggle(self._spared, changes.spared)
-        )
+        gone, spared = _toggle(self._gone, changes.gone), _toggle(self._spared, changes.spared)
+        return self._touched(gone, self._take_storage(changes.storage), spared)
 
     def fill(self, found: plans.Snapshot) -> Touched:
         """Take over a whole snapshot; only once, and before anything else."""
@@ -159,13 +160,12 @@ class Facts:
                 kept.put(key, value)  # type: ignore[attr-defined]  # each pair has one type
         self._starvation_seconds = found.starvation_seconds
         gone, spared = (dict.fromkeys(uids, True) for uids in (found.gone, found.spared))
-        return self._touched(
-            _toggle(self._gone, gone), self._take_storage(found.storage), _toggle(self._spared, spared)
-        )
+        gone_now, spared_now = _toggle(self._gone, gone), _toggle(self._spared, spared)
+        return self._touched(gone_now, self._take_storage(found.storage), spared_now)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    def _touched(self, gone: set[str], stored: bool, spared: set[str]) -> Touched:  # noqa: FBT001 - private
+    def _touched(self, gone: set[str], stored: bool, spared: set[str]) -> Touched:
         return Touched(
             pods=self._pods.touched(),
             nodes=self._nodes.touched(),

@@ -11,8 +11,9 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from neuronspan_operator import reasons
-from neuronspan_operator.planning import drafts, facts, plans, renewal
+from neuronspan_operator.planning import facts, plans, renewal
 from neuronspan_operator.planning import snapshot as snapshots  # the argument has the plain name
+from neuronspan_operator.planning.drafting import drafts
 from neuronspan_operator.planning.stages import (
     confirming,
     correcting,
@@ -80,7 +81,7 @@ class Planner:
             return affected
         for stage in _OF_NODES:
             stage.run(draft, node)
-        draft.note_releases(node)
+        draft.table.note_releases(name)
         guests = {grant.pod_uid for grant in node.stored.grants} & draft.indices.let_go
         return affected | node.contested | guests
 
@@ -88,10 +89,14 @@ class Planner:
         """Decide about pods: first who has grants, then who was let go, then who waits."""
         draft = self._draft
         in_flight = draft.indices.in_flight()
+        draft.groups.begin()
+        if not (in_flight or work.nodes or work.pods or draft.indices.waiting):
+            draft.groups.go_on({})
+            self._granting.granted.clear()
+            return
         work.pods.update(in_flight)
         for uid in work.pods:
             draft.open_pod(uid)
-        draft.groups.begin()
         draft.count_promises(sorted(work.nodes))
         changed = draft.groups.go_on(resuming.run(draft, in_flight))
         for uid in {uid for key in changed for uid in draft.indices.groups.of(key)} - work.pods:
@@ -106,12 +111,12 @@ class Planner:
             draft.about_pod(pod.uid)
             refusing.run(draft, pod)
         held = {name for uid in in_flight for name in draft.indices.holders.of(uid)}
-        draft.count_promises(sorted(held | draft.unsettled))
-        for name in draft.unsettled:
-            draft.note_releases(draft.nodes[name])
+        draft.count_promises(sorted(held | draft.table.unsettled))
+        for name in draft.table.unsettled:
+            draft.table.note_releases(name)
         undecided = draft.undecided(work.pods)
         undecided += self._preempting.begin(undecided, anew=anew)
-        self._granting.run(undecided, self._preempting.keep if self._preempting.keeper is not None else None)
+        self._granting.run(undecided, self._preempting if self._preempting.looks else None)
         self._preempting.run()
         self._explaining.run()
 

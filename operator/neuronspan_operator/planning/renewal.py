@@ -6,7 +6,8 @@ Law: whatever a decision was made from leads from its change back to it, through
 import dataclasses
 
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, facts, parts
+from neuronspan_operator.planning import facts
+from neuronspan_operator.planning.drafting import drafts, parts
 
 
 @dataclasses.dataclass(slots=True)
@@ -19,7 +20,7 @@ class Work:
 
 def absorb(draft: drafts.Draft, touched: facts.Touched) -> Work:
     """Bring the draft's indices and its cluster up to date, and return what follows from that."""
-    work = Work(nodes=set(draft.unsettled))
+    work = Work(nodes=set(draft.table.unsettled))
     for kind, name in draft.parts.due(draft.now):
         if kind is parts.Kind.NODE:
             work.nodes.add(name)
@@ -63,20 +64,26 @@ def _absorb_pods(draft: drafts.Draft, touched: facts.Touched, work: Work) -> Non
     for uid, (before, after) in touched.pods.items():
         if before is not None and after is not None and _is_the_same(draft, before, after):
             draft.indices.replace_pod(uid, before, after)
+            draft.cluster.replace(after, after.node_name)
             continue
-        draft.break_promises(uid)
+        draft.promises.break_all(uid)
         if before is not None and before.node_name:
             draft.cluster.remove(before, before.node_name)
         if after is not None and after.node_name and not after.terminal:
             draft.cluster.add(after, after.node_name)
         draft.indices.replace_pod(uid, before, after)
-        work.pods.add(uid)
         work.nodes |= draft.indices.mentions.of(uid)
         for pod in (before, after):
-            if pod is not None and pod.requests and pod.node_name:
+            if pod is None:
+                continue
+            if pod.requests or pod.waits:
+                work.pods.add(uid)
+            if pod.requests and pod.node_name:
                 work.nodes.add(pod.node_name)
-            if pod is not None and pod.pod_group:
+            if pod.pod_group:
                 groups.add((pod.namespace, pod.pod_group))
+        if (parts.Kind.POD, uid) in draft.parts or uid in draft.indices.let_go:
+            work.pods.add(uid)
     for key in groups:
         members = draft.indices.groups.of(key)
         draft.groups.renew(key, (draft.snapshot.pods[uid] for uid in members))
@@ -87,8 +94,14 @@ def _is_the_same(draft: drafts.Draft, before: pods.PodView, after: pods.PodView)
     """Whether nothing was or would be decided otherwise: on its node a pod changes often without meaning anything."""
     if not after.node_name or (parts.Kind.POD, after.uid) in draft.parts:
         return False
-    if (parts.Kind.NODE, after.node_name) in draft.parts and after.requests:
+    if any((parts.Kind.NODE, name) in draft.parts for name in _deciding(draft, after)):
         return False
     if before.terminal is not after.terminal:
         return False
     return dataclasses.replace(before, resource_version=after.resource_version, phase=after.phase) == after
+
+
+def _deciding(draft: drafts.Draft, pod: pods.PodView) -> set[str]:
+    """Return the nodes whose decisions may be about a pod that is on a node."""
+    named = set(draft.indices.mentions.of(pod.uid))
+    return named | {pod.node_name} if pod.requests else named

@@ -13,7 +13,6 @@ from neuronspan_operator.objects import budgets, nodes, pods, pools
 from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.planning import plans
 
-
 STARVATION_SECONDS: Final = 300.0
 """What the operator's setting is by default: after this time a pod that waits has a place kept."""
 _NO_BUDGETS: Final[Mapping[str, budgets.Budget]] = types.MappingProxyType({})
@@ -33,8 +32,8 @@ def of(
 ) -> plans.Snapshot:
     """Return what planning reads; pods are keyed by UID, all else by name.
 
-    ``namespaces`` are the labels of each, ``gone`` the UIDs of pods that ended.
-    ``known_budgets`` are by namespace and name. Nodes of a pool that is being deleted take no more pods, so that they run empty.
+    ``namespaces`` are the labels of each, ``gone`` the UIDs of pods that ended, ``known_budgets`` are by namespace and
+    name. Nodes of a pool that is being deleted take no more pods, so that they run empty.
     """
     pool_of = {name: known_pools.get(member.pool) for name, member in members.items()}
     return plans.Snapshot(

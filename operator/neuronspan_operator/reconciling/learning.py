@@ -5,6 +5,7 @@ Law: nothing is decided about cores; what is told to the planner is what these r
 
 import dataclasses
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import facts
@@ -27,26 +28,23 @@ class Learning:
         self.holdings = holdings.Holdings()
         self.storms = storms.StormGuard(self.failures, self.holdings, known)
         self.avoidance = avoidance.Avoidance(clock, known)
-        self._spared: frozenset[str] = frozenset()
+        self._spared: AbstractSet[str] = frozenset()
 
-    def take(self, changes: facts.Changes, spared: frozenset[str]) -> Lesson:
-        """Take what changed in the cluster; return it with what changed by that.
-
-        ``spared`` are the UIDs of all pods that the API server would not evict lately.
-        """
+    def take(self, changes: facts.Changes, spared: AbstractSet[str] = frozenset()) -> Lesson:
+        """Take what changed in the cluster, and whom the API server would not evict; return it with what follows."""
         touched = changes.pods.keys() | self.holdings.take(changes.members)
         held_back = self.storms.observe(touched)
         avoided = self.avoidance.observe(changes.pods)
-        otherwise, self._spared = {uid: uid in spared for uid in spared ^ self._spared}, spared
-        lesson = dataclasses.replace(changes, held_back=held_back, avoided=avoided, spared=otherwise)
+        told = {uid: uid in spared for uid in spared ^ self._spared}
+        self._spared = spared
+        lesson = dataclasses.replace(changes, held_back=held_back, avoided=avoided, spared=told)
         return Lesson(lesson, frozenset(touched | held_back.keys()))
 
     def added_to(self, everything: facts.Changes) -> facts.Changes:
         """Return all that is known together with all that was learnt, for a planner that knows nothing yet."""
         held_back = dict.fromkeys(self.storms.waiting, True)
         spared = dict.fromkeys(self._spared, True)
-        avoided = dict(self.avoidance.avoided)
-        return dataclasses.replace(everything, held_back=held_back, avoided=avoided, spared=spared)
+        return dataclasses.replace(everything, held_back=held_back, avoided=dict(self.avoidance.avoided), spared=spared)
 
     def next_release(self) -> float | None:
         """Return the seconds after which something may be tried again, None when nothing is left alone."""

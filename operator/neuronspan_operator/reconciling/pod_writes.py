@@ -220,13 +220,13 @@ class PodWriter:
 
 
 def keys_of(uid: str) -> tuple[str, str]:
-    """Return the back-off keys of all writes to a pod: its eviction's is the last."""
+    """Return the back-off keys of all writes to a pod."""
     return uid, f"{_EVICTION}{uid}"
 
 
 def eviction_key(pod: pods.PodView) -> str:
     """Return the back-off key of a pod's eviction; for other writes its UID is the key."""
-    return keys_of(pod.uid)[1]
+    return f"{_EVICTION}{pod.uid}"
 
 
 def inquiry_key(uid: str) -> str:

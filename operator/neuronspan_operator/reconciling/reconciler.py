@@ -14,7 +14,8 @@ from collections.abc import Callable
 from neuronspan_agent import resources, signals
 from neuronspan_operator import metrics, reasons
 from neuronspan_operator.cluster import storage_caches, world
-from neuronspan_operator.planning import plans, snapshot
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning import snapshot as snapshots  # as everywhere where a snapshot is at hand
 from neuronspan_operator.reconciling import executor, learning, ledger_writes, pod_writes, thinking
 from neuronspan_operator.telling import conditions, recorder, refusals, voice
 
@@ -32,7 +33,7 @@ class Tempo:
 
     debounce_seconds: float = 0.005
     writers: int = 32
-    starvation_seconds: float = snapshot.STARVATION_SECONDS
+    starvation_seconds: float = snapshots.STARVATION_SECONDS
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Reconciler:
         self._meters = meters
         self._now = now
         self._learnt = learning.Learning(self._clock, known.pod)
-        self._thinker = thinking.Thinker(known, self._learnt, place, starvation_seconds=tempo.starvation_seconds)
+        self._thinker = thinking.Thinker(known, self._learnt, place, tempo.starvation_seconds)
         self._voice = voice.Voice(telling.refused, telling.conditions, telling.events, meters, known.pod)
         self._executor = executor.Executor(
             client, known, self._learnt.failures, telling.refused, meters, now=now, writers=tempo.writers

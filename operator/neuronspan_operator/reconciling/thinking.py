@@ -25,10 +25,10 @@ async def aside(work: Work) -> plans.Plan:
 
 
 class Thinker:
-    """Keeps the planner; ``place`` says where it works."""
+    """Keeps the planner; ``place`` says where it works, ``starvation_seconds`` is the planner's."""
 
     def __init__(
-        self, known: world.World, learnt: learning.Learning, place: Place, *, starvation_seconds: float
+        self, known: world.World, learnt: learning.Learning, place: Place, starvation_seconds: float = 0.0
     ) -> None:
         self._known = known
         self._learnt = learnt

@@ -159,6 +159,15 @@ class Cluster:
             self._count(added, state.host, -1)
             self._tell(node)
 
+    def replace(self, pod: pods.PodView, node: str) -> None:
+        """Take a newer version of a pod of which nothing counts otherwise."""
+        state = self.nodes.get(node)
+        there = self._without_node.get(node, {}) if state is None else state.pods
+        if pod.uid in there:
+            there[pod.uid] = pod
+        if state is not None and pod.uid in state.with_volumes:
+            state.with_volumes[pod.uid] = pod
+
     @contextlib.contextmanager
     def without(self, gone: Iterable[pods.PodView], node: str) -> Iterator[NodeState]:
         """Look at the cluster as it would be without some pods on a node, and give that node; nobody is told."""

@@ -67,8 +67,8 @@ def make_pod(
     """A pod as admission leaves it: for us to schedule, limits set. ``cores`` or ``devices`` are for container ``app``.
 
     ``owner`` is the name of a controller of that ``kind``; ``grant`` is the content of the grant annotation. A pod with
-    ``node`` is bound, so it has no gates. ``GUEST`` makes a pod that has another scheduler. ``fence`` is its moment. A pod
-    that ``ends`` is not started again; ``nominated`` is the node that its status names.
+    ``node`` is bound, so it has no gates. ``GUEST`` makes a pod that has another scheduler. ``fence`` is its moment. A
+    pod that ``ends`` is not started again; ``nominated`` is the node that its status names.
     """
     notes = {} if annotations is None else dict(annotations)
     if grant is not None:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from kits.manifests import snapshots
-from neuronspan_operator.planning import drafts, facts, plans, renewal
+from neuronspan_operator.planning import facts, plans, renewal
+from neuronspan_operator.planning.drafting import drafts
 
 
 def make_draft(snapshot: plans.Snapshot) -> drafts.Draft:

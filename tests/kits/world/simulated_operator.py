@@ -80,7 +80,7 @@ class Operator:
             nodes=dict.fromkeys(known.nodes) | dict(snapshot.nodes),
             members=dict.fromkeys(known.neuron_nodes) | members,
             pools={POOL: pools.PoolView(POOL, policy=self.policy)},
-            gone=dict.fromkeys(known.gone, False) | dict.fromkeys(snapshot.gone, True),  # noqa: FBT003 - a value
+            gone=dict.fromkeys(known.gone, False) | dict.fromkeys(snapshot.gone, True),
         )
 
     def crash(self) -> None:

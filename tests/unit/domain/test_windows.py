@@ -1,6 +1,7 @@
 """Which runs of devices are connected, and which numbers of them AWS gives: exhaustively, on every instance type."""
 
 import dataclasses
+import functools
 
 import pytest
 
@@ -15,6 +16,7 @@ EVERY = [
 ]
 
 
+@functools.cache
 def connected(hardware: instance_types.Hardware, devices: range) -> bool:
     """Whether following links inside the run from its first device reaches them all, by hand."""
     reached = {devices.start}
@@ -48,15 +50,17 @@ def test_four_devices_of_the_torus_are_connected_when_they_are_a_ring(first: int
 
 @pytest.mark.parametrize("hardware", EVERY)
 def test_every_run_given_under_link_is_connected(hardware: instance_types.Hardware) -> None:
-    """Each size, and each place by name: given exactly when it starts on a device and its devices are connected."""
+    """Each size may start on each core from which it starts on a device and its devices are connected, and no other."""
     for count in range(1, hardware.cores + 1):
-        for first in range(hardware.cores - count + 1):
-            span = spans.CoreSpan(first, count)
-            answer = placement.find_all(
-                hardware, (), [placement.Request(count, LINK, first)], placement.Packing.BEST_FIT
-            )
-            legal = first % hardware.cores_per_device == 0 and connected(hardware, hardware.devices_of(span))
-            assert answer == ((span,) if legal else None)
+        request = placement.Request(count, LINK)
+        boundaries = range(0, hardware.cores - count + 1, hardware.cores_per_device)
+        legal = [
+            first for first in boundaries if connected(hardware, hardware.devices_of(spans.CoreSpan(first, count)))
+        ]
+        assert list(windows.members(placement.starts(hardware, request))) == legal
+        alone = [spans.CoreSpan(legal[-1], count)] if legal else []
+        taken = spans.free_runs(hardware.cores, alone)  # all others
+        assert placement.find_all(hardware, taken, [request], placement.Packing.BEST_FIT) == (tuple(alone) or None)
 
 
 @pytest.mark.parametrize("hardware", EVERY)

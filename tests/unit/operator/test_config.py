@@ -19,7 +19,8 @@ def test_every_setting_has_a_flag_and_a_variable() -> None:
     values = {
         "kubeconfig": "/k", "namespace": "n", "identity": "i", "leader_election": "no", "lease_name": "l",
         "lease_seconds": "30", "renew_seconds": "20", "retry_seconds": "5", "port": "1", "core_numbering": "container",
-        "debounce_seconds": "1", "writers": "2", "call_seconds": "3", "relist_seconds": "4", "starvation_seconds": "5", "log_level": "debug",
+        "debounce_seconds": "1", "writers": "2", "call_seconds": "3", "relist_seconds": "4", "starvation_seconds": "5",
+        "log_level": "debug",
         "log_format": "json",
     }  # fmt: skip
     assert set(values) == {field.name for field in dataclasses.fields(config.Settings)}

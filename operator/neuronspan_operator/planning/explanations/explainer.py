@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection
 
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, kept, placements, plans
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.drafting import drafts, kept, placements
 from neuronspan_operator.planning.explanations import longest_runs, remedies, standings, verdicts, ways_out
 from neuronspan_operator.scheduling import screening
 

@@ -1,7 +1,7 @@
 """The longest free run of each node, remembered: every verdict asks for it. Pure."""
 
 from neuronspan import spans
-from neuronspan_operator.planning import node_drafts
+from neuronspan_operator.planning.drafting import node_drafts
 
 
 class LongestRuns:

@@ -10,7 +10,7 @@ from typing import Final
 from neuronspan import names, placement, spans
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import container_requests
-from neuronspan_operator.planning import node_drafts
+from neuronspan_operator.planning.drafting import node_drafts
 
 _Kind = reasons.ObjectionKind
 

@@ -9,7 +9,7 @@ import enum
 from neuronspan import instance_types, placement, spans, windows
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import container_requests, pods, pools
-from neuronspan_operator.planning import drafts, node_drafts, placements
+from neuronspan_operator.planning.drafting import drafts, node_drafts, placements
 from neuronspan_operator.planning.explanations import remedies
 from neuronspan_operator.scheduling import cluster_state, node_resources, objections, screening
 

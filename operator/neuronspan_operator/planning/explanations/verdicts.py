@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from neuronspan import placement
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import container_requests
-from neuronspan_operator.planning import node_drafts
+from neuronspan_operator.planning.drafting import node_drafts
 from neuronspan_operator.planning.explanations import remedies, shelves, standings, ways_out
 
 

@@ -11,7 +11,8 @@ from typing import Final
 
 from neuronspan import grants, placement, spans, windows
 from neuronspan_operator.objects import container_requests
-from neuronspan_operator.planning import node_drafts, plans
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.drafting import node_drafts
 
 NODES_TRIED: Final = 3
 """Only the nodes with the longest free runs are searched: the answer is advice, not the optimum."""

@@ -3,4 +3,5 @@
 Law: only pods of lower priority are ended, only through the Eviction API, and only when the pod fits afterwards by
 every filter and with its cores in one run; nobody is ended while pods that are ending anyway make the room. Cores that
 become free so come by proof, like all others.
+Doors: ``keeping``, ``searching``.
 """

@@ -10,7 +10,7 @@ from typing import Final
 
 from neuronspan import grants
 from neuronspan_operator.objects import neuron_nodes, pods
-from neuronspan_operator.planning import drafts, kept, placements
+from neuronspan_operator.planning.drafting import drafts, kept, placements
 from neuronspan_operator.planning.preemption import searching, starvation, trials
 
 _SHARE: Final = 10
@@ -26,31 +26,11 @@ class Keeper:
 
     def keep(self, pod: pods.PodView) -> None:
         """Keep a place for a pod that found none, if it has a right to one."""
-        place = self._after_endings(pod) if searching.may_preempt(self._draft, pod) else None
+        place = after_endings(self._draft, pod)
         if place is None and is_starved(self._draft, pod):
             place = self._after_long_wait(pod)
         if place is not None:
             self._draft.kept.keep(place)
-
-    def _after_endings(self, pod: pods.PodView) -> kept.Place | None:
-        """Return where the pod fits as soon as pods are gone that are ending already: its own node, else the best."""
-        question = trials.Question(self._draft, pod)
-        if question.screen.of_pod is not None:
-            return None
-        found: list[tuple[bool, int, str, placements.Spans]] = []
-        ending = self._draft.ending_nodes()
-        ordered = sorted(ending, key=lambda name: name != pod.nominated_node)  # its own first
-        for name in ordered[: searching.NODES]:
-            trial = question.trial(name)
-            placed = None if trial is None else trial.fits()
-            if trial is not None and placed is not None:
-                found.append((name != pod.nominated_node, len(trial.ending), name, placed))
-        if not found:
-            return None
-        _, _, node, spans = min(found)
-        return kept.Place(pod, node, spans)
-
-    # --- long waits ----------------------------------------------------------------------------------------------
 
     def _after_long_wait(self, pod: pods.PodView) -> kept.Place | None:
         shape = placements.shape(pod)
@@ -66,6 +46,24 @@ def is_starved(draft: drafts.Draft, pod: pods.PodView) -> bool:
     """Whether the pod waits for so long that it has a right to a place."""
     seconds = draft.snapshot.starvation_seconds
     return seconds > 0 and neuron_nodes.moment(pod.created) + dt.timedelta(seconds=seconds) <= draft.now
+
+
+def after_endings(draft: drafts.Draft, pod: pods.PodView) -> kept.Place | None:
+    """Return where a pod that may preempt fits once pods are gone that are ending: its own node, else the best."""
+    question = trials.Question(draft, pod) if searching.may_preempt(draft, pod) else None
+    if question is None or question.screen.of_pod is not None:
+        return None
+    found: list[tuple[bool, int, str, placements.Spans]] = []
+    ordered = sorted(draft.ending_nodes(), key=lambda name: name != pod.nominated_node)  # its own first
+    for name in ordered[: searching.NODES]:
+        trial = question.trial(name)
+        placed = None if trial is None else trial.fits()
+        if trial is not None and placed is not None:
+            found.append((name != pod.nominated_node, len(trial.ending), name, placed))
+    if not found:
+        return None
+    _, _, node, spans = min(found)
+    return kept.Place(pod, node, spans)
 
 
 def holders(draft: drafts.Draft, place: kept.Place) -> Iterator[grants.Grant]:

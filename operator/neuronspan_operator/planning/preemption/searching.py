@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts
+from neuronspan_operator.planning.drafting import drafts
 from neuronspan_operator.planning.preemption import allowances, trials, victims
 
 NODES: Final = 100
@@ -50,7 +50,7 @@ def find(draft: drafts.Draft, pod: pods.PodView, allowance: allowances.Allowance
 def nearby(question: trials.Question, seconds: float = 0.0) -> Iterator[trials.Trial]:
     """Yield the nodes that are looked at for a pod: the one it is nominated for first, and with time others."""
     nominated = question.pod.nominated_node
-    ordered = question.draft.names
+    ordered = question.draft.table.names
     round_ = int(seconds / AGAIN_SECONDS) if len(ordered) > NODES else 0
     start = (zlib.crc32(question.pod.uid.encode()) + round_ * NODES) % max(1, len(ordered))
     turns = itertools.chain(range(start, len(ordered)), range(start))

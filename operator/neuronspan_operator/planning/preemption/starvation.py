@@ -12,7 +12,7 @@ from typing import Final
 
 from neuronspan import grants, placement, spans
 from neuronspan_operator.objects import neuron_nodes, pods
-from neuronspan_operator.planning import drafts, kept, placements
+from neuronspan_operator.planning.drafting import drafts, kept, placements
 from neuronspan_operator.planning.preemption import searching, trials
 
 START_SECONDS: Final = 10.0

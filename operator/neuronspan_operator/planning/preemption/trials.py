@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from neuronspan import grants, instance_types, placement, spans
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, kept, node_drafts, placements
+from neuronspan_operator.planning.drafting import drafts, kept, node_drafts, placements
 from neuronspan_operator.scheduling import cluster_state, screening
 
 _RELEASING = grants.GrantState.RELEASING

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import placements
+from neuronspan_operator.planning.drafting import placements
 from neuronspan_operator.planning.preemption import allowances, trials
 
 EFFORT: Final = 300
@@ -52,7 +52,7 @@ class _Search:
                 self._cores[grant.pod_uid] += grant.span.count
 
     def run(self) -> Candidate | None:
-        if not self._able or self._trial.fits(frozenset(self._able)) is None:
+        if not self._able or self._trial.fits() is not None or self._trial.fits(frozenset(self._able)) is None:
             return None
         if len(self._trial.requests) == 1:
             found, is_best = self._by_windows()

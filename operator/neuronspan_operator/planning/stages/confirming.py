@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from neuronspan import errors, grants, names, placement, spans
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import container_requests, neuron_nodes, pods
-from neuronspan_operator.planning import drafts, node_drafts, plans
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.drafting import drafts, node_drafts
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

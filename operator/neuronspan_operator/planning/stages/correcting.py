@@ -8,7 +8,8 @@ import functools
 from neuronspan import spans
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pod_changes, pods
-from neuronspan_operator.planning import drafts, node_drafts, plans
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.drafting import drafts, node_drafts
 
 
 def run(draft: drafts.Draft, node: node_drafts.NodeDraft) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes
-from neuronspan_operator.planning import drafts, kept, parts, plans, queue
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.drafting import drafts, kept, parts, queue
 from neuronspan_operator.planning.explanations import explainer
 
 MOST_LOOKS = 10_000

@@ -6,11 +6,24 @@ no place is looked at again only where something changed.
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import Protocol
 
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, groups, kept, node_choice, node_drafts, plans, queue
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.choosing import node_choice
+from neuronspan_operator.planning.drafting import drafts, groups, kept, node_drafts, queue
+
+
+class Keeper(Protocol):
+    """May keep cores of pods that come later."""
+
+    def keep(self, unit: queue.Unit) -> None:
+        """Keep places for the first pods of a unit that found none."""
+
+    def served(self, uid: str) -> None:
+        """Take it that a pod has its cores."""
 
 
 class Granting:
@@ -20,13 +33,12 @@ class Granting:
         self._draft = draft
         self._choice = node_choice.NodeChoice(draft)
         self._opinions = draft.cluster.opinions
+        self._keeper: Keeper | None = None
         self.granted: set[str] = set()
 
-    def run(self, undecided: Iterable[pods.PodView], keep: Callable[[queue.Unit], None] | None = None) -> None:
-        """Grant what fits; who finds no place is left in the draft's queue.
-
-        ``keep`` is told of each unit without a place at its turn, and may keep cores from those that come later.
-        """
+    def run(self, undecided: Iterable[pods.PodView], keeper: Keeper | None = None) -> None:
+        """Grant what fits; who finds no place is left in the draft's queue, and the keeper hears of it."""
+        self._keeper = keeper
         draft = self._draft
         self.granted.clear()
         self._tell_apart()
@@ -36,7 +48,7 @@ class Granting:
         numbers = itertools.count()
         for unit in draft.queue:
             # room only gets less in a pass; but a grant may be what a pod, or a group, of lower rank waits for
-            if keep is not None or not unit.local or self._choice.may_fit(unit):
+            if keeper is not None or not unit.local or self._choice.may_fit(unit):
                 heapq.heappush(turns, (unit.order[0], next(numbers), unit))
         while turns:
             _, _, unit = heapq.heappop(turns)
@@ -47,8 +59,8 @@ class Granting:
             elif may_fit and self._serve_first(unit):
                 if unit.order:
                     heapq.heappush(turns, (unit.order[0], next(numbers), unit))
-            elif keep is not None:
-                keep(unit)
+            elif keeper is not None:
+                keeper.keep(unit)
 
     def _tell_apart(self) -> None:
         """Put pods that are not alike any more, by what pods elsewhere forbid some of them, into units of their own."""
@@ -99,6 +111,8 @@ class Granting:
         self._draft.open_pod(pod.uid)
         self._draft.about_pod(pod.uid)
         self.granted.add(pod.uid)
+        if self._keeper is not None:
+            self._keeper.served(pod.uid)
 
     def _grant(
         self, pod: pods.PodView, before: dict[str, node_drafts.Savepoint] | None = None
@@ -116,7 +130,7 @@ class Granting:
             changed = changed.add(request.granted(pod, span, since))
         given = plans.listed(f"{each.container} {span}" for each, span in zip(pod.requests, found.spans, strict=True))
         node.change(changed, f"{pod.key} is granted {given}")
-        draft.promise(pod, node.name)
+        draft.promises.make(pod, node.name)
         return node
 
     # --- groups --------------------------------------------------------------------------------------------------
@@ -158,7 +172,7 @@ class Granting:
             for name, savepoint in before.items():
                 draft.nodes[name].restore(savepoint)
             for granted in needed:
-                draft.break_promises(granted.uid)
+                draft.promises.break_all(granted.uid)
             draft.cluster.assume(stored)
             return False
         return True

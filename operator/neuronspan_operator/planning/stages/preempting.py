@@ -11,7 +11,8 @@ from typing import Final
 
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, kept, parts, placements, plans, queue
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.drafting import drafts, kept, parts, placements, queue
 from neuronspan_operator.planning.preemption import allowances, keeping, searching, victims
 
 MOST: Final = 4
@@ -37,6 +38,11 @@ class Preempting:
         self._decided: set[str] = set()  # UIDs of pods that wait for an end
         self._before: Mapping[str, kept.Place] = {}
         self._left = 0
+
+    @property
+    def looks(self) -> bool:
+        """Whether this pass finds out anew which places are kept, and who ends for whom."""
+        return self.keeper is not None
 
     # --- a pass --------------------------------------------------------------------------------------------------
 
@@ -98,9 +104,13 @@ class Preempting:
             self._left -= 1
             draft.about_pod(uid)
             self.keeper.keep(draft.snapshot.pods[uid])
-            self.note(uid)
+            self._note(uid)
 
-    def note(self, uid: str) -> None:
+    def served(self, uid: str) -> None:
+        """Take it that a pod has its cores: others may have what was kept for it."""
+        self._note(uid)
+
+    def _note(self, uid: str) -> None:
         """Note on which nodes other cores are kept for a pod than before."""
         before, after = self._before.get(uid), self._draft.kept.of(uid)
         if before != after:
@@ -138,6 +148,8 @@ class _Preemptor:
     def decide(self, pod: pods.PodView) -> bool:
         """Wait for what is ending, or end what is in the way; False when there is nothing to wait for."""
         place = self._standing(pod)
+        if (place is None or place.starved) and self._done:  # others end by now, who may make room for this one too
+            place = self._keep(keeping.after_endings(self._draft, pod)) or place
         if (place is None or place.starved) and searching.may_preempt(self._draft, pod):
             found = self._find(pod)
             place = place if found is None else self._end(pod, found)
@@ -177,8 +189,7 @@ class _Preemptor:
         self._done += 1
         self._allowance.spend(found.victims)
         place = kept.Place(pod, found.node, found.spans)
-        draft.kept.keep(place)
-        draft.journal.note(place.node)
+        self._keep(place)
         reason = (
             f"Ended for {pod.key}, whose priority is {pod.priority}: it gets NeuronCores {place.cores} of {found.node}."
         )
@@ -187,6 +198,12 @@ class _Preemptor:
         ended = plans.listed(f"{each.key} (priority {each.priority})" for each in found.victims)
         message = f"To get NeuronCores {place.cores} of {found.node} it ends {ended}."
         draft.notice(pod, reasons.EventReason.PREEMPTING, message, warning=False)
+        return place
+
+    def _keep(self, place: kept.Place | None) -> kept.Place | None:
+        if place is not None:
+            self._draft.kept.keep(place)
+            self._draft.journal.note(place.node)
         return place
 
 

@@ -3,7 +3,8 @@
 from neuronspan import names
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, plans
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.drafting import drafts
 
 
 def run(draft: drafts.Draft, pod: pods.PodView) -> None:

@@ -7,7 +7,7 @@ until it is given up as a whole (see membership.decide).
 
 from neuronspan import grants
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, node_drafts
+from neuronspan_operator.planning.drafting import drafts, node_drafts
 
 
 def run(draft: drafts.Draft, node: node_drafts.NodeDraft) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from neuronspan import grants
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes, pods
-from neuronspan_operator.planning import drafts, groups, node_drafts, plans
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.drafting import drafts, groups, node_drafts
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def _serve(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[gra
 
 
 def _release(draft: drafts.Draft, pod: pods.PodView, stored: _Stored) -> None:
-    draft.break_promise(pod.uid, stored.node.name)
+    draft.promises.break_one(pod.uid, stored.node.name)
     for grant in stored.grants:
         stored.node.change(stored.node.ledger.release(grant.key, draft.since), f"{grant} is released: it was revoked")
 

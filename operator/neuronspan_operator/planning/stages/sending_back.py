@@ -11,7 +11,8 @@ from typing import Final
 from neuronspan import grants
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, node_drafts, plans
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.drafting import drafts, node_drafts
 
 _COUNTING: Final = "Job"
 """Kind of the controller that takes a pod's end for a failure and may give up after some."""

@@ -9,11 +9,11 @@ from neuronspan_operator.objects.constraints import pod_terms, selectors
 
 K = TypeVar("K")
 
-_MOST_HOMES: Final = 16
-"""Namespaces under which one item is filed; one that names more is looked at for pods of all namespaces."""
+_MOST: Final = 16
+"""Namespaces, and values of a label, under which one item is filed; one that names more is filed for all of them."""
 
-_Pair = tuple[str, str]
-_Shelf = dict[_Pair | None, dict[K, None]]  # by a label of pods and its value; None: whatever the labels
+_Mark = tuple[str, str] | str | None  # a label of pods and its value; a label of any value; whatever the labels
+_Shelf = dict[_Mark, dict[K, None]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,23 +34,23 @@ class Index(Generic[K]):
 
     def __init__(self) -> None:
         self._shelves: dict[str | None, _Shelf[K]] = {}
-        self._filed: dict[K, tuple[tuple[str | None, _Pair | None], ...]] = {}
+        self._filed: dict[K, tuple[tuple[str | None, _Mark], ...]] = {}
 
     def put(self, item: K, meaning: Meaning) -> None:
         """File an item that is not there yet."""
         named = meaning.namespaces
-        homes = (None,) if named is None or len(named) > _MOST_HOMES else tuple(named)
-        self._filed[item] = tuple(itertools.product(homes, self._pairs(homes, meaning.selector)))
-        for home, pair in self._filed[item]:
-            self._shelves.setdefault(home, {}).setdefault(pair, {})[item] = None
+        homes = (None,) if named is None or len(named) > _MOST else tuple(named)
+        self._filed[item] = tuple(itertools.product(homes, self._marks(homes, meaning.selector)))
+        for home, mark in self._filed[item]:
+            self._shelves.setdefault(home, {}).setdefault(mark, {})[item] = None
 
     def drop(self, item: K) -> None:
         """Take an item out again."""
-        for home, pair in self._filed.pop(item):
+        for home, mark in self._filed.pop(item):
             shelf = self._shelves[home]
-            del shelf[pair][item]
-            if not shelf[pair]:
-                del shelf[pair]
+            del shelf[mark][item]
+            if not shelf[mark]:
+                del shelf[mark]
             if not shelf:
                 del self._shelves[home]
 
@@ -61,23 +61,30 @@ class Index(Generic[K]):
             shelf = self._shelves.get(home)
             if shelf is None:
                 continue
-            for pair in (None, *labels.items()):
-                items = shelf.get(pair)
+            for mark in (None, *labels, *labels.items()):
+                items = shelf.get(mark)
                 if items is not None:
                     found += items
         return found
 
-    def _pairs(self, homes: Iterable[str | None], selector: selectors.LabelSelector) -> Iterable[_Pair | None]:
-        """Return the labels of which a pod must have one to be meant: of all choices that which is least in use."""
+    def _marks(self, homes: Iterable[str | None], selector: selectors.LabelSelector) -> Iterable[_Mark]:
+        """Return marks of which a pod must have one to be meant: of all choices that which is least in use."""
         if selector.nothing:
             return ()
-        choices = [
-            tuple((each.key, value) for value in dict.fromkeys(each.values))
-            for each in selector.requirements
-            if each.operator is selectors.Operator.IN
-        ]
-        return min(choices, key=lambda pairs: self._crowd(homes, pairs), default=(None,))
+        choices = [found for each in selector.requirements if (found := _needed(each)) is not None]
+        return min(choices, key=lambda marks: self._crowd(homes, marks), default=(None,))
 
-    def _crowd(self, homes: Iterable[str | None], pairs: Iterable[_Pair]) -> int:
+    def _crowd(self, homes: Iterable[str | None], marks: Iterable[_Mark]) -> int:
         shelves = [self._shelves.get(home, {}) for home in homes]
-        return sum(len(shelf.get(pair, ())) for shelf in shelves for pair in pairs)
+        return sum(len(shelf.get(mark, ())) for shelf in shelves for mark in marks)
+
+
+def _needed(requirement: selectors.Requirement) -> tuple[_Mark, ...] | None:
+    """Return marks of which a pod must have one to meet the requirement; None when there are none."""
+    values = dict.fromkeys(requirement.values)
+    match requirement.operator:
+        case selectors.Operator.IN if len(values) <= _MOST:
+            return tuple((requirement.key, value) for value in values)
+        case selectors.Operator.IN | selectors.Operator.EXISTS:
+            return (requirement.key,)
+    return None

@@ -99,6 +99,18 @@ def test_of_a_foreign_pod_only_what_it_means_for_others_is_kept() -> None:
     assert (known.constraints.tolerations, known.owner) == ((), None)
 
 
+def test_foreign_pods_with_equal_labels_share_them_and_a_pod_of_a_file_does_not() -> None:
+    first, second = (pods.read_known(_foreign(node="w1")) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert first.labels is second.labels
+    file = _foreign(node="w1")
+    del file["metadata"]["uid"]
+    odd: Any = {"app": ["not", "a", "label"]}
+    file["metadata"]["labels"] = odd
+    assert pods.read(file).labels == odd
+
+
 def test_foreign_pod_that_is_being_resized_counts_with_the_most_it_has_or_was_promised() -> None:
     pod = _foreign(node="w1")
     name = pod["spec"]["containers"][0]["name"]

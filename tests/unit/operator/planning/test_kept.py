@@ -1,6 +1,6 @@
 from kits.manifests import builders, domain
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import kept
+from neuronspan_operator.planning.drafting import kept
 
 
 def _pod(name: str = "web", **fields: object) -> pods.PodView:
@@ -12,8 +12,8 @@ def _place(pod: pods.PodView, node: str = "w1", cores: str = "0-3") -> kept.Plac
 
 
 def test_pods_of_higher_priority_come_first_then_older_ones() -> None:
-    order = [_pod("c", priority=1, created="2026-01-31T09:00:09Z"), _pod("a"), _pod("b"), _pod("d", priority=-1)]
-    assert sorted(reversed(order), key=kept.rank) == order
+    found = [_pod("d", priority=-1), _pod("b"), _pod("a"), _pod("c", priority=1, created="2026-01-31T09:00:09Z")]
+    assert [each.name for each in sorted(found, key=kept.rank)] == ["c", "a", "b", "d"]
 
 
 def test_place_is_kept_against_pods_of_lower_rank_alone() -> None:

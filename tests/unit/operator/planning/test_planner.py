@@ -8,7 +8,8 @@ import pytest
 from kits.manifests import builders, domain, snapshots
 from neuronspan import grants
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, planner, plans
+from neuronspan_operator.planning import planner, plans
+from neuronspan_operator.planning.drafting import drafts
 from neuronspan_operator.planning.stages import warning
 
 

@@ -1,9 +1,9 @@
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from kits.manifests import clusters
 from neuronspan_operator.objects import nodes, pods
-from neuronspan_operator.objects.constraints import selectors
+from neuronspan_operator.objects.constraints import selectors, storage
 from neuronspan_operator.scheduling import cluster_state
 from neuronspan_operator.scheduling.counting import meanings
 
@@ -46,11 +46,16 @@ def test_pod_counts_once_on_a_node() -> None:
     assert list(cluster.nodes["w1"].pods.values()) == [pod]
 
 
-def test_node_that_does_not_exist_is_left_out() -> None:
-    cluster = _cluster()
-    cluster.add(clusters.make_pod(), "gone")
-    cluster.remove(clusters.make_pod(), "gone")
+def test_pod_counts_as_soon_as_its_node_is_there() -> None:
+    cluster, pod = _cluster(), clusters.make_pod(cores=4)
+    cluster.add(pod, "late")
     assert set(cluster.nodes) == {"w1", "w2"}
+    cluster.put_node(clusters.make_node("late"))
+    assert list(cluster.nodes["late"].pods.values()) == [pod]
+    cluster.drop_node("late")
+    cluster.remove(pod, "late")
+    cluster.put_node(clusters.make_node("late"))
+    assert cluster.nodes["late"].pods == {}
 
 
 def test_remove_takes_back_what_was_added_and_not_what_the_pod_became() -> None:
@@ -78,3 +83,63 @@ def test_equal_sums_are_kept_once() -> None:
     first = cluster.keep(_Seen("web"))
     assert cluster.keep(_Seen("web")) is first
     assert cluster.keep(_Seen("db")) is not first
+
+
+def test_sums_follow_the_labels_of_a_node() -> None:
+    cluster = clusters.make_cluster(
+        [clusters.make_node("w1", zone="a")], [("w1", clusters.make_pod("web-1", {"app": "web"}))]
+    )
+    seen = cluster.keep(_Seen("web"))
+    assert seen.zones == ["a"]
+    cluster.put_node(clusters.make_node("w1", zone="b"))
+    assert (seen.zones, seen.found) == (["b"], ["web-1@w1"])
+    cluster.drop_node("w1")
+    assert (seen.zones, seen.found) == ([], [])
+
+
+def test_relations_grow_with_what_others_may_see_and_with_nothing_else() -> None:
+    told: list[str] = []
+    cluster = cluster_state.Cluster([clusters.make_node("w1", zone="a")], on_change=told.append)
+    cluster.keep(_Seen("web"))
+    before = cluster.relations
+    cluster.add(clusters.make_pod("db-1", {"app": "db"}), "w1")
+    cluster.put_node(clusters.make_node("w1", zone="a", other="label"))
+    assert (cluster.relations, told) == (before, ["w1", "w1", "w1"])
+    grown = [before]
+    changes: tuple[Callable[[], None], ...] = (
+        lambda: cluster.add(clusters.make_pod("web-1", {"app": "web"}), "w1"),
+        lambda: cluster.put_node(clusters.make_node("w1", zone="b")),
+        lambda: cluster.put_node(clusters.make_node("w2")),
+        lambda: cluster.drop_node("w2"),
+        lambda: cluster.know({"default": {}}),
+        lambda: cluster.assume(storage.Storage(unread=("persistentvolumes",))),
+    )
+    for change in changes:
+        change()
+        grown.append(cluster.relations)
+    assert grown == sorted(set(grown))
+
+
+def test_glance_without_a_pod_tells_nobody_and_changes_nothing() -> None:
+    told: list[str] = []
+    cluster = cluster_state.Cluster([clusters.make_node("w1")], on_change=told.append)
+    pod = clusters.make_pod("web-1", {"app": "web"})
+    cluster.add(pod, "w1")
+    seen, before = cluster.keep(_Seen("web")), cluster.relations
+    told.clear()
+    with cluster.without(pod, "w1") as state:
+        assert (state.pods, seen.found) == ({}, [])
+    assert (cluster.nodes["w1"].pods, seen.found) == ({pod.uid: pod}, ["web-1@w1"])
+    assert (cluster.relations, told) == (before, [])
+
+
+def test_what_was_found_in_storage_is_found_anew_when_that_changed() -> None:
+    cluster, looked = _cluster(), []
+
+    def look(stored: storage.Storage) -> int:
+        looked.append(stored)
+        return len(looked)
+
+    assert [cluster.of_storage(look), cluster.of_storage(look)] == [1, 1]
+    cluster.assume(storage.EMPTY)
+    assert cluster.of_storage(look) == 2

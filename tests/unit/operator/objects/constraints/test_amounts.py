@@ -1,5 +1,6 @@
 """What a pod requests in all, as the scheduler adds it up."""
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -133,6 +134,38 @@ def test_most_counts_while_a_pod_is_resized_as_a_whole() -> None:
     status = {"resources": {"requests": {"cpu": "3"}}, "allocatedResources": {"cpu": "2", "memory": "1Gi"}}
     spec = {"containers": [_requesting(memory="1Ki")], "resources": {"requests": {"cpu": "1"}}}
     assert amounts.of(spec, status) == ({"cpu": 3000, "memory": 1024}, ())
+
+
+def _running(cpu: str) -> dict[str, Any]:
+    requests = {"cpu": cpu}
+    return {"containerStatuses": [{"name": "app", "resources": {"requests": requests}, "allocatedResources": requests}]}
+
+
+def test_pods_that_have_what_they_ask_for_share_their_amounts_with_their_like() -> None:
+    found, _ = amounts.of({"containers": [_requesting(cpu="7")]}, _running("7"))
+    assert found == {"cpu": 7000}
+    assert amounts.of({"containers": [_requesting(cpu="7") | {"image": "other"}]})[0] is found
+    assert amounts.of({"containers": [_requesting(cpu="7")]}, _running("8")) == ({"cpu": 8000}, ())
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({"containers": [_requesting(cpu="1")], "overhead": {"cpu": "1"}}, id="overhead"),
+        pytest.param({"containers": [_requesting(cpu="1"), _requesting("b", cpu="1")]}, id="container"),
+        pytest.param({"containers": [_requesting(cpu="1")], "resources": {"requests": {"cpu": "2"}}}, id="pod"),
+        pytest.param({"containers": [_requesting(cpu="1")], "initContainers": [_requesting("i", cpu="2")]}, id="init"),
+    ],
+)
+def test_pods_that_ask_for_more_are_not_taken_for_their_like(spec: dict[str, Any]) -> None:
+    assert amounts.of({"containers": [_requesting(cpu="1")]})[0] == {"cpu": 1000}
+    assert amounts.of(spec)[0] == {"cpu": 2000}
+
+
+@pytest.mark.parametrize("odd", [dt.date(2026, 1, 1), "9" * 10_000], ids=["no value of JSON", "very long"])
+def test_amount_that_is_not_remembered_is_read_all_the_same(odd: Any) -> None:
+    found, problems = amounts.of({"containers": [APP(cpu="1", memory="1Ki"), _requesting("b", cpu=odd)]})
+    assert (found, len(problems)) == ({"cpu": 1000, "memory": 1024}, 1)
 
 
 def test_neuron_resources_are_counted_too() -> None:

@@ -1,3 +1,4 @@
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -35,6 +36,27 @@ def test_all_four_kinds_of_terms_are_read() -> None:
 @pytest.mark.parametrize("affinity", [None, {}, {"podAffinity": {}, "podAntiAffinity": None}], ids=str)
 def test_pod_without_terms_has_none(affinity: dict[str, Any] | None) -> None:
     assert not pod_terms.read(affinity, "team", LABELS)
+
+
+def test_pods_that_say_the_same_share_their_terms_and_no_others_do() -> None:
+    affinity = clusters.affinity(far=[clusters.term("shared", LABELS)])
+    read = pod_terms.read(affinity, "team", {})
+    assert pod_terms.read(clusters.affinity(far=[clusters.term("shared", LABELS)]), "team", {}) is read
+    others = (
+        pod_terms.read(affinity, "lab", {}),
+        pod_terms.read(clusters.affinity(near=[clusters.term("shared", LABELS)]), "team", {}),
+        pod_terms.read(
+            clusters.affinity(far=[clusters.term("shared", LABELS, matchLabelKeys=["x"])]), "team", {"x": "1"}
+        ),
+    )
+    assert read not in others
+
+
+@pytest.mark.parametrize("odd", [dt.date(2026, 1, 1), "9" * 10_000], ids=["no value of JSON", "very long"])
+def test_term_that_is_not_remembered_is_read_all_the_same(odd: Any) -> None:
+    affinity = clusters.affinity(far=[clusters.term("zone", {"app": odd})])
+    (term,) = pod_terms.read(affinity, "team", {}).anti_required
+    assert term.selector.requirements == (selectors.Requirement("app", selectors.Operator.IN, (odd,)),)
 
 
 def test_placed_pod_is_read_with_the_same_terms() -> None:

@@ -8,7 +8,8 @@ import pytest
 from kits.manifests import builders, domain, kept_drafts, snapshots
 from neuronspan import grants
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, journal, node_drafts, plans
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.drafting import drafts, journal, node_drafts
 from neuronspan_operator.planning.explanations import explainer, standings, ways_out
 
 CONFIRMED = grants.GrantState.CONFIRMED

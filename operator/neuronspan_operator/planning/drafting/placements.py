@@ -7,7 +7,7 @@ from typing import Final
 
 from neuronspan import instance_types, placement, spans
 from neuronspan_operator.objects import container_requests, pods
-from neuronspan_operator.planning import node_drafts
+from neuronspan_operator.planning.drafting import node_drafts
 
 Score = tuple[int, ...]
 Spans = tuple[spans.CoreSpan, ...]

@@ -5,15 +5,14 @@ something changed. What depends on other pods (affinity, spread, ports, volumes)
 is at that moment.
 """
 
-import bisect
-import collections
 import dataclasses
 from collections.abc import Hashable, Iterable, Iterator
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from neuronspan import placement
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import drafts, kept, node_drafts, placements, queue
+from neuronspan_operator.planning.choosing import rankings
+from neuronspan_operator.planning.drafting import drafts, kept, node_drafts, placements, queue
 from neuronspan_operator.scheduling import cluster_state, screening, taints
 
 _RANKINGS: Final = 32
@@ -30,32 +29,6 @@ class Place:
     spans: placements.Spans
 
 
-_Entry = tuple[
-    placements.Score, str, placements.Spans
-]  # score, node (unique in a ranking: comparison ends there), spans
-
-_V = TypeVar("_V")
-
-
-class _Recent(Generic[_V]):
-    """The values that were asked for last."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._values: collections.OrderedDict[Hashable, _V] = collections.OrderedDict()
-
-    def get(self, key: Hashable) -> _V | None:
-        found = self._values.get(key)
-        if found is not None:
-            self._values.move_to_end(key)
-        return found
-
-    def put(self, key: Hashable, value: _V) -> None:
-        self._values[key] = value
-        if len(self._values) > self._most:
-            self._values.popitem(last=False)
-
-
 @dataclasses.dataclass(slots=True)
 class _Rejected:
     """Nodes with free cores that will not do for pods of one likeness, up to a position in the journal."""
@@ -69,8 +42,8 @@ class NodeChoice:
 
     def __init__(self, draft: drafts.Draft) -> None:
         self._draft = draft
-        self._rankings: _Recent[_Ranking] = _Recent(_RANKINGS)
-        self._rejected: _Recent[_Rejected] = _Recent(_REJECTIONS)
+        self._rankings: rankings.Recent[rankings.Ranking] = rankings.Recent(_RANKINGS)
+        self._rejected: rankings.Recent[_Rejected] = rankings.Recent(_REJECTIONS)
         self._averse: set[str] = set()  # nodes with a taint that pods had better avoid
         self._averse_seen = queue.NEVER
 
@@ -111,7 +84,7 @@ class NodeChoice:
         unit.relations = self._draft.cluster.relations
 
     def _touches(self, pod: pods.PodView, changed: dict[str, None], seen: int) -> bool:
-        """Whether there is, or was, room for the pod on a node that changed: members of a group depend on each other."""
+        """Whether there is, or was, room for the pod on a node that changed: for a group either may matter."""
         ranking = self._ranking(pod)
         return any(name in ranking or ranking.changed_at.get(name, queue.NEVER) > seen for name in changed)
 
@@ -131,13 +104,13 @@ class NodeChoice:
         screen = screening.Screen(pod, self._draft.cluster)
         ranking = self._ranking(pod)
         possible = self._beside_kept(self._possible(pod, ranking, screen), pod)
-        if self._is_choosy(pod, ranking):
-            found = self._preferred(pod, list(possible))
-        else:
-            found = next(possible, None)
+        choosy = self._is_choosy(pod, ranking)
+        found = self._preferred(pod, list(possible)) if choosy else next(possible, None)
         return None if found is None else Place(self._draft.nodes[found[1]], found[2])
 
-    def _possible(self, pod: pods.PodView, ranking: "_Ranking", screen: screening.Screen) -> Iterator[_Entry]:
+    def _possible(
+        self, pod: pods.PodView, ranking: rankings.Ranking, screen: screening.Screen
+    ) -> Iterator[rankings.Entry]:
         """Yield the nodes where the pod may be and has its cores, best packed first."""
         excluded = self._draft.excluded(pod.uid)
         rejected = self._rejections(pod) if screen.is_plain else set()
@@ -150,7 +123,7 @@ class NodeChoice:
             elif screen.is_plain:
                 rejected.add(name)
 
-    def _beside_kept(self, possible: Iterable[_Entry], pod: pods.PodView) -> Iterator[_Entry]:
+    def _beside_kept(self, possible: Iterable[rankings.Entry], pod: pods.PodView) -> Iterator[rankings.Entry]:
         """Yield the places that leave alone what is kept for pods before this one, elsewhere on the node if need be."""
         rank = kept.rank(pod)
         for entry in possible:
@@ -175,7 +148,7 @@ class NodeChoice:
         found.seen = journal.position
         return found.names
 
-    def _is_choosy(self, pod: pods.PodView, ranking: "_Ranking") -> bool:
+    def _is_choosy(self, pod: pods.PodView, ranking: rankings.Ranking) -> bool:
         """Whether the pod would rather be on some nodes than on others."""
         averse = (name for name in self._averse_nodes() if name in ranking)
         return any(taints.is_disliked(pod, self._state(name)) for name in averse) or screening.minds(
@@ -194,7 +167,7 @@ class NodeChoice:
                 self._averse.discard(name)
         return self._averse
 
-    def _preferred(self, pod: pods.PodView, possible: list[_Entry]) -> _Entry | None:
+    def _preferred(self, pod: pods.PodView, possible: list[rankings.Entry]) -> rankings.Entry | None:
         """Return the node that the pod likes most, of equals the best packed; the pools may turn that round."""
         liked = screening.soft_scores(pod, self._draft.cluster, [self._state(name) for _, name, _ in possible])
         after = placement.Preferences.AFTER_PACKING
@@ -204,7 +177,7 @@ class NodeChoice:
 
     # --- rankings ------------------------------------------------------------------------------------------------
 
-    def _ranking(self, pod: pods.PodView) -> "_Ranking":
+    def _ranking(self, pod: pods.PodView) -> rankings.Ranking:
         """Return the nodes with room for such requests, best first."""
         draft = self._draft
         key = placements.requests_key(pod)
@@ -212,7 +185,7 @@ class NodeChoice:
         changed = None if ranking is None else draft.journal.since(ranking.seen)
         if ranking is None or changed is None:
             entries = (self._entry(name, pod, key) for name in draft.nodes)
-            ranking = _Ranking(entry for entry in entries if entry is not None)
+            ranking = rankings.Ranking(entry for entry in entries if entry is not None)
             self._rankings.put(key, ranking)
         else:
             for name in changed:
@@ -220,7 +193,7 @@ class NodeChoice:
         ranking.seen = draft.journal.position
         return ranking
 
-    def _entry(self, name: str, pod: pods.PodView, key: placements.RequestsKey) -> _Entry | None:
+    def _entry(self, name: str, pod: pods.PodView, key: placements.RequestsKey) -> rankings.Entry | None:
         node = self._draft.nodes.get(name)
         if node is None or node.ineligible is not None:
             return None
@@ -229,29 +202,3 @@ class NodeChoice:
 
     def _state(self, name: str) -> cluster_state.NodeState:
         return self._draft.cluster.nodes[name]
-
-
-class _Ranking:
-    """Nodes with room for one kind of request, best first, up to a position in the journal."""
-
-    def __init__(self, entries: Iterator[_Entry]) -> None:
-        self.entries = sorted(entries)
-        self.seen = 0
-        self.changed_at: dict[str, int] = {}  # the position at which a node's entry came, went or changed
-        self._of_node = {entry[1]: entry for entry in self.entries}
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._of_node
-
-    def renew(self, name: str, entry: _Entry | None, position: int) -> None:
-        """Put a node where it belongs now, or drop it."""
-        before = self._of_node.pop(name, None)
-        if entry is not None:
-            self._of_node[name] = entry
-        if entry == before:
-            return
-        self.changed_at[name] = position
-        if before is not None:
-            del self.entries[bisect.bisect_left(self.entries, before)]
-        if entry is not None:
-            bisect.insort(self.entries, entry)

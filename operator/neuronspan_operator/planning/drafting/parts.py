@@ -109,6 +109,10 @@ class Parts:
         found = (self._parts.get(key) for key in self._standing | self._opened)
         return [each for part in found if part is not None for each in part.evictions]
 
+    def any_standing(self) -> bool:
+        """Whether any part may have anything to do."""
+        return bool(self._standing or self._opened)
+
     def standing(self) -> list[Part]:
         """Return the parts with anything to do, pods after nodes, in a fixed order; empty ones are forgotten."""
         for key in self._opened:

@@ -4,16 +4,27 @@ Law: stages change drafts, never views; what differs from the stored ledgers at 
 draft is kept from pass to pass: a pass opens the nodes and pods anew that something happened to, and no others.
 """
 
-import bisect
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from neuronspan import grants, names
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes, pod_changes, pods, pools
-from neuronspan_operator.planning import groups, indices, journal, kept, node_drafts, parts, placements, plans, queue
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.drafting import (
+    groups,
+    indices,
+    journal,
+    kept,
+    node_drafts,
+    node_table,
+    parts,
+    placements,
+    promises,
+    queue,
+)
 from neuronspan_operator.scheduling import cluster_state, objections, screening
 from neuronspan_operator.scheduling.volumes import claiming
 
@@ -30,8 +41,6 @@ class Draft:
         self.snapshot = plans.Snapshot({}, {}, {})
         self.now = neuron_nodes.moment("")
         self.since = ""
-        self.nodes: dict[str, node_drafts.NodeDraft] = {}
-        self.broken: dict[str, neuron_nodes.NeuronNodeView] = {}
         self.indices = indices.Indices()
         self.parts = parts.Parts()
         self.waiting: dict[str, plans.Waiting] = {}
@@ -42,11 +51,10 @@ class Draft:
         self.placements = placements.Placements()
         self.journal: journal.Journal[str] = journal.Journal()
         self.cluster = cluster_state.Cluster(on_change=self.journal.note)
-        self.unsettled: set[str] = set()  # nodes whose ledger may not be the stored one
-        self.names: list[str] = []  # of the nodes with a ledger, ascending
-        self._releasing: set[str] = set()  # of the nodes where a grant is being released
-        self._promised: dict[str, dict[str, pods.PodView]] = {}  # unplaced pods that count where they will be, by node
-        self._promised_on = indices.Lookup[str]()
+        self.promises = promises.Promises(self.cluster)
+        self.table = node_table.NodeTable(self.journal)
+        self.nodes = self.table.drafts
+        self.broken = self.table.broken
         self._about: parts.Key = parts.Kind.NODE, ""
         self._said_before: dict[str, plans.Waiting | None] = {}
 
@@ -64,48 +72,17 @@ class Draft:
 
     def open_node(self, name: str) -> node_drafts.NodeDraft | None:
         """Begin anew with a node: its ledger is as it is stored, and nothing is decided; None when it has none."""
-        self.broken.pop(name, None)
-        self._releasing.discard(name)
-        before = self.nodes.pop(name, None)
-        if before is not None:
-            del self.names[bisect.bisect_left(self.names, name)]
-        self.unsettled.discard(name)
         view = self.snapshot.neuron_nodes.get(name)
-        if view is None:
-            self.parts.drop((parts.Kind.NODE, name))
-            self._note(name)
-            return None
-        self._about = parts.Kind.NODE, name
-        part = self.parts.open(self._about)
-        if view.ledger is None or view.hardware is None:
-            self.broken[name] = view
-            part.drift.append(plans.Drift(name, reasons.DriftKind.UNREADABLE_LEDGER, view.problem))
-            self._note(name)
-            return None
         policy = self.snapshot.policies.get(name, DEFAULT_POLICY)
-        host = self.snapshot.nodes.get(name)
-        node = node_drafts.NodeDraft(view, host, policy, view.hardware, view.ledger, self._ledger_changed)
-        self.nodes[name] = node
-        bisect.insort(self.names, name)
-        if before is None or not node.equals(before):
-            self._note(name)
-        else:
-            node.version = before.version
+        node = self.table.open(name, view, self.snapshot.nodes.get(name), policy)
+        self._about = parts.Kind.NODE, name
+        if view is None:
+            self.parts.drop(self._about)
+            return None
+        part = self.parts.open(self._about)
+        if node is None:
+            part.drift.append(plans.Drift(name, reasons.DriftKind.UNREADABLE_LEDGER, view.problem))
         return node
-
-    def note_releases(self, node: node_drafts.NodeDraft) -> None:
-        """Take note whether grants are being released on a node."""
-        if any(grant.state is grants.GrantState.RELEASING for grant in node.ledger.grants):
-            self._releasing.add(node.name)
-        else:
-            self._releasing.discard(node.name)
-
-    def _note(self, name: str) -> None:
-        self.journal.note(name)
-
-    def _ledger_changed(self, name: str) -> None:
-        self.unsettled.add(name)
-        self.journal.note(name)
 
     def open_pod(self, uid: str) -> None:
         """Begin anew with a pod: nothing is decided."""
@@ -122,51 +99,25 @@ class Draft:
         """What is decided about the node or the pod that is being decided about."""
         return self.parts.get(self._about)
 
-    # --- promises: granted pods count where they will be ---------------------------------------------------------
-
-    def count_promises(self, names_of_nodes: Iterable[str]) -> None:
+    def count_promises(self, nodes: Iterable[str]) -> None:
         """Count the granted pods of these nodes where they will be bound, and no others.
 
         By the ledgers as this pass has them: a grant that it released is no promise any more, one it adopted is.
         """
-        for name in names_of_nodes:
-            promised = self._promises_of(name)
-            for uid in self._promised.get(name, {}).keys() - promised.keys():
-                self.break_promise(uid, name)
-            for uid, pod in promised.items():
-                self.promise(pod, name)
+        for name in nodes:
+            self.promises.count(name, self._promised(name))
 
-    def _promises_of(self, name: str) -> dict[str, pods.PodView]:
+    def _promised(self, name: str) -> dict[str, pods.PodView]:
         node = self.nodes.get(name)
         found: dict[str, pods.PodView] = {}
         for grant in () if node is None else node.ledger.grants:
             uid = grant.pod_uid
-            if uid in self.indices.waiting or uid in self.indices.let_go:
-                if grant.state is not grants.GrantState.RELEASING:
-                    found[uid] = self.snapshot.pods[uid]
+            unplaced = uid in self.indices.waiting or uid in self.indices.let_go
+            if unplaced and grant.state is not grants.GrantState.RELEASING:
+                found[uid] = self.snapshot.pods[uid]
         return found
 
-    def promise(self, pod: pods.PodView, name: str) -> None:
-        """Count a pod on the node that it will be bound to."""
-        self.cluster.add(pod, name)
-        self._promised.setdefault(name, {})[pod.uid] = pod
-        self._promised_on.put(pod.uid, name)
-
-    def break_promise(self, uid: str, name: str) -> None:
-        """Count a pod no more on a node that it was promised to."""
-        promised = self._promised.get(name, {})
-        pod = promised.pop(uid, None)
-        if pod is None:
-            return
-        self._promised_on.drop(uid, name)
-        self.cluster.remove(pod, name)
-        if not promised:
-            del self._promised[name]
-
-    def break_promises(self, uid: str) -> None:
-        """Count a pod nowhere that it was promised to."""
-        for name in sorted(self._promised_on.of(uid)):
-            self.break_promise(uid, name)
+    # --- questions -----------------------------------------------------------------------------------------------
 
     def objection(self, pod: pods.PodView, node: node_drafts.NodeDraft) -> objections.Objection | None:
         """Return why a pod that is counted on the node could not be there, were it not there yet.
@@ -176,10 +127,8 @@ class Draft:
         with self.cluster.without([pod], node.name) as state:
             found = screening.Screen(pod, self.cluster, granted=True).objection(state)
         if found is not None:
-            self.break_promise(pod.uid, node.name)
+            self.promises.break_one(pod.uid, node.name)
         return found
-
-    # --- questions -----------------------------------------------------------------------------------------------
 
     def home(self, pod: pods.PodView) -> str:
         """Return the only node that the pod can run on, "" when it may still go anywhere."""
@@ -222,7 +171,7 @@ class Draft:
     def ending_nodes(self) -> list[str]:
         """Return the nodes where somebody is ending, whose cores and other resources will be free soon."""
         evicted = (each.pod.node_name for each in self.evictions)
-        return sorted({*self.indices.dying, *self._releasing, *evicted} & self.nodes.keys())
+        return sorted({*self.indices.dying, *self.table.releasing, *evicted} & self.nodes.keys())
 
     def group_of(self, pod: pods.PodView) -> groups.Group | None:
         """Return the group that the pod names, if any."""
@@ -342,9 +291,10 @@ class Draft:
 
     def plan(self) -> plans.Plan:
         """Return everything that is to be done now."""
-        changed = [self.nodes[name] for name in sorted(self.unsettled) if not self.nodes[name].settled]
+        if not self.table.unsettled and not self.parts.any_standing():
+            return plans.Plan(waiting=self.waiting, wake_at=self.parts.wake_at(), news=self._news())
+        changed = [self.nodes[name] for name in sorted(self.table.unsettled) if not self.nodes[name].settled]
         standing = self.parts.standing()
-        news = (uid for uid, before in self._said_before.items() if before != self.waiting.get(uid))
         inquiries = {inquiry.uid: inquiry for part in standing for inquiry in part.inquiries}
         return plans.Plan(
             ledgers=tuple(_write(node) for node in changed),
@@ -358,8 +308,11 @@ class Draft:
             waiting=self.waiting,
             drift=tuple(each for part in standing for each in part.drift),
             wake_at=self.parts.wake_at(),
-            news=frozenset(news),
+            news=self._news(),
         )
+
+    def _news(self) -> frozenset[str]:
+        return frozenset(uid for uid, before in self._said_before.items() if before != self.waiting.get(uid))
 
 
 def _write(node: node_drafts.NodeDraft) -> plans.LedgerWrite:

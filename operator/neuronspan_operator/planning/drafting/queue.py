@@ -9,7 +9,8 @@ import datetime as dt
 from collections.abc import Hashable, Iterator
 
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import kept, plans
+from neuronspan_operator.planning import plans
+from neuronspan_operator.planning.drafting import kept
 
 NEVER = -1
 
