@@ -136,8 +136,9 @@ def test_everything_is_looked_at_again_when_the_journal_knows_no_more(
 ) -> None:
     monkeypatch.setattr(journal, "KEPT", 1)
     full = {name: (_node(name), _member(name, "0-31")) for name in NODES}
-    kept_drafts.turn(draft, _world(**full | {"w2": (None, _member("w2"))}), [*NODES, "w1"])
-    assert draft.journal.since(0) is None
+    seen = draft.journal.position
+    kept_drafts.turn(draft, _world(**full | {"w2": (None, _member("w2"))}), NODES * (seen + 1))
+    assert draft.journal.since(seen) is None
     assert "0/2 nodes are available: 2 node(s) without 20 contiguous" in (found := kept.explain(BIG).message)
     assert "No core is free." in found
     assert judged == ["w1", "w3"]
