@@ -7,12 +7,12 @@ import collections
 import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from neuronspan import grants, names
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes, pod_changes, pods, pools
-from neuronspan_operator.planning import groups, kept, node_drafts, placements, plans
+from neuronspan_operator.planning import answers, groups, journal, kept, node_drafts, placements, plans
 from neuronspan_operator.scheduling import cluster_state, objections, screening
 from neuronspan_operator.scheduling.volumes import claiming
 
@@ -44,6 +44,8 @@ class Draft:
         self.resumable: set[str] = set()  # UIDs of unplaced pods with usable grants in store
         self.unserved: list[pods.PodView] = []  # pods that found no place
         self.kept = kept.Places()
+        self.journal = journal.Journal[str]()  # names of nodes about which something changed
+        self.remembered: answers.Answers[Any] = answers.Answers(self.journal)  # of those who ask about many nodes
         self.lowest_priority: int | None = None  # of the pods that have a node
         self.groups = groups.of(snapshot.pods.values())
         self.placements = placements.Placements()

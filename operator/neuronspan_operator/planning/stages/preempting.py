@@ -4,6 +4,7 @@ Law: as ``preemption`` says. At most ``MOST`` pods have others ended in one pass
 rest look when the next pass comes.
 """
 
+import functools
 from collections.abc import Hashable
 from typing import Final
 
@@ -29,10 +30,14 @@ def run(draft: drafts.Draft) -> None:
 class _Preemptor:
     def __init__(self, draft: drafts.Draft) -> None:
         self._draft = draft
-        self._allowance = allowances.of(draft.snapshot.budgets, (each.pod for each in draft.evictions))
         self._hopeless: set[Hashable] = set()
         self._searches = 0
         self._done = 0
+
+    @functools.cached_property
+    def _allowance(self) -> allowances.Allowance:
+        """What the budgets allow beside what ends anyway; nobody counts them while nobody looks for victims."""
+        return allowances.of(self._draft.snapshot.budgets, (each.pod for each in self._draft.evictions))
 
     def decide(self, pod: pods.PodView) -> None:
         """Wait for what is ending, or end what is in the way."""
