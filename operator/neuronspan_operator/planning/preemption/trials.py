@@ -4,7 +4,7 @@ Law: a trial changes nothing: what it takes out of the cluster it puts back. Pod
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from neuronspan import grants, instance_types, placement, spans
 from neuronspan_operator.objects import pods
@@ -33,6 +33,11 @@ class Question:
         if self.screen.steady_objection(state) is not None:
             return None
         return Trial(self, node, state)
+
+    def state(self, name: str) -> Hashable:
+        """Return what of this pass counts on a node, beside what happened there: two equal ones mean equal trials."""
+        evicted = tuple(each.pod.uid for each in self.draft.evictions if each.pod.node_name == name)
+        return name in self._excluded, self.draft.kept.against(name, self.rank), evicted
 
     def windows(
         self, node: node_drafts.NodeDraft, request: placement.Request, taken: placements.Spans
