@@ -100,7 +100,7 @@ def _glance(data: strategies.DataObject, facts: _Facts, kept: cluster_state.Clus
         return
     uid = data.draw(strategies.sampled_from(placed))
     node, pod = facts.placed.pop(uid)
-    with kept.without(pod, node):
+    with kept.without([pod], node):
         assert _said(pod, kept) == _said(pod, facts.fresh())
     facts.placed[uid] = node, pod
 
