@@ -199,6 +199,7 @@ def _operator_command(admission: admission_kit.Admission, profile: pathlib.Path 
     token = admission.admin.create(account, request)["status"]["token"]
     kubeconfig = admission.plane.write_kubeconfig(token=token)
     places = [f"--namespace={chart.NAMESPACE}", f"--lease-name={chart.RELEASE}-operator"]
+    places += ["--lease-seconds=900", "--renew-seconds=600"]  # a busy machine is no reason to end a measurement
     program = ["-m", "neuronspan_operator"] if profile is None else profiling.operator(profile)
     return [sys.executable, *program, "--port=0", f"--kubeconfig={kubeconfig}", *places]
 
