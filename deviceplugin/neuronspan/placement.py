@@ -9,6 +9,7 @@ these four, and stays true until one of them changes.
 import dataclasses
 import enum
 import functools
+import itertools
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -189,10 +190,20 @@ class _Search:
         self.tried = 0
         self._better = _PREFERENCES[packing]
         self._starts = [starts(hardware, request) for request in self.requests]
-        self._needed = [sum(each.count for each in self.requests[index:]) for index in range(len(requests))]
+        left = itertools.accumulate(each.count for each in reversed(self.requests))
+        self._needed = [*left][::-1]
         self._anywhere = [each.first is None and not each.is_bound_to_devices for each in self.requests]
-        self._by_place = any(each.first is None and each.is_bound_to_places for each in requests)
+        self._left = [self._of_all(self.requests[index:]) for index in range(len(requests) - 1)]
         self._dead_ends: set[object] = set()
+
+    @staticmethod
+    def _of_all(left: Sequence[Request]) -> tuple[int, bool, bool]:
+        """Return the fewest cores asked for, whether places count for one, and whether all may start anywhere."""
+        return (
+            min(each.count for each in left),
+            any(each.is_bound_to_places for each in left),
+            not any(each.is_bound_to_devices or each.first is not None for each in left),
+        )
 
     def in_order_of_requests(self, found: _Spans) -> _Spans:
         """Return the spans that were found in the order in which they were asked for."""
@@ -203,51 +214,56 @@ class _Search:
         """Return the spans for the requests from ``index`` on, or None."""
         if index == len(self.requests):
             return ()
-        possible = self.possible(index, free)
-        if not possible or self._needed[index] > free.bit_count():
+        if not self.possible(index, free) or self._needed[index] > free.bit_count():
             return None
-        runs = list(windows.runs(free))
-        shape = self._shape(free, runs)
-        if shape in self._dead_ends:
+        is_last = index + 1 == len(self.requests)  # has a place, as was just seen: it is no dead end
+        if self._dead_ends and not is_last and self._shape(index, free) in self._dead_ends:
             return None
         count = self.requests[index].count
-        for first in self._best_first(index, possible, runs):
+        for first in self._best_first(index, free):
             self.tried += 1
             left = free ^ windows.of_span(first, count)
             rest = None if self.tried > SEARCH_LIMIT else self.run(left, index + 1)
             if rest is not None:
                 return spans.CoreSpan(first, count), *rest
-        self._dead_ends.add(shape)
+        if not is_last:
+            self._dead_ends.add(self._shape(index, free))
         return None
 
     def possible(self, index: int, free: int) -> int:
         """Return the cores on which the request could start now."""
         return windows.starts_in(free, self.requests[index].count) & self._starts[index]
 
-    def _best_first(self, index: int, possible: int, runs: Iterable[_Run]) -> Iterator[int]:
+    def _best_first(self, index: int, free: int) -> Iterator[int]:
         """Yield the cores on which the request could start in the order of the packing.
 
         A request that may start anywhere only ever needs the start of a run. Another one may have to go deeper into
-        it, to leave the start to the requests placed after it.
+        it, to leave the start to the requests placed after it. The cores on which so many fit come in a run for each
+        free run that is long enough, shorter by what the request needs beyond its first core.
         """
-        wanted = self.requests[index].count
-        for first, count in sorted((run for run in runs if run[1] >= wanted), key=self._better):
+        fitting = windows.starts_in(free, self.requests[index].count)
+        for first, count in sorted(windows.runs(fitting), key=self._better):
             if self._anywhere[index]:
                 yield first
             else:
-                yield from windows.members(possible & windows.of_span(first, count))
+                yield from windows.members(self._starts[index] & windows.of_span(first, count))
 
-    def _shape(self, free: int, runs: Iterable[_Run]) -> object:
-        """Return what matters of the free cores: where in its device each run starts, and its length.
+    def _shape(self, index: int, free: int) -> object:
+        """Return what matters of the free cores to the requests from ``index`` on: where each run starts, its length.
 
-        It tells dead ends apart: the number of free cores says which request is next. Requests for given cores, for
-        which the place matters too, come first and have one candidate each: no shape is met twice among them. Where
-        links or numbers of devices count, places do as well, and the shape is the free cores themselves.
+        Runs too short for all of them are left out, and a start is told by its place in its device, or not at all
+        when each may start anywhere. Requests for given cores, for which the place matters too, come first and have
+        one candidate each: no shape is met twice among them. Where links or numbers of devices count, places do as
+        well, and the shape is the free cores themselves.
         """
-        if self._by_place:
-            return free
+        shortest, by_place, anywhere = self._left[index]
+        useful = windows.starts_in(free, shortest)
+        if by_place:
+            return index, useful
+        if anywhere:
+            return index, tuple(sorted(count for _, count in windows.runs(useful)))
         whole = self.hardware.cores_per_device
-        return tuple(sorted((first % whole, count) for first, count in runs))
+        return index, tuple(sorted((first % whole, count) for first, count in windows.runs(useful)))
 
 
 def _hardness(request: Request) -> tuple[bool, bool, int]:
@@ -309,10 +325,8 @@ def _no_run(hardware: instance_types.Hardware, request: Request) -> str:
     known = connected_runs(hardware, request)
     if known:
         return f"no connected run of {devices} devices is free; {known}"
-    return f"no free run is long enough{'' if request.align is Alignment.NONE else _COUNTED_FROM}"
-
-
-_COUNTED_FROM = " counted from a device's first core"
+    where = "" if request.align is Alignment.NONE else " counted from a device's first core"
+    return f"no free run is long enough{where}"
 
 
 def _joint_refusal(search: _Search, free: int) -> Unplaceable:
@@ -352,8 +366,6 @@ def _advice(hardware: instance_types.Hardware, free: int, request: Request, most
     """Say what a request of the same kind could get now: where places count, larger ones may fit and smaller not."""
     rules = dataclasses.replace(request, first=None)
     whole = hardware.cores_per_device
-    if not request.is_bound_to_devices:
-        return f"up to {_phrase(most, request.align)}"
     fitting = [count for count in range(1, most + 1) if _fits(hardware, free, rules, count)]
     if not fitting:
         return "nothing that starts on a device"

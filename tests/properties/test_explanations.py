@@ -7,7 +7,8 @@ from typing import Any
 import hypothesis
 from hypothesis import strategies
 
-from kits.manifests import builders, clusters, domain, kept_drafts, snapshots
+from kits.manifests import builders, clusters, domain, snapshots
+from kits.planning import kept_drafts
 from neuronspan import grants, names, placement
 from neuronspan_operator.objects import container_requests, pods
 from neuronspan_operator.planning import plans

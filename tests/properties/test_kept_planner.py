@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from kits.world import changing_world
+from kits.planning import changing_world
 from neuronspan_operator.planning import planner
 
 WORLDS_PER_SEED = 40

@@ -9,8 +9,8 @@ from typing import Any
 import hypothesis
 from hypothesis import strategies
 
-from kits.manifests import builders, domain, kept_drafts, snapshots
-from kits.world import endless
+from kits.manifests import builders, domain, snapshots
+from kits.planning import endless, kept_drafts
 from neuronspan import grants, placement
 from neuronspan_operator.objects import budgets, pods
 from neuronspan_operator.planning import planner, plans

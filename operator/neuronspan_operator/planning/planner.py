@@ -38,8 +38,9 @@ AGAIN: Final = dt.timedelta(seconds=1)
 class Planner:
     """Keeps what is known and what was decided from one plan to the next; after an exception it cannot be used.
 
-    Why a pod waits is said at once, and said anew ``again`` later at the earliest; a pod that others may be ended for
-    looks for victims as often. After ``starvation_seconds`` a pod that waits has a place kept; 0: never.
+    Why a pod waits is said at once; what was said is said anew in rounds, ``again`` from one to the next, and a pod
+    that others may be ended for looks for victims as often. After ``starvation_seconds`` a pod that waits has a place
+    kept; 0: never.
     """
 
     def __init__(self, *, starvation_seconds: float = 0.0, again: dt.timedelta = AGAIN) -> None:

@@ -66,28 +66,37 @@ def _absorb_pods(draft: drafts.Draft, touched: facts.Touched, work: Work) -> Non
             draft.indices.replace_pod(uid, before, after)
             draft.cluster.replace(after, after.node_name)
             continue
-        draft.promises.break_all(uid)
-        if before is not None and before.node_name:
-            draft.cluster.remove(before, before.node_name)
-        if after is not None and after.node_name and not after.terminal:
-            draft.cluster.add(after, after.node_name)
-        draft.indices.replace_pod(uid, before, after)
+        _count(draft, uid, before, after)
         work.nodes |= draft.indices.mentions.of(uid)
         for pod in (before, after):
-            if pod is None:
-                continue
-            if pod.requests or pod.waits:
-                work.pods.add(uid)
-            if pod.requests and pod.node_name:
-                work.nodes.add(pod.node_name)
-            if pod.pod_group:
-                groups.add((pod.namespace, pod.pod_group))
+            if pod is not None:
+                _concern(pod, work, groups)
         if (parts.Kind.POD, uid) in draft.parts or uid in draft.indices.let_go:
             work.pods.add(uid)
     for key in groups:
         members = draft.indices.groups.of(key)
         draft.groups.renew(key, (draft.snapshot.pods[uid] for uid in members))
         work.pods |= members
+
+
+def _count(draft: drafts.Draft, uid: str, before: pods.PodView | None, after: pods.PodView | None) -> None:
+    """Count a pod on the node that it is on, and promised to none until that is found out."""
+    draft.promises.break_all(uid)
+    if before is not None and before.node_name:
+        draft.cluster.remove(before, before.node_name)
+    if after is not None and after.node_name and not after.terminal:
+        draft.cluster.add(after, after.node_name)
+    draft.indices.replace_pod(uid, before, after)
+
+
+def _concern(pod: pods.PodView, work: Work, groups: set[tuple[str, str]]) -> None:
+    """Add what such a pod concerns: itself, if it asks or waits, its node, and its group."""
+    if pod.requests or pod.waits:
+        work.pods.add(pod.uid)
+    if pod.requests and pod.node_name:
+        work.nodes.add(pod.node_name)
+    if pod.pod_group:
+        groups.add((pod.namespace, pod.pod_group))
 
 
 def _is_the_same(draft: drafts.Draft, before: pods.PodView, after: pods.PodView) -> bool:

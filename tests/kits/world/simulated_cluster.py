@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from kits.manifests import builders
 from neuronspan import grants, instance_types, ledger, names, placement, spans
-from neuronspan_operator.objects import container_requests, neuron_nodes, nodes, pods
+from neuronspan_operator.objects import budgets, container_requests, neuron_nodes, nodes, pods
 from neuronspan_operator.planning import plans
 from neuronspan_operator.pools import membership
 
@@ -21,6 +21,10 @@ Manifest = dict[str, Any]
 View = TypeVar("View")
 HARDWARE = instance_types.Hardware("test.small", 4, 2, 1, 1 << 30, instance_types.Topology.NONE)
 LABELS = {"neuron": "yes"}
+GUARDED = {"guarded": "yes"}
+"""Labels of the pods that the one disruption budget is about."""
+LEAST_GUARDED = 2
+"""Of them so many must stay."""
 START = dt.datetime(2026, 1, 31, 9, 0, tzinfo=dt.UTC)
 
 
@@ -291,6 +295,22 @@ class Cluster:
         for pod in self.views():
             if pod.deleted and pod.node_name in {"", machine.name}:
                 self.remove_pod(pod.uid)
+
+    def budget(self) -> budgets.Budget:
+        """Return the disruption budget as it is counted now."""
+        living = (pod for pod in self.views() if not (pod.deleted or pod.terminal))
+        guarded = sum(pod.labels.items() >= GUARDED.items() for pod in living)
+        allowed = max(0, guarded - LEAST_GUARDED)
+        return budgets.read(builders.make_budget(allowed=allowed, labels=GUARDED))
+
+    def evict(self, uid: str) -> None:
+        """Let a pod end; raises Refused when there is none, or when its budget forbids it."""
+        if uid not in self.pods:
+            raise Refused(uid)
+        pod, budget = self.pod(uid), self.budget()
+        if budget.covers(pod) and not (pod.deleted or budget.allowed):
+            raise Refused(uid)
+        self.change_pod(uid, metadata={"deletionTimestamp": builders.CREATED})
 
     def remove_pod(self, uid: str) -> None:
         """Take a pod object away, whatever its processes do."""

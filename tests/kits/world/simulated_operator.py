@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 
 from kits.world import simulated_cluster
-from neuronspan_operator.objects import neuron_nodes, nodes, pod_changes, pods, pools
+from neuronspan_operator.objects import budgets, neuron_nodes, nodes, pod_changes, pods, pools
 from neuronspan_operator.planning import facts, planner, plans
 from neuronspan_operator.pools import membership
 
@@ -20,9 +20,12 @@ class Operator:
     cluster: simulated_cluster.Cluster
     policy: pools.Policy
     known_pods: dict[str, pods.PodView] = dataclasses.field(default_factory=dict)
+    known_budgets: dict[str, budgets.Budget] = dataclasses.field(default_factory=dict)
+    spared: set[str] = dataclasses.field(default_factory=set)  # pods that the API server would not evict
     known_nodes: dict[str, nodes.NodeView] = dataclasses.field(default_factory=dict)
     gone: set[str] = dataclasses.field(default_factory=set)  # pods that ended for certain
     known_ledgers: dict[str, neuron_nodes.NeuronNodeView] = dataclasses.field(default_factory=dict)
+    starvation_seconds: float = 0.0
     restarts: int = 0
     skew: dt.timedelta = dt.timedelta()  # how far its clock is ahead
     work: Iterator[None] | None = None
@@ -33,6 +36,12 @@ class Operator:
         """Catch up with the pods: deletions are watched."""
         self.gone |= self.known_pods.keys() - self.cluster.pods.keys()
         self.known_pods = {uid: self.cluster.pod(uid) for uid in self.cluster.pods}
+
+    def observe_budgets(self) -> None:
+        """Catch up with the disruption budget; what was refused may be allowed by now."""
+        budget = self.cluster.budget()
+        self.known_budgets = {budget.key: budget}
+        self.spared.clear()
 
     def forget_pods(self) -> None:
         """Lose the cache of pods, or some of it: a list is in progress, or the watch is far behind."""
@@ -49,6 +58,7 @@ class Operator:
     def observe(self) -> None:
         """Catch up with everything."""
         self.observe_pods()
+        self.observe_budgets()
         self.observe_nodes()
         self.observe_ledgers()
 
@@ -56,7 +66,16 @@ class Operator:
         """Return what this operator believes."""
         policies = dict.fromkeys(self.known_ledgers, self.policy)
         gone = frozenset(self.gone - self.known_pods.keys())
-        return plans.Snapshot(dict(self.known_pods), dict(self.known_nodes), dict(self.known_ledgers), policies, gone)
+        return plans.Snapshot(
+            dict(self.known_pods),
+            dict(self.known_nodes),
+            dict(self.known_ledgers),
+            policies,
+            gone,
+            budgets=dict(self.known_budgets),
+            spared=frozenset(self.spared),
+            starvation_seconds=self.starvation_seconds,
+        )
 
     @property
     def now(self) -> dt.datetime:
@@ -66,7 +85,7 @@ class Operator:
     def think(self, snapshot: plans.Snapshot) -> plans.Plan:
         """Plan, and start to carry it out; what was being done is lost."""
         if self.planner is None:
-            self.planner = planner.Planner(again=dt.timedelta())
+            self.planner = planner.Planner(again=dt.timedelta(), starvation_seconds=self.starvation_seconds)
         self.plan = self.planner.plan(self._changes(snapshot), self.now)
         self.work = self._carry_out(self.plan)
         return self.plan
@@ -80,7 +99,9 @@ class Operator:
             nodes=dict.fromkeys(known.nodes) | dict(snapshot.nodes),
             members=dict.fromkeys(known.neuron_nodes) | members,
             pools={POOL: pools.PoolView(POOL, policy=self.policy)},
+            budgets=dict.fromkeys(known.budgets) | dict(snapshot.budgets),
             gone=dict.fromkeys(known.gone, False) | dict.fromkeys(snapshot.gone, True),
+            spared=dict.fromkeys(known.spared, False) | dict.fromkeys(snapshot.spared, True),
         )
 
     def crash(self) -> None:
@@ -145,8 +166,10 @@ class Operator:
                     self._let_go(departure)
                 yield
         for eviction in plan.evictions:
-            if eviction.pod.uid in self.cluster.pods:
-                self.cluster.change_pod(eviction.pod.uid, metadata={"deletionTimestamp": "2026-01-31T09:00:00Z"})
+            try:
+                self.cluster.evict(eviction.pod.uid)
+            except simulated_cluster.Refused:
+                self.spared.add(eviction.pod.uid)
             yield
 
     def _inquire(self, inquiry: plans.Inquiry) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from kits.world import simulated_cluster
 from neuronspan import grants, names, placement, spans
+from neuronspan_operator import reasons
 from neuronspan_operator.objects import nodes, pods
 from neuronspan_operator.planning import planner, plans
 
@@ -21,6 +22,7 @@ class Promises:
         self.ever_granted: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
         self.groups: dict[str, tuple[str, str]] = {}
         self.plans = 0
+        self.victims = 0
 
     # --- at every moment -------------------------------------------------------------------------------------------
 
@@ -81,10 +83,29 @@ class Promises:
                 assert waiting is None or (waiting.reason and waiting.message)
         for each in plan.departures:
             assert _takes_pods(snapshot.nodes.get(each.node)), f"{each.pod.key} is sent to {each.node}"
+        self._check_victims(snapshot, plan)
         for write in plan.ledgers:
             self._check_new_grants(snapshot, write)
         self.plans += 1
         assert planner.plan(snapshot, now) == plan, "what is kept from plan to plan made a difference"
+
+    def _check_victims(self, snapshot: plans.Snapshot, plan: plans.Plan) -> None:
+        """Who ends for others is less important than somebody who waits for it there, and budgets allow it."""
+        victims = [each.pod for each in plan.evictions if each.event is reasons.EventReason.PREEMPTED]
+        waiting = [
+            (snapshot.pods[uid].priority, why.node)
+            for uid, why in plan.waiting.items()
+            if why.reason is reasons.WaitingReason.PREEMPTING
+        ]
+        for victim in victims:
+            assert any(priority > victim.priority and node == victim.node_name for priority, node in waiting), (
+                f"{victim.key} ends for nobody"
+            )
+        for budget in snapshot.budgets.values():
+            covered = sum(map(budget.covers, victims))
+            others = sum(budget.covers(each.pod) for each in plan.evictions) - covered
+            assert covered <= max(0, budget.allowed - others), f"{budget} is broken"
+        self.victims += len(victims)
 
     @staticmethod
     def _check_new_grants(snapshot: plans.Snapshot, write: plans.LedgerWrite) -> None:
@@ -113,7 +134,8 @@ class Promises:
                 pod = self.cluster.pod(grant.pod_uid)
                 assert pod.unplaced or pod.node_name == name, f"{grant} belongs to another node: {pod}"
         for uid, reason in waiting.items():
-            if reason.reason == "NoRoom" and not self.cluster.pod(uid).pod_group:
+            kept = "kept for" in reason.message  # it may have room, which others have a right to
+            if reason.reason == "NoRoom" and not (kept or self.cluster.pod(uid).pod_group):
                 self._check_hopeless(self.cluster.pod(uid), reason)
 
     def _check_hopeless(self, pod: pods.PodView, reason: plans.Waiting) -> None:

@@ -28,6 +28,7 @@ class Kind:
     unmanaged: bool = False  # pods that never met admission; needs plugins that refuse busy cores
     tampering: bool = False  # people edit grant annotations
     vanishing: bool = False  # nodes leave and come back
+    urgent: bool = False  # large pods of high priority come, and long waits count
 
 
 KINDS = (
@@ -35,6 +36,8 @@ KINDS = (
     Kind("vanishing", vanishing=True),
     Kind("everything", unmanaged=True, tampering=True, vanishing=True),
 )
+
+URGENT = Kind("urgent", urgent=True)
 
 
 class World:
@@ -52,6 +55,8 @@ class World:
         clocks = random.Random(seed)  # noqa: S311 - repeatable on purpose
         for operator in self.operators:
             operator.skew = dt.timedelta(seconds=clocks.choice(SKEWS))
+            operator.starvation_seconds = 30.0 * kind.urgent
+        self.traits = clocks
         self.created = 0
         self.done: collections.Counter[str] = collections.Counter()
         self.promises = simulated_promises.Promises(self.cluster, tampering=kind.tampering)
@@ -79,6 +84,8 @@ class World:
         ]
         if kind.unmanaged:
             self.operations.append((self.create_unmanaged, 2))
+        if kind.urgent:
+            self.operations += [(self.create_urgent, 8), (self.reap, 30), (self.start, 20), (self.report, 20)]
         if kind.tampering:
             self.operations.append((self.tamper, 1))
         if kind.vanishing:
@@ -100,6 +107,12 @@ class World:
         """Create a pod of a random form."""
         if len(self.cluster.pods) < 8:
             self.cluster.add_pod(self._pod(self._containers()))
+
+    def create_urgent(self) -> None:
+        """Create a large pod that others may have to end for."""
+        if len(self.cluster.pods) < 10:
+            shape = {"containers": [builders.container(cores=self.random.choice((3, 4, 6, 8)))]}
+            self.cluster.add_pod(self._pod({**shape, "priority": self.random.choice((5, 7, 9))}, plain=True))
 
     def create_group(self) -> None:
         """Create two or three pods that want to run together."""
@@ -132,17 +145,25 @@ class World:
             case _:
                 return {"containers": [builders.container(cores=size)]}
 
-    def _pod(self, shape: dict[str, object], notes: dict[str, str] | None = None) -> dict[str, object]:
+    def _pod(
+        self, shape: dict[str, object], notes: dict[str, str] | None = None, *, plain: bool = False
+    ) -> dict[str, object]:
         self.created += 1
+        fields: dict[str, object] = {
+            "priority": self.random.choice((0, 0, 5)),
+            "preempts": self.traits.random() < 0.9,
+            "labels": self.traits.choice(({}, simulated_cluster.GUARDED)),
+            "owner": self.random.choice(("", "rs")),
+            "selector": self.random.choice(({}, {}, {}, {names.HOSTNAME_LABEL: "w1"})),
+            **self.random.choice(({}, {}, builders.GUEST)),
+        }
+        if plain:
+            fields = {}
         return builders.make_pod(
             f"p{self.created}",
             annotations=notes,
             created=self.cluster.now.isoformat(),
-            priority=self.random.choice((0, 0, 5)),
-            owner=self.random.choice(("", "rs")),
-            selector=self.random.choice(({}, {}, {}, {names.HOSTNAME_LABEL: "w1"})),
-            **self.random.choice(({}, {}, builders.GUEST)),
-            **shape,  # type: ignore[arg-type]  # what _containers gives are this builder's arguments
+            **(fields | shape),  # type: ignore[arg-type]  # what _containers gives are this builder's arguments
         )
 
     def _some_pod(self, wanted: Callable[[pods.PodView], bool]) -> pods.PodView | None:

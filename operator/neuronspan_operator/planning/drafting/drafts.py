@@ -7,16 +7,15 @@ draft is kept from pass to pass: a pass opens the nodes and pods anew that somet
 import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from neuronspan import grants, names
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes, pod_changes, pods, pools
-from neuronspan_operator.planning import plans
+from neuronspan_operator.planning import answers, journal, plans
 from neuronspan_operator.planning.drafting import (
     groups,
     indices,
-    journal,
     kept,
     node_drafts,
     node_table,
@@ -51,6 +50,7 @@ class Draft:
         self.placements = placements.Placements()
         self.journal: journal.Journal[str] = journal.Journal()
         self.cluster = cluster_state.Cluster(on_change=self.journal.note)
+        self.remembered: answers.Answers[Any] = answers.Answers(self.journal)  # of those who ask about many nodes
         self.promises = promises.Promises(self.cluster)
         self.table = node_table.NodeTable(self.journal)
         self.nodes = self.table.drafts

@@ -62,6 +62,7 @@ class NodeDraft:
         return (
             (self.ledger is before.ledger or _owners(self.ledger) == _owners(before.ledger))
             and self.blocked == before.blocked
+            and self.view.unhealthy == before.view.unhealthy  # the reasons are told
             and (self.ineligible, self.policy, self.hardware) == (before.ineligible, before.policy, before.hardware)
         )
 

@@ -7,7 +7,8 @@ import bisect
 
 from neuronspan import grants
 from neuronspan_operator.objects import neuron_nodes, nodes, pools
-from neuronspan_operator.planning.drafting import journal, node_drafts
+from neuronspan_operator.planning import journal
+from neuronspan_operator.planning.drafting import node_drafts
 
 
 class NodeTable:

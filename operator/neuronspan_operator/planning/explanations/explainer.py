@@ -51,6 +51,7 @@ class Explainer:
         self._runs = longest_runs.LongestRuns()
         self._neuron_hosts: set[str] = set()  # nodes that are there and have a ledger
         self._position = -1
+        self.looks = 0  # at single nodes, so far: what explaining costs
 
     def explain(self, pod: pods.PodView) -> plans.Waiting:
         """Return why the pod waits: one answer for all of equal shape, surroundings, excluded nodes and group."""
@@ -89,6 +90,7 @@ class Explainer:
         if kept is None or changed is None:
             kept = self._kept[shape] = _Kept(verdicts.Verdict(), standings.Judge(self._draft, pod, shape), 0)
             changed = self._draft.cluster.nodes.keys()
+        self.looks += len(changed)
         for name in changed:
             standing = kept.judge.standing(name, screen)
             is_usable = standing is not None and standing.reached >= _Hurdle.USABLE
@@ -141,6 +143,7 @@ class Explainer:
             return _Later(counts + self._alone(pod, verdict.free(), verdict.is_free), kinds)
         counts, kinds, free = collections.Counter(), set(), set()
         for name in verdict.roomy():
+            self.looks += 1
             found = screen.objections(self._draft.cluster.nodes[name])
             counts.update(each.words for each in found)
             kinds.update(each.kind for each in found)

@@ -39,6 +39,14 @@ class Standing:
     lacking: tuple[str, ...] = ()  # what a roomy node has too little of for such a pod, in words
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Kind:
+    """What nodes of equal hardware and policy mean for the pods, whoever is on them."""
+
+    impossible: placement.Reason | None  # why none of them would do
+    words: str  # what such a node is counted under: for that reason, else while it has not the cores free
+
+
 class Judge:
     """Judges nodes for pods that have the shape of this one."""
 
@@ -46,7 +54,7 @@ class Judge:
         self._draft = draft
         self._pod = pod
         self._shape = shape
-        self._impossible: dict[tuple[instance_types.Hardware, pools.Policy], placement.Reason | None] = {}
+        self._kinds: dict[tuple[instance_types.Hardware, pools.Policy], _Kind] = {}
 
     def standing(self, name: str, screen: screening.Screen) -> Standing | None:
         """Return where the node stands, None when there is no such node; any screen of a pod of the shape will do."""
@@ -62,36 +70,41 @@ class Judge:
         beside = found if found.kind is not _CORDON else _beside_cordon(screen, state)
         if beside is not None:
             return Standing(found.words, beside.kind)
-        return self._possible(node, found.words) or Standing(
-            found.words, reached=Hurdle.LARGE_ENOUGH, ailing=len(node.view.unhealthy)
-        )
+        kind = self._kind(node)
+        if kind.impossible is not None:
+            return _too_small(node, kind.impossible, found.words)
+        return Standing(found.words, reached=Hurdle.LARGE_ENOUGH, ailing=len(node.view.unhealthy))
 
     def _without_cores(self, name: str) -> str:
         return "node(s) with an unreadable ledger" if name in self._draft.broken else "node(s) without NeuronCores"
 
     def _suiting(self, node: node_drafts.NodeDraft, state: cluster_state.NodeState) -> Standing:
         """Return where a node stands to which nothing steady objects."""
-        too_small = self._possible(node)
-        if too_small is not None:
-            return too_small
+        kind = self._kind(node)
+        if kind.impossible is not None:
+            return _too_small(node, kind.impossible, kind.words)
         ailing = len(node.view.unhealthy)
         if node.ineligible is not None:
             return Standing(f"node(s) {node.ineligible}", reached=Hurdle.LARGE_ENOUGH, ailing=ailing)
         if self._draft.placements.on(node, self._pod.requests, self._shape.requests) is None:
-            return Standing(_full(self._pod, node), reached=Hurdle.USABLE, ailing=ailing)
+            return Standing(kind.words, reached=Hurdle.USABLE, ailing=ailing)
         lacking = tuple(each.words for each in node_resources.lacking(self._pod, state))
         return Standing(reached=Hurdle.ROOMY, ailing=ailing, lacking=lacking)
 
-    def _possible(self, node: node_drafts.NodeDraft, words: str = "") -> Standing | None:
-        """Return where a node stands whose hardware would not do even if it were empty, None where it would."""
+    def _kind(self, node: node_drafts.NodeDraft) -> _Kind:
         key = node.hardware, node.policy
-        if key not in self._impossible:
-            self._impossible[key] = remedies.impossibility(node, self._pod.requests)
-        reason = self._impossible[key]
-        if reason is None:
-            return None
-        counted = words or remedies.impossible_words(reason, node, self._pod.requests)
-        return Standing(counted, reached=Hurdle.MATCHING, impossible=reason, cores=node.hardware.cores)
+        found = self._kinds.get(key)
+        if found is None:
+            requests = self._pod.requests
+            reason = remedies.impossibility(node, requests)
+            words = _full(self._pod, node) if reason is None else remedies.impossible_words(reason, node, requests)
+            found = self._kinds[key] = _Kind(reason, words)
+        return found
+
+
+def _too_small(node: node_drafts.NodeDraft, why: placement.Reason, words: str) -> Standing:
+    """Return where a node stands whose hardware would not do even if it were empty."""
+    return Standing(words, reached=Hurdle.MATCHING, impossible=why, cores=node.hardware.cores)
 
 
 def _beside_cordon(screen: screening.Screen, state: cluster_state.NodeState) -> objections.Objection | None:

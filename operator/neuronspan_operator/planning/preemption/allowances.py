@@ -5,7 +5,7 @@ it (Create in kubernetes/pkg/registry/core/pod/storage/eviction.go).
 """
 
 import collections
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 
 from neuronspan_operator.objects import budgets, pods
 
@@ -21,6 +21,11 @@ class Allowance:
             self._in[budget.namespace].append(budget)
         self._of: dict[str, tuple[budgets.Budget, ...]] = {}
         self.spend(spent)
+
+    @property
+    def basis(self) -> Hashable:
+        """What answers depend on that were given under this allowance."""
+        return tuple(self._left.items()), tuple(each for some in self._in.values() for each in some)
 
     def permits(self, victims: Iterable[pods.PodView]) -> bool:
         """Whether all of these may be ended at once."""

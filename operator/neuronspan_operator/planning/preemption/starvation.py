@@ -7,6 +7,7 @@ with the least is chosen anew in every pass, and so only ever exchanged for a be
 
 import dataclasses
 import datetime as dt
+import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -27,7 +28,6 @@ class _Window:
     node: str
     spans: placements.Spans
     holders: frozenset[str] = dataclasses.field(compare=False)
-    trial: trials.Trial = dataclasses.field(compare=False)
 
 
 def place(draft: drafts.Draft, pod: pods.PodView) -> kept.Place | None:
@@ -36,12 +36,16 @@ def place(draft: drafts.Draft, pod: pods.PodView) -> kept.Place | None:
     if question.screen.of_pod is not None:
         return None
     too_long = neuron_nodes.moment(pod.created) + dt.timedelta(seconds=draft.snapshot.starvation_seconds)
-    found: list[_Window] = []
-    for trial in searching.nearby(question):
-        found += _windows(draft, trial, too_long)
-    ordered = sorted(found)
-    best = next((each for each in ordered if each.trial.admits(each.holders)), None)
-    return None if best is None else kept.Place(pod, best.node, best.spans, starved=True)
+
+    def ask(trial: trials.Trial) -> list[_Window]:
+        return sorted(_windows(draft, trial, too_long))
+
+    found = (windows for _, windows in searching.each_nearby(question, ("starved", pod.uid), too_long, ask))
+    for best in heapq.merge(*found):
+        trial = question.trial(best.node)
+        if trial is not None and trial.admits(best.holders):
+            return kept.Place(pod, best.node, best.spans, starved=True)
+    return None
 
 
 def _windows(draft: drafts.Draft, trial: trials.Trial, too_long: dt.datetime) -> Iterator[_Window]:
@@ -50,7 +54,7 @@ def _windows(draft: drafts.Draft, trial: trials.Trial, too_long: dt.datetime) ->
         lasting = sum(_shared(grant, wanted) for grant in held if _is_lasting(draft, grant))
         count = sum(_shared(grant, wanted) for grant in _in(wanted, trial.node.ledger.grants))
         holders = frozenset(grant.pod_uid for grant in held)
-        yield _Window(late, lasting, count, trial.node.name, wanted, holders, trial)
+        yield _Window(late, lasting, count, trial.node.name, wanted, holders)
 
 
 def _places(draft: drafts.Draft, trial: trials.Trial) -> Iterator[tuple[placements.Spans, list[grants.Grant]]]:

@@ -4,7 +4,7 @@ Law: a trial changes nothing: what it takes out of the cluster it puts back. Pod
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from neuronspan import grants, instance_types, placement, spans
 from neuronspan_operator.objects import pods
@@ -33,6 +33,16 @@ class Question:
         if self.screen.steady_objection(state) is not None:
             return None
         return Trial(self, node, state)
+
+    def state(self, name: str) -> Hashable:
+        """Return what counts on a node and is in no journal: with two equal ones trials are equal.
+
+        A ledger of which only states and times changed is such a thing; that of an unchanged node is the same object.
+        """
+        evicted = tuple(each.pod.uid for each in self.draft.evictions if each.pod.node_name == name)
+        node = self.draft.nodes.get(name)
+        book = None if node is None else node.ledger
+        return name in self._excluded, self.draft.kept.against(name, self.rank), evicted, book
 
     def windows(
         self, node: node_drafts.NodeDraft, request: placement.Request, taken: placements.Spans

@@ -1,46 +1,78 @@
 """Why each pod that found no place has no cores, and what would make it fit.
 
-Law: every pod that is left in the queue has its sentence; it is said at once, and said anew only after a while.
+Law: every pod that is left in the queue has its sentence; it is said at once, and said anew only after a while, those
+first that were said longest ago. So an event costs no more where many pods wait.
 """
 
 import datetime as dt
 from collections.abc import Iterable
 
 from neuronspan_operator import reasons
+from neuronspan_operator.objects import neuron_nodes
 from neuronspan_operator.planning import plans
-from neuronspan_operator.planning.drafting import drafts, parts, queue
+from neuronspan_operator.planning.drafting import drafts, kept, parts, queue
 from neuronspan_operator.planning.explanations import explainer
+
+MOST_LOOKS = 10_000
+"""Looks at nodes to say again what was said before; whoever's turn does not come waits for the next time."""
 
 
 class Explaining:
-    """Kept with its draft; ``renew`` is the time between two explanations of the same pods."""
+    """Kept with its draft; ``again`` is the time between two rounds of explanations that were given before."""
 
-    def __init__(self, draft: drafts.Draft, renew: dt.timedelta) -> None:
+    def __init__(self, draft: drafts.Draft, again: dt.timedelta) -> None:
         self._draft = draft
-        self._renew = renew
+        self._again = again
+        self._next_round = neuron_nodes.moment("")
         self._explainer = explainer.Explainer(draft)
 
     def run(self) -> None:
-        """Explain every pod that found no place, and was not explained lately as things are now."""
+        """Explain every pod that found no place, and what may have another explanation by now."""
+        is_time = self._next_round <= self._draft.now
+        stale: list[tuple[dt.datetime, kept.Rank, queue.Unit]] = []
         for unit in self._draft.queue:
-            if not unit.lacks_members:
+            if unit.lacks_members:
+                continue
+            if unit.told_at is None:
                 self._explain(unit)
+                continue
+            if unit.untold:
+                self._tell(unit, unit.untold)
+            if unit.told != self._moment():
+                stale.append((unit.told_at, unit.order[0], unit))
+        if stale and is_time:
+            self._explain_again(unit for _, _, unit in sorted(stale, key=lambda each: each[:2]))
+        elif stale:
+            self._wake()
+
+    def _explain_again(self, units: Iterable[queue.Unit]) -> None:
+        limit = self._explainer.looks + MOST_LOOKS
+        for unit in units:
+            if self._explainer.looks >= limit:
+                self._wake()
+                return
+            self._explain(unit)
 
     def _explain(self, unit: queue.Unit) -> None:
+        unit.answer = None
+        unit.told_at, unit.told = self._draft.now, self._moment()
+        if self._next_round <= self._draft.now:
+            self._next_round = self._draft.now + self._again
+        self._tell(unit, unit.uids)
+
+    def _tell(self, unit: queue.Unit, uids: Iterable[str]) -> None:
         draft = self._draft
-        uids: Iterable[str] = unit.untold
-        if self._is_due(unit):
-            uids, unit.answer = unit.uids, None
-            unit.told_at, unit.told = draft.now, self._moment()
         for uid in sorted(uids):
             if uid in draft.waiting and draft.waiting[uid].reason is reasons.WaitingReason.PREEMPTING:
                 continue
-            pod = draft.snapshot.pods[uid if unit.grouped else unit.first]
-            answer = unit.answer or self._explainer.explain(pod)
+            answer = unit.answer or self._explainer.explain(draft.snapshot.pods[uid if unit.grouped else unit.first])
             if not unit.grouped:  # all of one likeness wait for the same
                 unit.answer = answer
             draft.wait(uid, self._with_place(uid, answer))
         unit.untold.clear()
+
+    def _wake(self) -> None:
+        self._draft.parts.wake((parts.Kind.EXPLANATIONS, ""), self._next_round)
 
     def _with_place(self, uid: str, answer: plans.Waiting) -> plans.Waiting:
         place = self._draft.kept.of(uid)
@@ -48,17 +80,6 @@ class Explaining:
             return answer
         words = f"It has waited so long that NeuronCores {place.cores} of {place.node} are kept for it."
         return plans.Waiting(answer.reason, f"{answer.message} {words}")
-
-    def _is_due(self, unit: queue.Unit) -> bool:
-        draft = self._draft
-        if unit.told_at is None:
-            return True
-        if unit.told == self._moment():
-            return False
-        due = unit.told_at + self._renew
-        if due > draft.now:
-            draft.parts.wake((parts.Kind.EXPLANATIONS, ""), due)
-        return due <= draft.now
 
     def _moment(self) -> tuple[int, int]:
         """Return what grows with everything that explanations speak of."""

@@ -5,6 +5,7 @@ rest look when the next pass comes. What was found stands until something about 
 """
 
 import datetime as dt
+import functools
 import itertools
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Final
@@ -140,10 +141,14 @@ class Preempting:
 class _Preemptor:
     def __init__(self, draft: drafts.Draft) -> None:
         self._draft = draft
-        self._allowance = allowances.of(draft.snapshot.budgets, (each.pod for each in draft.evictions))
         self._hopeless: set[Hashable] = set()
         self._searches = 0
         self._done = 0
+
+    @functools.cached_property
+    def _allowance(self) -> allowances.Allowance:
+        """What the budgets allow beside what ends anyway; nobody counts them while nobody looks for victims."""
+        return allowances.of(self._draft.snapshot.budgets, (each.pod for each in self._draft.evictions))
 
     def decide(self, pod: pods.PodView) -> bool:
         """Wait for what is ending, or end what is in the way; False when there is nothing to wait for."""
@@ -193,7 +198,8 @@ class _Preemptor:
         reason = (
             f"Ended for {pod.key}, whose priority is {pod.priority}: it gets NeuronCores {place.cores} of {found.node}."
         )
-        for victim in found.victims:
+        for each in found.victims:
+            victim = draft.snapshot.pods[each.uid]  # what was found may be remembered, and be of an older version
             draft.part.evictions.append(plans.Evict(victim, reason, reasons.EventReason.PREEMPTED))
         ended = plans.listed(f"{each.key} (priority {each.priority})" for each in found.victims)
         message = f"To get NeuronCores {place.cores} of {found.node} it ends {ended}."

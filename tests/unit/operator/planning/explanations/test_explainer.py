@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from kits.manifests import builders, domain, kept_drafts, snapshots
+from kits.manifests import builders, domain, snapshots
+from kits.planning import kept_drafts
 from neuronspan import grants
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import plans
-from neuronspan_operator.planning.drafting import drafts, journal, node_drafts
+from neuronspan_operator.planning import journal, plans
+from neuronspan_operator.planning.drafting import drafts, node_drafts
 from neuronspan_operator.planning.explanations import explainer, standings, ways_out
 
 CONFIRMED = grants.GrantState.CONFIRMED
@@ -135,8 +136,9 @@ def test_everything_is_looked_at_again_when_the_journal_knows_no_more(
 ) -> None:
     monkeypatch.setattr(journal, "KEPT", 1)
     full = {name: (_node(name), _member(name, "0-31")) for name in NODES}
-    kept_drafts.turn(draft, _world(**full | {"w2": (None, _member("w2"))}), [*NODES, "w1"])
-    assert draft.journal.since(0) is None
+    seen = draft.journal.position
+    kept_drafts.turn(draft, _world(**full | {"w2": (None, _member("w2"))}), NODES * (seen + 1))
+    assert draft.journal.since(seen) is None
     assert "0/2 nodes are available: 2 node(s) without 20 contiguous" in (found := kept.explain(BIG).message)
     assert "No core is free." in found
     assert judged == ["w1", "w3"]

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from kits.manifests import builders, domain, scenes, snapshots
+from kits.manifests import builders, domain, snapshots
+from kits.planning import scenes
 from neuronspan import grants
 
 STARVED: dict[str, Any] = {"starvation_seconds": 60.0}

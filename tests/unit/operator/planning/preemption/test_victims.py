@@ -1,6 +1,7 @@
 """Whose end makes room on one node; the property tests compare with brute force."""
 
-from kits.manifests import builders, domain, kept_drafts, scenes
+from kits.manifests import builders, domain
+from kits.planning import kept_drafts, scenes
 from neuronspan_operator.planning.preemption import allowances, trials, victims
 
 

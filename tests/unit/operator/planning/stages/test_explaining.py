@@ -1,13 +1,14 @@
 """Nothing waits silently: every gated pod without cores has a reason and a way out."""
 
+import datetime as dt
 from typing import Any
 
 import pytest
 
 from kits.manifests import builders, domain, snapshots
 from neuronspan import grants, names, placement
-from neuronspan_operator.objects import pools
-from neuronspan_operator.planning import plans
+from neuronspan_operator.objects import neuron_nodes, nodes, pods, pools
+from neuronspan_operator.planning import facts, planner, plans
 
 CONFIRMED = grants.GrantState.CONFIRMED
 
@@ -307,6 +308,20 @@ def test_unhealthy_cores_are_named_with_their_reasons() -> None:
     nodes = [builders.make_node(f"w{index}") for index in (1, 2, 3)]
     found = snapshots.plan([builders.make_pod(cores=20)], nodes, members).waiting["uid-web"]
     assert found.message.endswith(" Unhealthy are cores 0-1 of w1 (ECC), 16 of w1 (hot), 4 of w2 (ECC) and 6 more.")
+
+
+def test_reason_of_unhealthy_cores_that_became_another_is_told() -> None:
+    """The node gives as many cores as before, to the same pods."""
+    ill, worse = (
+        pools.Member(neuron_nodes.read(builders.make_neuron_node(unhealthy={16: reason}))) for reason in ("hot", "ECC")
+    )
+    kept = planner.Planner(again=dt.timedelta())
+    pod, host = pods.read(builders.make_pod(cores=20)), nodes.read(builders.make_node())
+    before = kept.plan(facts.Changes(pods={pod.uid: pod}, nodes={"w1": host}, members={"w1": ill}), snapshots.NOW)
+    assert before.waiting[pod.uid].message.endswith("16 of w1 (hot).")
+    after = kept.plan(facts.Changes(members={"w1": worse}), snapshots.NOW)
+    assert after.waiting[pod.uid].message.endswith("16 of w1 (ECC).")
+    assert after.news == {pod.uid}
 
 
 def test_healthy_nodes_are_not_said_to_be_unhealthy() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from kits.manifests import builders, clusters, domain, scenes, snapshots
+from kits.manifests import builders, clusters, domain, snapshots
+from kits.planning import scenes
 from neuronspan import grants, names
 from neuronspan_operator.planning.stages import preempting
 

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 
 from kits.manifests import snapshots
-from kits.world import changing_objects
+from kits.planning import changing_objects
 from neuronspan_operator.objects import pod_changes, pods, pools
 from neuronspan_operator.planning import facts, plans
 

@@ -1,0 +1,1 @@
+"""What planning is tried on: drafts as they are kept, scenes on few nodes, and worlds in which anything changes."""
