@@ -71,7 +71,7 @@ def _absorb_pods(draft: drafts.Draft, touched: facts.Touched, work: Work) -> Non
         for pod in (before, after):
             if pod is not None:
                 _concern(pod, work, groups)
-        if (parts.Kind.POD, uid) in draft.parts or uid in draft.indices.let_go:
+        if (parts.Kind.POD, uid) in draft.parts or _has_cores(draft, uid, after):
             work.pods.add(uid)
     for key in groups:
         members = draft.indices.groups.of(key)
@@ -97,6 +97,11 @@ def _concern(pod: pods.PodView, work: Work, groups: set[tuple[str, str]]) -> Non
         work.nodes.add(pod.node_name)
     if pod.pod_group:
         groups.add((pod.namespace, pod.pod_group))
+
+
+def _has_cores(draft: drafts.Draft, uid: str, pod: pods.PodView | None) -> bool:
+    """Whether the pod has a grant, or says so: it may have to be sent back, whatever it asks for now."""
+    return uid in draft.indices.holders or (pod is not None and pod.grant_annotation is not None)
 
 
 def _is_the_same(draft: drafts.Draft, before: pods.PodView, after: pods.PodView) -> bool:
