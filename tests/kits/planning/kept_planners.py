@@ -13,7 +13,6 @@ from neuronspan_operator.planning import facts, planner, plans
 from neuronspan_operator.planning.drafting import drafts
 from neuronspan_operator.scheduling import screening
 
-
 SECOND = dt.timedelta(seconds=1)
 
 

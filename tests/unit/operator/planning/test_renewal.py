@@ -65,6 +65,17 @@ def test_waiting_pod_is_looked_at_only_on_the_node_that_got_room(
     assert set(looks.nodes) == set(looks.judged) == {"w007"}
 
 
+def test_pod_that_others_keep_waiting_is_looked_at_only_where_something_changed(looks: kept_planners.Looks) -> None:
+    known = kept_planners.KeptPlanner(again=3600)
+    known.build(*NODES)
+    near = clusters.affinity(near=[clusters.term(names.HOSTNAME_LABEL, {"app": "db"})])
+    known.tell(builders.make_pod("web", cores=4, affinity=near))
+    assert set(NODES) <= set(looks.judged)
+    looks.forget()
+    known.tell(members=[kept_planners.member("w007", unhealthy=[3])])
+    assert (set(looks.nodes), set(looks.judged), looks.pods) == ({"w007"}, {"w007"}, [])
+
+
 def test_new_pod_opens_no_node_but_its_own(crowd: kept_planners.KeptPlanner, looks: kept_planners.Looks) -> None:
     crowd.tell(members=[kept_planners.member("w007")], gone=["uid-on-w007"])
     looks.forget()
@@ -78,11 +89,25 @@ def test_version_of_a_running_pod_decides_nothing(crowd: kept_planners.KeptPlann
     assert (looks.nodes, looks.pods, looks.judged) == ([], [], [])
 
 
+def _guest(version: str = "1") -> dict[str, Any]:
+    """Return a guest that was let go to four cores of w1, and that its scheduler has refused."""
+    return builders.make_pod(
+        "web",
+        cores=4,
+        scheduler="volcano",
+        owner="rs",
+        unscheduled="0/1 nodes",
+        selector={names.HOSTNAME_LABEL: "w1"},
+        grant={"node": "w1", "containers": {"app": "0-3"}},
+        version=version,
+    )
+
+
 def test_running_pod_counts_no_more_when_it_is_over() -> None:
     known = kept_planners.KeptPlanner()
     known.build("w1")
     alone = clusters.affinity(far=[clusters.term(names.HOSTNAME_LABEL, {"app": "web"})])
-    plain = {"scheduler": "default-scheduler", "node": "w1", "labels": {"app": "web"}}
+    plain: Any = {"scheduler": "default-scheduler", "node": "w1", "labels": {"app": "web"}}
     known.tell(builders.make_pod("plain", phase="Running", **plain))
     assert known.tell(builders.make_pod("shy", cores=4, affinity=alone)).bindings == ()
     plan = known.tell(builders.make_pod("plain", phase="Succeeded", **plain))
@@ -92,15 +117,12 @@ def test_running_pod_counts_no_more_when_it_is_over() -> None:
 def test_pod_is_evicted_as_it_is_now_when_only_its_version_changed() -> None:
     known = kept_planners.KeptPlanner()
     known.build("w1")
-    guest = builders.GUEST | {"gates": []}
-    held = [domain.grant("0-3", "web")]
-    pod = {"cores": 4, "owner": "rs", "unscheduled": "0/1 nodes", "selector": {names.HOSTNAME_LABEL: "w1"}} | guest
     known.tell(
-        builders.make_pod("web", **pod),
+        _guest(),
         hosts=[builders.make_node("w1", cores=12, devices=6, cordoned=True)],
-        members=[kept_planners.member("w1", held)],
+        members=[kept_planners.member("w1", [domain.grant("0-3", "web")])],
     )
-    plan = known.tell(builders.make_pod("web", version="7", **pod))
+    plan = known.tell(_guest(version="7"))
     assert [each.pod.resource_version for each in plan.evictions] == ["7"]
 
 
@@ -141,11 +163,7 @@ def test_timer_that_has_ended_is_decided_without_an_event() -> None:
     known = kept_planners.KeptPlanner()
     known.build("w1")
     since = known.now.isoformat().replace("+00:00", "Z")
-    guest = builders.make_pod(
-        "web", **(builders.GUEST | {"gates": []}), cores=4, owner="rs", unscheduled="0/1 nodes",
-        selector={names.HOSTNAME_LABEL: "w1"},
-    )  # fmt: skip
-    plan = known.tell(guest, members=[kept_planners.member("w1", [domain.grant("0-3", "web", since=since)])])
+    plan = known.tell(_guest(), members=[kept_planners.member("w1", [domain.grant("0-3", "web", since=since)])])
     assert plan.evictions == ()
     assert plan.wake_at is not None
     assert [each.pod.name for each in known.planner.plan(facts.Changes(), plan.wake_at).evictions] == ["web"]

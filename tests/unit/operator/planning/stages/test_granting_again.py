@@ -10,7 +10,7 @@ from neuronspan import grants, names
 from neuronspan_operator.planning import facts, plans
 
 GROUP = {names.POD_GROUP_ANNOTATION: "g", names.POD_GROUP_SIZE_ANNOTATION: "2"}
-PLAIN = {"scheduler": "default-scheduler", "phase": "Running"}
+PLAIN: Any = {"scheduler": "default-scheduler", "phase": "Running"}
 
 
 def _member(name: str, **fields: Any) -> dict[str, Any]:

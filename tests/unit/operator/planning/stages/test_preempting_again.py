@@ -62,12 +62,12 @@ def test_kept_cores_are_free_for_others_when_their_pod_got_some_elsewhere(known:
     assert _bound(known.carry_out(plan)) == ["small"]
 
 
-def test_kept_cores_are_free_in_the_plan_in_which_their_pod_gets_some_elsewhere() -> None:
-    known = kept_planners.KeptPlanner(again=0)
-    known.build("w1")
-    known.tell(_running("low", "0-7"), members=[_member("w1", low="0-7")])
+def test_kept_cores_are_free_in_the_plan_in_which_their_pod_gets_some_elsewhere(
+    known: kept_planners.KeptPlanner,
+) -> None:
     known.tell(BIG)
-    known.tell(SMALL)
+    known.tell(SMALL, later=0.1)
+    known.now += 2 * kept_planners.SECOND
     assert _bound(known.build("w2")) == ["big", "small"]
 
 
