@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import json
 import urllib.parse
+import urllib.request
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Self
 
@@ -237,16 +238,27 @@ async def connect(program: str, kubeconfig: str = "", *, call_seconds: float = _
     # Python 3.13 refuses certificates without key identifiers, and authorities of clusters (EKS) leave them out; what
     # proves the server, the chain to its authority and its name, is checked all the same
     settings.disable_strict_ssl_verification = True
+    # else each call asks in two threads for a proxy in the environment and a password in .netrc, and looks for cookies
+    settings.client_session_kwargs = {"trust_env": False, "cookie_jar": aiohttp.DummyCookieJar()}
     try:
         if kubeconfig:
             await config.load_kube_config(kubeconfig, client_configuration=settings, persist_config=False)
         else:
             config.load_incluster_config(client_configuration=settings)
+        settings.proxy = settings.proxy or _proxy_of_environment(settings.host)
         return Client(settings, program, call_seconds)
     except Exception as error:  # the client lets through what its readers of YAML, base64 and keys raise
         source = f"the kubeconfig {kubeconfig}" if kubeconfig else "the service account of this pod"
         way_out = "give a kubeconfig file outside a cluster, and mount a service account token inside one"
         raise errors.LoginFailed(f"cannot log in with {source}: {error!r}; {way_out}") from error
+
+
+def _proxy_of_environment(server: str) -> str | None:
+    """Return the proxy that HTTPS_PROXY and the like name for this server, None without one."""
+    parts = urllib.parse.urlsplit(server)
+    if parts.hostname is None or urllib.request.proxy_bypass(parts.hostname):
+        return None
+    return urllib.request.getproxies().get(parts.scheme)
 
 
 @contextlib.contextmanager

@@ -112,11 +112,13 @@ def test_pool_policy_defaults_are_the_operators() -> None:
     assert pools.read({"spec": {"policy": defaults}}).policy == pools.Policy()
 
 
-def test_ledger_schema_has_the_fields_of_a_grant() -> None:
+def test_ledger_schema_knows_the_fields_of_a_grant() -> None:
+    """It declares those that its rules read, and names the others."""
     spec = chart.custom_resource("neuronnodes")["properties"]["spec"]["properties"]
-    grant = spec["grants"]["items"]["properties"]
-    full = dataclasses.replace(GRANT, group_sizes="1", init_containers=("i",))
-    assert set(grant) == set(full.to_dict())
+    grant = spec["grants"]["items"]
+    full = dataclasses.replace(GRANT, group_sizes="1", init_containers=("i",)).to_dict()
+    assert set(grant["properties"]) == set(grant["required"]) < set(full)
+    assert set(full) - set(grant["properties"]) <= set(re.split(r"\W+", grant["description"]))
 
 
 def test_ledger_schema_has_the_fields_of_hardware() -> None:
@@ -128,7 +130,7 @@ def test_ledger_schema_has_the_fields_of_hardware() -> None:
 def test_ledger_rule_allows_the_transitions_of_the_domain() -> None:
     """The rule packs how far a grant has come into a number, which may stay or grow."""
     spec = chart.custom_resource("neuronnodes")["properties"]["spec"]
-    (rule,) = (each["rule"] for each in spec["x-kubernetes-validations"] if "now[key] >= was" in each["rule"])
+    (rule,) = (each["rule"] for each in spec["x-kubernetes-validations"] if "now[at] >= was[i]" in each["rule"])
     packed = {*re.findall(r"g\.count \* 4 \+ \((.*?)\)", rule)}
     assert packed == {"g.state == 'Confirmed' ? 1 : g.state == 'Granted' ? 0 : 2"}
     steps = {grants.GrantState.CONFIRMED: 1, grants.GrantState.GRANTED: 0, grants.GrantState.RELEASING: 2}

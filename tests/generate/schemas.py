@@ -30,7 +30,6 @@ def neuron_nodes() -> Contents:
         "topology": [_enum(instance_types.Topology)],
         "core-numbering": [_enum(names.CORE_NUMBERINGS)],
         "resource": [_enum(names.RESOURCES)],
-        "env": [_enum(grants.EnvMode)],
         "state": [_enum(grants.GrantState)],
     }
 

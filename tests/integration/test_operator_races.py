@@ -100,7 +100,7 @@ async def test_two_planners_on_the_same_old_state_cannot_both_write(
             await asyncio.gather(one.loop.reconcile(), two.loop.reconcile())
             version = max((cluster.neuron_node(node)["metadata"]["resourceVersion"] for node in nodes), key=int)
             for racer in (one, two):
-                await racer.known._members.reached(version)
+                await racer.known._members.cache.reached(version)
         assert one.count(WRITES, outcome="conflict") + two.count(WRITES, outcome="conflict") >= 5
     assert all(len(pods) == 1 for pods in owners(cluster, nodes).values())
     assert all(len(grants_of(cluster, nodes, pod)) == 1 for pod in cluster.pods())
@@ -198,7 +198,7 @@ async def test_operator_lists_again_when_its_version_is_too_old(
         running_operator.core(control_plane.write_kubeconfig(url=proxy.url)) as core,
     ):
         touched = cluster.patch_neuron_node("w1", {"metadata": {"labels": {"touched": "yes"}}}).expect()
-        await core.known._members.reached(touched["metadata"]["resourceVersion"])  # by a watch, so there is one
+        await core.known._members.cache.reached(touched["metadata"]["resourceVersion"])  # by a watch, so there is one
         watch = core.client.watch
 
         def watch_from_long_ago(resource: resources.Resource, *selector: Any, **options: Any) -> Any:

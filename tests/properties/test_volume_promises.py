@@ -7,7 +7,7 @@ from hypothesis import strategies
 
 from kits.manifests import volumes
 from neuronspan_operator.objects.constraints import storage
-from neuronspan_operator.scheduling import cluster_state
+from neuronspan_operator.scheduling import cluster_state, objections
 from neuronspan_operator.scheduling.volumes import binding, claiming
 
 NODES = {"w1": "a", "w2": "b"}
@@ -50,6 +50,8 @@ def _served(cluster: cluster_state.Cluster, pods: list[list[str]]) -> list[tuple
         pod = volumes.view(f"p{number}", names)
         judge = binding.for_pod(pod, cluster)
         assert judge is not None
+        if isinstance(judge, objections.Objection):  # it concerns the pod as a whole
+            continue
         node = next((each for each in cluster.nodes.values() if judge(each) is None), None)
         if node is not None:
             need = claiming.of(pod, node.name, cluster, SINCE)

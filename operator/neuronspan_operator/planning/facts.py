@@ -147,17 +147,13 @@ class Facts:
 
     def fill(self, found: plans.Snapshot) -> Touched:
         """Take over a whole snapshot; only once, and before anything else."""
-        for kept, values in (
-            (self._pods, found.pods),
-            (self._nodes, found.nodes),
-            (self._neuron_nodes, found.neuron_nodes),
-            (self._policies, found.policies),
-            (self._namespaces, found.namespaces),
-            (self._avoided, found.avoided),
-            (self._budgets, found.budgets),
-        ):
-            for key, value in values.items():
-                kept.put(key, value)  # type: ignore[attr-defined]  # each pair has one type
+        _fill(self._pods, found.pods)
+        _fill(self._nodes, found.nodes)
+        _fill(self._neuron_nodes, found.neuron_nodes)
+        _fill(self._policies, found.policies)
+        _fill(self._namespaces, found.namespaces)
+        _fill(self._avoided, found.avoided)
+        _fill(self._budgets, found.budgets)
         self._starvation_seconds = found.starvation_seconds
         gone, spared = (dict.fromkeys(uids, True) for uids in (found.gone, found.spared))
         gone_now, spared_now = _toggle(self._gone, gone), _toggle(self._spared, spared)
@@ -214,6 +210,11 @@ class Facts:
             return False
         self._storage = changed
         return True
+
+
+def _fill(kept: _Kept[T], values: Mapping[str, T]) -> None:
+    for key, value in values.items():
+        kept.put(key, value)
 
 
 def _toggle(uids: set[str], changed: Mapping[str, bool]) -> set[str]:

@@ -97,8 +97,7 @@ class Admission:
 
     def plugin(self, node: str) -> api_client.Client:
         """Return the device plugin's client as its token from this node would make it."""
-        extra = {"authentication.kubernetes.io/node-name": node}
-        return self.plane.client(impersonation=_account(chart.DEVICE_PLUGIN, extra))
+        return self.plane.client(impersonation=plugin_of(node))
 
     def unique(self, prefix: str) -> str:
         """Return a name that no other test uses."""
@@ -117,6 +116,11 @@ class Admission:
     def pod_names(self) -> set[str]:
         """Names of all pods that are stored."""
         return {item["metadata"]["name"] for item in self.admin.get(PODS)["items"]}
+
+
+def plugin_of(node: str) -> api_client.Impersonation:
+    """Return whom the device plugin of this node is for the API server."""
+    return _account(chart.DEVICE_PLUGIN, {"authentication.kubernetes.io/node-name": node})
 
 
 def _account(user: str, extra: Mapping[str, str] | None = None) -> api_client.Impersonation:

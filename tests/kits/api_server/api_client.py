@@ -3,6 +3,7 @@
 It knows no resource and raises nothing on a refusal, so that a test can assert on the API server's own words.
 """
 
+import copy
 import dataclasses
 import http.client
 import json
@@ -69,6 +70,12 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def acting_as(self, impersonation: Impersonation) -> Self:
+        """Return a client on the same connection whose requests come from somebody else."""
+        other = copy.copy(self)
+        other._impersonation = impersonation.headers()
+        return other
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -79,7 +86,7 @@ class Client:
         with self._lock:
             try:
                 return self._send(method, path, payload, content_type)
-            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
                 self._connection.close()  # the server restarted or dropped the idle connection
                 return self._send(method, path, payload, content_type)
 

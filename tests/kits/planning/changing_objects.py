@@ -35,10 +35,11 @@ class Objects:
         draw = self._draw
         name = f"p{self.made}"
         self.made += 1
-        group = draw.choice(({}, {}, {}, {names.POD_GROUP_ANNOTATION: "g", names.POD_GROUP_SIZE_ANNOTATION: "2"}))
-        asked = {} if draw.random() < 0.2 else {"cores": draw.choice(_SIZES)}
-        kind: dict[str, Any] = draw.choice(({}, {}, {}, builders.GUEST))
-        placed = {"node": draw.choice(("w0", "w1", "w9"))} if not asked or draw.random() < 0.1 else {}
+        member = {names.POD_GROUP_ANNOTATION: "g", names.POD_GROUP_SIZE_ANNOTATION: "2"}
+        group: dict[str, str] = draw.choice(({}, {}, {}, member))
+        asked: dict[str, Any] = {} if draw.random() < 0.2 else {"cores": draw.choice(_SIZES)}
+        kind: dict[str, Any] = draw.choice(({}, {}, {}, dict(builders.GUEST)))
+        placed: dict[str, Any] = {"node": draw.choice(("w0", "w1", "w9"))} if not asked or draw.random() < 0.1 else {}
         manifest = builders.make_pod(
             name,
             **asked,

@@ -92,8 +92,8 @@ class Rig:
         }
         hardware = {item["metadata"]["name"]: item["spec"]["hardware"] for item in self._neuron_nodes()}
 
-        def start(_client: api_client.Client, node: str) -> None:
-            self._report(node, {"hardware": hardware[node], "epoch": "1", "conditions": [condition]})
+        def start(client: api_client.Client, node: str) -> None:
+            _report(client, node, {"hardware": hardware[node], "epoch": "1", "conditions": [condition]})
 
         _in_parallel(self.clients, start, list(hardware))
 
@@ -102,8 +102,8 @@ class Rig:
         ledgers = {item["metadata"]["name"]: item["spec"].get("grants") or [] for item in self._neuron_nodes()}
         uids = {node: sorted({grant["podUID"] for grant in grants}) for node, grants in ledgers.items() if grants}
 
-        def report(_client: api_client.Client, node: str) -> None:
-            self._report(node, {"released": uids[node], "held": []})
+        def report(client: api_client.Client, node: str) -> None:
+            _report(client, node, {"released": uids[node], "held": []})
 
         _in_parallel(self.clients, report, list(uids))
         return sum(map(len, ledgers.values()))
@@ -115,10 +115,6 @@ class Rig:
     def _neuron_nodes(self) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = self.admission.admin.get(_NEURON_NODES)["items"]
         return items
-
-    def _report(self, node: str, status: Mapping[str, Any]) -> None:
-        with self.admission.plugin(node) as plugin:
-            plugin.patch(f"{_NEURON_NODES}/{node}/status", {"status": dict(status)})
 
     def _writes(self) -> dict[str, float]:
         return api_calls.writes(self.admission.admin.get("/metrics")["text"])
@@ -172,6 +168,12 @@ def running(directory: pathlib.Path, nodes: int, profile: pathlib.Path | None = 
             rig.run(kind, 10)
         rig.clear()
         yield rig
+
+
+def _report(client: api_client.Client, node: str, status: Mapping[str, Any]) -> None:
+    """Write the status of a NeuronNode as its plugin would."""
+    plugin = client.acting_as(admission_kit.plugin_of(node))
+    plugin.patch(f"{_NEURON_NODES}/{node}/status", {"status": dict(status)})
 
 
 def _node_names(count: int) -> list[str]:

@@ -67,6 +67,8 @@ def _running(scene: scenes.Scene, directory: pathlib.Path) -> "Iterator[tuple[st
             "neuronspan_operator",
             f"--port={port}",
             f"--kubeconfig={_login(url, directory)}",
+            "--lease-seconds=900",  # nobody else is there to lead, and on a busy machine the stand-in may be slow
+            "--renew-seconds=600",
         ]
         try:
             with control_plane_kit.process("operator", operator, directory) as started:

@@ -29,7 +29,6 @@ class Scene:
     foreign: int = 0
     """Running pods that ask for nothing of ours."""
 
-    @functools.lru_cache(maxsize=4)  # noqa: B019 - a scene is a few numbers; what it describes is made once
     def changes(self) -> facts.Changes:
         """Return everything, as the first round of an operator gets it."""
         members: dict[str, pools.Member] = {}

@@ -154,6 +154,48 @@ def test_client_reads_a_refusal_that_is_no_status_object_by_its_status_line(
     assert refusal.value.status == 410
 
 
+def test_client_calls_through_the_proxy_that_the_environment_names(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def proxy(request: web.Request) -> web.StreamResponse:
+        asked.append(str(request.url))
+        return web.json_response(EVENT["object"])
+
+    async def ask() -> None:
+        async with served(proxy, tmp_path) as client:
+            monkeypatch.setenv("http_proxy", client._settings.host)
+            path = kubeconfig.written(tmp_path, "http://api.invalid:80", _authority(tmp_path))
+            async with await kube.connect("test", path) as behind:
+                await behind.get(resources.NODES, "w1")
+
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    asyncio.run(ask())
+    assert asked == ["http://api.invalid/api/v1/nodes/w1"]
+
+
+def test_call_asks_no_thread_for_anything(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy interpreter lets a thread wait, and the call with it."""
+    asked: list[object] = []
+
+    async def ask() -> None:
+        async with served(answering(200, b"{}"), tmp_path) as client:
+            await client.get(resources.NODES, "w1")
+            loop = asyncio.get_running_loop()
+            real = loop.run_in_executor
+
+            def watched(*work: Any) -> Any:
+                asked.append(work)
+                return real(*work)
+
+            monkeypatch.setattr(loop, "run_in_executor", watched)
+            await client.get(resources.NODES, "w1")
+
+    asyncio.run(ask())
+    assert asked == []
+
+
 def test_client_reports_a_server_that_is_not_there(tmp_path: pathlib.Path) -> None:
     async def ask() -> None:
         async with served(hang, tmp_path) as client:

@@ -58,7 +58,6 @@ LISTS: dict[str, tuple[list[str], Accepts]] = {
     "node topology": (NODE["hardware"]["properties"]["topology"]["enum"], instance_types.Topology),
     "node core numbering": (NODE["coreNumbering"]["enum"], _member(names.CORE_NUMBERINGS)),
     "grant resource": (GRANT["resource"]["enum"], _member(names.RESOURCES)),
-    "grant env": (GRANT["env"]["enum"], grants.EnvMode),
     "grant state": (GRANT["state"]["enum"], grants.GrantState),
     "values instance type": (_values("instanceType"), instance_types.hardware_of),
     "values core numbering": (_values("coreNumbering"), _member(names.CORE_NUMBERINGS)),

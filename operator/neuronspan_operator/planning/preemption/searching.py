@@ -46,7 +46,7 @@ def find(draft: drafts.Draft, pod: pods.PodView, allowance: allowances.Allowance
         return victims.best(trial, pod, allowance, draft.snapshot.spared)
 
     kind = "victims", placements.shape(pod), placements.surroundings(pod), pod.priority
-    basis = allowance.basis, draft.snapshot.spared
+    basis = allowance.basis, frozenset(draft.snapshot.spared)  # a copy: what is known changes under our hands
     found = (candidate for _, candidate in each_nearby(question, kind, basis, ask, draft.now.timestamp()))
     best = min((each for each in found if each is not None), default=None)
     if best is None and len(draft.nodes) > NODES:

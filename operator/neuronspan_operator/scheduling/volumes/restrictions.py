@@ -9,8 +9,7 @@ from typing import Final
 from neuronspan_operator.objects import pods
 from neuronspan_operator.objects.constraints import pod_volumes
 from neuronspan_operator.scheduling import cluster_state, objections
-from neuronspan_operator.scheduling.counting import claim_users
-from neuronspan_operator.scheduling.volumes import pod_claims
+from neuronspan_operator.scheduling.volumes import claim_users, pod_claims
 
 _DISK_IN_USE: Final = pod_claims.of_node("node(s) had no available disk")
 _CLAIM_IN_USE: Final = pod_claims.of_node(

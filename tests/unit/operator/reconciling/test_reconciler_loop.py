@@ -11,6 +11,7 @@ from neuronspan import grants
 from neuronspan_agent import resources
 from neuronspan_operator import tasks
 from neuronspan_operator.planning import planner
+from neuronspan_operator.reconciling import reconciler
 
 CONFIRMED = grants.GrantState.CONFIRMED
 
@@ -113,3 +114,23 @@ async def test_run_collects_changes_before_it_plans(play: rehearsal.Rehearsal) -
         task.cancel()
     assert len(play.bound()) == 8
     assert play.server.calls.count("merge_patch neuronnodes w1") == 1
+
+
+async def test_pod_that_comes_alone_waits_for_nothing_and_one_right_after_it_a_little(
+    play: rehearsal.Rehearsal,
+) -> None:
+    play.add_node()
+    clock = asyncio.get_running_loop().time
+    written: list[float] = []
+    play.server.fail("merge_patch neuronnodes", *[lambda: written.append(clock())] * 2)
+    async with play.running():
+        task = asyncio.create_task(play.loop.run())
+        await asyncio.sleep(1)
+        began = clock()
+        play.add_pod("one")
+        await asyncio.sleep(0.001)
+        play.add_pod("two")
+        await asyncio.sleep(1)
+        task.cancel()
+    assert written[0] == began
+    assert written[1] - began == pytest.approx(reconciler.Tempo().debounce_seconds, abs=0.002)

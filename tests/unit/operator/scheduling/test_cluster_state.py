@@ -127,7 +127,7 @@ def test_glance_without_a_pod_tells_nobody_and_changes_nothing() -> None:
     cluster.add(pod, "w1")
     seen, before = cluster.keep(_Seen("web")), cluster.relations
     told.clear()
-    with cluster.without(pod, "w1") as state:
+    with cluster.without([pod], "w1") as state:
         assert (state.pods, seen.found) == ({}, [])
     assert (cluster.nodes["w1"].pods, seen.found) == ({pod.uid: pod}, ["web-1@w1"])
     assert (cluster.relations, told) == (before, [])

@@ -9,7 +9,6 @@ from kits.manifests import builders, domain, snapshots
 from kits.planning import kept_drafts
 from neuronspan import grants
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning import plans
 from neuronspan_operator.planning import journal, plans
 from neuronspan_operator.planning.drafting import drafts, node_drafts
 from neuronspan_operator.planning.explanations import explainer, standings, ways_out

@@ -3,9 +3,9 @@
 import dataclasses
 import datetime as dt
 
-from kits.manifests import builders, scenes, snapshots
+from kits.manifests import builders, snapshots
+from kits.planning import kept_drafts, scenes
 from neuronspan_operator.objects import budgets, nodes
-from neuronspan_operator.planning.drafting import drafts
 from neuronspan_operator.planning.preemption import allowances, searching, trials, victims
 
 MANY = searching.NODES + 20
@@ -20,7 +20,7 @@ def _scene(count: int) -> scenes.Scene:
 
 def _looked_at(scene: scenes.Scene, seconds: float = 0.0) -> list[str]:
     snapshot = scene.snapshot()
-    question = trials.Question(drafts.Draft(snapshot, snapshots.NOW), snapshot.pods["uid-big"])
+    question = trials.Question(kept_drafts.make_draft(snapshot), snapshot.pods["uid-big"])
     return [name for name, _ in searching.each_nearby(question, "q", (), lambda trial: trial.node.name, seconds)]
 
 
@@ -56,7 +56,7 @@ def test_search_that_finds_nobody_looks_at_the_next_nodes_after_a_while() -> Non
 
 def test_what_was_found_on_a_node_is_remembered_until_something_happens_there() -> None:
     snapshot = _scene(2).snapshot()
-    draft = drafts.Draft(snapshot, snapshots.NOW)
+    draft = kept_drafts.make_draft(snapshot)
     pod = snapshot.pods["uid-big"]
 
     def found() -> victims.Candidate | None:
@@ -77,7 +77,7 @@ def test_what_was_found_on_a_node_is_remembered_until_something_happens_there() 
 def test_what_was_found_does_not_hold_when_the_budgets_are_others() -> None:
     scene = scenes.Scene().node().holder("a", "0-11", priority=1).waiting()
     snapshot = scene.snapshot()
-    draft = drafts.Draft(snapshot, snapshots.NOW)
+    draft = kept_drafts.make_draft(snapshot)
     pod = snapshot.pods["uid-big"]
     assert searching.find(draft, pod, allowances.Allowance(())) is not None
     none = [budgets.read(builders.make_budget(allowed=0))]
