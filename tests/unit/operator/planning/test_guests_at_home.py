@@ -1,8 +1,8 @@
-"""Where a guest is at home while its node is gone: what is planned does not depend on when that became known."""
+"""Where a guest is at home whose node is known by its ledger alone, whenever that became known."""
 
 from kits.manifests import builders, domain, snapshots
 from neuronspan import names
-from neuronspan_operator.objects import neuron_nodes, pods, pools
+from neuronspan_operator.objects import neuron_nodes, nodes, pods, pools
 from neuronspan_operator.planning import facts, planner
 
 GUEST = pods.read(
@@ -12,7 +12,6 @@ GUEST = pods.read(
         scheduler="volcano",
         selector={names.HOSTNAME_LABEL: "w3"},
         grant={"node": "w1", "containers": {"app": "0-3"}},
-        unscheduled="0/1 nodes are available",
     )
 )
 
@@ -22,11 +21,14 @@ def _member(name: str, owner: str = "") -> dict[str, pools.Member | None]:
     return {name: pools.Member(neuron_nodes.read(builders.make_neuron_node(name, entries)))}
 
 
-def test_node_of_its_host_name_that_comes_or_goes_as_a_ledger_alone_decides_where_a_guest_belongs() -> None:
+def test_ledger_of_its_host_name_that_comes_or_goes_decides_where_a_guest_belongs() -> None:
     kept = planner.Planner()
-    plan = kept.plan(facts.Changes(pods={GUEST.uid: GUEST}, members=_member("w1", "guest")), snapshots.NOW)
-    assert plan.ledgers == () or "belongs" not in plan.ledgers[0].why[0]
-    for change in (_member("w3"), {"w3": None}):
-        plan = kept.plan(facts.Changes(members=change), snapshots.NOW)
+    host = {"w1": nodes.read(builders.make_node("w1"))}
+    known = facts.Changes(pods={GUEST.uid: GUEST}, nodes=host, members=_member("w1", "guest"))
+    assert kept.plan(known, snapshots.NOW).ledgers == ()
+    released = []
+    for member in (_member("w3"), {"w3": None}):
+        plan = kept.plan(facts.Changes(members=member), snapshots.NOW)
         assert plan == planner.plan(kept.facts.snapshot(), snapshots.NOW)
-        assert any("belongs to node w3" in why for write in plan.ledgers for why in write.why) is (change["w3"] is not None)
+        released.append([why for write in plan.ledgers for why in write.why])
+    assert released == [["default/guest[app] 0-3 is released: the pod belongs to node w3"], []]
