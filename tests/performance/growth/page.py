@@ -63,8 +63,8 @@ def pictures(found: Sequence[curves.Measured]) -> Mapping[pathlib.Path, str]:
 def demands(given: costs.Costs) -> str:
     """Return the table of what clusters of these sizes ask for."""
     lines = [
-        "| nodes | pods/s | planning | events | rest of the operator | operator | API server | operator, MiB |",
-        "|---|---|---|---|---|---|---|---|",
+        "| nodes | pods/s | planning | events | pools | rest of the operator | operator | API server | operator, MiB |",
+        "|---|---|---|---|---|---|---|---|---|",
         *load.rows(load.demand(nodes, load.Use(), given) for nodes in SIZES),
     ]
     operator, server = load.largest_burst(given, PROCESSORS)
