@@ -4,10 +4,17 @@ Law: whatever a decision was made from leads from its change back to it, through
 """
 
 import dataclasses
+import operator
+from typing import Final
 
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import facts
 from neuronspan_operator.planning.drafting import drafts, parts
+
+_MEANING: Final = operator.attrgetter(
+    *(field.name for field in dataclasses.fields(pods.PodView) if field.name not in {"resource_version", "phase"})
+)
+"""Everything about a pod on its node that anything is decided from; of its phase only whether it has ended is."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -117,7 +124,7 @@ def _is_the_same(draft: drafts.Draft, before: pods.PodView, after: pods.PodView)
         return False
     if before.terminal is not after.terminal:
         return False
-    return dataclasses.replace(before, resource_version=after.resource_version, phase=after.phase) == after
+    return _MEANING(before) == _MEANING(after)
 
 
 def _deciding(draft: drafts.Draft, pod: pods.PodView) -> set[str]:
