@@ -4,10 +4,17 @@ Law: whatever a decision was made from leads from its change back to it, through
 """
 
 import dataclasses
+import operator
+from typing import Final
 
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import facts
 from neuronspan_operator.planning.drafting import drafts, parts
+
+_MEANING: Final = operator.attrgetter(
+    *(field.name for field in dataclasses.fields(pods.PodView) if field.name not in {"resource_version", "phase"})
+)
+"""Everything about a pod on its node that anything is decided from; of its phase only whether it has ended is."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -28,8 +35,9 @@ def absorb(draft: drafts.Draft, touched: facts.Touched) -> Work:
             work.pods.add(name)
     if touched.namespaces:
         draft.cluster.know(draft.snapshot.namespaces)
-    _absorb_nodes(draft, touched, work)
-    _absorb_neuron_nodes(draft, touched, work)
+    renamed = _absorb_nodes(draft, touched, work)
+    if _absorb_neuron_nodes(draft, touched, work) or renamed:
+        _absorb_host_names(draft, work)
     work.nodes |= touched.policies
     for uid in touched.gone:
         work.nodes |= draft.indices.mentions.of(uid)
@@ -38,7 +46,8 @@ def absorb(draft: drafts.Draft, touched: facts.Touched) -> Work:
     return work
 
 
-def _absorb_nodes(draft: drafts.Draft, touched: facts.Touched, work: Work) -> None:
+def _absorb_nodes(draft: drafts.Draft, touched: facts.Touched, work: Work) -> bool:
+    """Return whether nodes have other host names than before."""
     renamed = False
     for name, (before, after) in touched.nodes.items():
         work.nodes.add(name)
@@ -47,16 +56,24 @@ def _absorb_nodes(draft: drafts.Draft, touched: facts.Touched, work: Work) -> No
             draft.cluster.drop_node(name)
         else:
             draft.cluster.put_node(after)
-    if renamed:  # a guest is at home where its host name says
-        for uid in draft.indices.let_go:
-            work.pods.add(uid)
-            work.nodes |= draft.indices.mentions.of(uid)
+    return renamed
 
 
-def _absorb_neuron_nodes(draft: drafts.Draft, touched: facts.Touched, work: Work) -> None:
+def _absorb_host_names(draft: drafts.Draft, work: Work) -> None:
+    """Take it that other names of hosts are known than before: a guest is at home where its host name says."""
+    for uid in draft.indices.let_go:
+        work.pods.add(uid)
+        work.nodes |= draft.indices.mentions.of(uid)
+
+
+def _absorb_neuron_nodes(draft: drafts.Draft, touched: facts.Touched, work: Work) -> bool:
+    """Return whether NeuronNodes of other names are there than before."""
+    renamed = False
     for name, (before, after) in touched.neuron_nodes.items():
         work.nodes.add(name)
         work.pods |= draft.indices.replace_neuron_node(name, before, after)
+        renamed |= before is None or after is None
+    return renamed
 
 
 def _absorb_pods(draft: drafts.Draft, touched: facts.Touched, work: Work) -> None:
@@ -112,7 +129,7 @@ def _is_the_same(draft: drafts.Draft, before: pods.PodView, after: pods.PodView)
         return False
     if before.terminal is not after.terminal:
         return False
-    return dataclasses.replace(before, resource_version=after.resource_version, phase=after.phase) == after
+    return _MEANING(before) == _MEANING(after)
 
 
 def _deciding(draft: drafts.Draft, pod: pods.PodView) -> set[str]:
