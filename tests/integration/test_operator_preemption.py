@@ -1,6 +1,7 @@
 """Pods end for others on a real API server: cores are never shared on the way, and nobody ends in vain."""
 
 import asyncio
+import functools
 
 import pytest
 
@@ -10,7 +11,7 @@ from kits.world import running_operator, stand_in
 pytestmark = pytest.mark.integration
 
 NODES = "w1", "w2"
-FIRST = {"priorityClassName": "system-cluster-critical"}
+FIRST = "system-cluster-critical"
 """A class that every API server has."""
 MANY_ROUNDS = 200
 """Of both operators; about twenty are needed."""
@@ -78,7 +79,7 @@ async def test_two_operators_that_both_preempt_end_no_more_than_needed_and_share
         running_operator.core(control_plane.kubeconfig) as two,
     ):
         for name in sorted(high):
-            await asyncio.to_thread(cluster.submit, name, 16, **FIRST)
+            await asyncio.to_thread(functools.partial(cluster.submit, name, 16, priorityClassName=FIRST))
         await running_operator.until(are_bound)
         assert _rounds([one, two]) < MANY_ROUNDS, "a round brings about the next one"
     owned = _owned(cluster)
