@@ -21,6 +21,8 @@ from neuronspan_operator.telling import notices, refusals
 _log = logging.getLogger(__name__)
 
 _EVICTION = "evict/"
+_EVICTIONS = "evictions"
+"""The back-off key of all of them: where none is allowed, every pod that may be ended would be tried at once."""
 
 
 class Client(calls.Gets, calls.StrategicPatches, calls.JsonPatches, calls.Binds, calls.Evicts, Protocol):
@@ -136,7 +138,7 @@ class PodWriter:
     async def evict(self, eviction: plans.Evict, report: reports.Report) -> None:
         """Evict a pod."""
         pod, key = eviction.pod, eviction_key(eviction.pod)
-        if self._failures.holds(key):
+        if self._failures.holds(key) or self._failures.holds(_EVICTIONS):
             return
         self._failures.failed(key)  # asked for once; asked again later if the pod is still there
         self._not_evicted.discard(pod.uid)
@@ -151,6 +153,8 @@ class PodWriter:
         except errors.KubernetesError as error:
             outcome = reasons.Outcome.FAILED
             self._not_evicted.add(pod.uid)
+            self._failures.succeeded(_EVICTIONS)  # a pause that does not grow: the next one may be allowed
+            self._failures.failed(_EVICTIONS)
             report.stale = True  # somebody else may have to be ended
             _log.warning("pod not evicted", extra={"pod": pod.key, "error": str(error)})
         else:

@@ -96,6 +96,7 @@ class Reconciler:
                 outcome = reasons.Outcome.DONE
             except Exception:  # noqa: BLE001 - a pod that planning cannot digest must not stop all the others for good
                 _log.exception("a round failed", extra={"pause": _BROKEN_ROUND_SECONDS})
+                self._thinker.forget()
                 pause = _BROKEN_ROUND_SECONDS
                 outcome = reasons.Outcome.FAILED
             self._meters.rounds.labels(outcome).inc()

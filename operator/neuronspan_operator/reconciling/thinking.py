@@ -7,6 +7,7 @@ import asyncio
 import datetime as dt
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from neuronspan_operator.cluster import world
 from neuronspan_operator.planning import facts, planner, plans
@@ -17,6 +18,7 @@ _log = logging.getLogger(__name__)
 Work = Callable[[], plans.Plan]
 Place = Callable[[Work], Awaitable[plans.Plan]]
 """Where a plan is made."""
+_NOTHING: Final = plans.Snapshot({}, {}, {})
 
 
 async def aside(work: Work) -> plans.Plan:
@@ -35,13 +37,17 @@ class Thinker:
         self._place = place
         self._starvation_seconds = starvation_seconds
         self._planner: planner.Planner | None = None
-        self._snapshot = plans.Snapshot({}, {}, {})
+        self._snapshot = _NOTHING  # of a plan from scratch
         self.goes_on = False  # whether the last plan is of the same planner as the one before it
 
     @property
     def snapshot(self) -> plans.Snapshot:
         """What the last plan was made on; valid until the next one."""
         return self._snapshot if self._planner is None else self._planner.facts.snapshot()
+
+    def forget(self) -> None:
+        """Have the next plan made from scratch: what was to follow from the last one may be left undone or unsaid."""
+        self._planner = None
 
     async def plan(self, changes: facts.Changes, now: dt.datetime) -> plans.Plan:
         """Return everything that is to be done after these changes; raises what planning raises without any pod."""
@@ -57,7 +63,7 @@ class Thinker:
         except Exception as bug:  # noqa: BLE001 - whatever it is, the plan from scratch meets it again or does without
             _log.exception("the plan failed, making another one from scratch", extra={"error": repr(bug)})
             return await self._plan_anew(now)
-        self._planner = kept
+        self._planner, self._snapshot = kept, _NOTHING
         return plan
 
     async def _plan_anew(self, now: dt.datetime) -> plans.Plan:

@@ -17,6 +17,9 @@ from neuronspan_operator.scheduling import cluster_state, screening, taints
 
 _RANKINGS: Final = 32
 """Kept for as many different requests: each has an entry for every node with room, some hundred bytes."""
+_MOST_CHANGED: Final = 20_000
+"""Nodes in what a ranking remembers of changes: those that are gone are among them, and where many come and go these
+would be more and more."""
 _REJECTIONS: Final = 256
 _AVERSE: Final = "PreferNoSchedule"
 
@@ -86,6 +89,8 @@ class NodeChoice:
     def _touches(self, pod: pods.PodView, changed: dict[str, None], seen: int) -> bool:
         """Whether there is, or was, room for the pod on a node that changed: for a group either may matter."""
         ranking = self._ranking(pod)
+        if ranking.made > seen:
+            return True
         return any(name in ranking or ranking.changed_at.get(name, queue.NEVER) > seen for name in changed)
 
     def _fits_on(self, pod: pods.PodView, changed: dict[str, None]) -> bool:
@@ -183,9 +188,10 @@ class NodeChoice:
         key = placements.requests_key(pod)
         ranking = self._rankings.get(key)
         changed = None if ranking is None else draft.journal.since(ranking.seen)
-        if ranking is None or changed is None:
+        if ranking is None or changed is None or len(ranking.changed_at) > _MOST_CHANGED:
             entries = (self._entry(name, pod, key) for name in draft.nodes)
-            ranking = rankings.Ranking(entry for entry in entries if entry is not None)
+            found = (entry for entry in entries if entry is not None)
+            ranking = rankings.Ranking(found, draft.journal.position)
             self._rankings.put(key, ranking)
         else:
             for name in changed:

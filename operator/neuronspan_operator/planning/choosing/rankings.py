@@ -40,10 +40,11 @@ class Recent(Generic[_V]):
 class Ranking:
     """Nodes with room for one kind of request, best first, up to a position in the journal."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
+    def __init__(self, entries: Iterable[Entry], position: int) -> None:
         self.entries = sorted(entries)
-        self.seen = 0
-        self.changed_at: dict[str, int] = {}  # the position at which a node's entry came, went or changed
+        self.made = position  # what was before is not known
+        self.seen = position
+        self.changed_at: dict[str, int] = {}  # the position at which a node's entry came, went or changed since then
         self._of_node = {entry[1]: entry for entry in self.entries}
 
     def __contains__(self, name: object) -> bool:

@@ -138,7 +138,7 @@ class Draft:
         named = self.indices.hostnames.of(hostname)
         if named:
             return max(named)
-        return hostname if hostname in self.nodes else pod.granted_node or hostname
+        return hostname if hostname in self.snapshot.neuron_nodes else pod.granted_node or hostname
 
     def granted_on(self, pod: pods.PodView) -> Iterator[tuple[node_drafts.NodeDraft, tuple[grants.Grant, ...]]]:
         """Return the nodes where the pod has grants that are not being released, with those grants."""

@@ -28,6 +28,8 @@ class Explaining:
 
     def run(self) -> None:
         """Explain every pod that found no place, and what may have another explanation by now."""
+        if self._next_round > self._draft.now + self._again:  # the clock went back
+            self._next_round = self._draft.now
         is_time = self._next_round <= self._draft.now
         stale: list[tuple[dt.datetime, kept.Rank, queue.Unit]] = []
         for unit in self._draft.queue:

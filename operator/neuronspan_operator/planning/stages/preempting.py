@@ -85,9 +85,10 @@ class Preempting:
         if self._looked_at is None or changed is None or any(place.node in changed for place in places.values()):
             return True
         due = self._looked_at + self._again
-        if due > draft.now:
-            draft.parts.wake((parts.Kind.PREEMPTION, ""), due)
-        return due <= draft.now
+        if not self._looked_at <= draft.now < due:  # or the clock went back
+            return True
+        draft.parts.wake((parts.Kind.PREEMPTION, ""), due)
+        return False
 
     def _drop_left(self, places: Mapping[str, kept.Place], fresh: set[str]) -> None:
         """Keep nothing for pods that wait no more."""

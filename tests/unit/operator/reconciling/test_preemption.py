@@ -7,6 +7,7 @@ from kits.manifests import builders, domain
 from kits.world import rehearsal
 from neuronspan import grants
 from neuronspan_agent import errors, resources
+from neuronspan_operator.planning.stages import preempting
 
 CONFIRMED = grants.GrantState.CONFIRMED
 FORBIDDEN_BY_BUDGET = errors.Unavailable("a disruption budget forbids it", status=429)
@@ -53,11 +54,12 @@ async def test_other_victim_is_chosen_where_the_api_server_forbids_the_first() -
     _full(play, "low", "high")
     play.add_pod("big", cores=16, priority=100)
     async with play.running():
-        play.server.fail("evict pods", FORBIDDEN_BY_BUDGET)
-        await play.round()
-        assert "Preempted" not in play.told("low")
-        await play.round()
-    assert _evictions(play) == ["low", "high"]
+        play.server.fail("evict pods", *[FORBIDDEN_BY_BUDGET] * 2)
+        for _ in range(3):
+            assert "Preempted" not in play.told("low")
+            await play.round()
+            await asyncio.sleep(1)
+    assert _evictions(play) == ["low", "low", "high"]
     assert "Preempted" in play.told("high")
 
 
@@ -106,3 +108,21 @@ async def test_budgets_that_must_not_be_read_stop_nobody() -> None:
         await play.round()
         assert set((await play.known.readiness()).values()) == {""}
     assert _evictions(play) == ["low"]
+
+
+async def test_evictions_that_are_all_refused_are_tried_a_few_at_a_time() -> None:
+    play = rehearsal.Rehearsal()
+    entries = []
+    for core in range(32):
+        play.add_pod(f"low-{core}", cores=1, node="w1", phase="Running")
+        entries.append(domain.grant(f"{core}", f"low-{core}", state=CONFIRMED))
+    play.add_node()
+    play.server.put(resources.NEURON_NODES, builders.make_neuron_node("w1", entries))
+    play.server.fail("evict pods", *[errors.Forbidden("no", status=403)] * 1000)
+    for index in range(8):
+        play.add_pod(f"big-{index}", cores=1, priority=100)
+    async with play.running():
+        task = asyncio.create_task(play.loop.run())
+        await asyncio.sleep(9.9)
+        task.cancel()
+    assert 10 <= len(_evictions(play)) <= 10 * preempting.MOST

@@ -12,6 +12,7 @@ from neuronspan_agent import resources
 from neuronspan_operator import tasks
 from neuronspan_operator.planning import planner
 from neuronspan_operator.reconciling import reconciler
+from neuronspan_operator.telling import voice
 
 CONFIRMED = grants.GrantState.CONFIRMED
 
@@ -46,6 +47,37 @@ async def test_run_survives_a_round_that_fails(
     assert play.bound() == ["web"]
     assert play.count("neuronspan_reconciles_total", {"outcome": "failed"}) == 1
     assert "a bug" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "broken", [(reconciler.Reconciler, "_forget"), (voice.Voice, "say")], ids=["before the plan", "after it"]
+)
+async def test_round_that_fails_beside_planning_loses_nothing(
+    play: rehearsal.Rehearsal, monkeypatch: pytest.MonkeyPatch, broken: tuple[type, str]
+) -> None:
+    """Neither a change that the planner was to be told, nor a word that was to be said."""
+    play.add_node()
+    failures: list[Exception] = []
+    works = getattr(*broken)
+
+    def sometimes(*arguments: Any) -> None:
+        while failures:
+            raise failures.pop()
+        works(*arguments)
+
+    monkeypatch.setattr(*broken, sometimes)
+    async with play.running():
+        task = asyncio.create_task(play.loop.run())
+        await asyncio.sleep(1)
+        failures.append(ZeroDivisionError("a bug"))
+        play.add_pod()
+        play.add_pod("large", cores=64)
+        await asyncio.sleep(6)
+        await play.conditions.flush()
+        task.cancel()
+    assert play.count("neuronspan_reconciles_total", {"outcome": "failed"}) == 1
+    assert play.bound() == ["web"]
+    assert play.server.stored(resources.PODS, "large", "default")["status"]["conditions"]
 
 
 async def test_run_waits_until_every_cache_is_complete(play: rehearsal.Rehearsal) -> None:

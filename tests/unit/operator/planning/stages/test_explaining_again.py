@@ -80,3 +80,10 @@ def test_pods_that_come_all_the_time_do_not_keep_others_from_being_told_again(ke
         change = dataclasses.replace(_ledger_of(2), pods={other.uid: other})
         plan = kept.plan(change, snapshots.NOW + 0.1 * tenths * SECOND)
     assert _longest_runs(plan)["big"] == 2
+
+
+def test_clock_that_goes_back_keeps_nobody_from_being_told_again(kept: planner.Planner) -> None:
+    hour_ago = snapshots.NOW - 3600 * SECOND
+    assert _longest_runs(kept.plan(_ledger_of(2), hour_ago)) == {"big": 2, "huge": 2}
+    assert _longest_runs(kept.plan(_ledger_of(3), hour_ago)) == {"big": 2, "huge": 2}
+    assert _longest_runs(kept.plan(facts.Changes(), hour_ago + SECOND)) == {"big": 3, "huge": 3}
