@@ -16,7 +16,10 @@ CORES: Final = 12
 POOLS: Final = "a", "b"
 APPS: Final = "web", "db"
 HOMES: Final = "default", "team"
+REFUSED: Final = pods.Unscheduled("Unschedulable", "0/1 nodes")
 _ZONES: Final = "a", "b", ""
+_SHARED: Final = "host"
+"""A host name that any node may have, and several at a time."""
 _KEYS: Final = "zone", names.HOSTNAME_LABEL
 _SIZES: Final = 1, 2, 3, 6, 12, 13
 _SOFT: Final = {"key": "dedicated", "value": "ml", "effect": "PreferNoSchedule"}
@@ -97,8 +100,7 @@ class Objects:
                 cores=CORES,
                 devices=CORES // 2,
                 cpu=draw.choice(("64", "2")),
-                labels={names.HOSTNAME_LABEL: draw.choice((name, name, f"host-{name}"))}
-                | ({"zone": zone} if zone else {}),
+                labels={names.HOSTNAME_LABEL: draw.choice((name, name, _SHARED))} | ({"zone": zone} if zone else {}),
                 taints=draw.choice(([], [], [], [_SOFT], [_HARD])),
                 cordoned=draw.random() < 0.1,
                 ready=draw.random() < 0.9,

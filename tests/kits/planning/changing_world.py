@@ -88,6 +88,7 @@ class ChangingWorld:
                     ungate.pod,
                     gate_index=-1,
                     grant_annotation=text,
+                    unscheduled=self._draw.choice((None, changing_objects.REFUSED)),
                     constraints=dataclasses.replace(said, node_selector=pinned),
                 )
         return changed
@@ -112,7 +113,7 @@ class ChangingWorld:
         draw = self._draw
         changed = {}
         for pod in self._some(known):
-            unscheduled = pods.Unscheduled("Unschedulable", "0/1 nodes") if draw.random() < 0.3 else None
+            unscheduled = changing_objects.REFUSED if draw.random() < 0.3 else None
             changed[pod.uid] = dataclasses.replace(
                 pod,
                 resource_version=str(draw.randrange(10**6)),
