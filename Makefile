@@ -36,7 +36,7 @@ help: ## this list
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-unit test-device test-integration test-oracle test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance mutants lint house format
+.PHONY: test test-unit test-device test-integration test-oracle test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
 test: lint tools images cluster ## everything: lint, then all tests in one run (cold about an hour, warm half an hour)
 	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(DEVICE) $(INTEGRATION) $(ORACLE) $(CHART) $(IMAGE) $(STRESS) $(E2E)
 
@@ -73,8 +73,11 @@ test-sanitizers: venv ## the runtime's unit tests with the C++ library under Add
 check-torch-versions: venv ## the C++ library compiles without a warning against every supported torch (600 MB of headers)
 	$(RUN) -m native versions
 
-test-performance: venv tools ## speed and memory against their limits (RECORD=1 keeps the numbers, CASES=cluster, ... chooses)
+test-performance: venv tools ## speed and memory against their limits (RECORD=1 keeps the numbers, CASES="planner cluster" chooses)
 	$(RUN) -m performance $(if $(RECORD),--record) $(CASES)
+
+growth: venv ## measure how planning grows, play several planners, and write both into docs/growth.md (half an hour)
+	$(RUN) -m performance.growth
 
 mutants: venv ## small deliberate bugs in binding and taking back, one at a time: the tests that are listed have to notice each
 	$(RUN) -m mutants $(if $(MUTANTS),"$(MUTANTS)")

@@ -217,9 +217,10 @@ def test_confirmed_grant_cannot_be_dropped_together_with_the_list(admin: api_cli
 
 def test_grant_keeps_its_size_and_may_be_swapped(admin: api_client.Client) -> None:
     admin.create(NODES, admission_kit.neuron_node("swapping", grant(1, 0, 4), grant(2, 4, 4)))
-    larger = {"spec": {"grants": [grant(1, 0, 3), grant(2, 4, 4)]}}
-    answer = admin.request("PATCH", f"{NODES}/swapping", larger, api_client.MERGE_PATCH)
-    assert SIZE_STAYS in refusal(answer)
+    for changed in (grant(1, 0, 3), grant(1, 8, 5)):
+        other = {"spec": {"grants": [changed, grant(2, 4, 4)]}}
+        answer = admin.request("PATCH", f"{NODES}/swapping", other, api_client.MERGE_PATCH)
+        assert SIZE_STAYS in refusal(answer)
     swapped = admin.patch(f"{NODES}/swapping", {"spec": {"grants": [grant(1, 4, 4), grant(2, 0, 4)]}})
     assert [each["first"] for each in swapped["spec"]["grants"]] == [4, 0]
 

@@ -4,10 +4,17 @@ Law: whatever a decision was made from leads from its change back to it, through
 """
 
 import dataclasses
+import operator
+from typing import Final
 
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import facts
 from neuronspan_operator.planning.drafting import drafts, parts
+
+_MEANING: Final = operator.attrgetter(
+    *(field.name for field in dataclasses.fields(pods.PodView) if field.name not in {"resource_version", "phase"})
+)
+"""Everything about a pod on its node that anything is decided from; of its phase only whether it has ended is."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -81,7 +88,7 @@ def _absorb_pods(draft: drafts.Draft, touched: facts.Touched, work: Work) -> Non
         for pod in (before, after):
             if pod is not None:
                 _concern(pod, work, groups)
-        if (parts.Kind.POD, uid) in draft.parts or uid in draft.indices.let_go:
+        if (parts.Kind.POD, uid) in draft.parts or _has_cores(draft, uid, after):
             work.pods.add(uid)
     for key in groups:
         members = draft.indices.groups.of(key)
@@ -109,6 +116,11 @@ def _concern(pod: pods.PodView, work: Work, groups: set[tuple[str, str]]) -> Non
         groups.add((pod.namespace, pod.pod_group))
 
 
+def _has_cores(draft: drafts.Draft, uid: str, pod: pods.PodView | None) -> bool:
+    """Whether the pod has a grant, or says so: it may have to be sent back, whatever it asks for now."""
+    return uid in draft.indices.holders or (pod is not None and pod.grant_annotation is not None)
+
+
 def _is_the_same(draft: drafts.Draft, before: pods.PodView, after: pods.PodView) -> bool:
     """Whether nothing was or would be decided otherwise: on its node a pod changes often without meaning anything."""
     if not after.node_name or (parts.Kind.POD, after.uid) in draft.parts:
@@ -117,7 +129,7 @@ def _is_the_same(draft: drafts.Draft, before: pods.PodView, after: pods.PodView)
         return False
     if before.terminal is not after.terminal:
         return False
-    return dataclasses.replace(before, resource_version=after.resource_version, phase=after.phase) == after
+    return _MEANING(before) == _MEANING(after)
 
 
 def _deciding(draft: drafts.Draft, pod: pods.PodView) -> set[str]:

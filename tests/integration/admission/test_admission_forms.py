@@ -138,6 +138,15 @@ def test_gates_of_others_stay(admission: admission_kit.Admission) -> None:
     assert stored["spec"]["schedulerName"] == names.SCHEDULER
 
 
+def test_pod_that_has_everything_but_its_limits_still_gets_them(admission: admission_kit.Admission) -> None:
+    """As one into which a later policy has put the container that an annotation names."""
+    asked = pod({P + "container": "a", P + "cores": "4", "cores.neuronspan.dev/b": "2"}, container("a"), container("b"))
+    asked["metadata"]["labels"] = {names.MANAGED_LABEL: names.MANAGED_VALUE}
+    asked["spec"] |= {"schedulerName": names.SCHEDULER}
+    stored = admission.stored(asked)["spec"]["containers"]
+    assert [each["resources"]["limits"] for each in stored] == [{CORES: "4"}, {CORES: "2"}]
+
+
 def test_order_and_content_of_containers_stay(admission: admission_kit.Admission) -> None:
     third = {**container("c"), "env": [{"name": "A", "value": "1"}], "resources": {"limits": {"cpu": "2"}}}
     manifest = pod({"cores.neuronspan.dev/c": "4"}, container("a"), container("b"), third)

@@ -227,6 +227,13 @@ def test_bad_request_is_refused_with_its_sentence(
     assert admission.pod_names() == before
 
 
+def test_limit_of_the_only_container_is_checked_too(admission: admission_kit.Admission) -> None:
+    """A pod like most others: what is wrong with it must not be taken for what is right with them."""
+    answer = admission.submit(pod({}, container("app", cores=129)))
+    words = admission_kit.refusal(answer, http.HTTPStatus.UNPROCESSABLE_ENTITY)
+    assert f'container "app" has the limit {admission_kit.CORES}: 129, and no node has so many' in words
+
+
 def test_all_mistakes_are_told_at_once(admission: admission_kit.Admission) -> None:
     answer = admission.submit(pod({P + "cores": "four", P + "env": "x", "cores.neuronspan.dev/web": "2"}))
     for sentence in (

@@ -35,9 +35,7 @@ class Objects:
         draw = self._draw
         name = f"p{self.made}"
         self.made += 1
-        member = {names.POD_GROUP_ANNOTATION: "g", names.POD_GROUP_SIZE_ANNOTATION: "2"}
-        group: dict[str, str] = draw.choice(({}, {}, {}, member))
-        asked: dict[str, Any] = {} if draw.random() < 0.2 else {"cores": draw.choice(_SIZES)}
+        asked: dict[str, Any] = {} if draw.random() < 0.2 else self._asked()
         kind: dict[str, Any] = draw.choice(({}, {}, {}, dict(builders.GUEST)))
         placed: dict[str, Any] = {"node": draw.choice(("w0", "w1", "w9"))} if not asked or draw.random() < 0.1 else {}
         manifest = builders.make_pod(
@@ -46,7 +44,7 @@ class Objects:
             **(kind if asked and not placed else {}),
             **placed,
             namespace=draw.choice(HOMES),
-            annotations=group if asked else {},
+            annotations=self._notes() if asked else {},
             priority=draw.choice((0, 0, 5)),
             affinity=draw.choice((None, None, self._affinity())),
             selector=draw.choice(({}, {}, {}, {"zone": "a"})),
@@ -63,6 +61,17 @@ class Objects:
             claim = {"claimName": draw.choice(("data", "logs"))}
             manifest["spec"]["volumes"] = [{"name": "data", "persistentVolumeClaim": claim}]
         return pods.read(manifest)
+
+    def _asked(self) -> dict[str, Any]:
+        draw = self._draw
+        return {"devices": draw.choice((1, 2))} if draw.random() < 0.1 else {"cores": draw.choice(_SIZES)}
+
+    def _notes(self) -> dict[str, str]:
+        """Return annotations of a pod: whether it is in a group, and where its cores may be."""
+        draw = self._draw
+        size = draw.choice(("2", "2", "3"))
+        notes = draw.choice(({}, {}, {}, {names.POD_GROUP_ANNOTATION: "g", names.POD_GROUP_SIZE_ANNOTATION: size}))
+        return notes | draw.choice(({}, {}, {names.ALIGN_ANNOTATION: draw.choice(list(placement.Alignment)).value}))
 
     def _affinity(self) -> dict[str, Any]:
         draw = self._draw
@@ -88,7 +97,8 @@ class Objects:
                 cores=CORES,
                 devices=CORES // 2,
                 cpu=draw.choice(("64", "2")),
-                labels={names.HOSTNAME_LABEL: name} | ({"zone": zone} if zone else {}),
+                labels={names.HOSTNAME_LABEL: draw.choice((name, name, f"host-{name}"))}
+                | ({"zone": zone} if zone else {}),
                 taints=draw.choice(([], [], [], [_SOFT], [_HARD])),
                 cordoned=draw.random() < 0.1,
                 ready=draw.random() < 0.9,
@@ -129,10 +139,15 @@ class Objects:
         return pools.Member(neuron_nodes.read(manifest), draw.choice(POOLS))
 
     def make_pool(self, name: str) -> pools.PoolView:
-        """A pool with any packing."""
+        """A pool with any policy."""
         draw = self._draw
-        packing = draw.choice(list(placement.Packing))
-        return pools.PoolView(name, policy=pools.Policy(packing=packing), deleted=draw.random() < 0.1)
+        policy = pools.Policy(
+            packing=draw.choice(list(placement.Packing)),
+            rules=placement.Rules(align=draw.choice(list(placement.Alignment))),
+            limbo_seconds=draw.choice((10.0, 60.0)),
+            preferences=draw.choice(list(placement.Preferences)),
+        )
+        return pools.PoolView(name, policy=policy, deleted=draw.random() < 0.1)
 
     def make_storage(self) -> storage.Storage:
         """Claims and a volume, or some of them."""

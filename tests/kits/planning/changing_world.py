@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from kits.manifests import snapshots
 from kits.planning import changing_objects
+from neuronspan import names
 from neuronspan_operator.objects import pod_changes, pods, pools
 from neuronspan_operator.planning import facts, plans
 
@@ -81,7 +82,14 @@ class ChangingWorld:
         for ungate in plan.ungates:
             if ungate.node not in refused:
                 text = pod_changes.grant_text(ungate.node, ungate.spans)
-                changed[ungate.pod.uid] = dataclasses.replace(ungate.pod, gate_index=-1, grant_annotation=text)
+                said = ungate.pod.constraints
+                pinned = {**said.node_selector, names.HOSTNAME_LABEL: ungate.hostname}
+                changed[ungate.pod.uid] = dataclasses.replace(
+                    ungate.pod,
+                    gate_index=-1,
+                    grant_annotation=text,
+                    constraints=dataclasses.replace(said, node_selector=pinned),
+                )
         return changed
 
     def _changed(self, known: plans.Snapshot, plan: plans.Plan) -> dict[str, pods.PodView | None]:

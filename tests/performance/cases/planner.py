@@ -38,5 +38,5 @@ def _pods_of_ours() -> dict[str, list[float]]:
 
 def _foreign_pods() -> dict[str, list[float]]:
     subject = measuring.Subject.of(scenes.Scene(_SHARED, foreign=FOREIGN_PODS))
-    (events,) = measuring.in_turns(ROUNDS, functools.partial(subject.foreign_events, EVENTS))
-    return {"foreign_event": events}
+    events, looks = measuring.in_turns(ROUNDS, functools.partial(subject.foreign_events, EVENTS), subject.look_at_pools)
+    return {"foreign_event": events, "pools": looks}

@@ -37,6 +37,7 @@ _LONG_AGO = "2026-01-01T00:00:00Z"
 _CLIENTS = 8
 _SETTLE_SECONDS = 600.0
 _QUIET_SECONDS = 1.0
+_PAGE = 500
 
 
 class NotReadyError(Exception):
@@ -78,7 +79,12 @@ class Rig:
 
     def clear(self) -> None:
         """Delete all pods, and give their cores back as the nodes' plugins would."""
-        self.admission.admin.delete(_PODS, {"gracePeriodSeconds": 0})
+
+        def delete(client: api_client.Client, name: str) -> None:
+            client.delete(f"{_PODS}/{name}", {"gracePeriodSeconds": 0})
+
+        pods = self.admission.admin.get(_PODS)["items"]  # deleted as one collection they may take longer than a call
+        _in_parallel(self.clients, delete, [each["metadata"]["name"] for each in pods])
         self._wait_for(lambda: not self._release(), "all ledgers to be empty")
 
     def register(self, count: int) -> None:
@@ -113,8 +119,15 @@ class Rig:
         return len(page["items"]) + int(page["metadata"].get("remainingItemCount") or 0)
 
     def _neuron_nodes(self) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = self.admission.admin.get(_NEURON_NODES)["items"]
-        return items
+        """Return all of them, page by page: thousands are more than an answer in time."""
+        items: list[dict[str, Any]] = []
+        following = ""
+        while True:
+            page = self.admission.admin.get(f"{_NEURON_NODES}?limit={_PAGE}&continue={following}")
+            items += page["items"]
+            following = page["metadata"].get("continue") or ""
+            if not following:
+                return items
 
     def _writes(self) -> dict[str, float]:
         return api_calls.writes(self.admission.admin.get("/metrics")["text"])
@@ -199,6 +212,7 @@ def _operator_command(admission: admission_kit.Admission, profile: pathlib.Path 
     token = admission.admin.create(account, request)["status"]["token"]
     kubeconfig = admission.plane.write_kubeconfig(token=token)
     places = [f"--namespace={chart.NAMESPACE}", f"--lease-name={chart.RELEASE}-operator"]
+    places += ["--lease-seconds=900", "--renew-seconds=600"]  # a busy machine is no reason to end a measurement
     program = ["-m", "neuronspan_operator"] if profile is None else profiling.operator(profile)
     return [sys.executable, *program, "--port=0", f"--kubeconfig={kubeconfig}", *places]
 

@@ -12,18 +12,18 @@ def main() -> None:
     parser.add_argument("part", nargs="*", default=["curves", "model"], help="curves, model; both by default")
     parser.add_argument("--largest", type=int, default=100_000, help="sizes beyond are not measured")
     options = parser.parse_args()
-    text = page.PAGE.read_text(encoding="utf-8")
     if "curves" in options.part:
-        found = [curves.measure(axis, options.largest) for axis in curves.AXES.values()]
-        print(page.measured(found))
-        text = page.replaced(text, "curves", page.measured(found))
+        found = []
+        for axis in curves.AXES.values():
+            found.append(curves.measure(axis, options.largest))
+            print(page.measured(found[-1:]), flush=True)
+        page.write("curves", page.measured(found))
         for path, picture in page.pictures(found).items():
             path.write_text(picture, encoding="utf-8")
     if "model" in options.part:
         given = costs.recorded(checking.read())
-        text = page.replaced(text, "demands", page.demands(given))
-        text = page.replaced(text, "games", page.games(given, print))
-    page.PAGE.write_text(text, encoding="utf-8")
+        page.write("demands", page.demands(given))
+        page.write("games", page.games(given, print))
 
 
 if __name__ == "__main__":

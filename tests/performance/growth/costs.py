@@ -19,6 +19,8 @@ class Costs:
     """Per pod: calls, answers, events, telling."""
     event: float
     """Per watch event that concerns nobody's cores, from the socket to the plan."""
+    pools: float
+    """Per node, for one look at which nodes belong to which pool."""
     apiserver: float
     """Per pod, from its creation to its Event."""
     base_mebibytes: float = 0.0
@@ -56,6 +58,7 @@ def recorded(entries: Sequence[checking.Entry]) -> Costs:
     return Costs(
         planning=planning,
         rest_of_operator=max(operator - planning, 0.0),
+        pools=_value(found, "planner", "pools") / 1e3 / _NODES,
         event=_value(found, "footprint", "event") / 1e6,
         apiserver=_value(found, _CASE, "cores_apiserver") / 1e3,
         base_mebibytes=_value(found, "footprint", "empty"),

@@ -10,6 +10,8 @@ from performance.growth import costs as measured_costs
 from performance.growth import numbers
 
 _DAY, _HOUR = 86_400.0, 3600.0
+_PAUSE_SECONDS = 0.2
+"""Changes within it are looked at together."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Use:
     foreign_seconds: float = _DAY
     events_of_pod: float = 8
     """Watch events from a pod's creation to its end, those of its node's ledger included."""
+    changes_of_pod: float = 4
+    """Changes of its NeuronNode: granted, confirmed, releasing, forgotten; the plugin's reports come with them."""
     heartbeat_seconds: float = 300.0
     """kubelet reports its node's status that often when nothing changes."""
 
@@ -35,6 +39,7 @@ class Demand:
     pods_per_second: float
     planning: float
     events: float
+    pools: float
     rest: float
     apiserver: float
     mebibytes: float
@@ -42,7 +47,7 @@ class Demand:
     @property
     def operator(self) -> float:
         """Return the share of its one processor that the operator needs: Python runs one thread at a time."""
-        return self.planning + self.events + self.rest
+        return self.planning + self.events + self.pools + self.rest
 
 
 def demand(nodes: int, use: Use, costs: measured_costs.Costs) -> Demand:
@@ -55,10 +60,17 @@ def demand(nodes: int, use: Use, costs: measured_costs.Costs) -> Demand:
         pods_per_second=ours,
         planning=ours * costs.planning,
         events=events * costs.event,
+        pools=_looks(ours * use.changes_of_pod + nodes / use.heartbeat_seconds, nodes * costs.pools),
         rest=ours * costs.rest_of_operator,
         apiserver=ours * costs.apiserver,
         mebibytes=costs.base_mebibytes + nodes * costs.mebibytes_of_node,
     )
+
+
+def _looks(changes_per_second: float, seconds: float) -> float:
+    """Return the share of a processor for looks of so many seconds, one after each change or group of changes."""
+    pause = max(1 / changes_per_second, _PAUSE_SECONDS)
+    return seconds / (seconds + pause)
 
 
 def largest_burst(costs: measured_costs.Costs, processors: int) -> tuple[float, float]:
@@ -69,7 +81,7 @@ def largest_burst(costs: measured_costs.Costs, processors: int) -> tuple[float, 
 def rows(demands: Iterator[Demand]) -> Iterator[str]:
     """Yield the rows of a Markdown table."""
     for each in demands:
-        needed = (each.planning, each.events, each.rest, each.operator, each.apiserver)
+        needed = (each.planning, each.events, each.pools, each.rest, each.operator, each.apiserver)
         shares = " | ".join(f"{number:.3f}" for number in needed)
         size, memory = numbers.grouped(each.nodes), numbers.grouped(each.mebibytes)
         yield f"| {size} | {each.pods_per_second:.1f} | {shares} | {memory} |"

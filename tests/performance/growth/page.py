@@ -28,6 +28,11 @@ def replaced(text: str, name: str, content: str) -> str:
     return before + begin + content + end + after
 
 
+def write(name: str, content: str) -> None:
+    """Put this content between the marks of that name in the page, as it is now. Raises LookupError without them."""
+    PAGE.write_text(replaced(PAGE.read_text(encoding="utf-8"), name, content), encoding="utf-8")
+
+
 def measured(found: Sequence[curves.Measured]) -> str:
     """Return the tables of curves: what was measured at each size, and the fits."""
     lines = ["| what grows | size | a new pod, ms | an event of a foreign pod, µs |", "|---|---|---|---|"]
@@ -58,8 +63,8 @@ def pictures(found: Sequence[curves.Measured]) -> Mapping[pathlib.Path, str]:
 def demands(given: costs.Costs) -> str:
     """Return the table of what clusters of these sizes ask for."""
     lines = [
-        "| nodes | pods/s | planning | events | rest of the operator | operator | API server | operator, MiB |",
-        "|---|---|---|---|---|---|---|---|",
+        "| nodes | pods/s | planning | events | pools | rest of the operator | operator | API server | operator, MiB |",
+        "|---|---|---|---|---|---|---|---|---|",
         *load.rows(load.demand(nodes, load.Use(), given) for nodes in SIZES),
     ]
     operator, server = load.largest_burst(given, PROCESSORS)

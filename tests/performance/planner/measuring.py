@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import facts
+from neuronspan_operator.pools import membership, pool_status
 from performance.planner import calibration, driving, scenes
 
 Timed = Callable[[Callable[[], object]], float]
@@ -70,6 +71,19 @@ class Subject:
             return self.loop.planner.plan(facts.Changes(pods={f"uid-foreign-{number}": seen}), self.loop.now)
 
         return self.timed(lambda: [take(*event) for event in events]) * 1e3 / count
+
+    def look_at_pools(self) -> float:
+        """Return milliseconds for one look at which nodes belong to which pool, as each change of a node asks for."""
+        seen = self.scene.changes()
+        known = {name: pool for name, pool in seen.pools.items() if pool is not None}
+        hosts = {name: node for name, node in seen.nodes.items() if node is not None}
+        members = {name: member for name, member in seen.members.items() if member is not None}
+
+        def look() -> object:
+            found = membership.decide(known, hosts, members, self.loop.now).findings
+            return {name: pool_status.wanted(known[name], each, self.loop.now) for name, each in found.items()}
+
+        return self.timed(look)
 
     def fill_with_waiting(self, count: int) -> None:
         """Let so many pods wait that fit nowhere: each wants more cores than a node has left."""

@@ -36,5 +36,7 @@ def _binding(
     _creation(admin, name, annotations)()
     stored = admin.get(f"{admission_kit.PODS}/{name}")["metadata"]
     planned: dict[str, Any] = {"uid": stored["uid"], "resourceVersion": stored["resourceVersion"]}
-    binding = admission_kit.binding(name, **planned, **({"annotations": _GRANT} if annotations else {}))
+    if annotations:
+        planned["annotations"] = _GRANT
+    binding = admission_kit.binding(name, **planned)
     return lambda: binder.create(f"{admission_kit.PODS}/{name}/binding", binding)

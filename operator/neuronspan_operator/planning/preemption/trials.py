@@ -35,9 +35,14 @@ class Question:
         return Trial(self, node, state)
 
     def state(self, name: str) -> Hashable:
-        """Return what of this pass counts on a node, beside what happened there: two equal ones mean equal trials."""
+        """Return what counts on a node and is in no journal: with two equal ones trials are equal.
+
+        A ledger of which only states and times changed is such a thing; that of an unchanged node is the same object.
+        """
         evicted = tuple(each.pod.uid for each in self.draft.evictions if each.pod.node_name == name)
-        return name in self._excluded, self.draft.kept.against(name, self.rank), evicted
+        node = self.draft.nodes.get(name)
+        book = None if node is None else node.ledger
+        return name in self._excluded, self.draft.kept.against(name, self.rank), evicted, book
 
     def windows(
         self, node: node_drafts.NodeDraft, request: placement.Request, taken: placements.Spans

@@ -8,7 +8,13 @@ from performance import checking
 from performance.growth import chart, costs, curves, fits, load, page
 
 COSTS = costs.Costs(
-    planning=0.001, rest_of_operator=0.004, event=0.0002, apiserver=0.02, base_mebibytes=80.0, mebibytes_of_node=0.04
+    planning=0.001,
+    rest_of_operator=0.004,
+    event=0.0002,
+    pools=1e-6,
+    apiserver=0.02,
+    base_mebibytes=80.0,
+    mebibytes_of_node=0.04,
 )
 FOUND = curves.Measured("nodes", [(100.0, 0.2), (1000.0, 0.2), (10_000.0, 0.4)], [(100.0, 20.0), (10_000.0, 20.0)])
 
@@ -53,14 +59,22 @@ def test_axes_with_a_picture_are_drawn_into_their_file() -> None:
 
 def test_twice_the_nodes_ask_for_twice_as_much() -> None:
     small, large = (load.demand(nodes, load.Use(), COSTS) for nodes in (5000, 10_000))
-    assert large.operator == pytest.approx(2 * small.operator)
+    assert large.planning + large.events + large.rest == pytest.approx(2 * (small.planning + small.events + small.rest))
     assert large.apiserver == pytest.approx(2 * small.apiserver)
     assert large.mebibytes - small.mebibytes == pytest.approx(5000 * 0.04)
+
+
+def test_looks_at_all_nodes_grow_with_nodes_and_changes_until_they_are_all_that_is_done() -> None:
+    some = [load.demand(nodes, load.Use(), COSTS).pools for nodes in (100, 1000, 10_000, 10_000_000)]
+    assert some == sorted(some)
+    assert some[1] > 20 * some[0]  # ten times the nodes, ten times the changes
+    assert 0.9 < some[-1] < 1
 
 
 def test_costs_are_those_that_were_recorded() -> None:
     quantities = {
         ("planner", "new_pod_5000"): 0.5,
+        ("planner", "pools"): 20.0,
         ("cluster_5000", "operator"): 4.5,
         ("cluster_5000", "cores_apiserver"): 15.0,
         ("footprint", "event"): 200.0,
@@ -73,6 +87,7 @@ def test_costs_are_those_that_were_recorded() -> None:
     ]
     found = costs.recorded(entries)
     assert (found.planning, found.rest_of_operator, found.apiserver) == (0.0005, 0.004, 0.015)
+    assert found.pools == pytest.approx(4e-6)
     assert found.ledger_write + found.binding + found.other_writes == pytest.approx(0.015)
     assert (found.base_mebibytes, found.mebibytes_of_node) == (80.0, 0.04)
 

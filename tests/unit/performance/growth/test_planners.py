@@ -4,7 +4,7 @@ import pytest
 
 from performance.growth import costs, planners
 
-COSTS = costs.Costs(planning=0.0005, rest_of_operator=0.0045, event=0.0002, apiserver=0.015)
+COSTS = costs.Costs(planning=0.0005, rest_of_operator=0.0045, event=0.0002, pools=0.0, apiserver=0.015)
 
 
 def _play(count: int, choice: planners.Choice, **fields: float | bool) -> tuple[planners.Game, planners.Outcome]:

@@ -1,6 +1,11 @@
 """The loop around a planner: own writes come back, pods live and end."""
 
-from neuronspan_operator.planning import facts
+import datetime as dt
+
+import pytest
+
+from neuronspan import ledger
+from neuronspan_operator.planning import facts, plans
 from performance.planner import driving, scenes
 
 
@@ -26,3 +31,24 @@ def test_cores_of_pods_that_ended_are_given_away_again() -> None:
 def test_a_pod_that_fits_nowhere_waits() -> None:
     pod = scenes.whole_node("large")
     assert _loop().settle(facts.Changes(pods={pod.uid: pod})) == {}
+
+
+class _Restless:
+    """Finds one more ledger to write, whatever was written before."""
+
+    def plan(self, _changes: facts.Changes, _now: dt.datetime) -> plans.Plan:
+        return plans.Plan(ledgers=(plans.LedgerWrite(scenes.node_name(0), "1", ledger.Ledger(32, ()), ()),))
+
+
+def test_a_planner_that_never_rests_is_no_measurement() -> None:
+    with pytest.raises(driving.NoRestError, match="20 rounds without rest, the last one with 1 ledgers"):
+        driving.Loop(_Restless(), scenes.Scene(1).changes())
+
+
+def test_the_planner_from_scratch_binds_as_the_kept_one() -> None:
+    pods_of_round = scenes.waiting(5)
+    kept, scratch = (
+        driving.Loop(each, scenes.Scene(2).changes()).settle(facts.Changes(pods=pods_of_round))
+        for each in (driving.kept(), driving.FromScratch())
+    )
+    assert kept == scratch

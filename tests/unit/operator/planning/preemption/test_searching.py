@@ -3,7 +3,7 @@
 import dataclasses
 import datetime as dt
 
-from kits.manifests import builders, snapshots
+from kits.manifests import builders, domain, snapshots
 from kits.planning import kept_drafts, scenes
 from neuronspan_operator.objects import budgets, nodes
 from neuronspan_operator.planning.preemption import allowances, searching, trials, victims
@@ -82,3 +82,14 @@ def test_what_was_found_does_not_hold_when_the_budgets_are_others() -> None:
     assert searching.find(draft, pod, allowances.Allowance(())) is not None
     none = [budgets.read(builders.make_budget(allowed=0))]
     assert searching.find(draft, pod, allowances.Allowance(none)) is None
+
+
+def test_what_was_found_does_not_hold_when_the_ledger_is_another() -> None:
+    """States and times of grants change without anything that the journal notes."""
+    snapshot = _scene(2).snapshot()
+    draft = kept_drafts.make_draft(snapshot)
+    pod = snapshot.pods["uid-big"]
+    found = [searching.find(draft, pod, allowances.Allowance(()))]
+    draft.nodes["w000"].ledger = domain.book(12, [domain.grant("0-3", "p0"), domain.grant("4-7", "other")])
+    found.append(searching.find(draft, pod, allowances.Allowance(())))
+    assert [None if each is None else each.node for each in found] == ["w000", "w001"]

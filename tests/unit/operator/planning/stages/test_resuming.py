@@ -101,6 +101,16 @@ def test_released_grant_keeps_nobody_away() -> None:
     assert snapshots.let_go(plan) == {"other": "w1 app=0-3"}
 
 
+def test_pod_whose_grant_is_released_is_near_nobody() -> None:
+    fenced = builders.make_pod("web", cores=4, fence=domain.SINCE, labels={"app": "web"})
+    near = clusters.affinity(near=[clusters.term(names.HOSTNAME_LABEL, {"app": "web"})])
+    other = builders.make_pod("web-2", cores=4, affinity=near)
+    grant = domain.grant("8-11", "web-2")
+    plan = snapshots.plan([fenced, other], None, [builders.make_neuron_node("w1", [GRANT, grant])])
+    assert plan.bindings == ()
+    assert plan.waiting["uid-web-2"].reason == "Revoked"
+
+
 def test_fence_forbids_the_latest_of_the_grants_it_takes_back() -> None:
     plan = snapshots.plan(
         [WAITING],
