@@ -6,7 +6,7 @@ object is still there or not.
 
 import collections
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from neuronspan_agent import backoff
@@ -61,6 +61,11 @@ class Pauses(backoff.Backoff):
             until, key = self._over.popleft()
             if self._stands(until, key):
                 del self._failing[key]
+
+    def keep_only(self, keys: Collection[str]) -> None:
+        """Forget keys that are not among these, and what is left of their pauses."""
+        super().keep_only(keys)
+        self._over = collections.deque(each for each in self._over if self._stands(*each))
 
     def _stands(self, until: float, key: str) -> bool:
         return key in self._failing and self._failing[key].until == until

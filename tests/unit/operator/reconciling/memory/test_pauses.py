@@ -79,3 +79,12 @@ def test_failures_count_on_after_their_pause_and_are_forgotten_long_after_it(
     clock.now += pauses.KEPT_SECONDS + 1.0
     failing.forget_old()
     assert failing.failed("a") == 1.0
+
+
+def test_pauses_that_are_over_are_forgotten_with_their_keys(failing: pauses.Pauses, clock: Clock) -> None:
+    for number in range(5):
+        failing.failed(f"key-{number}")
+        clock.now += 100.0
+        failing.moved()
+    failing.keep_only({"key-4"})
+    assert [key for _, key in failing._over] == ["key-4"]
