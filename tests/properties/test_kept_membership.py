@@ -42,7 +42,8 @@ class Cluster:
 
     def compare(self) -> None:
         """Tell what is new; the answer is that of somebody who decides on everything."""
-        changes, self.news = facts.Changes(**self.news), {"nodes": {}, "members": {}, "pools": {}}
+        news, self.news = self.news, {"nodes": {}, "members": {}, "pools": {}}
+        changes = facts.Changes(nodes=news["nodes"], members=news["members"], pools=news["pools"])
         found = self.kept.decide(changes, self.now)
         fresh = membership.decide(self.pools, self.nodes, self.members, self.now)
         assert found == fresh
