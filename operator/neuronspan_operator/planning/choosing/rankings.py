@@ -40,7 +40,7 @@ class Recent(Generic[_V]):
 class Ranking:
     """Nodes with room for one kind of request, best first, up to a position in the journal."""
 
-    def __init__(self, entries: Iterable[Entry], position: int) -> None:
+    def __init__(self, entries: Iterable[Entry], position: int = 0) -> None:
         self.entries = sorted(entries)
         self.made = position  # what was before is not known
         self.seen = position
