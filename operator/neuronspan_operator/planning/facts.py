@@ -105,9 +105,15 @@ class Facts:
         self._members: dict[str, pools.Member] = {}
         self._pools: dict[str, pools.PoolView] = {}
         self._members_of: dict[str, set[str]] = collections.defaultdict(set)
+        self._snapshot = self._view()
 
     def snapshot(self) -> plans.Snapshot:
         """Return what is known now."""
+        if self._snapshot.storage is not self._storage:
+            self._snapshot = self._view()
+        return self._snapshot
+
+    def _view(self) -> plans.Snapshot:
         return plans.Snapshot(
             self._pods.values,
             self._nodes.values,
@@ -155,6 +161,7 @@ class Facts:
         _fill(self._avoided, found.avoided)
         _fill(self._budgets, found.budgets)
         self._starvation_seconds = found.starvation_seconds
+        self._snapshot = self._view()
         gone, spared = (dict.fromkeys(uids, True) for uids in (found.gone, found.spared))
         gone_now, spared_now = _toggle(self._gone, gone), _toggle(self._spared, spared)
         return self._touched(gone_now, self._take_storage(found.storage), spared_now)

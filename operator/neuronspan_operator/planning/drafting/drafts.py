@@ -39,7 +39,7 @@ class Draft:
     def __init__(self) -> None:
         self.snapshot = plans.Snapshot({}, {}, {})
         self.now = neuron_nodes.moment("")
-        self.since = ""
+        self._since = ""
         self.indices = indices.Indices()
         self.parts = parts.Parts()
         self.waiting: dict[str, plans.Waiting] = {}
@@ -64,7 +64,7 @@ class Draft:
         """Start a pass at that moment."""
         self.snapshot = snapshot
         self.now = now
-        self.since = neuron_nodes.timestamp(now)
+        self._since = ""
         self.resumable.clear()
         self._said_before.clear()
         if self.cluster.storage is not snapshot.storage:
@@ -116,6 +116,13 @@ class Draft:
             if unplaced and grant.state is not grants.GrantState.RELEASING:
                 found[uid] = self.snapshot.pods[uid]
         return found
+
+    @property
+    def since(self) -> str:
+        """The moment of the pass, as ledgers have it."""
+        if not self._since:
+            self._since = neuron_nodes.timestamp(self.now)
+        return self._since
 
     # --- questions -----------------------------------------------------------------------------------------------
 

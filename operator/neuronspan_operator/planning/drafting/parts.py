@@ -14,7 +14,7 @@ from neuronspan_operator.planning import plans
 from neuronspan_operator.scheduling.volumes import claiming
 
 
-class Kind(enum.Enum):
+class Kind(enum.IntEnum):
     """What something is decided for."""
 
     NODE = enum.auto()
