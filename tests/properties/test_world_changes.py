@@ -85,6 +85,7 @@ class Story:
         self.server = server
         self.known = known
         self.reader = Reader()
+        self.pool_reader = Reader()
 
     # --- others ------------------------------------------------------------------------------------------------
 
@@ -188,6 +189,9 @@ class Story:
         if name == "a":  # a new reader
             self.reader = Reader()
             self.reader.take(self.known.everything())
+        if name == "b":  # the other one looks when it likes
+            self.pool_reader.take(self.known.changes_of_nodes(self.pool_reader))
+            return
         self.compare()
 
     def compare(self) -> None:
@@ -195,6 +199,10 @@ class Story:
         self.reader.take(self.known.changes())
         assert self.reader.snapshot() == self.known.snapshot()
         assert not self.known.changes(), "nothing happened since"
+        self.pool_reader.take(self.known.changes_of_nodes(self.pool_reader))
+        for kind in ("nodes", "members", "pools"):
+            assert self.pool_reader.kinds[kind] == self.reader.kinds[kind]
+        assert not self.known.changes_of_nodes(self.pool_reader), "nothing happened since"
 
 
 _STEPS = [

@@ -7,7 +7,7 @@ changed since it was asked before; what ``snapshot`` answers costs all there is,
 import asyncio
 import dataclasses
 import functools
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Hashable, Mapping
 from typing import Any, TypeVar
 
 from neuronspan_agent import mirror, resources
@@ -79,17 +79,9 @@ class World:
         """Return one pod, None when there is none."""
         return self._absences.newest(uid, self._pods.newest(uid))
 
-    def known_nodes(self) -> Mapping[str, nodes.NodeView]:
-        """Return the nodes by name."""
-        return self._nodes.all()
-
     def member(self, name: str) -> pools.Member | None:
         """Return one NeuronNode, None when there is none."""
         return self._members.newest(name)
-
-    def members(self) -> Mapping[str, pools.Member]:
-        """Return the NeuronNodes by name."""
-        return self._members.all()
 
     def known_pools(self) -> Mapping[str, pools.PoolView]:
         """Return the NeuronPools by name."""
@@ -100,8 +92,8 @@ class World:
         known = self._absences.completed(self._pods.all())
         return snapshot.of(
             known,
-            self.known_nodes(),
-            self.members(),
+            self._nodes.all(),
+            self._members.all(),
             self.known_pools(),
             namespaces=self._namespaces.all(),
             gone=self._absences.gone_beside(known),
@@ -115,14 +107,14 @@ class World:
             return self.everything()
         for uid in self._absences.expired():
             self._pods.touch(uid)
-        known = {uid: self._absences.newest(uid, pod) for uid, pod in self._pods.touched().items()}
+        known = {uid: self._absences.newest(uid, pod) for uid, pod in self._pods.touched(self).items()}
         return facts.Changes(
             pods=known,
-            nodes=self._nodes.touched(),
-            members=self._members.touched(),
-            pools=self._pools.touched(),
-            namespaces=self._namespaces.touched(),
-            budgets=self._budgets.touched(),
+            nodes=self._nodes.touched(self),
+            members=self._members.touched(self),
+            pools=self._pools.touched(self),
+            namespaces=self._namespaces.touched(self),
+            budgets=self._budgets.touched(self),
             gone=self._gone_now(known),
             storage=self.volumes.news(),
         )
@@ -130,18 +122,24 @@ class World:
     def everything(self) -> facts.Changes:
         """Return all that is known, for a reader that knows nothing yet; ``changes`` tells what comes after."""
         self._fed = True
-        known = self._absences.completed(self._pods.restart())
+        known = self._absences.completed(self._pods.restart(self))
         self._gone = set(self._absences.gone_beside(known))
         self.volumes.news()
         return facts.Changes(
             pods=known,
-            nodes=self._nodes.restart(),
-            members=self._members.restart(),
-            pools=self._pools.restart(),
-            namespaces=self._namespaces.restart(),
-            budgets=self._budgets.restart(),
+            nodes=self._nodes.restart(self),
+            members=self._members.restart(self),
+            pools=self._pools.restart(self),
+            namespaces=self._namespaces.restart(self),
+            budgets=self._budgets.restart(self),
             gone=dict.fromkeys(self._gone, True),
             storage=self.volumes.known(),
+        )
+
+    def changes_of_nodes(self, reader: Hashable) -> facts.Changes:
+        """Return what this reader does not know yet of Nodes, NeuronNodes and NeuronPools, at first everything."""
+        return facts.Changes(
+            nodes=self._nodes.touched(reader), members=self._members.touched(reader), pools=self._pools.touched(reader)
         )
 
     def _deleted(self, uid: str) -> None:

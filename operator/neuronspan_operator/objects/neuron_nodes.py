@@ -168,7 +168,7 @@ def manifest(
 ) -> dict[str, Any]:
     """Return the NeuronNode of a node that has none yet: an empty ledger.
 
-    It has no owner: the ledger outlives a deleted Node, whose processes may run on (see membership.decide).
+    It has no owner: the ledger outlives a deleted Node, whose processes may run on (see pools/standings.py).
     """
     return {
         "apiVersion": names.API_VERSION,

@@ -1,84 +1,45 @@
-"""Which node gets a NeuronNode with which hardware, and when it is taken away again. Pure.
+"""Which node belongs to which NeuronPool, kept from one look to the next. Pure.
 
-Law: hardware never changes under a grant, and a node never changes hands silently: what cannot be done is a condition
-with its reason, and is done when it can be. The NeuronNode of a node that is gone goes as a whole, when every grant is
-a tombstone and the quarantine of the last one is over: what ran there may still run, and the next Node of that name is
-served only after its own plugin has looked.
+Law: what is decided about a node is kept until the node, its NeuronNode or its time changes, or what a pool wants; what
+is kept says what deciding everything anew would. A look costs what changed, never how many nodes there are.
 """
 
+import bisect
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Mapping
-from typing import Any
+import itertools
+from collections.abc import Mapping
+from typing import Final, TypeVar
 
-from neuronspan import instance_types
-from neuronspan_operator.objects import neuron_nodes, nodes, pools
+from neuronspan_operator.objects import nodes, pools
+from neuronspan_operator.planning import facts
+from neuronspan_operator.pools import by_name, standings
 
+_LONG_AGO: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Creation:
-    """Make the NeuronNode of this node."""
-
-    node: nodes.NodeView
-    pool: str
-    hardware: instance_types.Hardware
-
-    def manifest(self, core_numbering: str) -> dict[str, Any]:
-        """Return the object to create."""
-        made = neuron_nodes.manifest(self.node, self.hardware, core_numbering)
-        return made | {"metadata": {**made["metadata"], "labels": {pools.POOL_LABEL: self.pool}}}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Change:
-    """What gives an existing NeuronNode another pool or hardware, if it has not changed since it was read."""
-
-    name: str
-    resource_version: str
-    pool: str
-    hardware: instance_types.Hardware | None  # None: it has the right one already
-
-    @property
-    def patch(self) -> dict[str, Any]:
-        """The merge patch; its resourceVersion makes it a compare-and-swap."""
-        metadata = {
-            "resourceVersion": self.resource_version,
-            "labels": {pools.POOL_LABEL: self.pool},
-            "ownerReferences": None,  # see neuron_nodes.manifest
-        }
-        if self.hardware is None:
-            return {"metadata": metadata}
-        cores = self.hardware.cores
-        summary = {"granted": 0, "free": cores, "largestFreeRun": cores}
-        return {"metadata": metadata, "spec": {"hardware": self.hardware.to_dict(), "cores": cores, **summary}}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Removal:
-    """Delete a NeuronNode that no pool wants, if it has not changed since it was read."""
-
-    name: str
-    resource_version: str
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(slots=True)
 class Findings:
     """What is remarkable about one pool, by node."""
 
-    members: list[pools.Member] = dataclasses.field(default_factory=list)
-    conflicts: dict[str, str] = dataclasses.field(default_factory=dict)
-    pending: dict[str, str] = dataclasses.field(default_factory=dict)
+    members: by_name.ByName[pools.Member] = dataclasses.field(default_factory=by_name.ByName)
+    conflicts: by_name.ByName[str] = dataclasses.field(default_factory=by_name.ByName)
+    pending: by_name.ByName[str] = dataclasses.field(default_factory=by_name.ByName)
+    cores: int = 0
+    """Of all members."""
 
 
 @dataclasses.dataclass(slots=True)
 class Decision:
-    """Everything to do now."""
+    """Everything to do now; findings are those that are kept, and change with the next look."""
 
-    creations: list[Creation] = dataclasses.field(default_factory=list)
-    changes: list[Change] = dataclasses.field(default_factory=list)
-    removals: list[Removal] = dataclasses.field(default_factory=list)
-    findings: dict[str, Findings] = dataclasses.field(default_factory=dict)
-    wake_at: dt.datetime | None = None
+    creations: list[standings.Creation]
+    changes: list[standings.Change]
+    removals: list[standings.Removal]
+    findings: Mapping[str, Findings]
+    wake_at: dt.datetime | None
     """When there is more to do even if nothing changes: the end of the first quarantine."""
 
 
@@ -88,94 +49,108 @@ def decide(
     members: Mapping[str, pools.Member],
     now: dt.datetime,
 ) -> Decision:
-    """Compare what pools want with the NeuronNodes there are; all mappings by name, ``now`` timezone-aware."""
-    decision = Decision(findings={name: Findings() for name in known_pools})
-    for name in sorted(cluster.keys() | members.keys()):
-        node, member = cluster.get(name), members.get(name)
-        if member is not None and member.pool in decision.findings:
-            decision.findings[member.pool].members.append(member)
-        wanting = [] if node is None else [pool for pool in known_pools.values() if pool.selects(node)]
-        _note_conflict(decision, name, wanting, member)
-        if member is None:
-            _create(decision, node, wanting)
-        elif member.view.deleted:
-            continue
-        elif node is None:
-            pool = known_pools.get(member.pool)
-            _give_up(decision, member, pools.Policy() if pool is None else pool.policy, now)
+    """Decide from scratch; all mappings by name, ``now`` timezone-aware."""
+    return Membership().decide(facts.Changes(pools=known_pools, nodes=cluster, members=members), now)
+
+
+class Membership:
+    """What is known of pools, Nodes and NeuronNodes, and what was decided about each node."""
+
+    def __init__(self) -> None:
+        self.pools: dict[str, pools.PoolView] = {}
+        self._nodes: dict[str, nodes.NodeView] = {}
+        self._members: dict[str, pools.Member] = {}
+        self._standings: dict[str, standings.Standing] = {}
+        self._findings: dict[str, Findings] = {}
+        self._to_do: set[str] = set()  # names of nodes
+        self._ends: list[tuple[dt.datetime, str]] = []  # of quarantines, ascending
+        self._at = _LONG_AGO
+
+    def decide(self, changes: facts.Changes, now: dt.datetime) -> Decision:
+        """Take what changed, of Nodes, NeuronNodes and NeuronPools, and return everything that is to be done now."""
+        for name in self._taken(changes, now):
+            self._renew(name, now)
+        self._at = now
+        writes = [self._standings[name].write for name in sorted(self._to_do)]
+        return Decision(
+            [each for each in writes if isinstance(each, standings.Creation)],
+            [each for each in writes if isinstance(each, standings.Change)],
+            [each for each in writes if isinstance(each, standings.Removal)],
+            self._findings,
+            self._ends[0][0] if self._ends else None,
+        )
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _taken(self, changes: facts.Changes, now: dt.datetime) -> set[str]:
+        """Take what changed; return the names of the nodes that are to be decided about."""
+        _take(self._nodes, changes.nodes)
+        _take(self._members, changes.members)
+        wanted_before = {name: _wanted(pool) for name, pool in self.pools.items() if name in changes.pools}
+        _take(self.pools, changes.pools)
+        wanted = {name: _wanted(pool) for name, pool in self.pools.items() if name in changes.pools}
+        if wanted != wanted_before or now < self._at:  # a clock that was set back may bring back a quarantine
+            self._start_over()
+            return {*self._nodes, *self._members}
+        ended = itertools.takewhile(lambda end: end[0] <= now, self._ends)
+        return {*changes.nodes, *changes.members, *(name for _, name in ended)}
+
+    def _start_over(self) -> None:
+        self._standings.clear()
+        self._findings = {name: Findings() for name in self.pools}
+        self._to_do.clear()
+        self._ends.clear()
+
+    def _renew(self, name: str, now: dt.datetime) -> None:
+        self._forget(name)
+        node, member = self._nodes.get(name), self._members.get(name)
+        if node is not None or member is not None:
+            self._remember(name, standings.of_node(self.pools, node, member, now))
+
+    def _forget(self, name: str) -> None:
+        standing = self._standings.pop(name, None)
+        if standing is None:
+            return
+        self._to_do.discard(name)
+        if standing.wake_at is not None:
+            del self._ends[bisect.bisect_left(self._ends, (standing.wake_at, name))]
+        if standing.member is not None and standing.member.pool in self._findings:
+            found = self._findings[standing.member.pool]
+            del found.members[name]
+            found.cores -= _cores(standing.member)
+        for rival in standing.rivals:
+            del self._findings[rival].conflicts[name]
+        if standing.pending_in in self._findings:
+            del self._findings[standing.pending_in].pending[name]
+
+    def _remember(self, name: str, standing: standings.Standing) -> None:
+        self._standings[name] = standing
+        if standing.write is not None:
+            self._to_do.add(name)
+        if standing.wake_at is not None:
+            bisect.insort(self._ends, (standing.wake_at, name))
+        if standing.member is not None and standing.member.pool in self._findings:
+            found = self._findings[standing.member.pool]
+            found.members[name] = standing.member
+            found.cores += _cores(standing.member)
+        for rival in standing.rivals:
+            self._findings[rival].conflicts[name] = standing.conflict
+        if standing.pending_in in self._findings:
+            self._findings[standing.pending_in].pending[name] = standing.pending
+
+
+def _take(known: dict[str, T], changed: "Mapping[str, T | None]") -> None:
+    for name, value in changed.items():
+        if value is None:
+            known.pop(name, None)
         else:
-            _adjust(decision, wanting, member)
-    return decision
+            known[name] = value
 
 
-def _note_conflict(
-    decision: Decision, name: str, wanting: Iterable[pools.PoolView], member: pools.Member | None
-) -> None:
-    rivals = sorted(pool.name for pool in wanting)
-    if len(rivals) < 2:  # noqa: PLR2004  one pool alone has no rival
-        return
-    keeper = member.pool if member is not None else ""
-    outcome = f"it stays with {keeper}" if keeper else "it gets no NeuronCores"
-    for rival in rivals:
-        decision.findings[rival].conflicts[name] = f"node {name} is selected by {' and '.join(rivals)}: {outcome}"
+def _wanted(pool: pools.PoolView) -> pools.PoolView:
+    """Return the pool without what decides nothing: its status is written by ourselves, after each change of a node."""
+    return dataclasses.replace(pool, resource_version="", generation=0, status={})
 
 
-def _create(decision: Decision, node: nodes.NodeView | None, wanting: list[pools.PoolView]) -> None:
-    if node is None or node.deleted or len(wanting) != 1:
-        return
-    (pool,) = wanting
-    if pool.hardware is not None:
-        decision.creations.append(Creation(node, pool.name, pool.hardware))
-
-
-def _give_up(decision: Decision, member: pools.Member, policy: pools.Policy, now: dt.datetime) -> None:
-    """Remove the NeuronNode of a node that is gone, once no process can be using its cores any more."""
-    if not member.pool:
-        return  # made by hand: not ours to delete
-    since = member.released_at
-    if since is None:
-        _postpone(decision, member, f"its ledger stays until its pods are gone, too: {member.users}")
-        return
-    end = since + dt.timedelta(seconds=policy.quarantine_seconds)
-    if end <= now:
-        decision.removals.append(Removal(member.view.name, member.view.resource_version))
-        return
-    decision.wake_at = end if decision.wake_at is None else min(end, decision.wake_at)
-    stays = f"its ledger stays for {policy.quarantine_seconds:g} s after its last pod, whose processes may still run"
-    _postpone(decision, member, stays)
-
-
-def _postpone(decision: Decision, member: pools.Member, why: str) -> None:
-    if member.pool in decision.findings:
-        name = member.view.name
-        decision.findings[member.pool].pending[name] = f"node {name} is gone: {why}"
-
-
-def _adjust(decision: Decision, wanting: list[pools.PoolView], member: pools.Member) -> None:
-    """Bring an existing NeuronNode in line with the one pool that has or should have it."""
-    keeping = [pool for pool in wanting if pool.name == member.pool]
-    candidates = keeping or wanting
-    if member.pool and not candidates:  # one without a label was made by hand: not ours to delete
-        _dismiss(decision, member)
-    elif len(candidates) == 1 and candidates[0].hardware is not None:
-        _apply(decision, member, candidates[0], candidates[0].hardware)
-
-
-def _dismiss(decision: Decision, member: pools.Member) -> None:
-    if member.idle:
-        decision.removals.append(Removal(member.view.name, member.view.resource_version))
-    elif member.pool in decision.findings:
-        text = f"node {member.view.name} leaves the pool when it is empty: {member.users}"
-        decision.findings[member.pool].pending[member.view.name] = text
-
-
-def _apply(decision: Decision, member: pools.Member, pool: pools.PoolView, hardware: instance_types.Hardware) -> None:
-    name, version = member.view.name, member.view.resource_version
-    if member.view.hardware == hardware:
-        if member.pool != pool.name or member.view.owned:
-            decision.changes.append(Change(name, version, pool.name, None))
-    elif member.idle:
-        decision.changes.append(Change(name, version, pool.name, hardware))
-    else:
-        text = f"node {name} keeps its present hardware until it is empty: {member.users}"
-        decision.findings[pool.name].pending[name] = text
+def _cores(member: pools.Member) -> int:
+    return 0 if member.view.hardware is None else member.view.hardware.cores

@@ -1,6 +1,6 @@
 """Keeps NeuronNodes as the NeuronPools want them, and the pools' status true.
 
-Law: decides nothing itself (membership.decide does); changes and removals of NeuronNodes are compare-and-swap, so a
+Law: decides nothing itself (membership does); changes and removals of NeuronNodes are compare-and-swap, so a
 grant that comes in between wins. This is the only writer of NeuronPool status and, ledgers aside, of NeuronNodes.
 """
 
@@ -13,12 +13,12 @@ from typing import Any, Protocol
 from neuronspan_agent import backoff, calls, errors, resources, signals
 from neuronspan_operator.cluster import world
 from neuronspan_operator.objects import pools
-from neuronspan_operator.pools import membership, pool_status
+from neuronspan_operator.pools import membership, pool_status, standings
 
 _log = logging.getLogger(__name__)
 
 _DEBOUNCE_SECONDS = 0.2
-"""Nodes come in crowds and the whole cluster is looked at each time; no NeuronNode is needed sooner."""
+"""Nodes come in crowds, and each look may write the status of pools; no NeuronNode is needed sooner."""
 _RETRY = backoff.Delays(first=1.0, longest=60.0)
 
 
@@ -42,6 +42,7 @@ class PoolKeeper:
         self._known = known
         self._core_numbering = core_numbering
         self._now = now
+        self._membership = membership.Membership()
         self._room = asyncio.Semaphore(writers)
         self._one_at_a_time = asyncio.Lock()
         self._wake_at: dt.datetime | None = None
@@ -67,9 +68,8 @@ class PoolKeeper:
         """Do what is to be done now; gives each pool's status. Tries all, then raises the first KubernetesError."""
         async with self._one_at_a_time:
             await self._known.synced()
-            known_pools = self._known.known_pools()
-            decision = membership.decide(known_pools, self._known.known_nodes(), self._known.members(), self._now())
-            self._wake_at = decision.wake_at
+            decision = self._look()
+            known_pools = dict(self._membership.pools)
             wanted = {
                 name: pool_status.wanted(known_pools[name], found, self._now())
                 for name, found in decision.findings.items()
@@ -84,13 +84,19 @@ class PoolKeeper:
 
     def members_of(self, pool: str) -> list[str]:
         """Return the names of the nodes that belong to the pool."""
-        return sorted(name for name, member in self._known.members().items() if member.pool == pool)
+        found = self._look().findings.get(pool)
+        return [] if found is None else list(found.members)
 
     def _pause(self) -> float | None:
         """Return the seconds after which there is something to do even if nothing changes."""
         return None if self._wake_at is None else max(0.0, (self._wake_at - self._now()).total_seconds())
 
     # --- inside --------------------------------------------------------------------------------------------------
+
+    def _look(self) -> membership.Decision:
+        decision = self._membership.decide(self._known.changes_of_nodes(self), self._now())
+        self._wake_at = decision.wake_at
+        return decision
 
     async def _all(self, *writes: Awaitable[None]) -> None:
         outcomes = await asyncio.gather(*map(self._limited, writes))
@@ -108,19 +114,19 @@ class PoolKeeper:
             return error
         return None
 
-    async def _create(self, creation: membership.Creation) -> None:
+    async def _create(self, creation: standings.Creation) -> None:
         manifest = creation.manifest(self._core_numbering)
         await self._client.create(resources.NEURON_NODES, manifest)
         facts = {"pool": creation.pool, "instance_type": creation.hardware.instance_type}
         _log.info("a node joins a pool", extra={"node": creation.node.name, **facts})
 
-    async def _change(self, change: membership.Change) -> None:
+    async def _change(self, change: standings.Change) -> None:
         changed = await self._client.merge_patch(resources.NEURON_NODES, change.name, change.patch)
         self._known.saw_neuron_node(change.resource_version, changed)
         facts = {"pool": change.pool, "hardware": str(change.hardware or "as it was")}
         _log.info("a node's place in its pool changed", extra={"node": change.name, **facts})
 
-    async def _remove(self, removal: membership.Removal) -> None:
+    async def _remove(self, removal: standings.Removal) -> None:
         version = removal.resource_version
         await self._client.delete(resources.NEURON_NODES, removal.name, resource_version=version)
         _log.info("a node is in no pool any more", extra={"node": removal.name})

@@ -4,7 +4,8 @@ Law: a status is written when its content differs, not when its times do; a cond
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from neuronspan_operator import reasons
@@ -35,7 +36,7 @@ def wanted(pool: pools.PoolView, found: membership.Findings, now: dt.datetime) -
     before = {condition.get("type"): condition for condition in pool.status.get("conditions") or ()}
     return {
         "nodes": len(found.members),
-        "cores": sum(member.view.hardware.cores for member in found.members if member.view.hardware is not None),
+        "cores": found.cores,
         "conditions": [_timed(judgement, before.get(judgement["type"]), pool, now) for judgement in judgements],
     }
 
@@ -53,8 +54,8 @@ def summary(status: Mapping[str, Any]) -> tuple[bool, str, str]:
 
 def _ready(pool: pools.PoolView, found: membership.Findings) -> dict[str, str]:
     if pool.deleted:
-        left = [f"node {member.view.name}" for member in found.members]
-        message = f"the pool is deleted when its last node is empty; still there: {_listed(left)}"
+        left = _listed(found.members, "node ")
+        message = f"the pool is deleted when its last node is empty; still there: {left}"
         return _judgement(reasons.PoolCondition.READY, "False", reasons.PoolReason.DRAINING, message)
     if pool.hardware is None:
         return _judgement(
@@ -111,7 +112,7 @@ def _timed(
     return {**judgement, "lastTransitionTime": changed, "observedGeneration": pool.generation}
 
 
-def _listed(sentences: Iterable[str]) -> str:
-    every = list(sentences)
-    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
-    return "; ".join(every[:_SHOWN]) + more
+def _listed(sentences: Collection[str], before: str = "") -> str:
+    """Join the first few, each with these words before it; no more than those are looked at."""
+    more = f" and {len(sentences) - _SHOWN} more" if len(sentences) > _SHOWN else ""
+    return "; ".join(f"{before}{each}" for each in itertools.islice(sentences, _SHOWN)) + more

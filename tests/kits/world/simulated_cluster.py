@@ -15,7 +15,7 @@ from kits.manifests import builders
 from neuronspan import grants, instance_types, ledger, names, placement, spans
 from neuronspan_operator.objects import budgets, container_requests, neuron_nodes, nodes, pods
 from neuronspan_operator.planning import plans
-from neuronspan_operator.pools import membership
+from neuronspan_operator.pools import standings
 
 Manifest = dict[str, Any]
 View = TypeVar("View")
@@ -185,13 +185,13 @@ class Cluster:
         patch = neuron_nodes.spec_patch(view, write.ledger)
         self.neuron_nodes[write.node] = self.touch({**current, "spec": {**current["spec"], **patch["spec"]}})
 
-    def add_neuron_node(self, creation: membership.Creation) -> None:
+    def add_neuron_node(self, creation: standings.Creation) -> None:
         """Store a NeuronNode; raises Refused when there is one."""
         if creation.node.name in self.neuron_nodes:
             raise Refused(creation.node.name)
         self.neuron_nodes[creation.node.name] = self.touch(creation.manifest(names.NODE_NUMBERING))
 
-    def remove_neuron_node(self, removal: membership.Removal) -> None:
+    def remove_neuron_node(self, removal: standings.Removal) -> None:
         """Delete a NeuronNode; raises Refused when it is gone or somebody wrote it before."""
         current = self.neuron_nodes.get(removal.name)
         if current is None or current["metadata"]["resourceVersion"] != removal.resource_version:

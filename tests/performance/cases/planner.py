@@ -1,4 +1,4 @@
-"""CPU time of planning: one new pod, many at once, events of pods that ask for nothing."""
+"""CPU time of planning: one new pod, many at once, events of pods that ask for nothing, and looks at pools."""
 
 import functools
 
@@ -38,5 +38,6 @@ def _pods_of_ours() -> dict[str, list[float]]:
 
 def _foreign_pods() -> dict[str, list[float]]:
     subject = measuring.Subject.of(scenes.Scene(_SHARED, foreign=FOREIGN_PODS))
-    events, looks = measuring.in_turns(ROUNDS, functools.partial(subject.foreign_events, EVENTS), subject.look_at_pools)
+    measures = functools.partial(subject.foreign_events, EVENTS), functools.partial(subject.looks_at_pools, EVENTS)
+    events, looks = measuring.in_turns(ROUNDS, *measures)
     return {"foreign_event": events, "pools": looks}

@@ -20,7 +20,7 @@ class Costs:
     event: float
     """Per watch event that concerns nobody's cores, from the socket to the plan."""
     pools: float
-    """Per node, for one look at which nodes belong to which pool."""
+    """Per change of a Node or NeuronNode, for the look at which pool it belongs to."""
     apiserver: float
     """Per pod, from its creation to its Event."""
     base_mebibytes: float = 0.0
@@ -58,7 +58,7 @@ def recorded(entries: Sequence[checking.Entry]) -> Costs:
     return Costs(
         planning=planning,
         rest_of_operator=max(operator - planning, 0.0),
-        pools=_value(found, "planner", "pools") / 1e3 / _NODES,
+        pools=_value(found, "planner", "pools") / 1e6,
         event=_value(found, "footprint", "event") / 1e6,
         apiserver=_value(found, _CASE, "cores_apiserver") / 1e3,
         base_mebibytes=_value(found, "footprint", "empty"),

@@ -10,8 +10,6 @@ from performance.growth import costs as measured_costs
 from performance.growth import numbers
 
 _DAY, _HOUR = 86_400.0, 3600.0
-_PAUSE_SECONDS = 0.2
-"""Changes within it are looked at together."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,17 +58,11 @@ def demand(nodes: int, use: Use, costs: measured_costs.Costs) -> Demand:
         pods_per_second=ours,
         planning=ours * costs.planning,
         events=events * costs.event,
-        pools=_looks(ours * use.changes_of_pod + nodes / use.heartbeat_seconds, nodes * costs.pools),
+        pools=(ours * use.changes_of_pod + nodes / use.heartbeat_seconds) * costs.pools,
         rest=ours * costs.rest_of_operator,
         apiserver=ours * costs.apiserver,
         mebibytes=costs.base_mebibytes + nodes * costs.mebibytes_of_node,
     )
-
-
-def _looks(changes_per_second: float, seconds: float) -> float:
-    """Return the share of a processor for looks of so many seconds, one after each change or group of changes."""
-    pause = max(1 / changes_per_second, _PAUSE_SECONDS)
-    return seconds / (seconds + pause)
 
 
 def largest_burst(costs: measured_costs.Costs, processors: int) -> tuple[float, float]:

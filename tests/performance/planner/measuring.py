@@ -72,18 +72,18 @@ class Subject:
 
         return self.timed(lambda: [take(*event) for event in events]) * 1e3 / count
 
-    def look_at_pools(self) -> float:
-        """Return milliseconds for one look at which nodes belong to which pool, as each change of a node asks for."""
-        seen = self.scene.changes()
-        known = {name: pool for name, pool in seen.pools.items() if pool is not None}
-        hosts = {name: node for name, node in seen.nodes.items() if node is not None}
-        members = {name: member for name, member in seen.members.items() if member is not None}
+    def looks_at_pools(self, count: int) -> float:
+        """Return microseconds for the look at which nodes belong to which pool that follows a NeuronNode's change."""
+        known = self.scene.changes()
+        kept = membership.Membership()
+        kept.decide(known, self.loop.now)
+        events = [facts.Changes(members={name: known.members[name]}) for name in itertools.islice(known.members, count)]
 
-        def look() -> object:
-            found = membership.decide(known, hosts, members, self.loop.now).findings
-            return {name: pool_status.wanted(known[name], each, self.loop.now) for name, each in found.items()}
+        def look(event: facts.Changes) -> object:
+            found = kept.decide(event, self.loop.now).findings
+            return {name: pool_status.wanted(kept.pools[name], each, self.loop.now) for name, each in found.items()}
 
-        return self.timed(look)
+        return self.timed(lambda: [look(event) for event in events]) * 1e3 / len(events)
 
     def fill_with_waiting(self, count: int) -> None:
         """Let so many pods wait that fit nowhere: each wants more cores than a node has left."""

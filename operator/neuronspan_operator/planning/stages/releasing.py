@@ -2,7 +2,7 @@
 
 Law: cores are free again only when the node's plugin reports that no process of the pod is left. A lost plugin proves
 nothing, nor does a pod that our cache does not have (it is asked for), nor a node that is gone: its ledger stays whole
-until it is given up as a whole (see membership.decide).
+until it is given up as a whole (see pools/standings.py).
 """
 
 from neuronspan import grants

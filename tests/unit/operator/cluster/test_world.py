@@ -78,6 +78,20 @@ async def test_new_reader_is_told_everything() -> None:
         assert known.changes() == facts.Changes()
 
 
+async def test_own_write_is_told_to_every_reader_of_nodes_once() -> None:
+    server = filled()
+    async with running(server) as known:
+        known.changes()
+        assert set(known.changes_of_nodes("pools").nodes) == {"w1"}
+        server.mute(resources.NEURON_NODES)
+        answer = await server.merge_patch(resources.NEURON_NODES, "w1", {"metadata": {"labels": {"a": "b"}}})
+        known.saw_neuron_node("2", answer)
+        told = known.changes().members
+        assert set(told) == {"w1"}
+        assert known.changes_of_nodes("pools") == facts.Changes(members=told)
+        assert not known.changes_of_nodes("pools")
+
+
 async def test_pod_that_was_found_is_told_until_the_answer_is_too_old() -> None:
     server = filled()
     async with running(server) as known:

@@ -26,6 +26,7 @@ def test_what_a_batch_took_is_shared_by_its_pods_and_all_is_as_before(name: str)
 
 def test_an_event_is_told_in_microseconds() -> None:
     assert _subject(_work).foreign_events(8) == 1500.0
+    assert _subject(_work).looks_at_pools(3) == 4000.0
 
 
 def test_pods_that_are_too_large_wait_and_take_nothing() -> None:

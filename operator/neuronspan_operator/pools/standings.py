@@ -1,0 +1,169 @@
+"""Whether one node gets a NeuronNode with which hardware, and when that is taken away again. Pure.
+
+Law: hardware never changes under a grant, and a node never changes hands silently: what cannot be done is a condition
+with its reason, and is done when it can be. The NeuronNode of a node that is gone goes as a whole, when every grant is
+a tombstone and the quarantine of the last one is over: what ran there may still run, and the next Node of that name is
+served only after its own plugin has looked.
+"""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from neuronspan import instance_types
+from neuronspan_operator.objects import neuron_nodes, nodes, pools
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Creation:
+    """Make the NeuronNode of this node."""
+
+    node: nodes.NodeView
+    pool: str
+    hardware: instance_types.Hardware
+
+    def manifest(self, core_numbering: str) -> dict[str, Any]:
+        """Return the object to create."""
+        made = neuron_nodes.manifest(self.node, self.hardware, core_numbering)
+        return made | {"metadata": {**made["metadata"], "labels": {pools.POOL_LABEL: self.pool}}}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Change:
+    """What gives an existing NeuronNode another pool or hardware, if it has not changed since it was read."""
+
+    name: str
+    resource_version: str
+    pool: str
+    hardware: instance_types.Hardware | None  # None: it has the right one already
+
+    @property
+    def patch(self) -> dict[str, Any]:
+        """The merge patch; its resourceVersion makes it a compare-and-swap."""
+        metadata = {
+            "resourceVersion": self.resource_version,
+            "labels": {pools.POOL_LABEL: self.pool},
+            "ownerReferences": None,  # see neuron_nodes.manifest
+        }
+        if self.hardware is None:
+            return {"metadata": metadata}
+        cores = self.hardware.cores
+        summary = {"granted": 0, "free": cores, "largestFreeRun": cores}
+        return {"metadata": metadata, "spec": {"hardware": self.hardware.to_dict(), "cores": cores, **summary}}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Removal:
+    """Delete a NeuronNode that no pool wants, if it has not changed since it was read."""
+
+    name: str
+    resource_version: str
+
+
+@dataclasses.dataclass(slots=True)
+class Standing:
+    """What follows for one node from the pools there are."""
+
+    member: pools.Member | None
+    write: Creation | Change | Removal | None = None
+    """What is to be done now."""
+    rivals: tuple[str, ...] = ()
+    """The pools that select it, when they are several; ``conflict`` says what comes of that."""
+    conflict: str = ""
+    pending_in: str = ""
+    """The pool that has to wait for it; ``pending`` says why."""
+    pending: str = ""
+    wake_at: dt.datetime | None = None
+    """When there is more to do even if nothing changes: the end of its quarantine."""
+
+
+def of_node(
+    known_pools: Mapping[str, pools.PoolView],
+    node: nodes.NodeView | None,
+    member: pools.Member | None,
+    now: dt.datetime,
+) -> Standing:
+    """Compare what pools want with the NeuronNode there is; Node and NeuronNode have one name, and one may lack."""
+    standing = Standing(member)
+    wanting = [] if node is None else [pool for pool in known_pools.values() if pool.selects(node)]
+    if node is not None:
+        _note_conflict(standing, node.name, wanting)
+    if member is None:
+        _create(standing, node, wanting)
+    elif not member.view.deleted:
+        if node is None:
+            pool = known_pools.get(member.pool)
+            _give_up(standing, member, pools.Policy() if pool is None else pool.policy, now)
+        else:
+            _adjust(standing, wanting, member)
+    return standing
+
+
+def _note_conflict(standing: Standing, name: str, wanting: Iterable[pools.PoolView]) -> None:
+    rivals = sorted(pool.name for pool in wanting)
+    if len(rivals) < 2:  # noqa: PLR2004  one pool alone has no rival
+        return
+    keeper = "" if standing.member is None else standing.member.pool
+    outcome = f"it stays with {keeper}" if keeper else "it gets no NeuronCores"
+    standing.rivals = tuple(rivals)
+    standing.conflict = f"node {name} is selected by {' and '.join(rivals)}: {outcome}"
+
+
+def _create(standing: Standing, node: nodes.NodeView | None, wanting: list[pools.PoolView]) -> None:
+    if node is None or node.deleted or len(wanting) != 1:
+        return
+    (pool,) = wanting
+    if pool.hardware is not None:
+        standing.write = Creation(node, pool.name, pool.hardware)
+
+
+def _give_up(standing: Standing, member: pools.Member, policy: pools.Policy, now: dt.datetime) -> None:
+    """Remove the NeuronNode of a node that is gone, once no process can be using its cores any more."""
+    if not member.pool:
+        return  # made by hand: not ours to delete
+    since = member.released_at
+    if since is None:
+        _postpone(standing, member, f"its ledger stays until its pods are gone, too: {member.users}")
+        return
+    end = since + dt.timedelta(seconds=policy.quarantine_seconds)
+    if end <= now:
+        standing.write = Removal(member.view.name, member.view.resource_version)
+        return
+    standing.wake_at = end
+    stays = f"its ledger stays for {policy.quarantine_seconds:g} s after its last pod, whose processes may still run"
+    _postpone(standing, member, stays)
+
+
+def _postpone(standing: Standing, member: pools.Member, why: str) -> None:
+    standing.pending_in, standing.pending = member.pool, f"node {member.view.name} is gone: {why}"
+
+
+def _adjust(standing: Standing, wanting: list[pools.PoolView], member: pools.Member) -> None:
+    """Bring an existing NeuronNode in line with the one pool that has or should have it."""
+    keeping = [pool for pool in wanting if pool.name == member.pool]
+    candidates = keeping or wanting
+    if member.pool and not candidates:  # one without a label was made by hand: not ours to delete
+        _dismiss(standing, member)
+    elif len(candidates) == 1 and candidates[0].hardware is not None:
+        _apply(standing, member, candidates[0], candidates[0].hardware)
+
+
+def _dismiss(standing: Standing, member: pools.Member) -> None:
+    if member.idle:
+        standing.write = Removal(member.view.name, member.view.resource_version)
+    else:
+        standing.pending_in = member.pool
+        standing.pending = f"node {member.view.name} leaves the pool when it is empty: {member.users}"
+
+
+def _apply(standing: Standing, member: pools.Member, pool: pools.PoolView, hardware: instance_types.Hardware) -> None:
+    name, version = member.view.name, member.view.resource_version
+    if member.view.hardware == hardware:
+        if member.pool != pool.name or member.view.owned:
+            standing.write = Change(name, version, pool.name, None)
+    elif member.idle:
+        standing.write = Change(name, version, pool.name, hardware)
+    else:
+        standing.pending_in = pool.name
+        standing.pending = f"node {name} keeps its present hardware until it is empty: {member.users}"
