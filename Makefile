@@ -36,7 +36,7 @@ help: ## this list
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-unit test-device test-integration test-oracle test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
+.PHONY: test test-unit test-device test-integration test-oracle test-planner test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
 test: lint tools images cluster ## everything: lint, then all tests in one run (cold about an hour, warm half an hour)
 	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(DEVICE) $(INTEGRATION) $(ORACLE) $(CHART) $(IMAGE) $(STRESS) $(E2E)
 
@@ -53,6 +53,10 @@ test-oracle: export ORACLE_VERDICTS = $(or $(VERDICTS),100000)
 test-oracle: export ORACLE_SEED = $(or $(SEED),1)
 test-oracle: venv tools ## placement beside the real kube-scheduler: VERDICTS (100000; 5000 in `make test`), scenes from SEED
 	$(PYTEST) $(ORACLE)
+
+test-planner: export PLANNER_WORLDS = $(or $(WORLDS),100)
+test-planner: venv ## the kept planner beside a new one after every change: WORLDS (100; 12 in `make test`) of ten seeds, 60 changes each
+	$(PYTEST) tests/properties/test_kept_planner.py
 
 test-chart: venv tools ## what the Helm chart renders and refuses
 	$(PYTEST) $(CHART)

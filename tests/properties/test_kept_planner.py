@@ -1,13 +1,15 @@
 """A planner that is told what changed plans what one does that is told everything: nothing that is kept goes stale."""
 
 import datetime as dt
+import os
 
 import pytest
 
 from kits.planning import changing_world
 from neuronspan_operator.planning import planner
 
-WORLDS_PER_SEED = 40
+WORLDS_PER_SEED = int(os.environ.get("PLANNER_WORLDS", "12"))  # noqa: TID251 - the tests have no settings module
+"""`make test-planner` plays more."""
 CHANGES_PER_WORLD = 60
 
 
