@@ -65,7 +65,7 @@ class Indices:
         self.hostnames: Lookup[str] = Lookup()  # nodes by the value of their host name label
         self.groups: Lookup[GroupKey] = Lookup()  # pods by the group they name
         self.waiting: set[str] = set()
-        self.let_go: set[str] = set()  # pods that may go to a node and are not on it yet
+        self.let_go: set[str] = set()  # pods that were let go and are not on a node, be they deleted by now
         self._in_flight: set[str] = set()
         self.dying: Lookup[str] = Lookup()  # pods that are being deleted, by node
         self._bound: dict[str, dict[str, pods.PodView]] = {}
@@ -143,7 +143,7 @@ def _dying_on(pod: pods.PodView | None) -> list[str]:
 
 
 def _is_let_go(pod: pods.PodView) -> bool:
-    return not (pod.unplaced or pod.deleted or pod.terminal or pod.node_name)
+    return not (pod.unplaced or pod.terminal or pod.node_name)
 
 
 def _is_bound(pod: pods.PodView) -> bool:

@@ -1,5 +1,9 @@
 """Where a guest is at home whose node is known by its ledger alone, whenever that became known."""
 
+import dataclasses
+
+import pytest
+
 from kits.manifests import builders, domain, snapshots
 from neuronspan import names
 from neuronspan_operator.objects import neuron_nodes, nodes, pods, pools
@@ -21,10 +25,12 @@ def _member(name: str, owner: str = "") -> dict[str, pools.Member | None]:
     return {name: pools.Member(neuron_nodes.read(builders.make_neuron_node(name, entries)))}
 
 
-def test_ledger_of_its_host_name_that_comes_or_goes_decides_where_a_guest_belongs() -> None:
+@pytest.mark.parametrize("deleted", [pytest.param(False, id="wanted"), pytest.param(True, id="deleted")])
+def test_ledger_of_its_host_name_that_comes_or_goes_decides_where_a_guest_belongs(*, deleted: bool) -> None:
     kept = planner.Planner()
     host = {"w1": nodes.read(builders.make_node("w1"))}
-    known = facts.Changes(pods={GUEST.uid: GUEST}, nodes=host, members=_member("w1", "guest"))
+    guest = dataclasses.replace(GUEST, deleted=deleted)
+    known = facts.Changes(pods={guest.uid: guest}, nodes=host, members=_member("w1", "guest"))
     assert kept.plan(known, snapshots.NOW).ledgers == ()
     released = []
     for member in (_member("w3"), {"w3": None}):
