@@ -54,6 +54,10 @@ async def test_pod_that_ended_while_its_grant_was_stored_is_not_asked_for(play: 
         await play.settle()
         stored.set()
         await under_way
+        play.server.fail("merge_patch neuronnodes", errors.Unavailable("down"))
+        await play.pass_time(11)  # what may be forgotten is looked at every ten seconds
+        await play.round()
+        await play.pass_time(2)
         await play.round()
     assert play.ledger() == {"web": "Releasing 0+4"}
     assert "get pods web" not in play.server.calls
