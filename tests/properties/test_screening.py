@@ -107,12 +107,13 @@ def test_verdicts_do_not_depend_on_the_order_in_which_the_cluster_was_read(
 
 @hypothesis.given(_nodes(), _four, _placed, _pods("new"))
 @hypothesis.settings(deadline=None, max_examples=100)
-def test_steady_and_changing_reasons_together_are_the_verdict(
+def test_what_is_steady_is_part_of_the_verdict(
     known: list[nodes.NodeView], others: tuple[pods.PodView, ...], where: list[str], new: pods.PodView
 ) -> None:
     cluster = clusters.make_cluster(known, zip(where, others, strict=True))
     screen = screening.Screen(new, cluster)
     for node in cluster.nodes.values():
-        parts = screen.steady_objection(node), screen.changing_objection(node)
-        assert (screen.objection(node) is None) == (parts == (None, None))
+        steady = screen.steady_objection(node)
+        if steady is not None:
+            assert screen.objection(node) == (screen.of_pod or steady)
         assert (screen.objections(node) == ()) == (screen.objection(node) is None)

@@ -80,10 +80,6 @@ class Screen:
         """Return the first reason that does not depend on who is on which node."""
         return _first(self._steady, node)
 
-    def changing_objection(self, node: cluster_state.NodeState) -> objections.Objection | None:
-        """Return the first reason that does depend on it, or that concerns the pod as a whole."""
-        return self.of_pod or _first(self._changing, node)
-
     def objection(self, node: cluster_state.NodeState) -> objections.Objection | None:
         """Return the first reason why the pod cannot be on the node, None when it can."""
         return self.of_pod or _first(self._steady, node) or _first(self._changing, node)

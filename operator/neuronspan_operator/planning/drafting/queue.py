@@ -80,8 +80,3 @@ class Queue:
             del self._units[unit.key]
         elif unit.grouped:
             unit.seen = NEVER
-
-    def unit_of(self, uid: str) -> Unit | None:
-        """Return the unit that a pod is in."""
-        found = self._of_pod.get(uid)
-        return None if found is None else found[0]

@@ -1,7 +1,7 @@
 """Why each pod that found no place has no cores, and what would make it fit.
 
 Law: every pod that is left in the queue has its sentence; it is said at once, and said anew only after a while, those
-first that were said longest ago. So an event costs no more where many pods wait.
+first that were said longest ago. So an event costs no more where many pods wait alike.
 """
 
 import datetime as dt
