@@ -5,7 +5,7 @@ import json
 import pathlib
 import sys
 
-from performance.cluster import measuring, scheduler_perf
+from performance.cluster import measuring, rig, scheduler_perf, shares
 
 
 def main() -> None:
@@ -23,6 +23,9 @@ def main() -> None:
         options["profiles"].mkdir(parents=True, exist_ok=True)
     result = measuring.compare(**options)
     sys.stdout.write(measuring.table(result) + "\n" + measuring.calls(result))
+    if options["profiles"]:
+        saved = {kind: measuring.apiserver_profile(options["profiles"], kind) for kind in rig.KINDS}
+        sys.stdout.write("\n" + shares.table(saved, options["pods"]))
     if destination:
         destination.write_text(json.dumps(scheduler_perf.document([result]), indent=2) + "\n", encoding="utf-8")
 

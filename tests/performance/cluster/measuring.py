@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from performance.cluster import figures, profiling, rig
 
-APISERVER_PROFILE, OPERATOR_PROFILE = "kube-apiserver.pprof", "operator.txt"
+APISERVER_PROFILE, OPERATOR_PROFILE = "kube-apiserver-{kind}.pprof", "operator.txt"
 PROFILE_SECONDS = 10
 PAUSE_SECONDS = 0.2
 """Between two single pods: what follows a binding (Events, conditions) is over by then."""
@@ -44,7 +44,8 @@ def compare(*, nodes: int, pods: int, rounds: int, singles: int, profiles: pathl
     report = profiles and profiles / OPERATOR_PROFILE
     with tempfile.TemporaryDirectory() as scratch, rig.running(pathlib.Path(scratch), nodes, report) as cluster:
         if profiles:
-            _save_profile(cluster, pods, profiles / APISERVER_PROFILE)
+            for kind in rig.KINDS:
+                _save_profile(cluster, kind, pods, apiserver_profile(profiles, kind))
         runs: dict[str, list[figures.Run]] = {kind: [] for kind in rig.KINDS}
         for number in range(rounds):
             for kind in list(rig.KINDS)[:: -1 if number % 2 else 1]:
@@ -58,12 +59,17 @@ def compare(*, nodes: int, pods: int, rounds: int, singles: int, profiles: pathl
         return Comparison(nodes, pods, runs, idle)
 
 
-def _save_profile(cluster: rig.Rig, pods: int, path: pathlib.Path) -> None:
-    """Let the API server profile itself while pods with NeuronCores are created and bound."""
+def apiserver_profile(profiles: pathlib.Path, kind: str) -> pathlib.Path:
+    """Return where the API server's profile of one kind of pods is kept."""
+    return profiles / APISERVER_PROFILE.format(kind=kind)
+
+
+def _save_profile(cluster: rig.Rig, kind: str, pods: int, path: pathlib.Path) -> None:
+    """Let the API server profile itself while pods of one kind are created and bound."""
     plane = cluster.admission.plane
     thread = threading.Thread(target=profiling.save_apiserver_profile, args=(plane, PROFILE_SECONDS, path))
     thread.start()
-    cluster.run("cores", pods)
+    cluster.run(kind, pods)
     thread.join()
     cluster.clear()
 
