@@ -43,12 +43,21 @@ class _Asking(planner.Planner):
         return found
 
 
+class _Sorting(planner.Planner):
+    """Looks at every kind of waiting pods at every event."""
+
+    def plan(self, changes: facts.Changes, now: dt.datetime) -> plans.Plan:
+        found = super().plan(changes, now)
+        assert all(unit.order for unit in self._draft.queue)
+        return found
+
+
 def test_an_event_costs_what_changed_whatever_the_size_of_the_cluster() -> None:
     assert _missed(flatness.samples()) == set()
 
 
-@pytest.mark.parametrize("regression", [_Walking, _Asking])
-def test_a_walk_over_all_nodes_or_all_waiting_pods_is_caught_at_every_kind_of_event(
+@pytest.mark.parametrize("regression", [_Walking, _Asking, _Sorting])
+def test_a_walk_over_all_nodes_or_waiting_pods_or_their_kinds_is_caught_at_every_kind_of_event(
     regression: type[planner.Planner],
 ) -> None:
     assert _missed(flatness.samples(regression)) >= {

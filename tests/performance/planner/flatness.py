@@ -12,7 +12,7 @@ from performance import sampling
 from performance.planner import driving, measuring, scenes, steps
 
 SMALL, LARGE = 16, 96
-"""Nodes; for each there are four running pods with NeuronCores, a foreign pod, and a waiting one for two nodes."""
+"""Nodes; for each there are four running pods of ours, a foreign one, and half a waiting one, of its own kind."""
 _CALLS = 3
 
 
@@ -30,7 +30,7 @@ def samples(make: measuring.MakePlanner = driving.kept) -> sampling.Samples:
 def _counted(nodes: int, make: measuring.MakePlanner) -> dict[str, steps.Counted]:
     """Count one event of each kind, after others like it: what is made at first use is no event's doing."""
     subject = measuring.Subject.of(scenes.Scene(nodes, foreign=nodes), make, timed=_untimed)
-    subject.fill_with_waiting(nodes // 2)
+    subject.fill_with_waiting(nodes // 2, kinds=nodes)
     subject.whole_lives(2)
     subject.foreign_events(4)
     loop = subject.loop

@@ -85,10 +85,11 @@ class Subject:
 
         return self.timed(lambda: [look(event) for event in events]) * 1e3 / len(events)
 
-    def fill_with_waiting(self, count: int) -> None:
-        """Let so many pods wait that fit nowhere: each wants more cores than a node has left."""
+    def fill_with_waiting(self, count: int, *, kinds: int = 1) -> None:
+        """Let so many pods wait that fit nowhere: each wants more cores than a node has left, on nodes of its kind."""
         template = {uid: pod for each in self._fresh(count) for uid, pod in each.items()}
-        self.loop.settle(facts.Changes(pods={uid: _too_large(pod) for uid, pod in template.items()}))
+        waiting = {uid: _too_large(pod, number % kinds) for number, (uid, pod) in enumerate(template.items())}
+        self.loop.settle(facts.Changes(pods=waiting))
 
     def _fresh(self, count: int) -> Sequence[dict[str, pods.PodView]]:
         pods_of_round = scenes.waiting(count, prefix=f"new{next(self._numbers)}")
@@ -120,10 +121,11 @@ def in_turns(rounds: int, *measures: Callable[[], float]) -> list[list[float]]:
     return taken
 
 
-def _too_large(pod: pods.PodView) -> pods.PodView:
+def _too_large(pod: pods.PodView, kind: int) -> pods.PodView:
     """Return the pod with a wish for all cores of a node, of which some are taken everywhere."""
     wanted = scenes.whole_node(pod.name)
-    return dataclasses.replace(pod, requests=wanted.requests, amounts=wanted.amounts)
+    place = dataclasses.replace(wanted.constraints, node_selector={"kind": str(kind)} if kind else {})
+    return dataclasses.replace(pod, requests=wanted.requests, amounts=wanted.amounts, constraints=place)
 
 
 def milliseconds(work: Callable[[], object]) -> float:

@@ -59,6 +59,44 @@ class NodeChoice:
 
     # --- is it worth a look? -------------------------------------------------------------------------------------
 
+    def chances(self) -> Iterable[queue.Unit]:
+        """Return the units that may find a place that they did not find before, and who may because of them.
+
+        Of units that ask for the same cores none is looked at while no node with room for these changed, nor, for
+        those to whom other nodes matter, what is beyond a node.
+        """
+        line = self._draft.queue
+        found = line.take_fresh()
+        for shelf in line.shelves.values():
+            for unit in self._concerned(shelf):
+                if self.may_fit(unit):
+                    found[unit.key] = unit
+        found |= {key: unit for key, unit in line.groups.items() if self.may_fit(unit)}
+        if found:  # room only gets less in a pass; but a grant may be what a pod, or a group, of lower rank waits for
+            found |= line.groups
+            for shelf in line.shelves.values():
+                found |= shelf.others
+        return found.values()
+
+    def _concerned(self, shelf: queue.Shelf) -> Iterator[queue.Unit]:
+        """Yield the units of a shelf to which it matters what changed since it was looked at."""
+        draft = self._draft
+        changed = None if shelf.seen == queue.NEVER else draft.journal.since(shelf.seen)
+        is_touched = changed is None or self._has_room(shelf, changed)
+        for units in (shelf.local, shelf.others):
+            if is_touched or (units is shelf.others and shelf.relations != draft.cluster.relations):
+                for unit in units.values():
+                    shelf.catch_up(unit)
+                    yield unit
+        shelf.seen, shelf.relations = draft.journal.position, draft.cluster.relations
+
+    def _has_room(self, shelf: queue.Shelf, names: Iterable[str]) -> bool:
+        """Whether one of these nodes has room for what the units of a shelf ask for."""
+        unit = next(iter((shelf.local or shelf.others).values()))
+        pod = self._draft.snapshot.pods[unit.first]
+        key = placements.requests_key(pod)
+        return any(self._entry(name, pod, key) is not None for name in names)
+
     def may_fit(self, unit: queue.Unit) -> bool:
         """Whether the unit may find a place now that it did not find before."""
         draft = self._draft

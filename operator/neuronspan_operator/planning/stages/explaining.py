@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes
 from neuronspan_operator.planning import plans
-from neuronspan_operator.planning.drafting import drafts, kept, parts, queue
+from neuronspan_operator.planning.drafting import drafts, parts, queue
 from neuronspan_operator.planning.explanations import explainer
 
 MOST_LOOKS = 10_000
@@ -25,35 +25,49 @@ class Explaining:
         self._again = again
         self._next_round = neuron_nodes.moment("")
         self._explainer = explainer.Explainer(draft)
+        self._looked_at = queue.NEVER, queue.NEVER
+        self._is_behind = False
 
     def run(self) -> None:
         """Explain every pod that found no place, and what may have another explanation by now."""
-        if self._next_round > self._draft.now + self._again:  # the clock went back
-            self._next_round = self._draft.now
-        is_time = self._next_round <= self._draft.now
-        stale: list[tuple[dt.datetime, kept.Rank, queue.Unit]] = []
-        for unit in self._draft.queue:
+        draft = self._draft
+        if self._next_round > draft.now + self._again:  # the clock went back
+            self._next_round = draft.now
+        is_time = self._next_round <= draft.now
+        self._fall_behind()
+        for unit in list(draft.queue.untold.values()):
             if unit.lacks_members:
                 continue
             if unit.told_at is None:
                 self._explain(unit)
-                continue
-            if unit.untold:
+            else:
                 self._tell(unit, unit.untold)
-            if unit.told != self._moment():
-                stale.append((unit.told_at, unit.order[0], unit))
-        if stale and is_time:
-            self._explain_again(unit for _, _, unit in sorted(stale, key=lambda each: each[:2]))
-        elif stale:
+        if self._is_behind and is_time:
+            self._explain_again()
+        elif self._is_behind:
             self._wake()
 
-    def _explain_again(self, units: Iterable[queue.Unit]) -> None:
+    def _fall_behind(self) -> None:
+        """Note whether what was explained before speaks of what is not so any more."""
+        line, moment = self._draft.queue, self._moment()
+        new = sum(unit.told_at is None for unit in line.untold.values())
+        self._is_behind = len(line) > new and (self._is_behind or moment != self._looked_at)
+        self._looked_at = moment
+
+    def _explain_again(self) -> None:
+        moment = self._moment()
+        stale = [
+            (unit.told_at, unit.order[0], unit)
+            for unit in self._draft.queue
+            if unit.told_at is not None and unit.told != moment and not unit.lacks_members
+        ]
         limit = self._explainer.looks + MOST_LOOKS
-        for unit in units:
+        for _, _, unit in sorted(stale, key=lambda each: each[:2]):
             if self._explainer.looks >= limit:
                 self._wake()
                 return
             self._explain(unit)
+        self._is_behind = False
 
     def _explain(self, unit: queue.Unit) -> None:
         unit.answer = None
@@ -72,6 +86,7 @@ class Explaining:
                 unit.answer = answer
             draft.wait(uid, self._with_place(uid, answer))
         unit.untold.clear()
+        draft.queue.untold.pop(unit.key, None)
 
     def _wake(self) -> None:
         self._draft.parts.wake((parts.Kind.EXPLANATIONS, ""), self._next_round)

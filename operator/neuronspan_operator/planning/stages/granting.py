@@ -46,10 +46,8 @@ class Granting:
             self._enter(pod)
         turns: list[tuple[kept.Rank, int, queue.Unit]] = []
         numbers = itertools.count()
-        for unit in draft.queue:
-            # room only gets less in a pass; but a grant may be what a pod, or a group, of lower rank waits for
-            if keeper is not None or not unit.local or self._choice.may_fit(unit):
-                heapq.heappush(turns, (unit.order[0], next(numbers), unit))
+        for unit in self._choice.chances() if keeper is None else draft.queue.take_all():
+            heapq.heappush(turns, (unit.order[0], next(numbers), unit))
         while turns:
             _, _, unit = heapq.heappop(turns)
             may_fit = self._choice.may_fit(unit)
@@ -75,7 +73,7 @@ class Granting:
                 if key != unit.key:
                     draft.queue.leave(uid)
                     draft.queue.enter(pod, key, grouped=False, local=local)
-                    unit.seen = queue.NEVER
+                    draft.queue.look_anew(unit)
 
     def _enter(self, pod: pods.PodView) -> None:
         """Put a pod into line, with those that it is granted with or that have the same chances."""

@@ -54,8 +54,7 @@ class Preempting:
         """
         draft = self._draft
         fresh = list(undecided)
-        firsts = (draft.snapshot.pods[unit.first] for unit in draft.queue if not unit.grouped)
-        concerned = any(map(self._concerns, itertools.chain(fresh, firsts)))
+        concerned = any(map(self._concerns, fresh)) or self._concerns_queue()
         places = draft.kept.all()
         self.keeper = None
         if not (concerned or places):
@@ -78,6 +77,13 @@ class Preempting:
 
     def _concerns(self, pod: pods.PodView) -> bool:
         return searching.may_preempt(self._draft, pod) or keeping.is_starved(self._draft, pod)
+
+    def _concerns_queue(self) -> bool:
+        """Whether a pod in the queue may have others ended, or has waited for too long."""
+        draft = self._draft
+        highest, lowest, oldest = draft.queue.highest_preempting, draft.lowest_priority, draft.queue.oldest
+        is_above = highest is not None and lowest is not None and lowest < highest
+        return is_above or (oldest is not None and keeping.is_starved(draft, draft.snapshot.pods[oldest]))
 
     def _is_due(self, places: Mapping[str, kept.Place]) -> bool:
         draft = self._draft
