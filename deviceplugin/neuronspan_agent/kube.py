@@ -228,10 +228,13 @@ class Client:
         return response
 
 
-async def connect(program: str, kubeconfig: str = "", *, call_seconds: float = _CALL_SECONDS) -> Client:
-    """Log in with this kubeconfig file, or with the pod's service account when there is none; raises LoginFailed.
+async def connect(
+    program: str, kubeconfig: str = "", *, context: str = "", call_seconds: float = _CALL_SECONDS
+) -> Client:
+    """Log in with this kubeconfig, or with the pod's service account when there is none; raises LoginFailed.
 
-    ``program`` is what the API server's audit log names as the client.
+    A kubeconfig is a file, or several as in $KUBECONFIG; without ``context`` its current one is meant. ``program`` is
+    what the API server's audit log names as the client.
     """
     settings = configuration.Configuration()
     settings.connection_pool_maxsize = _CONNECTIONS
@@ -242,7 +245,9 @@ async def connect(program: str, kubeconfig: str = "", *, call_seconds: float = _
     settings.client_session_kwargs = {"trust_env": False, "cookie_jar": aiohttp.DummyCookieJar()}
     try:
         if kubeconfig:
-            await config.load_kube_config(kubeconfig, client_configuration=settings, persist_config=False)
+            await config.load_kube_config(
+                kubeconfig, context=context or None, client_configuration=settings, persist_config=False
+            )
         else:
             config.load_incluster_config(client_configuration=settings)
         settings.proxy = settings.proxy or _proxy_of_environment(settings.host)

@@ -8,13 +8,13 @@ import dataclasses
 import datetime as dt
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich import console
 
 from neuronspan_agent import calls, errors, kube, resources
-from neuronspan_operator.cli import core_map, standing
+from neuronspan_operator.cli import core_map, kubeconfigs, standing
 from neuronspan_operator.cluster import storage_caches
 from neuronspan_operator.objects import budgets, namespaces, nodes, pods, pools
 from neuronspan_operator.objects.constraints import storage
@@ -23,6 +23,7 @@ from neuronspan_operator.planning import plans, snapshot
 _PAGE = 500
 """Objects per list call, as the API server's own clients ask for."""
 _SVG_WIDTH = 120
+_DEFAULT_NAMESPACE = "default"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,40 +108,70 @@ async def _storage(client: calls.Lists) -> storage.Storage:
     return storage.Storage(**known, unread=tuple(sorted(unread)))
 
 
-def read(kubeconfig: str) -> Cluster:
-    """Read the cluster of a kubeconfig; raises click.ClickException with what to do about it."""
+@dataclasses.dataclass(frozen=True)
+class Connection:
+    """What the user said about the cluster to look at; what is empty the kubeconfig says."""
+
+    kubeconfig: str
+    context: str = ""
+
+    def meant(self) -> kubeconfigs.Context:
+        """Return the context that is meant; raises click.ClickException when the kubeconfig cannot tell."""
+        try:
+            return kubeconfigs.read(self.kubeconfig, self.context)
+        except errors.AgentError as error:
+            raise click.ClickException(str(error)) from error
+
+
+def read(connection: Connection) -> Cluster:
+    """Read the cluster of a connection; raises click.ClickException with what to do about it."""
     try:
-        return asyncio.run(_connect_and_read(kubeconfig))
+        return asyncio.run(_connect_and_read(connection))
     except errors.NotFound as error:
         raise click.ClickException("the cluster knows no NeuronNodes: install the chart first") from error
     except errors.AgentError as error:
         raise click.ClickException(str(error)) from error
 
 
-async def _connect_and_read(kubeconfig: str) -> Cluster:
-    async with await kube.connect("kubectl-neuron", kubeconfig) as client:
+async def _connect_and_read(connection: Connection) -> Cluster:
+    context = connection.meant().name
+    async with await kube.connect("kubectl-neuron", connection.kubeconfig, context=context) as client:
         return await read_cluster(client)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
+_KUBECONFIG: Final = click.option(
     "--kubeconfig",
     envvar="KUBECONFIG",
     default=lambda: str(pathlib.Path.home() / ".kube" / "config"),
-    help="kubeconfig file; default $KUBECONFIG, then ~/.kube/config",
+    help="kubeconfig files; default $KUBECONFIG, then ~/.kube/config",
 )
+_CONTEXT: Final = click.option("--context", default="", help="the kubeconfig's context to use; default its current one")
+_OWN_KUBECONFIG: Final = click.option("--kubeconfig", help="the same, behind the command")
+_OWN_CONTEXT: Final = click.option("--context", help="the same, behind the command")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@_KUBECONFIG
+@_CONTEXT
 @click.pass_context
-def main(context: click.Context, kubeconfig: str) -> None:
+def main(click_context: click.Context, kubeconfig: str, context: str) -> None:
     """Look at NeuronCores: who has which, and why a pod waits."""
-    context.obj = kubeconfig
+    click_context.obj = Connection(kubeconfig, context)
+
+
+def _chosen(before: Connection, kubeconfig: str | None, context: str | None) -> Connection:
+    """Return the connection: what stands behind a command counts; kubectl's flags may be anywhere, too."""
+    return Connection(kubeconfig or before.kubeconfig, before.context if context is None else context)
 
 
 @main.command("map")
 @click.option("--svg", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="also write the map as an SVG")
+@_OWN_KUBECONFIG
+@_OWN_CONTEXT
 @click.pass_obj
-def show_map(kubeconfig: str, svg: pathlib.Path | None) -> None:
+def show_map(before: Connection, svg: pathlib.Path | None, kubeconfig: str | None, context: str | None) -> None:
     """Draw every node, device and core with its owner."""
-    found = read(kubeconfig).map_nodes()
+    found = read(_chosen(before, kubeconfig, context)).map_nodes()
     if not found:
         raise click.ClickException(
             "no NeuronNode has a hardware profile: is a NeuronPool's nodeSelector matching a node? "
@@ -154,9 +185,13 @@ def show_map(kubeconfig: str, svg: pathlib.Path | None) -> None:
 
 @main.command()
 @click.argument("pod")
-@click.option("-n", "--namespace", default="default", show_default=True, help="the pod's namespace")
+@click.option("-n", "--namespace", help="the pod's namespace; default the context's, then default")
+@_OWN_KUBECONFIG
+@_OWN_CONTEXT
 @click.pass_obj
-def explain(kubeconfig: str, pod: str, namespace: str) -> None:
+def explain(before: Connection, pod: str, namespace: str | None, kubeconfig: str | None, context: str | None) -> None:
     """Say which cores POD has, or why it has none and what would make it fit."""
-    cluster = read(kubeconfig)
-    click.echo(standing.of(cluster.snapshot, cluster.pod(namespace, pod), dt.datetime.now(dt.UTC)))
+    connection = _chosen(before, kubeconfig, context)
+    meant = namespace or connection.meant().namespace or _DEFAULT_NAMESPACE
+    cluster = read(connection)
+    click.echo(standing.of(cluster.snapshot, cluster.pod(meant, pod), dt.datetime.now(dt.UTC)))

@@ -13,7 +13,7 @@ from kits.manifests import builders, domain, pool_views, snapshots
 from neuronspan import grants
 from neuronspan_agent import errors, kube, resources
 from neuronspan_operator import metrics
-from neuronspan_operator.cli import commands, standing
+from neuronspan_operator.cli import commands, kubeconfigs, standing
 from neuronspan_operator.cluster import world
 from neuronspan_operator.planning import planner, plans
 
@@ -34,20 +34,23 @@ def _cluster(*pods: builders.Manifest, pool_deleted: bool = False) -> fake_kube.
     return fake
 
 
-def _serve(monkeypatch: pytest.MonkeyPatch, fake: fake_kube.FakeKube) -> list[str]:
-    """Let the commands log in to this fake; gives the kubeconfigs they log in with."""
-    kubeconfigs: list[str] = []
+def _serve(monkeypatch: pytest.MonkeyPatch, fake: fake_kube.FakeKube, namespace: str = "") -> list[str]:
+    """Let the commands log in to this fake; gives the kubeconfigs and contexts they log in with."""
+    used: list[str] = []
 
     @contextlib.asynccontextmanager
     async def client() -> AsyncIterator[fake_kube.FakeKube]:
         yield fake
 
-    async def connect(_program: str, kubeconfig: str) -> contextlib.AbstractAsyncContextManager[fake_kube.FakeKube]:
-        kubeconfigs.append(kubeconfig)
+    async def connect(
+        _program: str, kubeconfig: str, *, context: str
+    ) -> contextlib.AbstractAsyncContextManager[fake_kube.FakeKube]:
+        used.append(f"{kubeconfig} {context}")
         return client()
 
     monkeypatch.setattr(kube, "connect", connect)
-    return kubeconfigs
+    monkeypatch.setattr(kubeconfigs, "read", lambda _, wanted: kubeconfigs.Context(wanted or "test", namespace))
+    return used
 
 
 def _run(*arguments: str, **environment: str | None) -> testing.Result:
@@ -96,6 +99,25 @@ def test_explain_says_where_the_pod_of_that_namespace_stands(monkeypatch: pytest
 def test_explain_uses_the_namespace_default(monkeypatch: pytest.MonkeyPatch) -> None:
     _serve(monkeypatch, _cluster(builders.make_pod(scheduler="default-scheduler")))
     assert _run("explain", "web").output == "pod default/web asks for no NeuronCores\n"
+
+
+def test_explain_uses_the_namespace_of_the_context_before_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    _serve(monkeypatch, _cluster(builders.make_pod(namespace="ml", scheduler="default-scheduler")), "ml")
+    assert _run("explain", "web").output == "pod ml/web asks for no NeuronCores\n"
+    assert "no pod web in namespace other" in _run("explain", "web", "-n", "other").output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--kubeconfig", "/a", "--context", "c", "map"), ("map", "--kubeconfig", "/a", "--context", "c")],
+    ids=["before the command", "behind it"],
+)
+def test_connection_is_named_before_or_behind_the_command(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    used = _serve(monkeypatch, _cluster())
+    assert _run(*arguments, KUBECONFIG="/variable").exit_code == 0
+    assert used == ["/a c"]
 
 
 def test_explain_refuses_a_pod_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +192,7 @@ def test_refused_call_is_one_line_without_a_traceback(
 def test_unusable_kubeconfig_is_one_line_without_a_traceback(tmp_path: pathlib.Path) -> None:
     result = _run("--kubeconfig", str(tmp_path / "none"), "map")
     assert result.exit_code == 1
-    assert result.output.startswith("Error: cannot log in with the kubeconfig ")
+    assert result.output.startswith("Error: there is no kubeconfig ")
     assert result.output.count("\n") == 1
 
 
@@ -186,9 +208,9 @@ def test_unusable_kubeconfig_is_one_line_without_a_traceback(tmp_path: pathlib.P
 def test_kubeconfig_is_the_flag_then_the_variable_then_the_default(
     monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], variable: str | None, chosen: str
 ) -> None:
-    kubeconfigs = _serve(monkeypatch, _cluster())
+    used = _serve(monkeypatch, _cluster())
     assert _run(*arguments, "map", KUBECONFIG=variable).exit_code == 0
-    assert kubeconfigs == [chosen]
+    assert used == [f"{chosen} test"]
 
 
 @pytest.mark.parametrize("error", [errors.Forbidden("403", status=403), errors.NotFound("404", status=404)])
