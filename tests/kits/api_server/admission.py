@@ -213,7 +213,7 @@ _GUARD_KINDS = ("ClusterRole", "ClusterRoleBinding", "ValidatingAdmissionPolicy"
 
 @contextlib.contextmanager
 def guarded(plane: control_plane_kit.ControlPlane) -> Iterator[Admission]:
-    """Create the guards alone, as on a version of Kubernetes where something else turns requests into their common form."""
+    """Create the guards alone, as where something else than a policy turns requests into their common form."""
     admission = Admission(plane, plane.client(), plane.client(impersonation=_account(chart.OPERATOR)))
     for manifest in chart.render().manifests:
         name = manifest["metadata"]["name"].removeprefix(f"{chart.RELEASE}-")
