@@ -76,7 +76,7 @@ def build(asked: str) -> Path:
 
 
 def _release(wanted: str, go: go_toolchain.Go) -> Release:
-    command = [go.command, "mod", "download", "-json", f"{_MODULE}@{wanted}"]
+    command: list[str | Path] = [go.command, "mod", "download", "-json", f"{_MODULE}@{wanted}"]
     answer = json.loads(
         process.run(command, timeout=_QUERY_SECONDS, variables=go.variables(), directory=layout.CHECKOUT)
     )
