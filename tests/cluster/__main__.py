@@ -17,6 +17,7 @@ from cluster import (
     lifecycle,
     loading,
     logs,
+    older_kubernetes,
     product_images,
     status,
     tools,
@@ -44,6 +45,8 @@ def parser() -> argparse.ArgumentParser:
 
     where = "only print where it is, or will be"
     command("tools", _tools, "build the cluster's programs").add_argument("--path", action="store_true", help=where)
+    older = command("kubernetes", _kubernetes, "build the API server of another version, for tests")
+    older.add_argument("version", help="like 1.33 (its newest patch) or 1.33.13")
     command("venv", _venv, "build the Python environment").add_argument("--path", action="store_true", help=where)
     command("lock", lambda _: virtual_environment.lock(), "write constraints.txt anew")
     command("engine", lambda _: engine.ensure(), "start a Docker engine when none answers")
@@ -62,6 +65,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _tools(options: argparse.Namespace) -> None:
     print(tools.bin_directory() if options.path else tools.build())
+
+
+def _kubernetes(options: argparse.Namespace) -> None:
+    print(older_kubernetes.build(options.version))
 
 
 def _venv(options: argparse.Namespace) -> None:

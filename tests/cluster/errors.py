@@ -76,3 +76,7 @@ class CommandTimedOut(CommandFailed):
     def __init__(self, command: str, seconds: float, tail: str, log: Path | None = None) -> None:
         super().__init__(command, 124, tail, log)
         self.args = (f"{command} was stopped after {seconds:.0f} s without an end; {self.args[0]}",)
+
+
+class UnknownVersion(ClusterError):
+    """A version of Kubernetes that cannot be built here."""

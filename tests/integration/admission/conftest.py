@@ -10,6 +10,16 @@ from kits.api_server import control_plane as control_plane_kit
 from neuronspan import names, spans
 from neuronspan_operator.objects import pod_changes, pods
 
+POLICIES = ("admissionregistration.k8s.io/v1", "mutatingadmissionpolicies")
+"""What these tests need of the API server: Kubernetes 1.36."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _policies_are_served(control_plane: control_plane_kit.ControlPlane) -> None:
+    """Leave these tests out, by name, where the API server has no policies that change requests."""
+    if not control_plane.serves(*POLICIES):
+        pytest.skip(f"the API server does not serve {POLICIES[1]} of {POLICIES[0]}: Kubernetes 1.36 does")
+
 
 @pytest.fixture(scope="session")
 def admission(tmp_path_factory: pytest.TempPathFactory) -> Iterator[admission_kit.Admission]:

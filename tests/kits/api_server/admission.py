@@ -204,3 +204,22 @@ def neuron_node(name: str, *grants: Mapping[str, Any], **spec: Any) -> Manifest:
         "metadata": {"name": name},
         "spec": {"hardware": hardware, "cores": 32, "grants": list(grants), **spec},
     }
+
+
+GUARDS = ("bindings", "grants", "neuronnodes", "operator", "volumes")
+"""The policies that keep what is ours; their CEL is that of the oldest version of Kubernetes."""
+_GUARD_KINDS = ("ClusterRole", "ClusterRoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+
+
+@contextlib.contextmanager
+def guarded(plane: control_plane_kit.ControlPlane) -> Iterator[Admission]:
+    """Create the guards alone, as where something else than a policy turns requests into their common form."""
+    admission = Admission(plane, plane.client(), plane.client(impersonation=_account(chart.OPERATOR)))
+    for manifest in chart.render().manifests:
+        name = manifest["metadata"]["name"].removeprefix(f"{chart.RELEASE}-")
+        if manifest["kind"] in _GUARD_KINDS and (name in GUARDS or manifest["kind"].startswith("ClusterRole")):
+            admission.admin.create(collection(manifest), manifest)
+    for name, is_active in _probes(admission).items():
+        if name in GUARDS:
+            wait_for(is_active, f"policy {name} to be active")
+    yield admission

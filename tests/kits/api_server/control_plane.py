@@ -126,6 +126,11 @@ class ControlPlane:
                     lambda path=path: client.request("GET", path).status == http.HTTPStatus.OK, f"answer at {path}"
                 )
 
+    def serves(self, group_version: str, plural: str) -> bool:
+        """Whether the API server serves these resources, like `admissionregistration.k8s.io/v1` and their plural."""
+        found = self.request("GET", f"/apis/{group_version}").body
+        return any(resource["name"] == plural for resource in found.get("resources") or [])
+
     def pause(self) -> None:
         """Freeze the API server: connections stay open and nothing answers."""
         self.apiserver.send_signal(signal.SIGSTOP)
