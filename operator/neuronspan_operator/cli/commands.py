@@ -13,6 +13,7 @@ from typing import Any
 import click
 from rich import console
 
+import neuronspan
 from neuronspan_agent import calls, errors, kube, resources
 from neuronspan_operator.cli import core_map, standing
 from neuronspan_operator.cluster import storage_caches
@@ -129,6 +130,7 @@ async def _connect_and_read(kubeconfig: str) -> Cluster:
     default=lambda: str(pathlib.Path.home() / ".kube" / "config"),
     help="kubeconfig file; default $KUBECONFIG, then ~/.kube/config",
 )
+@click.version_option(neuronspan.__version__, prog_name="kubectl neuron")
 @click.pass_context
 def main(context: click.Context, kubeconfig: str) -> None:
     """Look at NeuronCores: who has which, and why a pod waits."""
