@@ -3,13 +3,12 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import neuronspan
-from cluster import console, errors, go_modules, tools
+from cluster import console, errors, go_modules, layout, tools
 from releasing import pushing, release
 
-OUT = Path("build/release")
+OUT = layout.CHECKOUT / "build/release"
 
 
 def parser() -> argparse.ArgumentParser:

@@ -13,7 +13,7 @@ from releasing import debian, oci_layout, wheels
 
 ARCHITECTURES = ("amd64", "arm64")
 LEFT_OUT = {
-    "runtime": "its C++ library has to be compiled against torch, for each architecture on its own: `make images` builds it"
+    "runtime": "its C++ library is compiled against torch, for each architecture on its own: `make images` builds it"
 }
 """Images that a release does not hold, and why."""
 PACKAGES = "opt/venv/lib/python3.13/site-packages"
