@@ -4,13 +4,11 @@ Law: apt checks signatures and hashes; the exact files are listed, and the listi
 """
 
 import dataclasses
-import email.parser
-import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cluster import base_image, process, root_filesystem
+from cluster import archive, base_image, process, root_filesystem
 
 WANTED = (
     "base-files",
@@ -24,7 +22,6 @@ WANTED = (
 LEFT_OUT = frozenset({"debconf", "dpkg", "libcrypt1", "openssl", "perl-base", "readline-common", "tar"})
 """What only the scripts of an installation call; no program of the image is linked with them."""
 APT_SECONDS = 600.0
-_URI = re.compile(r"'(?P<uri>\S+)' (?P<file>\S+) \d+ SHA256:(?P<sha256>[0-9a-f]{64})")
 _PASSWD = "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/nonexistent:/sbin/nologin\n"
 _GROUP = "root:x:0:\nnonroot:x:65532:\n"
 
@@ -40,14 +37,13 @@ class Package:
     sha256: str
 
 
-def chosen(listing: str) -> tuple[Package, ...]:
-    """Return the packages in what ``apt-get --print-uris`` says, without those that an image needs not. Pure."""
+def chosen(hashes: Mapping[str, str]) -> tuple[Package, ...]:
+    """Return the packages among files with their sha256, without those that an image does not need. Pure."""
     found = []
-    for line in _URI.finditer(listing):
-        name, version, rest = line["file"].split("_")
+    for file, sha256 in hashes.items():
+        name, version, rest = file.split("_")
         if name not in LEFT_OUT:
-            architecture = rest.removesuffix(".deb")
-            found.append(Package(name, version.replace("%3a", ":"), architecture, line["file"], line["sha256"]))
+            found.append(Package(name, version.replace("%3a", ":"), rest.removesuffix(".deb"), file, sha256))
     return tuple(sorted(found))
 
 
@@ -55,10 +51,10 @@ def download(directory: Path, architecture: str) -> tuple[Package, ...]:
     """Fetch the packages of one architecture into ``directory``; return which they are."""
     options = _options(directory, architecture)
     process.run(["apt-get", *options, "-qq", "update"], timeout=APT_SECONDS)
-    install = ["apt-get", *options, "-qq", "--yes", "--no-install-recommends", "install", *WANTED]
-    found = chosen(process.run([*install, "--print-uris"], timeout=APT_SECONDS))
-    process.run([*install, "--download-only"], timeout=APT_SECONDS)
-    return found
+    install = ["apt-get", *options, "-qq", "--yes", "--no-install-recommends", "--download-only", "install"]
+    process.run([*install, *WANTED], timeout=APT_SECONDS)
+    files = (directory / "cache/archives").glob("*.deb")
+    return chosen({path.name: archive.digest_of(path) for path in files})
 
 
 def unpack(tree: Path, archives: Path, packages: Sequence[Package]) -> None:
@@ -75,12 +71,6 @@ def unpack(tree: Path, archives: Path, packages: Sequence[Package]) -> None:
             process.run(["dpkg-deb", "--field", str(path)], timeout=60), encoding="utf-8"
         )
     _finish(tree)
-
-
-def names_in(status: Iterable[str]) -> tuple[str, ...]:
-    """Return ``name=version`` of each stated package. Pure."""
-    parsed = (email.parser.Parser().parsestr(text) for text in status)
-    return tuple(sorted(f"{each['Package']}={each['Version']}" for each in parsed))
 
 
 def _options(directory: Path, architecture: str) -> list[str]:

@@ -52,8 +52,8 @@ def checksums(directory: Path) -> dict[str, str]:
 def _fill(draft: Path, work: Path, about: provenance.Source) -> dict[str, str]:
     """Write the products; return what they were made of."""
     created = dt.datetime.fromtimestamp(int(about.created), dt.UTC)
-    for component in wheels.COMPONENTS:
-        wheels.compile_requirements(draft / f"requirements-{component}.txt", component)
+    for name in wheels.COMPONENTS:
+        wheels.compile_requirements(draft / f"requirements-{name}.txt", name)
     with console.Step("release: Debian's Python for " + " and ".join(images.ARCHITECTURES)):
         base = images.make_base(work)
     used = []
