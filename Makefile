@@ -126,6 +126,7 @@ push: venv tools ## put images and chart of build/release into REGISTRY=host/pre
 lint-workflows: venv ## the workflow files, against their schema and for what makes them unsafe
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
 	$(BIN)/zizmor --offline --quiet .github/workflows
+	$$($(CLUSTER) actionlint)/actionlint .github/workflows/*.yaml
 
 # --- clusters ---------------------------------------------------------------------------------------------------------
 

@@ -75,10 +75,9 @@ MODULES = (
 )
 
 CRANE = GoModule("crane", {"crane": "github.com/google/go-containerregistry/cmd/crane"}, minutes=1)
-"""Pushes images. Built by those who ask for it, as the two that follow: no cluster needs them."""
-REGISTRY = GoModule("registry", {"registry": "github.com/distribution/distribution/v3/cmd/registry"}, minutes=2)
+"""Pushes images. Built by those who ask for it, as the one that follows: no cluster needs them."""
 ACTIONLINT = GoModule("actionlint", {"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"}, minutes=1)
-ASIDE = (CRANE, REGISTRY, ACTIONLINT)
+ASIDE = (CRANE, ACTIONLINT)
 
 
 def required_version(go_mod: str, module: str) -> str:

@@ -34,6 +34,7 @@ def text(subject: str, version: str, created: dt.datetime, parts: Iterable[compo
     bill.metadata.timestamp = created
     kind = component.ComponentType.APPLICATION
     bill.metadata.component = component.Component(name=subject, version=version, type=kind, bom_ref=subject)
+    bill.register_dependency(bill.metadata.component, bill.components)
     maker = output.make_outputter(bill, schema.OutputFormat.JSON, schema.SchemaVersion.V1_6)
     return maker.output_as_string(indent=2) + "\n"
 
