@@ -89,7 +89,7 @@ growth: venv ## measure how planning grows, play several planners, and write bot
 mutants: venv ## small deliberate bugs in binding and taking back, one at a time: the tests that are listed have to notice each
 	$(RUN) -m mutants $(if $(MUTANTS),"$(MUTANTS)")
 
-lint: venv ## style, formatting, types, and which module may import which
+lint: venv lint-workflows ## style, formatting, types, and which module may import which
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy $(SOURCES)
@@ -116,6 +116,20 @@ tools: ## Kubernetes, etcd, kind, helm and containerd, built from Go modules
 
 images: ## the product's container images
 	@$(CLUSTER) images
+
+# --- releases ---------------------------------------------------------------------------------------------------------
+
+.PHONY: release push lint-workflows
+release: venv tools ## images for amd64 and arm64, chart, requirements, bills of materials, checksums and provenance into build/release
+	$(RUN) -m releasing release
+
+push: venv tools ## put images and chart of build/release into REGISTRY=host/prefix (INSECURE=1 for plain HTTP)
+	$(RUN) -m releasing push $(or $(REGISTRY),$(error say where to: make push REGISTRY=host/prefix)) $(if $(INSECURE),--insecure)
+
+lint-workflows: venv ## the workflow files, against their schema and for what makes them unsafe
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
+	$(BIN)/zizmor --offline --quiet .github/workflows
+	$$($(CLUSTER) actionlint)/actionlint .github/workflows/*.yaml
 
 # --- clusters ---------------------------------------------------------------------------------------------------------
 

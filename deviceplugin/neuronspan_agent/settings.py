@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import neuronspan
 from neuronspan_agent import errors
 
 T = TypeVar("T")
@@ -150,6 +151,7 @@ def _text_of(name: str, given: str | None, environment: Mapping[str, str]) -> tu
 
 def _parser(form: Any, program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program, description=form.__doc__, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {neuronspan.__version__}")
     for field in _fields(form):
         text = f"{field.metadata['meaning']} ({field.metadata['kind'].expected}; {_fallback(field)}; "
         text += f"{variable(field.name)})"

@@ -12,6 +12,7 @@ from cluster import (
     engine,
     environment,
     errors,
+    go_modules,
     kind_cluster,
     kind_shim,
     lifecycle,
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     command("venv", _venv, "build the Python environment").add_argument("--path", action="store_true", help=where)
     command("lock", lambda _: virtual_environment.lock(), "write constraints.txt anew")
     command("engine", lambda _: engine.ensure(), "start a Docker engine when none answers")
+    command("actionlint", lambda _: print(tools.ensure(go_modules.ACTIONLINT)), "build the linter of workflow files")
     command("images", _images, "build the product's images")
     on_cluster("up", lambda options: _up(options.name), "create the cluster, or bring it back")
     on_cluster("down", lambda options: lifecycle.down(options.name), "remove the cluster")

@@ -74,6 +74,11 @@ MODULES = (
     GoModule("pause", {"pause": "neuronspan.dev/cluster/pause"}, minutes=1),
 )
 
+CRANE = GoModule("crane", {"crane": "github.com/google/go-containerregistry/cmd/crane"}, minutes=1)
+"""Pushes images. Built by those who ask for it, as the one that follows: no cluster needs them."""
+ACTIONLINT = GoModule("actionlint", {"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"}, minutes=1)
+ASIDE = (CRANE, ACTIONLINT)
+
 
 def required_version(go_mod: str, module: str) -> str:
     """The version of `module` in the text of a go.mod; LookupError when it is not required there."""

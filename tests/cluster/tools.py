@@ -43,6 +43,15 @@ def build() -> Path:
     return final
 
 
+def ensure(module: go_modules.GoModule) -> Path:
+    """Make sure that one module's programs exist; returns their directory."""
+    final = module_directory(module)
+    with locking.exclusive(layout.cache().lock(f"tools-{module.name}")):
+        if not final.is_dir():
+            _build_module(module, go_toolchain.require(module.directory))
+    return final
+
+
 def _build_all(final: Path) -> None:
     missing = [module for module in go_modules.MODULES if not module_directory(module).is_dir()]
     if missing:

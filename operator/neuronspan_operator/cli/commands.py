@@ -13,6 +13,7 @@ from typing import Any, Final
 import click
 from rich import console
 
+import neuronspan
 from neuronspan_agent import calls, errors, kube, resources
 from neuronspan_operator.cli import core_map, kubeconfigs, standing
 from neuronspan_operator.cluster import storage_caches
@@ -153,6 +154,7 @@ _OWN_CONTEXT: Final = click.option("--context", help="the same, behind the comma
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @_KUBECONFIG
 @_CONTEXT
+@click.version_option(neuronspan.__version__, prog_name="kubectl neuron")
 @click.pass_context
 def main(click_context: click.Context, kubeconfig: str, context: str) -> None:
     """Look at NeuronCores: who has which, and why a pod waits."""

@@ -28,7 +28,7 @@ def test_required_version_names_a_module_that_is_not_there() -> None:
         go_modules.required_version(GO_MOD, "k8s.io/a")
 
 
-@pytest.mark.parametrize("module", go_modules.MODULES, ids=lambda module: module.name)
+@pytest.mark.parametrize("module", [*go_modules.MODULES, *go_modules.ASIDE], ids=lambda module: module.name)
 def test_every_module_is_pinned_with_checksums(module: go_modules.GoModule) -> None:
     assert "\ngo 1.26.0\n" in module.go_mod
     foreign = [package for package in module.programs.values() if not package.startswith("neuronspan.dev/")]
