@@ -4,6 +4,7 @@ Law: decides nothing; requests become calls of ``verbs`` and its neighbours, ref
 """
 
 import asyncio
+import base64
 import contextlib
 import dataclasses
 import datetime as dt
@@ -11,7 +12,7 @@ import json
 import pathlib
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from typing import Any, Self
 
 import yaml
@@ -19,6 +20,7 @@ from aiohttp import web
 
 from neuronspan_embedded.api_server import (
     admitting,
+    certificate,
     discovery,
     requests,
     routes,
@@ -35,6 +37,7 @@ Logs = Callable[[str, str, str], Awaitable[str]]
 _HOST = "127.0.0.1"
 _HEALTH = frozenset({"/livez", "/readyz", "/healthz"})
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_PROTOBUF = "application/vnd.kubernetes.protobuf"
 _MOST_BYTES = 8 * 2**20
 _SUFFIX = 5
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -65,6 +68,7 @@ class Server:
         self.calls = verbs.Verbs(self.store, admission or admitting.AdmitAll(), sources or real_sources())
         self.token = secrets.token_urlsafe(32)
         self.url = ""
+        self._authority = ""
         self._logs = logs
         self._closing = asyncio.Event()
         self._resources = contextlib.AsyncExitStack()
@@ -76,9 +80,10 @@ class Server:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
         await runner.setup()
         self._resources.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, _HOST, 0)
+        self._authority, context = certificate.made(_HOST, self.calls.sources.now())
+        site = web.TCPSite(runner, _HOST, 0, ssl_context=context)
         await site.start()
-        self.url = f"http://{_HOST}:{runner.addresses[0][1]}"
+        self.url = f"https://{_HOST}:{runner.addresses[0][1]}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -88,12 +93,13 @@ class Server:
     def kubeconfig(self, path: pathlib.Path) -> pathlib.Path:
         """Write a kubeconfig file for kubectl and the agents, as administrator; only its owner may read it."""
         name = "neuronspan-embedded"
+        trusted = base64.b64encode(self._authority.encode()).decode()
         context = {"cluster": name, "user": name, "namespace": "default"}
         document = {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": name,
-            "clusters": [{"name": name, "cluster": {"server": self.url}}],
+            "clusters": [{"name": name, "cluster": {"server": self.url, "certificate-authority-data": trusted}}],
             "users": [{"name": name, "user": {"token": self.token}}],
             "contexts": [{"name": name, "context": context}],
         }
@@ -132,6 +138,8 @@ class Server:
         document = discovery.document(request.path, table) if request.method == "GET" else None
         if document is not None:
             return web.json_response(document)
+        if request.content_type == _PROTOBUF:
+            raise refusals.Refusal(415, f"the body is {_PROTOBUF}, and this server reads JSON and YAML alone")
         body = _decoded(await request.read())
         if request.path == _REVIEWS:
             return web.json_response({**body, "status": {"allowed": True}}, status=201)
@@ -160,32 +168,32 @@ class Server:
         response.enable_chunked_encoding()
         stream = watching.events(self.store, wanted)
         await response.prepare(request)
-        async with contextlib.aclosing(_until(stream, self._closing)) as lines:  # type: ignore[type-var]
+        async with contextlib.aclosing(_until(stream, self._closing)) as lines:
             async for event in lines:
                 await response.write(json.dumps(event, separators=(",", ":")).encode() + b"\n")
         return response
 
 
-async def _until(stream: AsyncIterator[Manifest], end: asyncio.Event) -> AsyncIterator[Manifest]:
+async def _until(stream: AsyncGenerator[Manifest, None], end: asyncio.Event) -> AsyncGenerator[Manifest, None]:
     """Yield what the stream yields until the end comes; a refusal on the way is its last event."""
     closing = asyncio.ensure_future(end.wait())
+    following: asyncio.Future[Manifest] | None = None
     try:
-        while True:
+        while not closing.done():
             following = asyncio.ensure_future(anext(stream))
             await asyncio.wait({following, closing}, return_when=asyncio.FIRST_COMPLETED)
-            if not following.done():
-                following.cancel()
-                return
-            try:
+            if following.done():
                 yield following.result()
-            except StopAsyncIteration:
-                return
-            except refusals.Refusal as refusal:
-                yield {"type": "ERROR", "object": refusal.status}
-                return
+    except StopAsyncIteration:
+        return
+    except refusals.Refusal as refusal:
+        yield {"type": "ERROR", "object": refusal.status}
     finally:
-        closing.cancel()
-        await stream.aclose()  # type: ignore[attr-defined]
+        running = [closing, *([following] if following is not None else [])]
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await stream.aclose()
 
 
 def _decoded(text: bytes) -> Any:

@@ -7,7 +7,7 @@ any more is DELETED for that watch.
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from neuronspan_embedded.api_server import store, verbs
@@ -31,7 +31,7 @@ class Wanted:
     initial: bool = False  # whether it asked to be told what is there, and where that ends
 
 
-async def events(known: store.Store, wanted: Wanted) -> AsyncIterator[Event]:
+async def events(known: store.Store, wanted: Wanted) -> AsyncGenerator[Event, None]:
     """Yield events until the time is over; raises Refusal when the version is too old."""
     told, first = _begin(known, wanted)
     changed = asyncio.Event()
