@@ -85,7 +85,14 @@ def install(calls: verbs.Verbs, target: verbs.Target, definition: Mapping[str, A
 def _read(calls: verbs.Verbs, asked: Asked) -> Manifest:
     if asked.target.name:
         return calls.get(asked.target)
-    return calls.list(asked.target, asked.selected, int(asked.query.get("limit") or 0), asked.query.get("continue", ""))
+    limit = int(asked.query.get("limit") or 0)
+    found = calls.list(asked.target, asked.selected, limit, asked.query.get("continue", ""))
+    return found if asked.target.kind.is_custom else {**found, "items": list(map(_bare, found["items"]))}
+
+
+def _bare(manifest: Manifest) -> Manifest:
+    """Return an item of a list of a built-in kind: the list says what they are."""
+    return {field: value for field, value in manifest.items() if field not in {"apiVersion", "kind"}}
 
 
 def _deleted(calls: verbs.Verbs, asked: Asked) -> Manifest:

@@ -35,6 +35,8 @@ def bind(calls: verbs.Verbs, target: verbs.Target, binding: Mapping[str, Any], o
 
 def _refuse_binding(target: verbs.Target, pod: Manifest, metadata: Mapping[str, Any]) -> None:
     there = pod["metadata"]
+    if metadata.get("name") != target.name:
+        raise refusals.bad_request(f"name in URL does not match name in Binding object: {metadata.get('name')!r}")
     for field, word in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
         wanted = metadata.get(field)
         if wanted and wanted != there[field]:

@@ -135,8 +135,9 @@ class Verbs:
         """Change an object, or its part "status", by a patch of this content type; raises Refusal."""
         if form == patches.APPLY:
             return self._apply(target, patch, options)
+        _refuse_form(target.kind, form)
         current = self.get(target)
-        return self._update(target, current, _patched(target.kind, current, patch, form), options)
+        return self._update(target, current, _patched(current, patch, form), options)
 
     def store_as_is(self, kind: kinds.Kind, manifest: Manifest) -> Manifest:
         """Store a state of an object that no client has written: a subresource's, a deletion's."""
@@ -188,14 +189,18 @@ def timestamp(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _patched(kind: kinds.Kind, current: Manifest, patch: Any, form: str) -> Manifest:
+def _patched(current: Manifest, patch: Any, form: str) -> Manifest:
     if form == patches.JSON:
         return patches.operated(current, patch)
     if form == patches.MERGE:
         result: Manifest = patches.merged(current, patch)
         return result
-    if form == patches.STRATEGIC and not kind.is_custom:
-        return patches.strategic(current, patch)
+    return patches.strategic(current, patch)
+
+
+def _refuse_form(kind: kinds.Kind, form: str) -> None:
+    if form in {patches.JSON, patches.MERGE} or (form == patches.STRATEGIC and not kind.is_custom):
+        return
     supported = ", ".join(
         (patches.JSON, patches.MERGE, *(() if kind.is_custom else (patches.STRATEGIC,)), patches.APPLY)
     )

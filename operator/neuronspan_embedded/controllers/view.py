@@ -59,7 +59,8 @@ class View:
 
     def bind(self, pod: Manifest, node: str) -> None:
         """Give a pod its node."""
-        binding = {"metadata": {"uid": pod["metadata"]["uid"]}, "target": {"kind": "Node", "name": node}}
+        metadata = {field: pod["metadata"][field] for field in ("name", "uid")}
+        binding = {"metadata": metadata, "target": {"kind": "Node", "name": node}}
         subresources.bind(self.calls, _target("pods", pod), binding, verbs.NO_OPTIONS)
 
     def tell(self, about: Manifest, reason: str, message: str) -> None:

@@ -43,13 +43,12 @@ def _replica_set(manifest: Manifest) -> None:
     spec = manifest["spec"]
     _set(spec, replicas=1)
     _templated(spec)
-    _inherit_labels(manifest)
 
 
 def _stateful_set(manifest: Manifest) -> None:
     spec = manifest["spec"]
     _set(spec, replicas=1, revisionHistoryLimit=10, podManagementPolicy="OrderedReady")
-    _strategy(spec, "updateStrategy", {"maxUnavailable": 1, "partition": 0})
+    _strategy(spec, "updateStrategy", {"partition": 0})
     spec["persistentVolumeClaimRetentionPolicy"] = {**_KEPT, **(spec.get("persistentVolumeClaimRetentionPolicy") or {})}
     _templated(spec)
     for claim in spec.get("volumeClaimTemplates") or ():
