@@ -54,7 +54,7 @@ def delete(calls: verbs.Verbs, target: verbs.Target, wish: Wish) -> Manifest:
     if not is_over:
         return found if leaving == found else calls.store_as_is(kind, leaving)
     if leaving != found and kind.name == "Pod":
-        found = leaving
+        found = calls.store_as_is(kind, leaving)  # whoever watches sees a pod leave before it is gone
     last = calls.store.remove(kind.resource, target.namespace, target.name)
     if kind.name == "Pod":
         return {**found, "metadata": {**found["metadata"], "resourceVersion": last["metadata"]["resourceVersion"]}}
