@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from kits.api_server import api_client, embedded
+from kits.api_server import api_client
 from kits.api_server import control_plane as control_plane_kit
+from kits.embedded import http_server
 
 pytestmark = pytest.mark.integration
 
@@ -44,7 +45,7 @@ class Request:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[api_client.Client]:
-    with embedded.running(tmp_path_factory.mktemp("embedded")) as client:
+    with http_server.running(tmp_path_factory.mktemp("embedded")) as client:
         yield client
 
 
