@@ -142,7 +142,7 @@ def show(cluster: cluster_access.Cluster, found: Reports, svg: pathlib.Path) -> 
     """Print what the containers saw, the core map (and write it to `svg`), and why one pod waits."""
     screen.print(report_table(found))
     kubectl_neuron(cluster.kubeconfig, "map", "--svg", str(svg))
-    screen.print(core_map.render(commands.read(str(cluster.kubeconfig)).map_nodes()))
+    screen.print(core_map.render(commands.read(commands.Connection(str(cluster.kubeconfig))).map_nodes()))
     screen.print(f"kubectl neuron explain -n {NAMESPACE} never-fits", style="bold")
     screen.print(kubectl_neuron(cluster.kubeconfig, "explain", "-n", NAMESPACE, "never-fits"), markup=False)
 

@@ -9,6 +9,9 @@ import pytest
 from cluster import errors, go_modules, tools
 from releasing import images, oci_layout, pushing
 
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
+"""crane is built from its Go module at first use."""
+
 
 @pytest.fixture(scope="module")
 def crane() -> Path:
@@ -17,7 +20,7 @@ def crane() -> Path:
 
 @pytest.fixture
 def registry(crane: Path) -> Iterator[str]:
-    command = [crane, "registry", "serve", "--address", "127.0.0.1:0"]
+    command = [str(crane), "registry", "serve", "--address", "127.0.0.1:0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as served:
         assert served.stderr is not None
         line = next(line for line in served.stderr if "serving on" in line)
