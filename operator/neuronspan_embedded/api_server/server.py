@@ -189,7 +189,7 @@ async def _until(stream: AsyncGenerator[Manifest, None], end: asyncio.Event) -> 
     except refusals.Refusal as refusal:
         yield {"type": "ERROR", "object": refusal.status}
     finally:
-        running = [closing, *([following] if following is not None else [])]
+        running: list[asyncio.Future[Any]] = [closing, *([following] if following is not None else [])]
         for each in running:
             each.cancel()
         await asyncio.gather(*running, return_exceptions=True)
