@@ -93,7 +93,7 @@ class Kubelet:
 
     def created(self, uid: str, container: str) -> runtime.Created:
         """Return the container as its process sees it."""
-        given = self.manager.given[uid][container]
+        given = self.manager.given.get(uid, {}).get(container, {})  # of one that asks for nothing: nothing
         return runtime.create((each.response for each in given.values()), self._environment(uid, container), self.cdi)
 
     # --- pods ----------------------------------------------------------------------------------------------------
