@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from neuronspan_agent import kube
+from neuronspan_agent import kube, settings
 from neuronspan_embedded.api_server import server as servers
 from neuronspan_embedded.api_server import verbs
 from neuronspan_embedded.command import admission, package_files
@@ -25,6 +25,7 @@ Manifest = dict[str, Any]
 
 _TYPE_LABEL = "node.kubernetes.io/instance-type"
 _OPERATOR_GRACE = 5.0
+_CACHE = "NEURONSPAN_RUNTIME_CACHE"
 _HANDED_ON = ("PATH", "LANG", "LC_ALL", "CXX", "PYTHONPATH", "LD_LIBRARY_PATH", "TMPDIR", "NEURONSPAN_RUNTIME_LIBRARY")
 
 
@@ -103,7 +104,7 @@ async def _operator(root: pathlib.Path, kubeconfig: pathlib.Path) -> AsyncIterat
     """Run the operator as a process of its own, as in a cluster."""
     flags = (f"--kubeconfig={kubeconfig}", "--port=0", "--leader-election=false", "--identity=neuronspan-try")
     arguments = (sys.executable, "-m", "neuronspan_operator", *flags)
-    wanted = launching.Launch(arguments, dict(os.environ), str(root))
+    wanted = launching.Launch(arguments, _of_this_process(), str(root))
     running = await process.Process.start(wanted, root / "logs" / "operator.log")
     try:
         yield
@@ -133,11 +134,21 @@ def _pool(instance_type: str) -> Manifest:
     }
 
 
+def _of_this_process() -> dict[str, str]:
+    """Return this process's environment, so that it means the same in another directory."""
+    known = dict(settings.from_process())
+    if known.get("PYTHONPATH"):
+        parts = known["PYTHONPATH"].split(os.pathsep)
+        known["PYTHONPATH"] = os.pathsep.join(str(pathlib.Path(each).resolve()) for each in parts)
+    return known
+
+
 def _variables() -> Mapping[str, str]:
-    cache = os.environ.get("NEURONSPAN_RUNTIME_CACHE") or str(pathlib.Path("~/.cache/neuronspan/runtime").expanduser())
-    handed = {each: os.environ[each] for each in _HANDED_ON if each in os.environ}
+    known = _of_this_process()
+    cache = known.get(_CACHE) or str(pathlib.Path("~/.cache/neuronspan/runtime").expanduser())
+    handed = {each: known[each] for each in _HANDED_ON if each in known}
     programs = os.pathsep.join((str(pathlib.Path(sys.executable).parent), handed.get("PATH", os.defpath)))
-    return {**handed, "PATH": programs, "PYTHONUNBUFFERED": "1", "NEURONSPAN_RUNTIME_CACHE": cache}
+    return {**handed, "PATH": programs, "PYTHONUNBUFFERED": "1", _CACHE: cache}
 
 
 def _log(root: pathlib.Path, namespace: str, pod: str, container: str) -> pathlib.Path:

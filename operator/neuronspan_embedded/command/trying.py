@@ -74,9 +74,13 @@ class Trial:
             self._problems.append("the runtime's C++ library cannot be built: see the message above")
 
     async def _nodes(self, cluster: clusters.Cluster) -> None:
-        async with asyncio.timeout(_NODE_SECONDS):
-            while sum(map(_is_registered, cluster.neuron_nodes())) < len(self._types):
-                await asyncio.sleep(_LOOK_SECONDS)
+        end = time.monotonic() + _NODE_SECONDS
+        while sum(map(_is_registered, cluster.neuron_nodes())) < len(self._types):
+            if time.monotonic() > end:
+                log = (cluster.directory / "logs" / "operator.log").read_text(errors="replace")
+                message = f"the nodes did not register their NeuronCores; the operator's last lines:\n{log[-2000:]}"
+                raise click.ClickException(message)
+            await asyncio.sleep(_LOOK_SECONDS)
         for number, each in enumerate(self._types, 1):
             self.say(f"node w{number} is a {each}")
 
