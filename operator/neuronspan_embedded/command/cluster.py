@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import logging
 import os
 import pathlib
 import shutil
@@ -14,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from neuronspan_agent import kube, settings
+from neuronspan_agent import kube, logs, settings
 from neuronspan_embedded.api_server import server as servers
 from neuronspan_embedded.api_server import verbs
 from neuronspan_embedded.command import admission, package_files
@@ -86,6 +87,7 @@ async def _started(
     for each in dict.fromkeys(types):
         cluster.add(_pool(each))
     await stack.enter_async_context(_operator(root, kubeconfig))
+    _plugins_log_to(root / "logs" / "plugins.log")
     machine = launching.Machine(sys.executable, shutil.which)
     variables = _variables()
     for number, each in enumerate(types, 1):
@@ -132,6 +134,19 @@ def _pool(instance_type: str) -> Manifest:
             "hardware": {"instanceType": instance_type},
         },
     }
+
+
+def _plugins_log_to(path: pathlib.Path) -> None:
+    """Let the log of the plugins, which run in this process, go where the operator's is, not between the output."""
+    logs.configure("info", logs.TEXT)
+    root = logging.getLogger()
+    root.handlers = [_file_handler(path, root.handlers)]
+
+
+def _file_handler(path: pathlib.Path, like: list[logging.Handler]) -> logging.Handler:
+    handler = logging.FileHandler(path)
+    handler.setFormatter(like[0].formatter if like else None)
+    return handler
 
 
 def _of_this_process() -> dict[str, str]:
