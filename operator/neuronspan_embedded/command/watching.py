@@ -23,14 +23,14 @@ class Watcher:
 
     def news(self) -> Iterator[str]:
         """Yield a line for each pod that stands otherwise than before, and each new line of a container."""
-        for pod in self.cluster.pods():
-            line = standing(pod)
-            uid = pod["metadata"]["uid"]
+        for manifest in self.cluster.pods():
+            line = standing(manifest)
+            uid = manifest["metadata"]["uid"]
             if self._told.get(uid) != line:
                 self._told[uid] = line
-                yield f"{pod['metadata']['name']}: {line}"
+                yield f"{manifest['metadata']['name']}: {line}"
         for pod, container, path in self.files():
-            yield from (f"{pod} [{container}] {line}" for line in self._new_lines(path))
+            yield from (f"{pod} [{container}] {each}" for each in self._new_lines(path))
 
     def files(self) -> Iterator[tuple[str, str, pathlib.Path]]:
         """Yield pod, container and file of what each container prints."""
