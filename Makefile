@@ -36,6 +36,10 @@ help: ## this list
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 
+.PHONY: try
+try: venv ## the main job without a cluster: the six examples as local processes (TRY="manifests and options")
+	PYTHONPATH=deviceplugin:operator:runtime $(BIN)/python -m neuronspan_embedded try $(TRY)
+
 .PHONY: test test-unit test-device test-integration test-kubernetes test-oracle test-planner test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
 test: lint tools images cluster ## everything: lint, then all tests in one run (cold about an hour, warm half an hour)
 	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(DEVICE) $(INTEGRATION) $(ORACLE) $(CHART) $(IMAGE) $(STRESS) $(E2E)

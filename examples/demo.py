@@ -8,26 +8,21 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import pathlib
 import sys
 import time
 from collections.abc import Callable, Sequence
 
 import click.testing
-from rich import box, console, table
+from rich import console
 
 from kits.release import cluster_access, helm_release, installation
+from neuronspan_embedded.command import sightings
 from neuronspan_operator.cli import commands, core_map
 
 EXAMPLES = pathlib.Path(__file__).resolve().parent
 NAMESPACE = "neuronspan-examples"
 SVG = EXAMPLES.parent / "core-map.svg"
-WANTED_REPORTS = 1 + 3 + 1 + 2 + 1
-"""annotated, three replicas, the Job, two containers, resource form."""
-Reports = dict[tuple[str, str], dict[str, object]]
-"""What a container printed, by pod and container."""
-
 screen = console.Console(width=None if sys.stdout.isatty() else 120, soft_wrap=False)
 
 
@@ -46,15 +41,7 @@ class Steps:
         screen.print(f"[bold cyan]{time.monotonic() - self._start:5.0f} s[/]  {text}")
 
 
-def last_report(log: str) -> dict[str, object] | None:
-    """Find the JSON line that an example pod prints before `OK`."""
-    lines = log.splitlines()
-    if "OK" not in lines:
-        return None
-    return dict(json.loads(next(line for line in reversed(lines) if line.startswith("{"))))
-
-
-def reports(cluster: cluster_access.Cluster) -> Reports:
+def reports(cluster: cluster_access.Cluster) -> sightings.Reports:
     """Collect what the pods printed, by pod and container; pods that are not so far are left out."""
     found = {}
     for item in cluster.list("pods", NAMESPACE):
@@ -62,13 +49,13 @@ def reports(cluster: cluster_access.Cluster) -> Reports:
             continue
         pod = item["metadata"]["name"]
         for container in item["spec"]["containers"]:
-            report = last_report(cluster.logs(NAMESPACE, pod, container=container["name"]))
+            report = sightings.last_report(cluster.logs(NAMESPACE, pod, container=container["name"]))
             if report is not None:
                 found[pod, container["name"]] = report
     return found
 
 
-def wait_for_reports(cluster: cluster_access.Cluster, step: Steps, seconds: float) -> Reports:
+def wait_for_reports(cluster: cluster_access.Cluster, step: Steps, seconds: float) -> sightings.Reports:
     """Wait until every container of the examples has checked its results; says how far it is."""
     said = -1
 
@@ -76,11 +63,11 @@ def wait_for_reports(cluster: cluster_access.Cluster, step: Steps, seconds: floa
         nonlocal said
         count = len(reports(cluster))
         if count != said:
-            step(f"{count} of {WANTED_REPORTS} containers have run their models")
+            step(f"{count} of {sightings.WANTED} containers have run their models")
             said = count
-        return count >= WANTED_REPORTS
+        return count >= sightings.WANTED
 
-    cluster.wait_for(done, seconds=seconds, what=lambda: f"{WANTED_REPORTS} reports; pods:\n{pod_lines(cluster)}")
+    cluster.wait_for(done, seconds=seconds, what=lambda: f"{sightings.WANTED} reports; pods:\n{pod_lines(cluster)}")
     return reports(cluster)
 
 
@@ -88,18 +75,6 @@ def pod_lines(cluster: cluster_access.Cluster) -> str:
     """One line per pod, for the message when something is missing."""
     pods = cluster.list("pods", NAMESPACE)
     return "\n".join(f"  {item['metadata']['name']}: {item['status']['phase']}" for item in pods)
-
-
-def report_table(found: Reports) -> table.Table:
-    """Tabulate what each container saw."""
-    result = table.Table(box=box.SIMPLE_HEAD, title="What the containers saw", title_justify="left", title_style="bold")
-    for heading in ("pod", "container", "owns", "model", "placed on", "replicas", "largest error", "chain"):
-        result.add_column(heading, overflow="fold")
-    for (pod, container), report in sorted(found.items()):
-        placed, replicas = (" ".join(map(str, report[key])) for key in ("placement", "replicas"))  # type: ignore[call-overload]
-        numbers = [str(report[key]) for key in ("largest error", "chain")]
-        result.add_row(pod, container, str(report["owned"]), str(report["model"]), placed, replicas, *numbers)
-    return result
 
 
 def kubectl_neuron(kubeconfig: pathlib.Path, *arguments: str) -> str:
@@ -127,7 +102,7 @@ def checks(cluster: cluster_access.Cluster) -> Sequence[tuple[str, Callable[[], 
     )
 
 
-def run_examples(cluster: cluster_access.Cluster) -> Reports:
+def run_examples(cluster: cluster_access.Cluster) -> sightings.Reports:
     """Install the chart, apply all examples and wait until every container has checked its results."""
     step = Steps()
     step("installing the chart with helm")
@@ -138,9 +113,9 @@ def run_examples(cluster: cluster_access.Cluster) -> Reports:
     return wait_for_reports(cluster, step, seconds=300)
 
 
-def show(cluster: cluster_access.Cluster, found: Reports, svg: pathlib.Path) -> None:
+def show(cluster: cluster_access.Cluster, found: sightings.Reports, svg: pathlib.Path) -> None:
     """Print what the containers saw, the core map (and write it to `svg`), and why one pod waits."""
-    screen.print(report_table(found))
+    screen.print(sightings.report_table(found))
     kubectl_neuron(cluster.kubeconfig, "map", "--svg", str(svg))
     screen.print(core_map.render(commands.read(commands.Connection(str(cluster.kubeconfig))).map_nodes()))
     screen.print(f"kubectl neuron explain -n {NAMESPACE} never-fits", style="bold")

@@ -12,17 +12,18 @@ from typing import Any
 import aiohttp
 import pytest
 
-from kits.kubelet import model_kubelet, plugin_rig
+from kits.kubelet import plugin_rig
 from kits.manifests import builders, domain
 from neuronspan import grants, instance_types, names
 from neuronspan_agent import errors as agent_errors
 from neuronspan_deviceplugin import errors, outside, supervisor
 from neuronspan_deviceplugin.host import checkpoint
+from neuronspan_embedded.kubelet import kubelet as model_kubelet
 
 EVERYTHING = {names.CORE_RESOURCE: 32, names.DEVICE_RESOURCE: 16}
 
 
-def _allocatable(kubelet: model_kubelet.ModelKubelet) -> dict[str, int]:
+def _allocatable(kubelet: model_kubelet.Kubelet) -> dict[str, int]:
     return {resource: kubelet.allocatable(resource) for resource in names.RESOURCES}
 
 

@@ -6,11 +6,12 @@ from collections.abc import Awaitable
 import grpc
 import pytest
 
-from kits.kubelet import model_kubelet, plugin_rig
-from kits.kubelet import model_kubelet_pods as pods
+from kits.kubelet import plugin_rig
 from kits.manifests import builders, domain
 from neuronspan import grants, names, spans
 from neuronspan_deviceplugin.neuron_node import status_writer
+from neuronspan_embedded.kubelet import kubelet as model_kubelet
+from neuronspan_embedded.kubelet import pods
 
 
 async def _refusal(start: Awaitable[None]) -> str:

@@ -1,1 +1,1 @@
-"""A model of kubelet: device manager, pods, checkpoint and PodResources over real gRPC, and the plugin beside it."""
+"""The plugin beside the kubelet of the embedded cluster: one node under test."""

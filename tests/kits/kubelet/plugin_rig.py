@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from kits.api_server import neuron_node_store
-from kits.kubelet import model_kubelet
-from kits.kubelet import model_kubelet_pods as pods
 from kits.manifests import builders
 from neuronspan import grants, ledger, names, spans
 from neuronspan_deviceplugin import config, outside, serving, supervisor
+from neuronspan_embedded.kubelet import kubelet as model_kubelet
+from neuronspan_embedded.kubelet import pods
 
 POLL_SECONDS = 0.02
 START_WAIT_SECONDS = 0.3
@@ -27,7 +27,7 @@ class Rig:
     """The node. ``agent`` is the running plugin process, None after ``crash`` or ``stop_agent``."""
 
     root: pathlib.Path
-    kubelet: model_kubelet.ModelKubelet
+    kubelet: model_kubelet.Kubelet
     store: neuron_node_store.NeuronNodeStore
     settings: config.Settings
     agent: supervisor.Supervisor | None = None
@@ -159,7 +159,7 @@ async def running(
         shutil.rmtree(root, ignore_errors=True)
 
 
-def _settings(root: pathlib.Path, kubelet: model_kubelet.ModelKubelet, changes: dict[str, Any]) -> config.Settings:
+def _settings(root: pathlib.Path, kubelet: model_kubelet.Kubelet, changes: dict[str, Any]) -> config.Settings:
     values: dict[str, Any] = {
         "node_name": "w1",
         "kubelet_directory": kubelet.directory,

@@ -10,14 +10,14 @@ import pathlib
 import random
 from collections.abc import Collection, Sequence
 
-from kits.kubelet import model_kubelet_devices as device_manager
-from kits.kubelet import model_kubelet_pods as pods
 from kits.manifests import builders, domain
 from neuronspan import grants, instance_types, ledger, names, placement, spans
 from neuronspan_agent import signals
 from neuronspan_deviceplugin import errors, metrics, reasons
 from neuronspan_deviceplugin.allocation import container_edits, holdings, pod_devices, resource_manager
 from neuronspan_deviceplugin.host import cdi
+from neuronspan_embedded.kubelet import devices as device_manager
+from neuronspan_embedded.kubelet import pods
 
 HARDWARE = instance_types.Hardware("test.small", 6, 2, 1, 1 << 30, instance_types.Topology.NONE)
 BEST_FIT = placement.Packing.BEST_FIT

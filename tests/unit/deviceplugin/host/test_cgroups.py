@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 
-from kits.kubelet import model_kubelet_pods as pods
 from neuronspan_deviceplugin.host import cgroups
+from neuronspan_embedded.kubelet import pods
 
 UID = "0f8e6c1a-1c1e-4c7e-9b57-0d5a4f6f2a11"
 

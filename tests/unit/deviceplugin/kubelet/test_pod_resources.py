@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 
-from kits.kubelet import model_kubelet
 from kits.manifests import builders
 from neuronspan_deviceplugin import errors
 from neuronspan_deviceplugin.kubelet import pod_resources
+from neuronspan_embedded.kubelet import kubelet as model_kubelet
 
 
 @pytest.fixture
-async def kubelet() -> AsyncIterator[model_kubelet.ModelKubelet]:
+async def kubelet() -> AsyncIterator[model_kubelet.Kubelet]:
     root = pathlib.Path(tempfile.mkdtemp(prefix="ns-"))
     async with model_kubelet.running(root) as running:
         yield running
@@ -24,7 +24,7 @@ async def kubelet() -> AsyncIterator[model_kubelet.ModelKubelet]:
 
 
 @pytest.fixture
-async def client(kubelet: model_kubelet.ModelKubelet) -> AsyncIterator[pod_resources.PodResources]:
+async def client(kubelet: model_kubelet.Kubelet) -> AsyncIterator[pod_resources.PodResources]:
     now = iter(range(0, 1000, 10))  # each look at the clock is ten seconds later
     made = pod_resources.PodResources(kubelet.pod_resources_socket, lambda: next(now))
     yield made
@@ -32,7 +32,7 @@ async def client(kubelet: model_kubelet.ModelKubelet) -> AsyncIterator[pod_resou
 
 
 async def test_pods_are_listed_with_containers_in_order(
-    kubelet: model_kubelet.ModelKubelet, client: pod_resources.PodResources
+    kubelet: model_kubelet.Kubelet, client: pod_resources.PodResources
 ) -> None:
     init = [builders.container("init"), builders.container("side", sidecar=True)]
     await kubelet.admit(builders.make_pod(init_containers=init, node="w1"))
@@ -42,7 +42,7 @@ async def test_pods_are_listed_with_containers_in_order(
 
 
 async def test_list_is_refused_during_and_right_after_an_allocation(
-    kubelet: model_kubelet.ModelKubelet, client: pod_resources.PodResources
+    kubelet: model_kubelet.Kubelet, client: pod_resources.PodResources
 ) -> None:
     async with client.allocation():
         assert await client.list_when_quiet() is None
@@ -55,7 +55,7 @@ async def test_list_is_refused_during_and_right_after_an_allocation(
 
 
 async def test_list_is_refused_right_after_kubelet_got_a_preference(
-    kubelet: model_kubelet.ModelKubelet, client: pod_resources.PodResources
+    kubelet: model_kubelet.Kubelet, client: pod_resources.PodResources
 ) -> None:
     """kubelet reserves the cores then and calls Allocate next: a List in between would make it forget them."""
     now = 500.0
@@ -85,7 +85,7 @@ async def test_allocation_waits_for_a_list_under_way(client: pod_resources.PodRe
 
 
 async def test_unknown_pod_and_silent_kubelet_are_told_apart(
-    kubelet: model_kubelet.ModelKubelet, client: pod_resources.PodResources
+    kubelet: model_kubelet.Kubelet, client: pod_resources.PodResources
 ) -> None:
     with pytest.raises(errors.PodUnknown):
         await client.get("default", "nobody")
@@ -98,7 +98,7 @@ async def test_unknown_pod_and_silent_kubelet_are_told_apart(
 
 
 async def test_list_is_tried_again_when_kubelets_rate_limit_says_no(
-    kubelet: model_kubelet.ModelKubelet, client: pod_resources.PodResources
+    kubelet: model_kubelet.Kubelet, client: pod_resources.PodResources
 ) -> None:
     pauses: list[float] = []
 

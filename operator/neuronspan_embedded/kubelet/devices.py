@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from kits.kubelet import model_kubelet_pods as pods
+from neuronspan_embedded.kubelet import pods
 
 
 class AdmissionFailed(Exception):  # noqa: N818 - kubelet's word
@@ -77,7 +77,7 @@ class DeviceManager:
         self._save()
 
     def disconnected(self, resource: str) -> None:
-        """A plugin's stream ended: nothing of it is healthy."""
+        """Take note that a plugin's stream ended: nothing of it is healthy."""
         self.unhealthy.setdefault(resource, set()).update(self.healthy.get(resource, ()))
         self.healthy[resource] = set()
 

@@ -1,4 +1,4 @@
-"""A kubelet in the test process: real gRPC on real sockets, real files, and the device manager's real decisions.
+"""A kubelet in the running loop: real gRPC on real sockets, real files, and the device manager's real decisions.
 
 It admits pods one after another, starts their containers (PreStartContainer first), restarts, forgets force-deleted
 pods at once while their processes live on, and keeps a tree of control groups on disk.
@@ -13,24 +13,20 @@ from typing import Any
 
 import grpc.aio
 
-from kits.kubelet import model_kubelet_devices as device_manager
-from kits.kubelet import model_kubelet_files as files
-from kits.kubelet import model_kubelet_plugins as plugins
-from kits.kubelet import model_kubelet_pods as pods
-from kits.kubelet import model_kubelet_resources as resources
-from kits.kubelet import model_kubelet_runtime as runtime
 from neuronspan_agent import signals
 from neuronspan_deviceplugin.api import deviceplugin_pb2_grpc, podresources_pb2_grpc
+from neuronspan_embedded.kubelet import devices as device_manager
+from neuronspan_embedded.kubelet import files, plugins, pods, resources, runtime
 
 PATIENCE = 30.0
-"""Seconds until a test that waits has failed; everything takes milliseconds."""
+"""Seconds that ``until`` waits at most; everything takes milliseconds."""
 SANDBOX = "sandbox"
 
 AdmissionFailed = device_manager.AdmissionFailed
 PreStartFailed = plugins.PreStartFailed
 
 
-class ModelKubelet:
+class Kubelet:
     """One node's kubelet below ``root``; ``changed`` is raised with everything that happens."""
 
     def __init__(self, root: pathlib.Path, *, seed: int = 0, layout: pods.Layout = pods.Layout.V2_SYSTEMD) -> None:
@@ -42,7 +38,7 @@ class ModelKubelet:
         self.pods: dict[str, pods.Pod] = {}
         self.manifests: dict[str, Mapping[str, Any]] = {}
         self.resources = resources.PodResources(lambda: self.manager, self.pods.values)
-        self._chance = random.Random(seed)  # noqa: S311 - a seed makes the test repeatable
+        self._chance = random.Random(seed)  # noqa: S311 - a seed makes a run repeatable
         self._admission = asyncio.Lock()
         self._servers: list[grpc.aio.Server] = []
         for folder in (self.directory, self.pod_resources_socket.parent):
@@ -80,7 +76,7 @@ class ModelKubelet:
         self.changed.raised()
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Wait until it holds; fails the test when it never does."""
+        """Wait until it holds; raises TimeoutError when it never does."""
         async with asyncio.timeout(PATIENCE):
             while not condition():
                 await self.changed.beyond(self.changed.version)
@@ -97,7 +93,7 @@ class ModelKubelet:
 
     def created(self, uid: str, container: str) -> runtime.Created:
         """Return the container as its process sees it."""
-        given = self.manager.given[uid][container]
+        given = self.manager.given.get(uid, {}).get(container, {})  # of one that asks for nothing: nothing
         return runtime.create((each.response for each in given.values()), self._environment(uid, container), self.cdi)
 
     # --- pods ----------------------------------------------------------------------------------------------------
@@ -199,9 +195,9 @@ class ModelKubelet:
 @asynccontextmanager
 async def running(
     root: pathlib.Path, *, seed: int = 0, layout: pods.Layout = pods.Layout.V2_SYSTEMD
-) -> AsyncIterator[ModelKubelet]:
+) -> AsyncIterator[Kubelet]:
     """Return a kubelet that serves; it is stopped at the end."""
-    kubelet = ModelKubelet(root, seed=seed, layout=layout)
+    kubelet = Kubelet(root, seed=seed, layout=layout)
     await kubelet.start()
     try:
         yield kubelet

@@ -1,4 +1,4 @@
-"""The files of a model kubelet: its device checkpoint, in the real shape, and its directory of sockets."""
+"""The files of a kubelet: its device checkpoint, in the real shape, and its directory of sockets."""
 
 import base64
 import json
@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from kits.kubelet import model_kubelet_devices as device_manager
+from neuronspan_embedded.kubelet import devices as device_manager
 
 CHECKPOINT = "kubelet_internal_checkpoint"
 _NO_NUMA_NODE = "-1"

@@ -1,4 +1,4 @@
-"""The pods of a model kubelet: manifests, how far each has come, and their control groups on disk."""
+"""The pods of a kubelet: manifests, how far each has come, and their control groups on disk."""
 
 import dataclasses
 import enum

@@ -1,4 +1,4 @@
-"""A model kubelet's PodResources API, over real gRPC. A port of pkg/kubelet/apis/podresources/server_v1.go, v1.36."""
+"""A kubelet's PodResources API, over real gRPC. A port of pkg/kubelet/apis/podresources/server_v1.go, v1.36."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from kits.kubelet import model_kubelet_devices as device_manager
-from kits.kubelet import model_kubelet_pods as pods
 from neuronspan import names
 from neuronspan_deviceplugin.api import podresources_pb2 as api
 from neuronspan_deviceplugin.api import podresources_pb2_grpc as api_grpc
+from neuronspan_embedded.kubelet import devices as device_manager
+from neuronspan_embedded.kubelet import pods
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -32,6 +32,7 @@ class PodResources(api_grpc.PodResourcesListerServicer):
         request: api.ListPodResourcesRequest,  # noqa: ARG002
         context: Context,
     ) -> api.ListPodResourcesResponse:
+        """Return what active pods have, after forgetting the pods that are not."""
         await self._fail_if_told(context)
         self.lists += 1
         active = [each for each in self._known() if each.active]
@@ -41,6 +42,7 @@ class PodResources(api_grpc.PodResourcesListerServicer):
     async def Get(  # noqa: N802 - the API's name
         self, request: api.GetPodResourcesRequest, context: Context
     ) -> api.GetPodResourcesResponse:
+        """Return what one pod has; aborts when it is not known."""
         await self._fail_if_told(context)
         wanted = (request.pod_namespace, request.pod_name)
         found = [each for each in self._known() if (each.namespace, each.name) == wanted]

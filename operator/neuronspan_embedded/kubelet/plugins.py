@@ -1,4 +1,4 @@
-"""A model kubelet's side of the device plugin API, over real gRPC: registration, and one client per resource.
+"""kubelet's side of the device plugin API, over real gRPC: registration, and one client per resource.
 
 A port of pkg/kubelet/cm/devicemanager/plugin/v1beta1: it dials back before it answers Register, and when a stream ends
 it disconnects whatever client has the resource's name then, as kubelets up to v1.36 do.
@@ -12,9 +12,9 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from kits.kubelet import model_kubelet_devices as device_manager
 from neuronspan_deviceplugin.api import deviceplugin_pb2 as api
 from neuronspan_deviceplugin.api import deviceplugin_pb2_grpc as api_grpc
+from neuronspan_embedded.kubelet import devices as device_manager
 
 DIAL_SECONDS = 10.0
 PRE_START_SECONDS = 30.0
@@ -109,6 +109,7 @@ class Registration(api_grpc.RegistrationServicer):
         self._runs: set[asyncio.Task[None]] = set()
 
     async def Register(self, request: api.RegisterRequest, context: Context) -> api.Empty:  # noqa: N802 - the API's name
+        """Dial back, then take the plugin; aborts when it cannot be reached."""
         if request.version != "v1beta1":
             await context.abort(grpc.StatusCode.UNKNOWN, f"unsupported version {request.version}")
         client = Client(request.resource_name, self._directory / request.endpoint)

@@ -1,0 +1,192 @@
+"""`neuronspan try`: runs manifests on an embedded cluster and shows what became of them."""
+
+import asyncio
+import contextlib
+import datetime as dt
+import importlib.util
+import pathlib
+import sys
+import time
+from collections.abc import Iterable, Sequence
+
+import click
+from rich import console
+
+from neuronspan_embedded.api_server.rules import refusals
+from neuronspan_embedded.command import cluster as clusters
+from neuronspan_embedded.command import manifests, package_files, sightings, watching
+from neuronspan_embedded.controllers import limits
+from neuronspan_operator.cli import commands, core_map, standing
+
+_LOOK_SECONDS = 0.2
+_NODE_SECONDS = 60.0
+_REGISTERED = "Registered"
+
+
+class Trial:
+    """One run of the command."""
+
+    def __init__(
+        self, types: Sequence[str], wanted: Sequence[manifests.Manifest], reports: int, seconds: float
+    ) -> None:
+        self._types = types
+        self._wanted = wanted
+        self._reports = reports
+        self._seconds = seconds
+        self._screen = console.Console(width=None if sys.stdout.isatty() else 120, soft_wrap=False)
+        self._began = time.monotonic()
+        self._problems: list[str] = []
+
+    def say(self, text: str) -> None:
+        """Print one line with the seconds since the start."""
+        self._screen.print(
+            f"{time.monotonic() - self._began:6.1f} s  {text}", markup=False, highlight=False, soft_wrap=True
+        )
+
+    async def run(self, *, keep: bool) -> int:
+        """Run everything; return the exit status."""
+        clusters.end_on_sigterm()
+        await self._build_library()
+        self.say("starting API server, controllers, operator, and the plugin of each node")
+        async with clusters.running(self._types, self.say) as cluster:
+            await self._nodes(cluster)
+            self._apply(cluster)
+            watcher = watching.Watcher(cluster)
+            await self._follow(watcher)
+            await self._show(cluster, watcher.reports())
+            self._check(cluster, watcher.reports())
+            if keep:
+                await self._stay(cluster, watcher)
+        self._summary()
+        return 1 if self._problems else 0
+
+    async def _build_library(self) -> None:
+        """Have the runtime's C++ library ready before any model asks for it."""
+        if importlib.util.find_spec("torch") is None:
+            self.say("torch is not installed: containers of the runtime's image cannot run models")
+            return
+        self.say("looking for the runtime's C++ library; it is built once for each torch, in about a minute")
+        building = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "neuronspan_runtime", "build", stdout=asyncio.subprocess.PIPE
+        )
+        await building.communicate()
+        if building.returncode:
+            self._problems.append("the runtime's C++ library cannot be built: see the message above")
+
+    async def _nodes(self, cluster: clusters.Cluster) -> None:
+        end = time.monotonic() + _NODE_SECONDS
+        while sum(map(_is_registered, cluster.neuron_nodes())) < len(self._types):
+            if time.monotonic() > end:
+                log = (cluster.directory / "logs" / "operator.log").read_text(errors="replace")
+                message = f"the nodes did not register their NeuronCores; the operator's last lines:\n{log[-2000:]}"
+                raise click.ClickException(message)
+            await asyncio.sleep(_LOOK_SECONDS)
+        for number, each in enumerate(self._types, 1):
+            self.say(f"node w{number} is a {each}")
+
+    def _apply(self, cluster: clusters.Cluster) -> None:
+        for each in self._wanted:
+            name = f"{each['kind']} {each['metadata'].get('name', '')}"
+            try:
+                cluster.add(each)
+            except (refusals.Refusal, LookupError) as error:
+                self._problems.append(f"{name} is refused: {error}")
+                self.say(self._problems[-1])
+                continue
+            self.say(f"{name} created")
+            for sentence in limits.of(each):
+                self.say(f"not carried out: {sentence}")
+
+    async def _follow(self, watcher: watching.Watcher) -> None:
+        """Print what happens until all that is expected has, or the time is over."""
+        end = time.monotonic() + self._seconds
+        while time.monotonic() < end:
+            for line in watcher.news():
+                self.say(line)
+            pods = watcher.cluster.pods()
+            if self._reports:
+                if len(watcher.reports()) >= self._reports and all(map(watching.is_settled, pods)):
+                    break
+            elif pods and all(watching.is_over(each) or watching.waits(each) for each in pods):
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+        for line in watcher.news():
+            self.say(line)
+        if len(watcher.reports()) < self._reports:
+            self._problems.append(f"{len(watcher.reports())} of {self._reports} containers have run their models")
+
+    async def _show(self, cluster: clusters.Cluster, found: sightings.Reports) -> None:
+        known = await commands.read_cluster(cluster.client)
+        if found:
+            self._screen.print(sightings.report_table({key: each for key, each in found.items() if "model" in each}))
+        self._screen.print(core_map.render(known.map_nodes()))
+        for pod in cluster.pods():
+            if not pod["spec"].get("nodeName") and watching.waits(pod):
+                metadata = pod["metadata"]
+                view = known.pod(metadata["namespace"], metadata["name"])
+                told = standing.of(known.snapshot, view, dt.datetime.now(dt.UTC))
+                self._screen.print(told, markup=False, highlight=False)
+
+    def _check(self, cluster: clusters.Cluster, found: sightings.Reports) -> None:
+        pods = cluster.pods()
+        over = {each["metadata"]["name"] for each in pods if watching.is_over(each)}
+        owned = {key: each for key, each in found.items() if "owned" in each}
+        wrong = [*sightings.disagreements(owned, cluster.neuron_nodes(), over)]
+        self._problems += [*wrong, *filter(None, map(watching.failure, pods))]
+        if owned and not wrong:
+            self.say(f"✓ {len(owned)} containers owned exactly the cores that the ledger grants them")
+
+    async def _stay(self, cluster: clusters.Cluster, watcher: watching.Watcher) -> None:
+        self.say("the cluster runs until Ctrl-C; kubectl and `kubectl neuron` reach it by")
+        self.say(f"  export KUBECONFIG={cluster.kubeconfig}")
+        with contextlib.suppress(asyncio.CancelledError):
+            while True:
+                for line in watcher.news():
+                    self.say(line)
+                await asyncio.sleep(_LOOK_SECONDS)
+
+    def _summary(self) -> None:
+        for each in self._problems:
+            self.say(f"✗ {each}")
+        self.say(
+            "ended, nothing is left behind" if not self._problems else f"ended with {len(self._problems)} problems"
+        )
+
+
+def _is_registered(neuron_node: manifests.Manifest) -> bool:
+    conditions = (neuron_node.get("status") or {}).get("conditions") or ()
+    return any((each["type"], each["status"]) == (_REGISTERED, "True") for each in conditions)
+
+
+def read_nodes(text: str) -> list[str]:
+    """Return the instance types of nodes, from ``trn1.32xlarge=2,inf2.48xlarge``; raises click.BadParameter."""
+    found: list[str] = []
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        name, _, count = part.partition("=")
+        if count and not (count.isdecimal() and int(count)):
+            raise click.BadParameter(f"{part}: the number of nodes is {count}, write it like {name}=2")
+        found += [name] * int(count or 1)
+    if not found:
+        raise click.BadParameter("no node is named: write them like trn1.32xlarge=2,inf2.48xlarge")
+    return found
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Contiguous, exclusive NeuronCores for every pod, without a Neuron device."""
+
+
+@main.command("try")
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=pathlib.Path), metavar="[MANIFEST]...")
+@click.option("--nodes", default="trn1.32xlarge,inf2.48xlarge", show_default=True, help="instance types, with =COUNT")
+@click.option("--keep", is_flag=True, help="leave the cluster running until Ctrl-C, with a KUBECONFIG")
+@click.option("--seconds", type=float, help="how long pods are followed; default 180, 30 with manifests of your own")
+def try_(paths: Iterable[pathlib.Path], nodes: str, keep: bool, seconds: float | None) -> None:
+    """Run MANIFESTs, or the six examples, on a cluster that lives as long as this command: no root, no containers."""
+    given = list(paths)
+    wanted = [each for path in given or [package_files.examples()] for each in manifests.load(path)]
+    trial = Trial(read_nodes(nodes), wanted, 0 if given else sightings.WANTED, seconds or (30.0 if given else 180.0))
+    try:
+        sys.exit(asyncio.run(trial.run(keep=keep)))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(130)
