@@ -55,7 +55,8 @@ def _overlap(spec: Manifest) -> str:
         whole = each.span.first % device == 0 and each.span.count % device == 0
         if each.resource == names.DEVICE_RESOURCE and not whole:
             return "a grant of whole Neuron devices must start and end on a device boundary"
-    return ""
+    firsts = [each["first"] for each in spec.get("grants") or ()]
+    return "" if firsts == sorted(firsts) else "grants stand in the order of their first cores"
 
 
 def _grant(raw: Manifest) -> grants.Grant:

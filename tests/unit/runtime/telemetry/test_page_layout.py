@@ -122,11 +122,6 @@ def test_page_that_keeps_changing_is_read_all_the_same(simulated: hardware.Machi
     assert not found.whole
 
 
-def test_version_is_the_packages() -> None:
-    project = pathlib.Path(__file__).parents[4] / "pyproject.toml"
-    assert f'version = "{page_files.RUNTIME_VERSION}"' in project.read_text()
-
-
 # --- what the library counts ------------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ def _node(*grants: dict[str, object]) -> dict[str, object]:
     ("grants", "words"),
     [
         ((_grant("p", 0, 4), _grant("q", 3, 1)), "two grants share a core"),
+        ((_grant("p", 8, 4), _grant("q", 0, 4)), "grants stand in the order of their first cores"),
         ((_grant("p", 30, 4),), "a grant reaches past the node's last core"),
         ((_grant("p", 0, 1), _grant("p", 1, 1)), "two grants belong to the same container of the same pod"),
     ],
