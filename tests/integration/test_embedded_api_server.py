@@ -240,14 +240,21 @@ def _events(client: api_client.Client, path: str, version: str) -> list[Any]:
     return [(event["type"], _plain(event["object"])) for event in events]
 
 
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[control_plane_kit.ControlPlane]:
+    """A real API server for this module alone: the drawn objects would be known to the operators of other tests."""
+    with control_plane_kit.running(tmp_path_factory.mktemp("apart")) as plane:
+        yield plane
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_the_embedded_api_server_answers_and_tells_what_the_real_one_does(
-    seed: int, small: api_client.Client, control_plane: control_plane_kit.ControlPlane
+    seed: int, small: api_client.Client, apart: control_plane_kit.ControlPlane
 ) -> None:
     draw = random.Random(seed)  # noqa: S311  the same list of requests each time
     namespace = f"both-{seed}"
     root = f"/api/v1/namespaces/{namespace}"
-    with control_plane.client() as real:
+    with apart.client() as real:
         begun = []
         for client in (real, small):
             client.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
