@@ -18,7 +18,8 @@ _CALLS = 3
 
 def samples(make: measuring.MakePlanner = driving.kept) -> sampling.Samples:
     """Return for each kind of event what every further node cost: steps, and bytes at one time."""
-    _counted(SMALL, make)  # fills what is remembered beyond one planner: texts, amounts, windows
+    for nodes in (SMALL, LARGE):  # fills what is remembered beyond one planner: texts, amounts, windows
+        _counted(nodes, make)
     small, large = (_counted(nodes, make) for nodes in (SMALL, LARGE))
     found: dict[str, list[float]] = {}
     for event, ours in large.items():
