@@ -13,6 +13,9 @@ from neuronspan_operator.objects import pod_requests
 
 Manifest = dict[str, Any]
 
+_CLUSTERS_OWN = "default-scheduler"
+"""What the API server writes where a pod names no scheduler (SetDefaults_PodSpec in kubernetes/pkg/apis/core/v1)."""
+
 
 class Requests:
     """Admission of pods that are created."""
@@ -28,6 +31,10 @@ class Requests:
         reading = pod_requests.read(written, pod["spec"])
         if reading.problems:
             raise refusals.Refusal(422, f"pod {pod['metadata']['name']}: {'; '.join(reading.problems)}")
+        other = pod["spec"].get("schedulerName", _CLUSTERS_OWN)
+        if other not in (_CLUSTERS_OWN, names.SCHEDULER):
+            where = "there is none here: leave schedulerName out, or try this pod on a cluster"
+            raise refusals.Refusal(422, f"pod {pod['metadata']['name']} names the scheduler {other}, and {where}")
         labels = {**(pod["metadata"].get("labels") or {}), names.MANAGED_LABEL: names.MANAGED_VALUE}
         limits = {each.container: {each.resource: str(each.count)} for each in reading.requests}
         spec = {**pod["spec"], "schedulerName": names.SCHEDULER}
