@@ -12,7 +12,8 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from neuronspan_agent import kube, mirror, pages
+from neuronspan_agent import kube, mirror
+from neuronspan_agent.serving import listening, pages
 from neuronspan_operator import config, metrics, tasks
 from neuronspan_operator.cluster import elector, world
 from neuronspan_operator.pools import handlers, pool_keeper
@@ -48,8 +49,8 @@ class Application:
             config.PROGRAM, settings.kubeconfig, call_seconds=settings.call_seconds
         ) as client:
             known = world.World(client, self.meters, mirror.Pace(relist_seconds=settings.relist_seconds))
-            app = pages.application(known.readiness, self.meters.text)
-            async with pages.serving(app, settings.port) as self.port:
+            routes = pages.routes(known.readiness, self.meters.text)
+            async with listening.serving(routes, settings.port) as self.port:
                 _log.info("serving /livez, /readyz and /metrics", extra={"port": self.port})
                 candidate = self._candidate(client) if settings.leader_election else None
                 try:
