@@ -36,6 +36,7 @@ OPERATIONS: tuple[Callable[[torch.Tensor, torch.Tensor], torch.Tensor], ...] = (
     lambda one, other: one.mul_(0.5).sub_(other.detach().clone()),
     lambda one, _: one.t()[:2].fill_(2.0).repeat(2, 1),
     lambda one, _: one.clamp_(-3, 3),
+    lambda one, _: one.chunk(2)[1].mul_(2).repeat(2, 1),
     lambda one, other: one.copy_(other.clone()),
     _set_row,
     lambda one, _: torch.add(one, 1, out=one),

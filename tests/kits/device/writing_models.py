@@ -105,6 +105,16 @@ with warnings.catch_warnings():
     stepped: Callable[[torch.Tensor, int], torch.Tensor] = untyped.jit.script(_stepped)
 
 
+class Pieces(Writing):
+    """Writes into views that come in a list."""
+
+    def forward(self, values: torch.Tensor) -> Any:
+        _, right = values.chunk(2, dim=1)
+        right.mul_(2)
+        self.history.split(3)[1].add_(1)
+        return self.layer(values) + self.history
+
+
 class InBranches(Writing):
     def forward(self, values: torch.Tensor) -> Any:
         return self.layer(stepped(values, 3)) + self.layer(stepped(self.history.reshape(1, WIDTH), 2))
@@ -121,7 +131,7 @@ KINDS: dict[str, Callable[[], Writing]] = {
     kind.__name__: kind
     for kind in (
         Writing, Input, ViewOfInput, Counter, SharedBuffers, Weight, RunningStatistics, Captured, Together,
-        InBranches, Indexed,
+        Pieces, InBranches, Indexed,
     )
 }  # fmt: skip
 

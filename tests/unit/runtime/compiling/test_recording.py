@@ -11,7 +11,7 @@ import torch_neuron
 import torch_neuronx
 from kits.device import neuron_models, neuron_processes, writing_models
 from neuronspan_runtime import errors
-from neuronspan_runtime.compiling import tracing
+from neuronspan_runtime.compiling import recording, tracing
 
 CALLS = 20
 
@@ -182,6 +182,21 @@ def test_a_scripted_module_that_sets_an_attribute_is_refused() -> None:
     scripted: Any = torch.jit.script(Remembering())
     with pytest.raises(errors.TraceRefused, match="sets its attribute last"):
         tracing.trace_for_host(scripted, torch.ones(3))
+
+
+class Filling(torch.nn.Module):
+    """Writes into both of its inputs."""
+
+    def forward(self, values: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
+        state.copy_(values.add_(1))
+        return values * 2
+
+
+def test_of_the_inputs_only_states_are_written() -> None:
+    values, state = torch.zeros(2), torch.zeros(2)
+    recording.recorded(Filling(), [torch.zeros(2), torch.zeros(2)], states=1)(values, state)
+    assert values.tolist() == [0, 0]
+    assert state.tolist() == [1, 1]
 
 
 def counting_state(path: pathlib.Path) -> list[list[float]]:
