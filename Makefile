@@ -138,7 +138,7 @@ lint-workflows: venv ## the workflow files, against their schema and for what ma
 # --- clusters ---------------------------------------------------------------------------------------------------------
 
 .PHONY: cluster cluster-down cluster-status cluster-logs load demo demo-down
-cluster: tools ## the cluster of the end-to-end tests: three nodes, two of them with simulated Neuron devices
+cluster: ## the cluster of the end-to-end tests: three nodes, two of them with simulated Neuron devices
 	@$(CLUSTER) up --name $(E2E_CLUSTER)
 
 cluster-down: ## remove it
@@ -153,9 +153,10 @@ cluster-logs: ## journals, pod logs and objects into ./build/logs
 load: images cluster ## put the images on its nodes
 	@$(CLUSTER) load --name $(E2E_CLUSTER)
 
-demo: venv tools images ## install the chart on a cluster of its own and run every example
-	@$(CLUSTER) up --name $(DEMO_CLUSTER)
-	$(RUN) examples/demo.py --cluster $(DEMO_CLUSTER)
+demo: ## install the chart on a cluster of its own and run every example
+	@$(CLUSTER) prepare demo --name $(DEMO_CLUSTER)
+	PYTHONPATH=tests:deviceplugin:operator:runtime \
+	    $$($(CLUSTER) venv --for demo --path)/bin/python examples/demo.py --cluster $(DEMO_CLUSTER)
 
 demo-down: ## remove the demo's cluster
 	@$(CLUSTER) down --name $(DEMO_CLUSTER)
