@@ -1,5 +1,6 @@
 """Images in the Docker engine: look, list, pull, load, tag, untag."""
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,15 @@ def identity(reference: str) -> str | None:
     except errors.CommandFailed:
         return None
     return text.strip()
+
+
+def labels(reference: str) -> dict[str, str]:
+    """The labels of an image in the engine; CommandFailed when it has no such image."""
+    form = "{{json .Config.Labels}}"
+    found: dict[str, str] | None = json.loads(
+        process.run(["docker", "image", "inspect", "--format", form, reference], timeout=ASK_SECONDS)
+    )
+    return found or {}
 
 
 def pull(reference: str, log: Path) -> bool:

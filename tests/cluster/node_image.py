@@ -40,10 +40,13 @@ HANDLED_BY_THE_HOST = (
 """Units that make no sense in a container."""
 SERVICES = ("containerd", "kubelet", "pod-routes", "dns-relay-udp", "dns-relay-tcp")
 SOURCES = ("node_image.py", "control_plane_images.py", "root_filesystem.py", "archive.py")
+NETWORK_LABEL = "dev.neuronspan.network"
+STATIC = "static"
 CONFIG = archive.ImageConfig(
     entrypoint=("/usr/local/bin/entrypoint", "/sbin/init"),
     environment={"container": "docker"},
     stop_signal="SIGRTMIN+3",
+    labels={NETWORK_LABEL: STATIC},
 )
 COPY_SECONDS = 300.0
 
@@ -54,27 +57,34 @@ class NodeImage:
 
     reference: str
     own: bool
-    """Assembled here: it brings no network plugin, and its pods resolve names through the node."""
+    """Made by this tool, wherever it was pulled from: no network plugin, and pods resolve names through the node."""
 
 
 def ensure() -> NodeImage:
     """Make sure that the engine has a node image: any that is there, the public one, or one made here."""
     version = go_modules.kubernetes_version()
-    public = NodeImage(f"kindest/node:{version}", own=False)
-    own = NodeImage(own_reference(version), own=True)
-    for image in (own, public):
-        if engine_images.identity(image.reference):
-            return image
+    public, own = f"kindest/node:{version}", own_reference(version)
+    found = _in_engine(own) or _in_engine(public)
+    if found:
+        return found
     cache = layout.cache()
     with locking.exclusive(cache.lock("node-image")):
-        stored = archive_file(own.reference)
+        stored = archive_file(own)
         if not stored.is_file():
-            if engine_images.pull(public.reference, cache.log("node-image")):
-                return public
-            _assemble(own.reference, version, stored)
-        if not engine_images.identity(own.reference):
+            if engine_images.pull(public, cache.log("node-image")):
+                return NodeImage(public, own=_is_own(public))
+            _assemble(own, version, stored)
+        if not engine_images.identity(own):
             engine_images.load(stored)
-    return own
+    return NodeImage(own, own=True)
+
+
+def _in_engine(reference: str) -> NodeImage | None:
+    return NodeImage(reference, _is_own(reference)) if engine_images.identity(reference) else None
+
+
+def _is_own(reference: str) -> bool:
+    return engine_images.labels(reference).get(NETWORK_LABEL) == STATIC
 
 
 def take_kubectl(image: NodeImage) -> None:

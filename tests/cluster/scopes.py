@@ -80,7 +80,7 @@ class Crew:
         """Begin a step in a thread of its own."""
         context = contextvars.copy_context()
         context.run(_current.set, self._scope)
-        future: concurrent.futures.Future[Made] = self._pool.submit(context.run, step, *words, **named)
+        future: concurrent.futures.Future[Made] = self._pool.submit(lambda: context.run(step, *words, **named))
         self._steps.append(future)  # type: ignore[arg-type]  # only waited for and asked whether it failed
         return future
 
