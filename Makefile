@@ -41,8 +41,14 @@ try: venv ## the main job without a cluster: the six examples as local processes
 	PYTHONPATH=deviceplugin:operator:runtime $(BIN)/python -m neuronspan_embedded try $(TRY)
 
 .PHONY: test test-unit test-device test-integration test-kubernetes test-oracle test-planner test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
-test: lint tools images cluster ## everything: lint, then all tests in one run (cold about an hour, warm half an hour)
-	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(DEVICE) $(INTEGRATION) $(ORACLE) $(CHART) $(IMAGE) $(STRESS) $(E2E)
+test: ## everything: lint beside what the tests need, then all tests, those that compute beside those that wait
+	@$(MAKE) -j2 lint prepared
+	$(RUN) -m lanes computing="$(UNIT) $(DEVICE) $(STRESS)" \
+	    waiting="--cluster-name $(E2E_CLUSTER) $(INTEGRATION) $(ORACLE) $(CHART) $(IMAGE) $(E2E)"
+
+.PHONY: prepared
+prepared:
+	@$(CLUSTER) prepare tests --name $(E2E_CLUSTER)
 
 test-unit: venv ## unit and property tests: no cluster, no network
 	$(PYTEST) $(UNIT)
