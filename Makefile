@@ -12,6 +12,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
     if $$p -c '$(SUPPORTED)' 2>/dev/null; then echo $$p; exit; fi; done; echo python3)
 export PYTHON
 
+# what mypy has found out serves every checkout, one at a time: it goes by content, and a fresh clone begins with it
+CACHE := $(or $(NEURONSPAN_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/neuronspan)
 CLUSTER := PYTHONPATH=tests $(PYTHON) -m cluster
 BIN = $(shell $(CLUSTER) venv --path)/bin
 RUN = PYTHONPATH=tests:deviceplugin:operator:runtime $(BIN)/python
@@ -102,7 +104,8 @@ mutants: venv ## small deliberate bugs in binding and taking back, one at a time
 lint: venv lint-workflows ## style, formatting, types, and which module may import which
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	$(BIN)/python -m mypy $(SOURCES)
+	@mkdir -p $(CACHE)/mypy
+	MYPY_CACHE_DIR=$(CACHE)/mypy flock $(CACHE)/mypy $(BIN)/python -m mypy $(SOURCES)
 	PYTHONPATH=deviceplugin:operator:runtime $(BIN)/lint-imports
 
 house: venv ## the structure of the packages: folders, modules, and the imports between them

@@ -4,6 +4,8 @@ go 1.26.0
 
 tool helm.sh/helm/v3/cmd/helm
 
+// The libraries that Kubernetes has too are those of its go.mod, to the patch: Go then compiles them once for both. helm asks
+// for newer ones of these two.
 replace (
 	github.com/moby/term => github.com/moby/term v0.5.0
 	github.com/spf13/pflag => github.com/spf13/pflag v1.0.9
