@@ -3,7 +3,7 @@
 import dataclasses
 import types
 from collections.abc import Callable, Hashable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from neuronspan import instance_types, placement, spans
 from neuronspan_operator.objects import container_requests, pods
@@ -14,8 +14,7 @@ Spans = tuple[spans.CoreSpan, ...]
 RequestsKey = tuple[container_requests.PlacementKey, ...]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """Everything about a pod that decides where it fits."""
 
     requests: RequestsKey
@@ -25,7 +24,7 @@ class Shape:
 
 def requests_key(pod: pods.PodView) -> RequestsKey:
     """Return everything that decides where the pod's cores may be."""
-    return tuple(each.placement_key for each in pod.requests)
+    return tuple([each.placement_key for each in pod.requests])
 
 
 def shape(pod: pods.PodView) -> Shape:

@@ -12,7 +12,7 @@ from typing import Protocol
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import plans
-from neuronspan_operator.planning.choosing import node_choice
+from neuronspan_operator.planning.choosing import node_choice, screens
 from neuronspan_operator.planning.drafting import drafts, groups, kept, node_drafts, queue
 
 
@@ -32,7 +32,7 @@ class Granting:
     def __init__(self, draft: drafts.Draft) -> None:
         self._draft = draft
         self._choice = node_choice.NodeChoice(draft)
-        self._opinions = draft.cluster.opinions
+        self._screens = self._choice.screens
         self._keeper: Keeper | None = None
         self.granted: set[str] = set()
 
@@ -63,24 +63,24 @@ class Granting:
     def _tell_apart(self) -> None:
         """Put pods that are not alike any more, by what pods elsewhere forbid some of them, into units of their own."""
         draft = self._draft
-        if self._opinions == draft.cluster.opinions:
+        if self._screens.opinions == draft.cluster.opinions:
             return
-        self._opinions = draft.cluster.opinions
+        self._screens.tell_apart()
         for unit in [each for each in draft.queue if not each.grouped]:
             for uid in unit.uids:
                 pod = draft.snapshot.pods[uid]
-                key, local = self._choice.likeness(pod)
-                if key != unit.key:
+                likeness = self._screens.likeness(pod)
+                if likeness != unit.key:
                     draft.queue.leave(uid)
-                    draft.queue.enter(pod, key, grouped=False, local=local)
+                    draft.queue.enter(pod, likeness, grouped=False, local=likeness.local)
                     draft.queue.look_anew(unit)
 
     def _enter(self, pod: pods.PodView) -> None:
         """Put a pod into line, with those that it is granted with or that have the same chances."""
         group = self._draft.group_of(pod)
         if group is None or group.complete or group.was_served(pod):
-            key, local = self._choice.likeness(pod)
-            self._draft.queue.enter(pod, key, grouped=False, local=local)
+            likeness = self._screens.likeness(pod)
+            self._draft.queue.enter(pod, likeness, grouped=False, local=likeness.local)
             self._watch(pod)
         else:
             self._draft.queue.enter(pod, (pod.namespace, pod.pod_group), grouped=True, local=False)
@@ -97,7 +97,7 @@ class Granting:
         draft = self._draft
         pod = draft.snapshot.pods[unit.first]
         draft.about_pod(pod.uid)
-        node = self._grant(pod)
+        node = self._grant(pod, self._screens.likeness_in(unit, pod))
         if node is None:
             self._choice.found_none(unit)
             return False
@@ -113,11 +113,14 @@ class Granting:
             self._keeper.served(pod.uid)
 
     def _grant(
-        self, pod: pods.PodView, before: dict[str, node_drafts.Savepoint] | None = None
+        self,
+        pod: pods.PodView,
+        likeness: screens.Likeness,
+        before: dict[str, node_drafts.Savepoint] | None = None,
     ) -> node_drafts.NodeDraft | None:
         """Grant one pod if it fits anywhere, and return its node; ``before`` collects what undoes it."""
         draft = self._draft
-        found = self._choice.best(pod)
+        found = self._choice.best(pod, likeness)
         if found is None:
             return None
         node, changed = found.node, found.node.ledger
@@ -163,7 +166,7 @@ class Granting:
         # the hardest first: what is left over is then easier to use
         for pod in sorted(needed, key=lambda pod: (-pod.neuroncores, -pod.neuron_devices, *kept.rank(pod))):
             draft.about_pod(pod.uid)
-            node = self._grant(pod, before)
+            node = self._grant(pod, self._screens.likeness(pod), before)
             if node is not None:
                 draft.reserve_volumes(pod, node)  # one that stands alone is sent at once, which does it
                 continue
