@@ -86,7 +86,7 @@ class PodView:
     @property
     def unplaced(self) -> bool:
         """Whether nothing but our own next write can let it start: our gate holds it, or we are to bind it."""
-        return self.gated or (self.scheduled_by_us and not self.node_name)
+        return self.gated if self.node_name else self.gated or self.scheduled_by_us
 
     @property
     def scheduled_by_us(self) -> bool:

@@ -4,6 +4,7 @@ Law: stages change drafts, never views; what differs from the stored ledgers at 
 draft is kept from pass to pass: a pass opens the nodes and pods anew that something happened to, and no others.
 """
 
+import collections
 import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,6 +32,7 @@ DEFAULT_POLICY = pools.Policy()
 
 
 _CLOCKS_DIFFER: Final = dt.timedelta(days=1)
+_NOWHERE: Final[frozenset[str]] = frozenset()
 
 
 class Draft:
@@ -81,7 +83,7 @@ class Draft:
             return None
         part = self.parts.open(self._about)
         if node is None:
-            part.drift.append(plans.Drift(name, reasons.DriftKind.UNREADABLE_LEDGER, view.problem))
+            part.decisions.append(plans.Drift(name, reasons.DriftKind.UNREADABLE_LEDGER, view.problem))
         return node
 
     def open_pod(self, uid: str) -> None:
@@ -163,7 +165,9 @@ class Draft:
 
     def excluded(self, uid: str) -> frozenset[str]:
         """Return the nodes where the pod must not be granted cores now, whatever their room."""
-        return frozenset(self.winding_up(uid)) | self.snapshot.avoided.get(uid, frozenset())
+        avoided = self.snapshot.avoided.get(uid, _NOWHERE)
+        wound_up = self.winding_up(uid)
+        return avoided | wound_up if wound_up else avoided
 
     @property
     def lowest_priority(self) -> int | None:
@@ -201,11 +205,15 @@ class Draft:
         if uid in self.snapshot.gone:
             return False
         inquiry = plans.Inquiry(uid, namespace, name)
-        if inquiry not in self.part.inquiries:
-            self.part.inquiries.append(inquiry)
+        if inquiry not in self.part.decisions:
+            self.decide(inquiry)
         return True
 
     # --- actions -------------------------------------------------------------------------------------------------
+
+    def decide(self, what: parts.Decision) -> None:
+        """Have this done, for the node or the pod that is being decided about."""
+        self.part.decisions.append(what)
 
     def notice(
         self,
@@ -218,7 +226,7 @@ class Draft:
     ) -> None:
         """Put an Event on a pod; a lasting one stays for as long as it is told."""
         found = plans.Notice.on(pod, reason, message, warning=warning)
-        self.part.notices.append(dataclasses.replace(found, lasting=True) if lasting else found)
+        self.decide(dataclasses.replace(found, lasting=True) if lasting else found)
 
     def wait(self, uid: str, why: plans.Waiting) -> None:
         """Let a pod wait, for this reason."""
@@ -235,16 +243,16 @@ class Draft:
         """Let a pod with these grants go to its node, once its volumes can be reached there."""
         given = {grant.container: grant.span for grant in granted}
         if pod.gated:
-            self.part.ungates.append(plans.Ungate(pod, node.name, given, node.hostname))
+            self.decide(plans.Ungate(pod, node.name, given, node.hostname))
             return
         volumes = self.claiming(pod, node, granted)
         if volumes.ready:
-            self.part.bindings.append(plans.Bind(pod, node.name, given))
+            self.decide(plans.Bind(pod, node.name, given))
             return
         if volumes.flaw:  # what it needs went to a pod before it
             self.revoke(pod, granted, f"Its grant is being taken back: on {node.name}: {volumes.flaw}.")
             return
-        self.part.claims.extend(volumes.writes)
+        self.part.decisions.extend(volumes.writes)
         self.cluster.assume(volumes.assumed_in(self.cluster.storage))
         message = f"It has its cores on {node.name}; {plans.listed(volumes.waits_for)}."
         self.wait(pod.uid, plans.Waiting(reasons.WaitingReason.WAITING_FOR_VOLUMES, message, node.name))
@@ -279,7 +287,7 @@ class Draft:
         """Take an unplaced pod's grants back: first the fence; once that is visible, the next pass releases them."""
         until = max(neuron_nodes.moment(grant.since) for grant in granted)
         fence = pod_changes.fence_patch(pod, neuron_nodes.timestamp(until), self.since)
-        self.parts.get((parts.Kind.POD, pod.uid)).patches.append(plans.PodPatch(pod, fence, why))
+        self.parts.get((parts.Kind.POD, pod.uid)).decisions.append(plans.PodPatch(pod, fence, why))
         message = f"{why} It is planned again as soon as that is undone."
         self.wait(pod.uid, plans.Waiting(reasons.WaitingReason.REVOKED, message))
 
@@ -301,19 +309,22 @@ class Draft:
         if not self.table.unsettled and not self.parts.any_standing():
             return plans.Plan(waiting=self.waiting, wake_at=self.parts.wake_at(), news=self._news())
         changed = [self.nodes[name] for name in sorted(self.table.unsettled) if not self.nodes[name].settled]
-        standing = self.parts.standing()
-        inquiries = {inquiry.uid: inquiry for part in standing for inquiry in part.inquiries}
+        decided = [each for part in self.parts.standing() for each in part.decisions]
+        found: dict[type, list[Any]] = collections.defaultdict(list)
+        for each in decided:
+            found[type(each)].append(each)
+        inquiries = {inquiry.uid: inquiry for inquiry in found[plans.Inquiry]}
         return plans.Plan(
             ledgers=tuple(_write(node) for node in changed),
-            bindings=tuple(each for part in standing for each in part.bindings),
-            ungates=tuple(each for part in standing for each in part.ungates),
-            claims=tuple(each for part in standing for each in part.claims),
-            patches=tuple(each for part in standing for each in part.patches),
+            bindings=tuple(found[plans.Bind]),
+            ungates=tuple(found[plans.Ungate]),
+            claims=tuple([each for each in decided if isinstance(each, claiming.Write)]),
+            patches=tuple(found[plans.PodPatch]),
             inquiries=tuple(inquiries[uid] for uid in sorted(inquiries)),
-            evictions=tuple(each for part in standing for each in part.evictions),
-            notices=tuple(each for part in standing for each in part.notices),
+            evictions=tuple(found[plans.Evict]),
+            notices=tuple(found[plans.Notice]),
             waiting=self.waiting,
-            drift=tuple(each for part in standing for each in part.drift),
+            drift=tuple(found[plans.Drift]),
             wake_at=self.parts.wake_at(),
             news=self._news(),
         )

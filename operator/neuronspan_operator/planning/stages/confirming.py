@@ -206,7 +206,7 @@ class _Comparison:
         self._drifted(reasons.DriftKind.CONTESTED_CORES, message)
 
     def _drifted(self, kind: reasons.DriftKind, message: str) -> None:
-        self.draft.part.drift.append(plans.Drift(self.node.name, kind, message))
+        self.draft.decide(plans.Drift(self.node.name, kind, message))
 
 
 def _movable(fact: _Fact) -> bool:

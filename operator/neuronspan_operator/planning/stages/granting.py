@@ -4,11 +4,13 @@ Law: all containers of a pod on one node; all pods of a group that still need co
 no place is looked at again only where something changed.
 """
 
+import dataclasses
 import heapq
 import itertools
 from collections.abc import Iterable
 from typing import Protocol
 
+from neuronspan import grants
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import plans
@@ -24,6 +26,14 @@ class Keeper(Protocol):
 
     def served(self, uid: str) -> None:
         """Take it that a pod has its cores."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Granted:
+    """What a pod was given: new grants on a node, in the order of its requests."""
+
+    node: node_drafts.NodeDraft
+    grants: tuple[grants.Grant, ...]
 
 
 class Granting:
@@ -97,12 +107,12 @@ class Granting:
         draft = self._draft
         pod = draft.snapshot.pods[unit.first]
         draft.about_pod(pod.uid)
-        node = self._grant(pod, self._screens.likeness_in(unit, pod))
-        if node is None:
+        granted = self._grant(pod, self._screens.likeness_in(unit, pod))
+        if granted is None:
             self._choice.found_none(unit)
             return False
         self._let_go(pod)
-        draft.send(pod, node, node.grants_of(pod.uid))
+        draft.send(pod, granted.node, granted.grants)
         return True
 
     def _let_go(self, pod: pods.PodView) -> None:
@@ -117,8 +127,8 @@ class Granting:
         pod: pods.PodView,
         likeness: screens.Likeness,
         before: dict[str, node_drafts.Savepoint] | None = None,
-    ) -> node_drafts.NodeDraft | None:
-        """Grant one pod if it fits anywhere, and return its node; ``before`` collects what undoes it."""
+    ) -> _Granted | None:
+        """Grant one pod if it fits anywhere; ``before`` collects what undoes it."""
         draft = self._draft
         found = self._choice.best(pod, likeness)
         if found is None:
@@ -127,12 +137,15 @@ class Granting:
         if before is not None:
             before.setdefault(node.name, node.savepoint())
         since = draft.since_of(pod)
-        for request, span in zip(pod.requests, found.spans, strict=True):
-            changed = changed.add(request.granted(pod, span, since))
-        given = plans.listed(f"{each.container} {span}" for each, span in zip(pod.requests, found.spans, strict=True))
+        granted = tuple(
+            [each.granted(pod, span, since) for each, span in zip(pod.requests, found.spans, strict=True)]
+        )
+        for grant in granted:
+            changed = changed.add(grant)
+        given = plans.listed(f"{grant.container} {grant.span}" for grant in granted)
         node.change(changed, f"{pod.key} is granted {given}")
         draft.promises.make(pod, node.name)
-        return node
+        return _Granted(node, granted)
 
     # --- groups --------------------------------------------------------------------------------------------------
 
@@ -166,14 +179,14 @@ class Granting:
         # the hardest first: what is left over is then easier to use
         for pod in sorted(needed, key=lambda pod: (-pod.neuroncores, -pod.neuron_devices, *kept.rank(pod))):
             draft.about_pod(pod.uid)
-            node = self._grant(pod, self._screens.likeness(pod), before)
-            if node is not None:
-                draft.reserve_volumes(pod, node)  # one that stands alone is sent at once, which does it
+            granted = self._grant(pod, self._screens.likeness(pod), before)
+            if granted is not None:
+                draft.reserve_volumes(pod, granted.node)  # one that stands alone is sent at once, which does it
                 continue
             for name, savepoint in before.items():
                 draft.nodes[name].restore(savepoint)
-            for granted in needed:
-                draft.promises.break_all(granted.uid)
+            for other in needed:
+                draft.promises.break_all(other.uid)
             draft.cluster.assume(stored)
             return False
         return True
