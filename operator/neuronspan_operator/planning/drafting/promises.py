@@ -37,7 +37,7 @@ class Promises:
         self._nodes_of.put(pod.uid, node)
 
     def fulfil(self, pod: pods.PodView, node: str) -> bool:
-        """Take it that a pod came to the node that alone it was promised to; False if not, or if it counts otherwise."""
+        """Take it that a pod came to the only node it was promised to; False when it did not, or counts otherwise."""
         promised = self._on.get(node, {}).get(pod.uid)
         if promised is None or len(self._nodes_of.of(pod.uid)) > 1 or _COUNTED(promised) != _COUNTED(pod):
             return False

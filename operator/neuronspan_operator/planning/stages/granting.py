@@ -137,9 +137,7 @@ class Granting:
         if before is not None:
             before.setdefault(node.name, node.savepoint())
         since = draft.since_of(pod)
-        granted = tuple(
-            [each.granted(pod, span, since) for each, span in zip(pod.requests, found.spans, strict=True)]
-        )
+        granted = tuple([each.granted(pod, span, since) for each, span in zip(pod.requests, found.spans, strict=True)])
         for grant in granted:
             changed = changed.add(grant)
         given = plans.listed(f"{grant.container} {grant.span}" for grant in granted)
