@@ -13,7 +13,8 @@ from neuronspan import placement
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning.choosing import rankings, screens
 from neuronspan_operator.planning.drafting import drafts, kept, node_drafts, placements, queue
-from neuronspan_operator.scheduling import cluster_state, screening, taints
+from neuronspan_operator.scheduling import screening, taints
+from neuronspan_operator.scheduling.counting import node_states
 
 _RANKINGS: Final = 32
 """Kept for as many different requests: each has an entry for every node with room, some hundred bytes."""
@@ -235,5 +236,5 @@ class NodeChoice:
         placed = self._draft.placements.on(node, pod.requests, key)
         return None if placed is None else (placed.score, name, placed.spans)
 
-    def _state(self, name: str) -> cluster_state.NodeState:
+    def _state(self, name: str) -> node_states.NodeState:
         return self._draft.cluster.nodes[name]

@@ -15,7 +15,7 @@ from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import plans
 from neuronspan_operator.planning.choosing import node_choice, screens
-from neuronspan_operator.planning.drafting import drafts, groups, kept, node_drafts, queue
+from neuronspan_operator.planning.drafting import departures, drafts, groups, kept, node_drafts, queue
 
 
 class Keeper(Protocol):
@@ -112,7 +112,7 @@ class Granting:
             self._choice.found_none(unit)
             return False
         self._let_go(pod)
-        draft.send(pod, granted.node, granted.grants)
+        departures.send(draft, pod, granted.node, granted.grants)
         return True
 
     def _let_go(self, pod: pods.PodView) -> None:
@@ -136,7 +136,7 @@ class Granting:
         node, changed = found.node, found.node.ledger
         if before is not None:
             before.setdefault(node.name, node.savepoint())
-        since = draft.since_of(pod)
+        since = departures.since_of(draft, pod)
         granted = tuple([each.granted(pod, span, since) for each, span in zip(pod.requests, found.spans, strict=True)])
         for grant in granted:
             changed = changed.add(grant)
@@ -179,7 +179,9 @@ class Granting:
             draft.about_pod(pod.uid)
             granted = self._grant(pod, self._screens.likeness(pod), before)
             if granted is not None:
-                draft.reserve_volumes(pod, granted.node)  # one that stands alone is sent at once, which does it
+                departures.reserve_volumes(
+                    draft, pod, granted.node
+                )  # one that stands alone is sent at once, which does it
                 continue
             for name, savepoint in before.items():
                 draft.nodes[name].restore(savepoint)
@@ -205,4 +207,4 @@ def _take_back(draft: drafts.Draft, group: groups.Group) -> None:
     for uid in sorted(group.granted & draft.resumable):
         pod = draft.snapshot.pods[uid]
         why = f"Its grant is being taken back: {group}, and the others do not fit now."
-        draft.revoke(pod, (grant for _, granted in draft.granted_on(pod) for grant in granted), why)
+        departures.revoke(draft, pod, (grant for _, granted in draft.granted_on(pod) for grant in granted), why)
