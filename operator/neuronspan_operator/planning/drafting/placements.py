@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Final, NamedTuple
 
 from neuronspan import instance_types, placement, spans
+from neuronspan.fitting import places
 from neuronspan_operator.objects import container_requests, pods
 from neuronspan_operator.planning.drafting import node_drafts
 
@@ -107,7 +108,7 @@ def _place(
 ) -> Fit | None:
     wanted = [request.on(node.hardware, node.policy.rules) for request in requests]
     taken = (*node.taken(), *kept)
-    found = placement.find_all(node.hardware, taken, wanted, node.policy.packing)
+    found = places.find_all(node.hardware, taken, wanted, node.policy.packing)
     if found is None:
         return None
     before = spans.free_runs(node.hardware.cores, taken)

@@ -6,7 +6,8 @@ Law: a standing depends on the pod's shape, on this node and on the pods that ar
 import dataclasses
 import enum
 
-from neuronspan import instance_types, placement, spans, windows
+from neuronspan import instance_types, placement, spans
+from neuronspan.fitting import refusals, windows
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import container_requests, pods, pools
 from neuronspan_operator.planning.drafting import drafts, node_drafts, placements
@@ -122,7 +123,7 @@ def _full(pod: pods.PodView, node: node_drafts.NodeDraft) -> str:
     if request.first is not None:
         return f"node(s) where cores {spans.CoreSpan(request.first, request.count)} are not all free"
     wanted = request.on(node.hardware, node.policy.rules)
-    if placement.connected_runs(node.hardware, wanted):
+    if refusals.connected_runs(node.hardware, wanted):
         devices = windows.devices_for(node.hardware, wanted.count)
         return f"node(s) without a connected run of {devices} free Neuron devices"
     if request.devices:

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Hashable, Iterator
 
 from neuronspan import grants, instance_types, placement, spans
+from neuronspan.fitting import places
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning.drafting import drafts, kept, node_drafts, placements
 from neuronspan_operator.scheduling import screening
@@ -52,7 +53,7 @@ class Question:
         key = node.hardware, request, taken
         if key not in self._windows:
             starts = range(node.hardware.cores) if request.first is None else (request.first,)
-            found = (placement.place(*_at(node, taken, request, first), node.policy.packing) for first in starts)
+            found = (places.place(*_at(node, taken, request, first), node.policy.packing) for first in starts)
             self._windows[key] = tuple(each for each in found if isinstance(each, spans.CoreSpan))
         return self._windows[key]
 
@@ -94,7 +95,7 @@ class Trial:
     def _spans(self, ended: frozenset[str]) -> placements.Spans | None:
         left = (grant.span for grant in self.grants if grant.pod_uid not in ended)
         node = self.node
-        found = placement.place_all(node.hardware, (*left, *self.closed), self.requests, node.policy.packing)
+        found = places.place_all(node.hardware, (*left, *self.closed), self.requests, node.policy.packing)
         return None if isinstance(found, placement.Unplaceable) else found
 
 
