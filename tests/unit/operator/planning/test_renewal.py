@@ -43,6 +43,7 @@ def crowd(looks: kept_planners.Looks) -> kept_planners.KeptPlanner:
 def test_pod_that_came_to_its_node_may_be_ended_for_others_from_then_on() -> None:
     found = kept_planners.KeptPlanner(again=0)
     found.build("w1")
+    found.tell(builders.make_pod("plain", scheduler="default-scheduler", node="w1", phase="Running"))
     low = builders.make_pod("low", cores=12, priority=1, owner="web")
     (write,) = found.tell(low).ledgers
     stored = {"w1": kept_planners.member("w1", write.ledger.grants)}
