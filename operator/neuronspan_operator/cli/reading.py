@@ -8,8 +8,8 @@ from typing import Any
 
 from neuronspan_agent import calls, errors, resources
 from neuronspan_operator.cluster import storage_caches
-from neuronspan_operator.objects import budgets, namespaces, nodes, pods, pools
-from neuronspan_operator.objects.constraints import storage
+from neuronspan_operator.objects import budgets, nodes, pods, pools
+from neuronspan_operator.objects.constraints import pod_terms, storage
 from neuronspan_operator.planning import plans, snapshot
 
 _PAGE = 500
@@ -38,7 +38,8 @@ async def read_cluster(client: calls.Lists) -> plans.Snapshot:
     known_pods = {pod.uid: pod for pod in map(pods.read, await _everything(client, resources.PODS))}
     known_nodes = {node.name: node for node in map(nodes.read, await _everything(client, resources.NODES))}
     of_namespaces = {
-        resources.name_of(item): namespaces.read(item) for item in await _everything(client, resources.NAMESPACES)
+        resources.name_of(item): pod_terms.namespace_labels(item)
+        for item in await _everything(client, resources.NAMESPACES)
     }
     return snapshot.of(
         known_pods,
