@@ -52,7 +52,7 @@ def of(target: targets.Target, authority: bytes, environment: Mapping[str, str])
         return TokenFile(pathlib.Path(user.token_file), user.token)
     if user.token:
         return Fixed(Proof(f"Bearer {user.token}"))
-    if user.username or user.password:
+    if user.username:
         secret = base64.b64encode(f"{user.username}:{user.password}".encode()).decode()
         return Fixed(Proof(f"Basic {secret}"))
     if user.plugin is not None and not user.has_certificate:

@@ -133,6 +133,8 @@ def _of_cluster(cluster: entries.Cluster, name: str) -> Iterator[str]:
 def _of_user(user: entries.User, name: str) -> Iterator[str]:
     if user.token and (user.username or user.password):
         yield f"user {name!r} has a token and a password: remove one"
+    if user.password and not user.username:
+        yield f"user {name!r} has a password and no username: give one with --username"
     if user.certificate and user.certificate_data:
         yield f"user {name!r} has both client-certificate and client-certificate-data: remove one"
     if user.key and user.key_data:

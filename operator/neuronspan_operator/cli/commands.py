@@ -175,7 +175,7 @@ async def _own_words(client: kube.Client, namespace: str, name: str, refusal: er
         pod = await reading.read_pod(client, namespace, name)
     except errors.NotFound as error:
         raise _no_pod(namespace, name) from error
-    told = own_words.missing_right(str(refusal), "the pod says of")
+    told = own_words.missing_right(str(refusal), "the pod says of itself")
     return f"{own_words.of(pod, await reading.read_events(client, pod))}\n{told}"
 
 

@@ -21,8 +21,8 @@ def of(pod: pods.PodView, events: Sequence[Mapping[str, Any]]) -> str:
 def missing_right(refusal: str, what: str) -> str:
     """Return what right is missing and who can give it; ``what`` is shown instead, the server said ``refusal``."""
     return (
-        f"This is only what {what} itself: {refusal}. Whoever administers the cluster can let you see the rest: the "
-        "value rbac.viewers of the chart, or a ClusterRoleBinding of yours to its cluster role that ends in -viewer."
+        f"This is only what {what}: {refusal}. Whoever administers the cluster can let you see the rest: "
+        "`kubectl create clusterrolebinding NAME --clusterrole=neuronspan-viewer --user=YOU`."
     )
 
 

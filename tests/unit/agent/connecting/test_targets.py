@@ -112,6 +112,7 @@ def _cluster(**fields: Any) -> entries.Kubeconfig:
         ({}, _cluster(server="ftp://k"), "is no address"),
         ({}, _cluster(server="https://k m"), "is no address"),
         ({}, _user(token="t", username="me"), "has a token and a password"),
+        ({}, _user(password="p"), "has a password and no username"),
         ({}, _user(certificate="/c", certificate_data=b"c", key="/k"), "both client-certificate and"),
         ({}, _user(certificate="/c", key_data=b"c", key="/k"), "both client-key and"),
         ({}, _user(certificate="/c"), "has a client certificate and no client-key"),

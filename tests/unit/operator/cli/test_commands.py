@@ -279,7 +279,7 @@ def test_explain_says_what_the_pod_says_where_the_cluster_may_not_be_seen(
     assert first == "pod ml/web waits (Unschedulable): 0/1 nodes: (Full)"
     assert event == "  2026-01-02T03:04:05Z FailedScheduling: 0/1 nodes are available"
     assert right.startswith("This is only what the pod says of itself: GET /apis: 403 neuronnodes is forbidden")
-    assert "rbac.viewers" in right
+    assert "--clusterrole=neuronspan-viewer" in right
 
 
 def test_explain_says_it_without_events_too(monkeypatch: pytest.MonkeyPatch) -> None:
