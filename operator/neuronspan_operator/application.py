@@ -1,7 +1,7 @@
 """The operator process: its parts, in which order they start and stop.
 
-Law: caches, probes and the webhook with its certificate run in every process, what gives out cores only in the leader. A
-part that ends by itself ends the process; Kubernetes starts a new one, which takes up what is half done.
+Law: caches, probes and the webhook with its certificate run in every process, what gives out cores only in the leader.
+A part that ends by itself ends the process; Kubernetes starts a new one, which takes up what is half done.
 """
 
 import asyncio

@@ -4,7 +4,7 @@ import dataclasses
 import platform
 from collections.abc import Mapping, Sequence
 
-from neuronspan import names
+from neuronspan import instance_types, names
 from neuronspan_agent import logs, settings
 
 PROGRAM = "neuronspan-operator"
@@ -88,10 +88,14 @@ class Settings:
         default=5.0,
     )
     most_cores: int = settings.declared(
-        settings.number(int, 1, 1_000_000, "NeuronCores"), "larger requests are refused", default=128
+        settings.number(int, 1, 1_000_000, "NeuronCores"),
+        "larger requests are refused",
+        default=instance_types.MOST_CORES,
     )
     most_devices: int = settings.declared(
-        settings.number(int, 1, 1_000_000, "Neuron devices"), "larger requests are refused", default=16
+        settings.number(int, 1, 1_000_000, "Neuron devices"),
+        "larger requests are refused",
+        default=instance_types.MOST_DEVICES,
     )
     guests: bool = settings.declared(settings.SWITCH, "let pods in that another scheduler binds", default=False)
     log_level: str = settings.declared(

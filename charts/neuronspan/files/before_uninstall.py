@@ -4,7 +4,7 @@
 Law: afterwards no NeuronPool waits for an operator that is gone, no pod does so unsaid, and a new installation finds
 all ledgers as they were.
 Arguments: host and port of the API server, namespace and Deployment of the operator, label selector of its pods, what
-becomes of waiting pods (keep or delete), what makes new pods ours (plural and name of an admission object; may be empty).
+becomes of waiting pods (keep or delete), what makes new pods ours (plural and name of an admission object, or nothing).
 """
 
 import json
@@ -32,7 +32,7 @@ CALL_SECONDS = 10.0
 STOP_SECONDS = 60.0
 """An operator stops within a second; one on a lost node never does, and can do no harm there."""
 DELETE_SECONDS = 60.0
-"""API servers forget a policy or a webhook within a second; until then the pods that controllers make anew are ours again."""
+"""API servers forget a policy or webhook within a second; until then the pods that controllers make anew are ours."""
 
 
 def call(server: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:

@@ -1,5 +1,5 @@
 """Admission over HTTPS, where the API server has no policies that change requests.
 
-Law: it answers with what ``admission`` decides, in every replica, and knows nothing of nodes, grants or plans. Certificates are
-decided on as values, made in ``issuing`` (the door to cryptography), and served only when API servers trust them.
+Law: it answers with what ``admission`` decides, in every replica, and knows nothing of nodes, grants or plans.
+Certificates are decided on as values, made in ``issuing`` (the door to cryptography), and served when they are trusted.
 """

@@ -1,7 +1,7 @@
 """What a webhook server proves itself with, and what of it is kept in a Secret. Pure.
 
-Each authority signs one certificate, and its key is forgotten: whoever reads the Secret can be this server, and can sign for
-no other name.
+Each authority signs one certificate, and its key is forgotten: whoever reads the Secret can be this server, and can
+sign for no other name.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """The only door to cryptography: makes and reads certificates. Raises BrokenCertificate; decides nothing.
 
-ECDSA on P-256, which every client of TLS 1.2 knows, and with the key identifiers that RFC 5280 wants: strict clients (Python
-3.13) refuse certificates without them.
+ECDSA on P-256, which every client of TLS 1.2 knows, and with the key identifiers that RFC 5280 wants: strict clients
+(Python 3.13) refuse certificates without them.
 """
 
 import contextlib
@@ -43,22 +43,17 @@ def issue(program: str, names: Iterable[str], now: dt.datetime, life: dt.timedel
         .add_extension(x509.ExtendedKeyUsage([oid.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName([_general_name(each) for each in sorted_names]), critical=False)
         .add_extension(_key_identifier(key), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(_key_identifier(authority_key)),
-            critical=False,
-        )
+        .add_extension(_signer_identifier(authority_key), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return identities.Identity(
-        _pem(authority), _pem(certificate), secret.decode(), frozenset(sorted_names), made, ends
-    )
+    return identities.Identity(_pem(authority), _pem(certificate), secret.decode(), frozenset(sorted_names), made, ends)
 
 
 def read(authority: str, certificate: str, key: str) -> identities.Identity:
-    """Return the identity of these PEM texts; raises BrokenCertificate when they are none, or do not belong together."""
+    """Return the identity of these PEM texts; raises BrokenCertificate when they are none or do not belong together."""
     with _converted():
         signer = x509.load_pem_x509_certificate(authority.encode())
         signed = x509.load_pem_x509_certificate(certificate.encode())
@@ -127,6 +122,10 @@ def _usage(*, signs: bool) -> x509.KeyUsage:
 
 def _key_identifier(key: ec.EllipticCurvePrivateKey) -> x509.SubjectKeyIdentifier:
     return x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+
+
+def _signer_identifier(key: ec.EllipticCurvePrivateKey) -> x509.AuthorityKeyIdentifier:
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(_key_identifier(key))
 
 
 def _pem(certificate: x509.Certificate) -> str:

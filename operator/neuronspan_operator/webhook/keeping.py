@@ -1,7 +1,7 @@
 """Keeps the certificate that this program makes for itself: in a Secret, trusted by the webhook configurations, served.
 
-Law: every replica does all of it, by compare-and-swap, and what to write is decided in ``rotation``. The order of a round is
-that nothing is served before API servers were told to trust it: Secret, configurations, handshakes.
+Law: every replica does all of it, by compare-and-swap, and what to write is decided in ``rotation``. Nothing is served
+before API servers were told to trust it, so the order of a round is Secret, configurations, handshakes.
 """
 
 import asyncio
@@ -84,7 +84,9 @@ class Keeper:
             except errors.Conflict:
                 continue  # another replica wrote first: what it wrote may be right
             return self._kept
-        raise errors.Conflict(f"Secret {self._namespace}/{self._secret} changed {_CONFLICTS} times while it was written")
+        raise errors.Conflict(
+            f"Secret {self._namespace}/{self._secret} changed {_CONFLICTS} times while it was written"
+        )
 
     async def _attempt(self) -> identities.Book:
         stored = await self._stored()

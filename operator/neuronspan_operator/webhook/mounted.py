@@ -1,4 +1,4 @@
-"""The certificate that somebody else keeps in files: cert-manager, or the owner of a Secret. It is read again when it changes."""
+"""The certificate that cert-manager, or the owner of a Secret, keeps in files. It is read again when it changes."""
 
 import asyncio
 import logging

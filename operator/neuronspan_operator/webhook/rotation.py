@@ -51,9 +51,7 @@ def wanted(stored: identities.Book, kept: identities.Book, moment: Moment, issue
     return identities.Book(current, following, former if former != current.authority else "")
 
 
-def _succeeded(
-    current: identities.Identity, stored: identities.Book, kept: identities.Book
-) -> identities.Book:
+def _succeeded(current: identities.Identity, stored: identities.Book, kept: identities.Book) -> identities.Book:
     """Return a book with a new current identity; that of the old one is trusted until it has ended."""
     before = next((each for each in (stored.current, kept.current) if each is not None), None)
     former = before.authority if before is not None and before != current else stored.former

@@ -40,9 +40,7 @@ class Webhook:
         self.port = 0
         self._settings = settings
         self._served = handshakes.ServedIdentity()
-        self._app = pages.posts(
-            answers.Answers(limits, meters).paths(), most_bytes=_MOST_BYTES, seconds=_BODY_SECONDS
-        )
+        self._app = pages.posts(answers.Answers(limits, meters).paths(), most_bytes=_MOST_BYTES, seconds=_BODY_SECONDS)
         self._certificate = (
             mounted.Files(pathlib.Path(settings.webhook_certificates), self._served)
             if settings.webhook_certificates
