@@ -1,0 +1,132 @@
+"""The operator's webhook server beside a real API server, which reaches it as in a cluster: by Service, name and certificate.
+
+Only the webhook of the operator runs, and nothing that gives out cores: tests of admission play the operator themselves. It
+logs in as the chart's service account, and has the settings of the chart's Deployment.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from kits.api_server import chart
+from kits.api_server import control_plane as control_plane_kit
+from neuronspan_agent import kube
+from neuronspan_operator import application, config, metrics
+from neuronspan_operator.webhook import server
+
+Manifest = dict[str, Any]
+SERVICE = f"{chart.RELEASE}-webhook"
+SECRET = f"/api/v1/namespaces/{chart.NAMESPACE}/secrets/{chart.RELEASE}-webhook-certificate"
+SLICES = f"/apis/discovery.k8s.io/v1/namespaces/{chart.NAMESPACE}/endpointslices"
+CONFIGURATIONS = tuple(
+    f"/apis/admissionregistration.k8s.io/v1/{plural}/{SERVICE}"
+    for plural in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
+)
+_SECONDS = 30.0
+_HOUR = 3600
+
+
+def own_address() -> str:
+    """Return an address of this machine that is not its loopback: an EndpointSlice takes no other."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # for documentation only; of UDP nothing is sent by this
+        return str(probe.getsockname()[0])
+
+
+def settings_of(deployment: Manifest, *flags: str) -> config.Settings:
+    """Return the settings that a Deployment gives the operator, with these flags over them."""
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    environment = {each["name"]: each["value"] for each in container["env"] if "value" in each}
+    return config.load([f"--namespace={chart.NAMESPACE}", *flags], environment)
+
+
+def log_in(plane: control_plane_kit.ControlPlane) -> str:
+    """Return a kubeconfig with a token of the operator's service account."""
+    path = f"/api/v1/namespaces/{chart.NAMESPACE}/serviceaccounts/{chart.RELEASE}-operator/token"
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": _HOUR}}
+    token = plane.request("POST", path, request).expect()["status"]["token"]
+    return plane.write_kubeconfig(token=token)
+
+
+def endpoints(plane: control_plane_kit.ControlPlane, *ports: int) -> None:
+    """Say where the Service's pods are, one per port: nobody else does, without a controller manager."""
+    for index in range(max(len(ports), 4)):
+        plane.request("DELETE", f"{SLICES}/{SERVICE}-{index}")
+    for index, port in enumerate(ports):
+        manifest = {
+            "metadata": {"name": f"{SERVICE}-{index}", "labels": {"kubernetes.io/service-name": SERVICE}},
+            "addressType": "IPv4",
+            "ports": [{"name": "webhook", "port": port, "protocol": "TCP"}],
+            "endpoints": [{"addresses": [own_address()], "conditions": {"ready": True}}],
+        }
+        plane.request("POST", SLICES, manifest).expect()
+
+
+@dataclasses.dataclass
+class Running:
+    """A webhook in a thread of its own; ``call`` runs something in its loop."""
+
+    webhook: server.Webhook
+    meters: metrics.Metrics
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def port(self) -> int:
+        return self.webhook.port
+
+    def call(self, work: Callable[[], Any]) -> Any:
+        """Run this function in the loop of the server, and return what it returns."""
+
+        async def run() -> Any:
+            return work()
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(_SECONDS)
+
+
+@contextlib.contextmanager
+def serving(
+    plane: control_plane_kit.ControlPlane, values: Mapping[str, Any], *flags: str, wait: bool = True
+) -> Iterator[Running]:
+    """Run the webhook of the release with these values, without endpoints; ready when it has a certificate."""
+    deployment = chart.render(values, apis=()).one("Deployment", "operator")
+    flags = (f"--kubeconfig={log_in(plane)}", "--webhook-port=0", "--webhook-drain-seconds=0", *flags)
+    settings = settings_of(deployment, *flags)
+    started: list[Running | BaseException] = []
+    is_up, stop = threading.Event(), threading.Event()
+
+    async def run() -> None:
+        meters = metrics.Metrics()
+        async with await kube.connect("webhook", settings.kubeconfig) as client:
+            webhook = server.Webhook(settings, client, meters, now=application.now)
+            async with webhook.serving():
+                keeping = asyncio.create_task(webhook.keep())
+                while wait and webhook.problem:
+                    await asyncio.sleep(0.02)  # it asks the API server: polling is all there is
+                started.append(Running(webhook, meters, asyncio.get_running_loop()))
+                is_up.set()
+                await asyncio.to_thread(stop.wait)
+                keeping.cancel()
+                await asyncio.wait({keeping})
+
+    def main() -> None:
+        try:
+            asyncio.run(run())
+        except BaseException as error:  # noqa: BLE001 - handed to the test
+            started.append(error)
+            is_up.set()
+
+    thread = threading.Thread(target=main, name="webhook")
+    thread.start()
+    try:
+        assert is_up.wait(_SECONDS), "the webhook did not become ready"
+        (running,) = started
+        if isinstance(running, BaseException):
+            raise running
+        yield running
+    finally:
+        stop.set()
+        thread.join()
