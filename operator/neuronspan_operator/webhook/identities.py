@@ -17,6 +17,8 @@ CERTIFICATE = "tls.crt"
 KEY = "tls.key"
 _NEXT = "next-"
 FORMER_AUTHORITY = "former-ca.crt"
+EARLY = dt.timedelta(hours=1)
+"""Certificates are valid from so long before they are made: clocks differ."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Identity:
 
     def serves(self, names: frozenset[str], now: dt.datetime) -> bool:
         """Whether clients that ask for any of these names accept it now."""
-        return names <= self.names and self.made <= now < self.ends
+        return names <= self.names and self.made - EARLY <= now < self.ends
 
     def age(self, now: dt.datetime) -> float:
         """Return how much of its life is over, from 0 to 1."""

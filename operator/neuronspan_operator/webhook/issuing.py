@@ -18,14 +18,12 @@ from neuronspan_operator import errors
 from neuronspan_operator.webhook import identities
 
 LIFE = dt.timedelta(days=90)
-_BEFORE = dt.timedelta(hours=1)
-"""Certificates are good from so long before they are made: clocks differ."""
 _NAME_LENGTH = 64  # of a common name, RFC 5280
 
 
 def issue(program: str, names: Iterable[str], now: dt.datetime, life: dt.timedelta = LIFE) -> identities.Identity:
     """Return a new identity for these host names and addresses, signed by an authority that signs nothing else."""
-    made, ends = _seconds(now - _BEFORE), _seconds(now + life)
+    made, ends = _seconds(now), _seconds(now + life)
     sorted_names = sorted(names)
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority_name = _name(f"{program} authority")
@@ -65,7 +63,7 @@ def read(authority: str, certificate: str, key: str) -> identities.Identity:
         signed.verify_directly_issued_by(signer)
         found = signed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         names = {*found.get_values_for_type(x509.DNSName), *map(str, found.get_values_for_type(x509.IPAddress))}
-        made = max(signer.not_valid_before_utc, signed.not_valid_before_utc)
+        made = max(signer.not_valid_before_utc, signed.not_valid_before_utc) + identities.EARLY
         ends = min(signer.not_valid_after_utc, signed.not_valid_after_utc)
         if made >= ends:
             raise errors.BrokenCertificate("authority and certificate are never valid together")
@@ -90,7 +88,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(made)
+        .not_valid_before(made - identities.EARLY)
         .not_valid_after(ends)
     )
 

@@ -20,7 +20,7 @@ ROUND_SECONDS = 10.0
 """From one look at Secret and configurations to the next: so long something that was spoilt by hand stays so."""
 _RETRY_SECONDS = 1.0
 _CONFLICTS = 5
-"""Tries to write a Secret that others write at the same time; the next round goes on."""
+"""Tries to write what others write at the same time; the next round goes on."""
 
 
 class Client(calls.Gets, calls.Creates, calls.Replaces, calls.StrategicPatches, Protocol):
@@ -68,7 +68,6 @@ class Keeper:
     async def round(self) -> None:
         """Bring Secret, configurations and server to what is wanted now; raises AgentError."""
         book = await self._agreed()
-        await self._have_trusted(book)
         if book.current is not None and book.current != self._serving:
             self._served.serve(handshakes.context(book.current.certificate, book.current.key))
             self._serving = book.current
@@ -77,16 +76,16 @@ class Keeper:
     # --- inside --------------------------------------------------------------------------------------------------
 
     async def _agreed(self) -> identities.Book:
-        """Return what the Secret holds, after it was made right."""
+        """Return what the Secret holds, after it was made right and API servers were told whom to trust."""
         for _ in range(_CONFLICTS):
             try:
                 self._kept = await self._attempt()
+                await self._have_trusted(self._kept)
             except errors.Conflict:
                 continue  # another replica wrote first: what it wrote may be right
             return self._kept
-        raise errors.Conflict(
-            f"Secret {self._namespace}/{self._secret} changed {_CONFLICTS} times while it was written"
-        )
+        what = f"Secret {self._namespace}/{self._secret} or the webhook configurations {self._configuration}"
+        raise errors.Conflict(f"{what} changed {_CONFLICTS} times while they were written: who else writes them?")
 
     async def _attempt(self) -> identities.Book:
         stored = await self._stored()

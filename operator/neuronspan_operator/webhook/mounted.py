@@ -22,6 +22,7 @@ class Files:
         self._served = served
         self._seen: tuple[bytes, bytes] | None = None
         self.problem = "no certificate yet"
+        self._told = ""
 
     async def run(self) -> None:
         """Look at the files every few seconds, for ever."""
@@ -31,16 +32,17 @@ class Files:
 
     def look(self) -> None:
         """Serve what is in the files when it changed; what cannot be used leaves the last one in place."""
-        before = self.problem
         try:
             content = self._certificate.read_bytes(), self._key.read_bytes()
             if content != self._seen:
                 self._served.serve(handshakes.context_of_files(self._certificate, self._key))
                 self._seen = content
                 _log.info("serving a certificate", extra={"file": str(self._certificate)})
-            self.problem = ""
+            self.problem = self._told = ""
         except (OSError, errors.BrokenCertificate) as error:
             self.problem = "" if self._served.is_there else f"the certificate of the webhook cannot be read: {error}"
-            if self.problem != before or self._seen is None:
-                fields = {"file": str(self._certificate), "error": str(error)}
-                _log.warning("the certificate was not read", extra=fields)
+            if str(error) != self._told:
+                self._told = str(error)
+                _log.warning(
+                    "the certificate was not read", extra={"file": str(self._certificate), "error": self._told}
+                )

@@ -80,7 +80,7 @@ def refusal(answer: api_client.Response, status: int) -> str:
 
 
 def words(answer: api_client.Response) -> str:
-    """Return what a policy or the webhook has said, without the API server's words around it; empty for anything else."""
+    """Return what a policy or the webhook has said, without the API server's own words; empty for anything else."""
     return _DENIAL.sub("", answer.message) if _DENIAL.match(answer.message) else ""
 
 

@@ -1,7 +1,7 @@
-"""The operator's webhook server beside a real API server, which reaches it as in a cluster: by Service, name and certificate.
+"""The operator's webhook beside a real API server, which reaches it as in a cluster: by Service, name and certificate.
 
-Only the webhook of the operator runs, and nothing that gives out cores: tests of admission play the operator themselves. It
-logs in as the chart's service account, and has the settings of the chart's Deployment.
+Only the webhook of the operator runs, and nothing that gives out cores: tests of admission play the operator.
+It logs in as the chart's service account, and has the settings of the chart's Deployment.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from typing import Any
 
 from kits.api_server import chart
 from kits.api_server import control_plane as control_plane_kit
+from kits.world import running_operator
 from neuronspan_agent import kube
 from neuronspan_operator import application, config, metrics
 from neuronspan_operator.webhook import server
@@ -104,8 +105,8 @@ def serving(
             webhook = server.Webhook(settings, client, meters, now=application.now)
             async with webhook.serving():
                 keeping = asyncio.create_task(webhook.keep())
-                while wait and webhook.problem:
-                    await asyncio.sleep(0.02)  # it asks the API server: polling is all there is
+                if wait:
+                    await running_operator.until(lambda: not webhook.problem, seconds=_SECONDS, what="certificate")
                 started.append(Running(webhook, meters, asyncio.get_running_loop()))
                 is_up.set()
                 await asyncio.to_thread(stop.wait)
