@@ -95,6 +95,10 @@ them costs the API server as much as to store the pod.
     request.operation == 'CREATE' || {{ $template }} != {{ $old }}
     || (has(object.metadata.annotations) && object.metadata.annotations.exists(k, {{ $ours }}
       && !(has(oldObject.metadata.annotations) && k in oldObject.metadata.annotations)))
+    || (has(object.spec.jobTemplate) && has(object.spec.jobTemplate.metadata) && has(object.spec.jobTemplate.metadata.annotations)
+      && object.spec.jobTemplate.metadata.annotations.exists(k, {{ $ours }}
+      && !(has(oldObject.spec.jobTemplate.metadata) && has(oldObject.spec.jobTemplate.metadata.annotations)
+      && k in oldObject.spec.jobTemplate.metadata.annotations)))
 - name: concerns-us
   expression: |-
     {{- include "neuronspan.requests.podConcernsUs" $inline | nindent 4 }}

@@ -59,7 +59,7 @@ def validate(request: Mapping[str, Any], settings: Settings) -> Answer:
     if kind == _POD and operation == "CREATE":
         return _of_pod(wishes.mapping(written), settings)
     is_written = operation in {"CREATE", "UPDATE"}
-    if kind not in WORKLOADS or not is_written or not settings.workloads:
+    if kind not in WORKLOADS or not is_written:
         return Answer()
     if operation == "UPDATE" and not templates.is_new(request.get("oldObject"), written):
         return Answer()

@@ -12,4 +12,3 @@ class Settings:
     most_cores: int = instance_types.MOST_CORES  # NeuronCores of the largest node
     most_devices: int = instance_types.MOST_DEVICES  # Neuron devices of the largest node
     guests: bool = False  # pods that somebody else binds are let in
-    workloads: bool = True  # pod templates are looked at, too

@@ -24,7 +24,9 @@ def is_new(stored: Any, written: Any) -> bool:
     """Whether an update brings a template, or an annotation of ours beside it, that is not stored yet."""
     before, after = _read(stored), _read(written)
     return before.template != after.template or any(
-        annotations.is_ours(key) and key not in before.annotations for key in after.annotations
+        annotations.is_ours(key)
+        for was, now in ((before.annotations, after.annotations), (before.of_job, after.of_job))
+        for key in now.keys() - was.keys()
     )
 
 

@@ -135,7 +135,7 @@ async def test_replicas_agree_and_rotate_without_a_gap_for_months(monkeypatch: p
     first, second = Served(), Served()
     seen: list[identities.Identity] = []
     async with running(cluster.keeper(first), cluster.keeper(second)):
-        for _ in range(150):
+        for _ in range(130):
             before = cluster.bundles()
             await asyncio.sleep(24 * 3600)
             (trusted,) = cluster.bundles()
