@@ -7,7 +7,9 @@ It logs in as the chart's service account, and has the settings of the chart's D
 import asyncio
 import contextlib
 import dataclasses
+import datetime as dt
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -69,28 +71,31 @@ def endpoints(plane: control_plane_kit.ControlPlane, *ports: int) -> None:
 
 @dataclasses.dataclass
 class Running:
-    """A webhook in a thread of its own; ``call`` runs something in its loop."""
+    """A webhook in a thread of its own."""
 
     webhook: server.Webhook
     meters: metrics.Metrics
-    loop: asyncio.AbstractEventLoop
 
     @property
     def port(self) -> int:
         return self.webhook.port
 
-    def call(self, work: Callable[[], Any]) -> Any:
-        """Run this function in the loop of the server, and return what it returns."""
+    def reviews(self) -> int:
+        """Return how many reviews it has answered."""
+        samples = self.meters.reviews.collect()[0].samples
+        return int(sum(each.value for each in samples if each.name.endswith("_total")))
 
-        async def run() -> Any:
-            return work()
-
-        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(_SECONDS)
+    def certificate(self) -> str:
+        """Return the certificate that a new connection meets, as PEM."""
+        return ssl.get_server_certificate(("127.0.0.1", self.port), timeout=_SECONDS)
 
 
 @contextlib.contextmanager
 def serving(
-    plane: control_plane_kit.ControlPlane, values: Mapping[str, Any], *flags: str, wait: bool = True
+    plane: control_plane_kit.ControlPlane,
+    values: Mapping[str, Any],
+    *flags: str,
+    now: Callable[[], dt.datetime] = application.now,
 ) -> Iterator[Running]:
     """Run the webhook of the release with these values, without endpoints; ready when it has a certificate."""
     deployment = chart.render(values, apis=()).one("Deployment", "operator")
@@ -102,12 +107,11 @@ def serving(
     async def run() -> None:
         meters = metrics.Metrics()
         async with await kube.connect("webhook", settings.kubeconfig) as client:
-            webhook = server.Webhook(settings, client, meters, now=application.now)
+            webhook = server.Webhook(settings, client, meters, now=now)
             async with webhook.serving():
                 keeping = asyncio.create_task(webhook.keep())
-                if wait:
-                    await running_operator.until(lambda: not webhook.problem, seconds=_SECONDS, what="certificate")
-                started.append(Running(webhook, meters, asyncio.get_running_loop()))
+                await running_operator.until(lambda: not webhook.problem, seconds=_SECONDS, what="a certificate")
+                started.append(Running(webhook, meters))
                 is_up.set()
                 await asyncio.to_thread(stop.wait)
                 keeping.cancel()
