@@ -35,7 +35,12 @@ def webhooks(rendered: chart.Rendered) -> list[dict[str, Any]]:
 
 
 def container(rendered: chart.Rendered) -> dict[str, Any]:
-    (found,) = rendered.one("Deployment", "operator")["spec"]["template"]["spec"]["containers"]
+    (deployment,) = rendered.of_kind("Deployment")
+    return container_of(deployment["spec"]["template"])
+
+
+def container_of(template: dict[str, Any]) -> dict[str, Any]:
+    (found,) = template["spec"]["containers"]
     return dict(found)
 
 
@@ -144,11 +149,6 @@ def test_service_configurations_and_operator_name_each_other() -> None:
     secrets = [each["metadata"]["name"] for each in rendered.of_kind("Secret")]
     assert secrets == [settings.webhook_secret]
     assert (settings.most_cores, settings.most_devices, settings.guests) == (256, 16, False)
-
-
-def container_of(template: dict[str, Any]) -> dict[str, Any]:
-    (found,) = template["spec"]["containers"]
-    return dict(found)
 
 
 def test_guests_and_limits_reach_the_operator() -> None:
