@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from kits.api_server import admission as admission_kit
-from kits.api_server import api_client, chart, webhook
+from kits.api_server import api_client, chart
 from kits.api_server import control_plane as control_plane_kit
+from kits.webhook import replicas
 from neuronspan import names
 from neuronspan_operator.webhook import identities, issuing, keeping
 
@@ -37,10 +38,10 @@ def _rounds_are_quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def running(plane: control_plane_kit.ControlPlane) -> Iterator[webhook.Running]:
+def running(plane: control_plane_kit.ControlPlane) -> Iterator[replicas.Running]:
     """One replica, which the API server finds."""
-    with webhook.serving(plane, VALUES) as served:
-        webhook.endpoints(plane, served.port)
+    with replicas.serving(plane, VALUES) as served:
+        replicas.endpoints(plane, served.port)
         admission_kit.wait_for(lambda: asks(plane).status == 201, "the API server to trust the webhook")
         yield served
 
@@ -53,13 +54,13 @@ def asks(plane: control_plane_kit.ControlPlane, cores: str = "4") -> api_client.
 
 def book(plane: control_plane_kit.ControlPlane) -> identities.Book:
     """What the Secret holds."""
-    data = plane.request("GET", webhook.SECRET).body.get("data") or {}
+    data = plane.request("GET", replicas.SECRET).body.get("data") or {}
     return identities.from_secret(data, issuing.read, issuing.is_certificate)
 
 
 def bundles(plane: control_plane_kit.ControlPlane) -> set[str]:
     """Whom the API server trusts."""
-    found = [each for path in webhook.CONFIGURATIONS for each in plane.request("GET", path).expect()["webhooks"]]
+    found = [each for path in replicas.CONFIGURATIONS for each in plane.request("GET", path).expect()["webhooks"]]
     return {base64.b64decode(each["clientConfig"].get("caBundle", "")).decode() for each in found}
 
 
@@ -70,7 +71,7 @@ def deployment(cores: str) -> dict[str, Any]:
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec}
 
 
-def test_pod_that_asks_gets_its_common_form(plane: control_plane_kit.ControlPlane, running: webhook.Running) -> None:
+def test_pod_that_asks_gets_its_common_form(plane: control_plane_kit.ControlPlane, running: replicas.Running) -> None:
     pod = asks(plane).expect()
     assert pod["spec"]["schedulerName"] == "neuronspan"
     assert pod["metadata"]["labels"] == {names.MANAGED_LABEL: names.MANAGED_VALUE}
@@ -79,7 +80,7 @@ def test_pod_that_asks_gets_its_common_form(plane: control_plane_kit.ControlPlan
 
 
 def test_request_that_cannot_be_meant_is_refused(
-    plane: control_plane_kit.ControlPlane, running: webhook.Running
+    plane: control_plane_kit.ControlPlane, running: replicas.Running
 ) -> None:
     refused = asks(plane, "many")
     assert refused.status == 422
@@ -90,7 +91,7 @@ def test_request_that_cannot_be_meant_is_refused(
     assert admission_kit.words(workload).startswith("in the pod template: ")
 
 
-def test_pod_that_does_not_ask_is_never_sent(plane: control_plane_kit.ControlPlane, running: webhook.Running) -> None:
+def test_pod_that_does_not_ask_is_never_sent(plane: control_plane_kit.ControlPlane, running: replicas.Running) -> None:
     before = running.reviews()
     foreign = admission_kit.pod({"example.com/cores": "4"}, name="foreign")
     assert plane.request("POST", f"{PODS}?dryRun=All", foreign).status == 201
@@ -100,8 +101,8 @@ def test_pod_that_does_not_ask_is_never_sent(plane: control_plane_kit.ControlPla
 
 
 def test_without_the_webhook_only_pods_that_ask_are_refused(plane: control_plane_kit.ControlPlane) -> None:
-    with webhook.serving(plane, VALUES) as served:
-        webhook.endpoints(plane, served.port)
+    with replicas.serving(plane, VALUES) as served:
+        replicas.endpoints(plane, served.port)
         admission_kit.wait_for(lambda: asks(plane).status == 201, "the API server to trust the webhook")
         stored = admission_kit.pod({names.CORES_ANNOTATION: "2"}, name="runs")
         plane.request("POST", PODS, stored).expect()
@@ -120,7 +121,7 @@ def test_without_the_webhook_only_pods_that_ask_are_refused(plane: control_plane
 
 
 def test_operator_that_has_no_endpoints_yet_lets_everything_else_through(plane: control_plane_kit.ControlPlane) -> None:
-    webhook.endpoints(plane)
+    replicas.endpoints(plane)
     assert FAILED in asks(plane).message
     own = {"metadata": {"name": "operator", "namespace": chart.NAMESPACE}}
     template = chart.render(VALUES, apis=()).one("Deployment", "operator")["spec"]["template"]
@@ -130,12 +131,12 @@ def test_operator_that_has_no_endpoints_yet_lets_everything_else_through(plane: 
 
 
 def test_two_replicas_serve_one_certificate(plane: control_plane_kit.ControlPlane) -> None:
-    plane.request("DELETE", webhook.SECRET)
-    with webhook.serving(plane, VALUES) as first, webhook.serving(plane, VALUES) as second:
+    plane.request("DELETE", replicas.SECRET)
+    with replicas.serving(plane, VALUES) as first, replicas.serving(plane, VALUES) as second:
         current = book(plane).current
         assert current is not None
         admission_kit.wait_for(lambda: first.certificate() == second.certificate() == current.certificate)
-        webhook.endpoints(plane, first.port, second.port)
+        replicas.endpoints(plane, first.port, second.port)
         admission_kit.wait_for(lambda: asks(plane).status == 201)
         assert bundles(plane) == {book(plane).trusted}
 
@@ -143,16 +144,16 @@ def test_two_replicas_serve_one_certificate(plane: control_plane_kit.ControlPlan
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda plane: plane.request("DELETE", webhook.SECRET),
+        lambda plane: plane.request("DELETE", replicas.SECRET),
         lambda plane: plane.request(
-            "PATCH", webhook.SECRET, {"data": {"tls.key": "eA==", "ca.crt": None}}, api_client.MERGE_PATCH
+            "PATCH", replicas.SECRET, {"data": {"tls.key": "eA==", "ca.crt": None}}, api_client.MERGE_PATCH
         ),
     ],
     ids=["deleted", "corrupted"],
 )
 def test_spoilt_secret_is_repaired_and_nobody_notices(
     plane: control_plane_kit.ControlPlane,
-    running: webhook.Running,
+    running: replicas.Running,
     spoil: Callable[[control_plane_kit.ControlPlane], api_client.Response],
 ) -> None:
     before, trusted = book(plane), bundles(plane)
@@ -163,26 +164,26 @@ def test_spoilt_secret_is_repaired_and_nobody_notices(
 
 
 def test_authority_of_another_is_refused_by_the_api_server_and_repaired(
-    plane: control_plane_kit.ControlPlane, running: webhook.Running, monkeypatch: pytest.MonkeyPatch
+    plane: control_plane_kit.ControlPlane, running: replicas.Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeping, "ROUND_SECONDS", 5.0)  # time to look
     written = [{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]
-    plane.request("PATCH", webhook.CONFIGURATIONS[0], written, api_client.JSON_PATCH).expect()
+    plane.request("PATCH", replicas.CONFIGURATIONS[0], written, api_client.JSON_PATCH).expect()
     admission_kit.wait_for(lambda: "" not in bundles(plane), "the last quick round")
     other = issuing.issue("other", ["x"], dt.datetime.now(dt.UTC))
     bundle = base64.b64encode(other.authority.encode()).decode()
     wrong = [{"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": bundle}]
-    plane.request("PATCH", webhook.CONFIGURATIONS[0], wrong, api_client.JSON_PATCH).expect()
+    plane.request("PATCH", replicas.CONFIGURATIONS[0], wrong, api_client.JSON_PATCH).expect()
     admission_kit.wait_for(lambda: asks(plane).status == 500, "the API server to refuse the certificate")
     assert "certificate signed by unknown authority" in asks(plane).message
     admission_kit.wait_for(lambda: asks(plane).status == 201, "the operator to have its authority trusted again")
 
 
 def test_certificate_is_renewed_and_nobody_notices(plane: control_plane_kit.ControlPlane) -> None:
-    plane.request("DELETE", webhook.SECRET)
+    plane.request("DELETE", replicas.SECRET)
     clock = dt.datetime.now(dt.UTC) - dt.timedelta(days=61)
-    with webhook.serving(plane, VALUES, now=lambda: clock) as served:
-        webhook.endpoints(plane, served.port)
+    with replicas.serving(plane, VALUES, now=lambda: clock) as served:
+        replicas.endpoints(plane, served.port)
         admission_kit.wait_for(lambda: asks(plane).status == 201)
         old = served.certificate()
         clock = dt.datetime.now(dt.UTC)
@@ -209,13 +210,13 @@ def test_certificate_in_files_is_read_again(
         (tmp_path / "tls.key").write_text(identity.key)
 
     write(first)
-    with webhook.serving(plane, VALUES, f"--webhook-certificates={tmp_path}") as served:
+    with replicas.serving(plane, VALUES, f"--webhook-certificates={tmp_path}") as served:
         assert served.certificate() == first.certificate
         write(second)
         admission_kit.wait_for(lambda: served.certificate() == second.certificate)
 
 
-def test_upgrade_keeps_trust_and_certificate(plane: control_plane_kit.ControlPlane, running: webhook.Running) -> None:
+def test_upgrade_keeps_trust_and_certificate(plane: control_plane_kit.ControlPlane, running: replicas.Running) -> None:
     before, trusted = book(plane), bundles(plane)
     chart.release(plane, "upgrade", values={**VALUES, "commonLabels": {"team": "a"}})
     assert (book(plane), bundles(plane)) == (before, trusted)
@@ -225,13 +226,13 @@ def test_upgrade_keeps_trust_and_certificate(plane: control_plane_kit.ControlPla
 def test_change_of_mode_and_uninstallation_leave_nothing(tmp_path: pathlib.Path) -> None:
     with control_plane_kit.running(tmp_path) as plane:
         chart.release(plane, "install", values=VALUES)
-        with webhook.serving(plane, VALUES):
+        with replicas.serving(plane, VALUES):
             assert book(plane).current is not None
         chart.release(plane, "upgrade", values={"admission": {"mode": "none"}})
-        for path in (*webhook.CONFIGURATIONS, webhook.SECRET):
+        for path in (*replicas.CONFIGURATIONS, replicas.SECRET):
             assert plane.request("GET", path).status == 404, path
         chart.release(plane, "upgrade", values=VALUES)
-        assert all(plane.request("GET", path).status == 200 for path in (*webhook.CONFIGURATIONS, webhook.SECRET))
+        assert all(plane.request("GET", path).status == 200 for path in (*replicas.CONFIGURATIONS, replicas.SECRET))
         chart.release(plane, "uninstall", "--no-hooks")
-        for path in (*webhook.CONFIGURATIONS, webhook.SECRET):
+        for path in (*replicas.CONFIGURATIONS, replicas.SECRET):
             assert plane.request("GET", path).status == 404, path

@@ -14,8 +14,9 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from kits.api_server import api_client, chart, webhook
+from kits.api_server import api_client, chart
 from kits.api_server import control_plane as control_plane_kit
+from kits.webhook import replicas
 
 Manifest = dict[str, Any]
 PODS = "/api/v1/namespaces/default/pods"
@@ -147,8 +148,8 @@ def installed(
     chart.release(plane, "install", values=dict(values))
     admission = Admission(plane, admin, operator)
     with contextlib.ExitStack() as stack:
-        if admin.request("GET", webhook.CONFIGURATIONS[0]).status == http.HTTPStatus.OK:
-            webhook.endpoints(plane, stack.enter_context(webhook.serving(plane, values)).port)
+        if admin.request("GET", replicas.CONFIGURATIONS[0]).status == http.HTTPStatus.OK:
+            replicas.endpoints(plane, stack.enter_context(replicas.serving(plane, values)).port)
         for name, is_active in _probes(admission).items():
             wait_for(is_active, f"{name} to be active")
         yield admission
