@@ -82,7 +82,7 @@ class Running:
 
     def reviews(self) -> int:
         """Return how many reviews it has answered."""
-        samples = self.meters.reviews.collect()[0].samples
+        samples = [sample for metric in self.meters.reviews.collect() for sample in metric.samples]
         return int(sum(each.value for each in samples if each.name.endswith("_total")))
 
     def certificate(self) -> str:
