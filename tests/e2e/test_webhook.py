@@ -1,6 +1,7 @@
 """The webhook in a real cluster: its Service, its pods, and the way back to policies."""
 
 import contextlib
+import pathlib
 from collections.abc import Iterator
 
 from cluster import process, tools
@@ -13,7 +14,14 @@ CONFIGURATIONS = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
 def _change_mode(cluster: cluster_access.Cluster, mode: str) -> None:
     where = ["--namespace", installation.NAMESPACE, "--kubeconfig", str(cluster.kubeconfig)]
     values = ["--reuse-values", "--set", f"admission.mode={mode}", "--wait", "--timeout", f"{UPGRADE_SECONDS}s"]
-    command = [tools.program("helm"), "upgrade", helm_release.RELEASE, helm_release.CHART, *where, *values]
+    command: list[str | pathlib.Path] = [
+        tools.program("helm"),
+        "upgrade",
+        helm_release.RELEASE,
+        helm_release.CHART,
+        *where,
+        *values,
+    ]
     process.run(command, timeout=UPGRADE_SECONDS + 60)
 
 
