@@ -13,7 +13,8 @@ import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from neuronspan_agent import kube, mirror, pages
+from neuronspan_agent import kube, mirror
+from neuronspan_agent.serving import listening, pages
 from neuronspan_operator import config, metrics, tasks
 from neuronspan_operator.cluster import elector, world
 from neuronspan_operator.pools import handlers, pool_keeper
@@ -52,8 +53,8 @@ class Application:
         ) as client:
             known = world.World(client, self.meters, mirror.Pace(relist_seconds=settings.relist_seconds))
             self.webhook = server.Webhook(settings, client, self.meters, now=now) if settings.webhook else None
-            app = pages.application(self._readiness(known), self.meters.text)
-            async with pages.serving(app, settings.port) as self.port, self._answering():
+            routes = pages.routes(self._readiness(known), self.meters.text)
+            async with listening.serving(routes, settings.port) as self.port, self._answering():
                 _log.info("serving /livez, /readyz and /metrics", extra={"port": self.port})
                 candidate = self._candidate(client) if settings.leader_election else None
                 try:

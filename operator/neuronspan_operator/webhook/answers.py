@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from neuronspan_agent import pages
+from neuronspan_agent.serving import posts
 from neuronspan_operator import errors, metrics, reasons
 from neuronspan_operator.admission import answering
 from neuronspan_operator.webhook import reviews
@@ -32,15 +32,15 @@ class Answers:
         self._meters = meters
         self._known_bugs: set[str] = set()
 
-    def paths(self) -> Mapping[str, pages.Post]:
+    def paths(self) -> Mapping[str, posts.Post]:
         """Return what answers under each path."""
         deciding: dict[str, _Decide] = {MUTATE: answering.mutate, VALIDATE: answering.validate}
         return {path: self._post(path, decide) for path, decide in deciding.items()}
 
-    def _post(self, path: str, decide: _Decide) -> pages.Post:
+    def _post(self, path: str, decide: _Decide) -> posts.Post:
         name = path.removeprefix("/")
 
-        def post(body: bytes) -> pages.Answer:
+        def post(body: bytes) -> posts.Answer:
             started = time.monotonic()
             outcome, answer = self._answer(name, decide, body)
             self._meters.reviews.labels(name, outcome).inc()
@@ -49,7 +49,7 @@ class Answers:
 
         return post
 
-    def _answer(self, name: str, decide: _Decide, body: bytes) -> tuple[reasons.ReviewOutcome, pages.Answer]:
+    def _answer(self, name: str, decide: _Decide, body: bytes) -> tuple[reasons.ReviewOutcome, posts.Answer]:
         try:
             request = reviews.read(body)
         except errors.BrokenReview as error:
@@ -61,7 +61,7 @@ class Answers:
             self._tell(name, bug)
             sentence = f"neuronspan cannot answer because of an error of its own, {bug!r}: see the operator's log"
             return reasons.ReviewOutcome.FAILED, _sentence(http.HTTPStatus.INTERNAL_SERVER_ERROR, sentence)
-        return _outcome(answer), pages.Answer(http.HTTPStatus.OK, text, "application/json")
+        return _outcome(answer), posts.Answer(http.HTTPStatus.OK, text, "application/json")
 
     def _tell(self, name: str, bug: Exception) -> None:
         """Log an error once: the next pod of a Deployment would bring it again, and so on."""
@@ -80,7 +80,7 @@ def _outcome(answer: answering.Answer) -> reasons.ReviewOutcome:
     return reasons.ReviewOutcome.CHANGED if answer.patch else reasons.ReviewOutcome.ALLOWED
 
 
-def _sentence(status: http.HTTPStatus, text: str) -> pages.Answer:
+def _sentence(status: http.HTTPStatus, text: str) -> posts.Answer:
     """Return a Status, whose message an API server shows as it is."""
     body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": int(status), "message": text}
-    return pages.Answer(status, json.dumps(body).encode(), "application/json")
+    return posts.Answer(status, json.dumps(body).encode(), "application/json")

@@ -10,17 +10,15 @@ import logging
 import pathlib
 from collections.abc import AsyncIterator, Callable
 
-from neuronspan_agent import pages
+from neuronspan_agent.serving import connections, listening, posts
 from neuronspan_operator import config, metrics
 from neuronspan_operator.admission import answering
 from neuronspan_operator.webhook import answers, handshakes, keeping, mounted, rotation
 
 _log = logging.getLogger(__name__)
 
-_MOST_BYTES = 8 * 1024 * 1024
-"""An object has at most 3 MiB (the API server's limit of a request's body), and an update carries it twice."""
-_BODY_SECONDS = 10.0
-"""As long as the API server waits for an answer at most (timeoutSeconds beside the webhook)."""
+_BOUNDS = connections.Bounds(body_bytes=8 * 1024 * 1024, answer_seconds=10.0)
+"""An object has at most 3 MiB, the API server's limit of a request's body, and an update carries it twice."""
 
 
 class Webhook:
@@ -40,7 +38,7 @@ class Webhook:
         self.port = 0
         self._settings = settings
         self._served = handshakes.ServedIdentity()
-        self._app = pages.posts(answers.Answers(limits, meters).paths(), most_bytes=_MOST_BYTES, seconds=_BODY_SECONDS)
+        self._answers = answers.Answers(limits, meters)
         self._certificate = (
             mounted.Files(pathlib.Path(settings.webhook_certificates), self._served)
             if settings.webhook_certificates
@@ -71,13 +69,8 @@ class Webhook:
     async def serving(self) -> AsyncIterator[None]:
         """Serve; at an end in peace go on for a while, as API servers learn late that this process is leaving."""
         settings = self._settings
-        async with pages.serving(
-            self._app,
-            settings.webhook_port,
-            tls=self._served.door,
-            what="the webhook",
-            shutdown_seconds=_BODY_SECONDS,
-        ) as self.port:
+        routes = posts.routes(self._answers.paths())
+        async with listening.serving(routes, settings.webhook_port, bounds=_BOUNDS, tls=self._served.door) as self.port:
             _log.info("serving the webhook", extra={"port": self.port})
             yield
             _log.info("the webhook goes on for a while", extra={"seconds": settings.webhook_drain_seconds})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from neuronspan_agent import pages
+from neuronspan_agent.serving import posts
 from neuronspan_operator import metrics
 from neuronspan_operator.admission import answering
 from neuronspan_operator.webhook import answers
@@ -20,7 +20,7 @@ class Rig:
         self.meters = metrics.Metrics()
         self.paths = answers.Answers(answering.Settings(), self.meters).paths()
 
-    def post(self, path: str, body: bytes) -> pages.Answer:
+    def post(self, path: str, body: bytes) -> posts.Answer:
         return self.paths[path](body)
 
     def count(self, webhook: str, outcome: str) -> float:
