@@ -53,8 +53,8 @@ test-device: venv ## every operator of torch's own database, on the device again
 test-integration: venv tools ## against a real API server, and a model of kubelet
 	$(PYTEST) $(INTEGRATION)
 
-test-kubernetes: venv tools ## the integration tests on another version of Kubernetes: VERSION=1.33 (its newest patch) or 1.33.13
-	NEURONSPAN_TOOLS=$$($(CLUSTER) kubernetes "$(VERSION)") $(PYTEST) -rs $(INTEGRATION)
+test-kubernetes: venv tools ## the integration tests on another version of Kubernetes: VERSION=1.33 (its newest patch) or 1.33.13; all, or TESTS
+	programs=$$($(CLUSTER) kubernetes "$(VERSION)"); NEURONSPAN_TOOLS=$$programs $(PYTEST) -rs $(or $(TESTS),$(INTEGRATION))
 
 test-oracle: export ORACLE_VERDICTS = $(or $(VERDICTS),100000)
 test-oracle: export ORACLE_SEED = $(or $(SEED),1)

@@ -3,7 +3,7 @@
 
 AgentError
 ├── InvalidSettings    flags or environment; names every problem at once
-├── CannotListen       the port of the pages cannot be used
+├── CannotListen       the port to serve at cannot be used
 ├── LoginFailed        no usable kubeconfig or service account
 └── KubernetesError    the API server's answer to one call
     ├── Invalid        400, 422: the object or the patch is refused; also a JSON patch whose test fails
@@ -33,7 +33,7 @@ class InvalidSettings(AgentError):
 
 
 class CannotListen(AgentError):
-    """The port of the pages cannot be used."""
+    """The port to serve at cannot be used."""
 
 
 class LoginFailed(AgentError):

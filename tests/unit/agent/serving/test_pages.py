@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import aiohttp
 import pytest
 
-from neuronspan_agent import errors, meters, pages
+from neuronspan_agent import meters
+from neuronspan_agent.serving import listening, pages
 
 
 def fetch(parts: Mapping[str, str], path: str, counted: meters.Meters | None = None) -> tuple[int, str, str]:
@@ -17,9 +18,9 @@ def fetch(parts: Mapping[str, str], path: str, counted: meters.Meters | None = N
         return parts
 
     async def ask() -> tuple[int, str, str]:
-        app = pages.application(readiness, (counted or meters.Meters("test")).text)
+        routes = pages.routes(readiness, (counted or meters.Meters("test")).text)
         async with (
-            pages.serving(app, 0) as port,
+            listening.serving(routes, 0) as port,
             aiohttp.ClientSession() as session,
             session.get(f"http://127.0.0.1:{port}{path}") as answer,
         ):
@@ -51,16 +52,3 @@ def test_metrics_are_in_the_format_of_prometheus() -> None:
     assert 'test_cache_relists_total{reason="gone",resource="pods"} 1.0' in text.splitlines()
     assert 'test_cache_objects{resource="pods"} 7.0' in text.splitlines()
     assert "process_start_time_seconds" in text
-
-
-def test_taken_port_is_refused_with_the_way_out() -> None:
-    async def twice() -> None:
-        async def readiness() -> Mapping[str, str]:
-            return {}
-
-        app = pages.application(readiness, bytes)
-        async with pages.serving(app, 0) as port, pages.serving(pages.application(readiness, bytes), port):
-            raise AssertionError(port)
-
-    with pytest.raises(errors.CannotListen, match=r"port \d+ of the pages .*; choose another"):
-        asyncio.run(twice())
