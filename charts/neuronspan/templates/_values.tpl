@@ -49,7 +49,7 @@ webhook elsewhere; without a cluster (helm template) nothing is known, and the w
 {{/* The Secret with the certificate, whoever writes it. */}}
 {{- define "neuronspan.webhook.secret" -}}
 {{- if eq (include "neuronspan.webhook.certificates" .) "secret" }}
-{{- (((.Values.admission).webhook).certificates).existingSecret }}
+{{- (((.Values.admission).webhook).certificates).existingSecret | default "" }}
 {{- else }}
 {{- include "neuronspan.fullname" . }}-webhook-certificate
 {{- end }}

@@ -23,6 +23,6 @@ clientConfig:
     path: {{ .path }}
     port: 443
   {{- if eq (include "neuronspan.webhook.certificates" .root) "secret" }}
-  caBundle: {{ (((.root.Values.admission).webhook).certificates).caBundle | nospace }}
+  caBundle: {{ (((.root.Values.admission).webhook).certificates).caBundle | default "" | nospace }}
   {{- end }}
 {{- end }}

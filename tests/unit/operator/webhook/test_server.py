@@ -1,21 +1,25 @@
 """One replica's webhook: when it can answer, and that it goes on for a while when its process is told to end."""
 
 import asyncio
+import base64
 import datetime as dt
 import pathlib
+import ssl
 
+import aiohttp
 import pytest
 
 from kits.api_server import fake_kube
+from neuronspan_agent import resources
 from neuronspan_operator import config, metrics
 from neuronspan_operator.webhook import issuing, server
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
 
-def webhook(*flags: str) -> server.Webhook:
+def webhook(*flags: str, kube: fake_kube.FakeKube | None = None, now: dt.datetime = NOW) -> server.Webhook:
     settings = config.load(["--webhook-port=0", *flags], {})
-    return server.Webhook(settings, fake_kube.FakeKube(), metrics.Metrics(), now=lambda: NOW)
+    return server.Webhook(settings, kube or fake_kube.FakeKube(), metrics.Metrics(), now=lambda: now)
 
 
 def seconds() -> float:
@@ -61,3 +65,29 @@ async def test_it_ends_at_once_with_an_error() -> None:
         async with replica.serving():
             raise KeyError
     assert seconds() - asked < 7
+
+
+async def test_it_answers_over_https_under_the_name_of_its_service() -> None:
+    kube = fake_kube.FakeKube()
+    for resource in (resources.MUTATING_WEBHOOKS, resources.VALIDATING_WEBHOOKS):
+        manifest = {"metadata": {"name": "neuronspan-webhook"}, "webhooks": [{"name": "a", "clientConfig": {}}]}
+        kube.put(resource, manifest)
+    pod = {"metadata": {"annotations": {"neuronspan.dev/cores": "2"}}, "spec": {"containers": [{"name": "app"}]}}
+    request = {"uid": "u", "operation": "CREATE", "kind": {"group": "", "kind": "Pod"}, "object": pod}
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+    replica = webhook("--webhook-drain-seconds=0", kube=kube, now=dt.datetime.now(dt.UTC))
+    async with replica.serving():
+        keeping = asyncio.create_task(replica.keep())
+        await asyncio.sleep(1)
+        bundle = kube.all(resources.MUTATING_WEBHOOKS)[0]["webhooks"][0]["clientConfig"]["caBundle"]
+        trusting = ssl.create_default_context(cadata=base64.b64decode(bundle).decode())
+        url = f"https://127.0.0.1:{replica.port}/mutate?timeout=10s"
+        name = "neuronspan-webhook.default.svc"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, json=review, ssl=trusting, server_hostname=name) as answer,
+        ):
+            response = (await answer.json())["response"]
+        keeping.cancel()
+        await asyncio.wait({keeping})
+    assert (response["uid"], response["allowed"], response["patchType"]) == ("u", True, "JSONPatch")
