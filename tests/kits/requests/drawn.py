@@ -107,10 +107,11 @@ def _spec(draw: strategies.DrawFn) -> Manifest:
         spec["nodeName"] = draw(strategies.sampled_from(["w1", ""]))
     if draw(rarely):
         spec["resourceClaims"] = [{"name": "gpu", "resourceClaimName": "gpu"}]
-    gates = draw(
+    gates: list[str] = draw(
         strategies.lists(strategies.sampled_from([names.SCHEDULING_GATE, "example.com/g"]), unique=True, max_size=2)
     )
-    if gates and draw(rarely):
+    is_gated = draw(rarely)
+    if gates and is_gated:
         spec["schedulingGates"] = [{"name": each} for each in gates]
     return spec
 
@@ -151,3 +152,13 @@ def workloads(draw: strategies.DrawFn, kind: str) -> Manifest:
     version = "batch/v1" if kind in {"Job", "CronJob"} else "apps/v1"
     own = {"name": "drawn", "namespace": "default", "annotations": beside}
     return {"apiVersion": version, "kind": kind, "metadata": own, "spec": specs.get(kind, plain)}
+
+
+@strategies.composite
+def changes(draw: strategies.DrawFn, kind: str) -> Manifest:
+    """Draw a merge patch of a workload of a kind: of its annotations, of those in its template, of neither."""
+    some: Drawn = strategies.one_of(strategies.just({}), _annotations(2))
+    template = {"metadata": {"annotations": draw(some)}}
+    job = {"metadata": {"annotations": draw(some)}, "spec": {"template": template}}
+    spec = {"jobTemplate": job} if kind == "CronJob" else {"template": template}
+    return {"metadata": {"annotations": draw(some), "labels": {"changed": "yes"}}, "spec": spec}
