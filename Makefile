@@ -40,7 +40,7 @@ help: ## this list
 try: venv ## the main job without a cluster: the six examples as local processes (TRY="manifests and options")
 	PYTHONPATH=deviceplugin:operator:runtime $(BIN)/python -m neuronspan_embedded try $(TRY)
 
-.PHONY: test test-unit test-device test-integration test-kubernetes test-oracle test-planner test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
+.PHONY: test test-unit test-device test-integration test-kubernetes test-admission test-oracle test-planner test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
 test: lint tools images cluster ## everything: lint, then all tests in one run (cold about an hour, warm half an hour)
 	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(DEVICE) $(INTEGRATION) $(ORACLE) $(CHART) $(IMAGE) $(STRESS) $(E2E)
 
@@ -55,6 +55,10 @@ test-integration: venv tools ## against a real API server, and a model of kubele
 
 test-kubernetes: venv tools ## the integration tests on another version of Kubernetes: VERSION=1.33 (its newest patch) or 1.33.13; all, or TESTS
 	programs=$$($(CLUSTER) kubernetes "$(VERSION)"); NEURONSPAN_TOOLS=$$programs $(PYTEST) -rs $(or $(TESTS),$(INTEGRATION))
+
+test-admission: export ADMISSION_REQUESTS = $(or $(REQUESTS),5000)
+test-admission: venv tools ## admission of drawn requests, the API server beside the operator's functions: REQUESTS (5000; 300 in `make test`)
+	$(PYTEST) tests/integration/admission/test_admission_agreement.py
 
 test-oracle: export ORACLE_VERDICTS = $(or $(VERDICTS),100000)
 test-oracle: export ORACLE_SEED = $(or $(SEED),1)

@@ -20,7 +20,8 @@ Operation = dict[str, Any]
 def patch(metadata: Any, spec: Any, settings: Settings) -> tuple[Operation, ...]:
     """Return what a pod lacks; nothing when it does not ask, or has everything."""
     pod = wishes.read(metadata, spec, settings, _first_brought(metadata, spec))
-    if not pod.asks:
+    is_pod = isinstance(metadata, Mapping) and isinstance(spec, Mapping)
+    if not pod.asks or not is_pod:
         return ()
     found = [*_label(pod)]
     if not pod.node:  # the kubelet's mirror pods have one, too: too late to choose
@@ -68,8 +69,9 @@ def _limits(pod: wishes.Pod, spec: Mapping[str, Any]) -> Iterator[Operation]:
     shares = _shares(pod)
     for field in ("initContainers", "containers"):
         for index, raw in enumerate(wishes.items(spec.get(field))):
-            share = shares.get(wishes.text(raw.get("name")))
-            if share is not None:
+            name = wishes.text(raw.get("name"))
+            share = shares.get(name)
+            if name and share is not None:
                 yield from _share(f"/spec/{field}/{index}/resources", wishes.mapping(raw.get("resources")), *share)
 
 
@@ -91,7 +93,7 @@ def _share(path: str, resources: Mapping[str, Any], resource: str, count: str) -
         yield _add(path, {"limits": {resource: count}, "requests": {resource: count}})
         return
     for part in ("limits", "requests"):
-        yield _added(f"{path}/{part}", resource, count, is_there=bool(resources.get(part)))
+        yield _added(f"{path}/{part}", resource, count, is_there=bool(wishes.mapping(resources.get(part))))
 
 
 def _added(path: str, key: str, value: str, *, is_there: bool) -> Operation:

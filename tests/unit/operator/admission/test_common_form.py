@@ -25,7 +25,7 @@ def _patch(manifest: dict[str, Any]) -> dict[str, Any]:
 
 def _noted(*names_of_containers: str) -> dict[str, Any]:
     """Return what the API server notes of the fields of a request."""
-    fields = {f'k:{{"name":"{name}"}}': {".": {}} for name in names_of_containers}
+    fields: dict[str, Any] = {f'k:{{"name":"{name}"}}': {".": {}} for name in names_of_containers}
     return {"manager": "x", "operation": "Update", "fieldsV1": {"f:spec": {"f:containers": fields}}}
 
 
