@@ -75,21 +75,19 @@ value and the way out. They follow the variables of _requests.tpl and take the s
     .map(r, 'container "' + c.name + '" has the limit ' + r
     + ', which no node has: use aws.amazon.com/neuroncore for NeuronCores, or aws.amazon.com/neuron for whole Neuron devices')).flatten()
 # A limit of none asks for nothing, unless an annotation asks for the same container: then the two disagree.
-- name: limits # what the containers' resource limits ask for; a count of -1 stands for a value that no node could hold
+- name: limits # what the containers' resource limits ask for
   expression: >-
     [{{ include "neuronspan.annotations.resources" . }}].map(r, variables.containers.filter(c,
-    r in c.limits && (quantity(string(c.limits[r])).isGreaterThan(quantity('0')) || variables.readable.exists(w, w.container == c.name)))
-    .map(c, [quantity(string(c.limits[r]))].map(q, {
-    'by': dyn('limit ' + r), 'value': dyn(string(c.limits[r])), 'container': dyn(c.name), 'resource': dyn(r),
-    'isMore': dyn(q.isGreaterThan(quantity(string(variables.most[r])))),
-    'count': dyn(q.isInteger() && !q.isGreaterThan(quantity(string(variables.most[r]))) ? q.asInteger() : -1)})[0])).flatten()
+    r in c.limits && (quantity(string(c.limits[r])).isGreaterThan(quantity('0')) || variables.readable.exists(w, w.container == c.name))).map(c, {
+    'by': dyn('limit ' + r), 'value': dyn(string(quantity(string(c.limits[r])).asInteger())), 'container': dyn(c.name), 'resource': dyn(r),
+    'count': dyn(quantity(string(c.limits[r])).asInteger())})).flatten()
 - name: badLimits
   expression: >-
-    variables.limits.filter(w, w.count < 0)
-    .map(w, 'container "' + w.container + '" has the ' + w.by + ': ' + w.value + (w.isMore ? ', and no node has so many' : ', which is no whole number')
-    + ': write a number from 1 to ' + string(variables.most[w.resource]))
+    variables.limits.filter(w, w.count > variables.most[w.resource])
+    .map(w, 'container "' + w.container + '" has the ' + w.by + ': ' + w.value + ', and no node has so many: write a number from 1 to '
+    + string(variables.most[w.resource]))
 - name: every # all wishes that can be read, from annotations and from limits
-  expression: variables.readable + variables.limits.filter(w, w.count >= 0)
+  expression: variables.readable + variables.limits
 - name: contradictions
   expression: >-
     variables.containers.filter(c, variables.every.exists(a, a.container == c.name

@@ -83,26 +83,29 @@ def bad_pod_group(pod: wishes.Pod) -> Iterator[str]:
         yield f"annotations {' and '.join(ways_out)} belong together: write both or neither"
 
 
-def limits(pod: wishes.Pod, settings: Settings) -> tuple[wishes.Wish, ...]:
+def limits(pod: wishes.Pod) -> tuple[wishes.Wish, ...]:
     """Return what limits ask for; one of none asks for nothing, unless an annotation asks for the same container."""
     wished = {each.container for each in pod.readable}
     return tuple(
-        wishes.Wish(f"limit {resource}", text, each.name, resource, wishes.count_of(text, most))
+        _limit(each.name, resource, each.limits[resource])
         for resource in names.RESOURCES
-        for most in [wishes.most(resource, settings)]
         for each in pod.containers
-        for text in [each.limits.get(resource)]
-        if text is not None and (wishes.is_positive(text) or each.name in wished)
+        if resource in each.limits and (wishes.is_positive(each.limits[resource]) or each.name in wished)
     )
+
+
+def _limit(container: str, resource: str, quantity: str) -> wishes.Wish:
+    count = wishes.count_of(quantity)
+    return wishes.Wish(f"limit {resource}", quantity if count < 0 else str(count), container, resource, count)
 
 
 def bad_limits(limits: Iterable[wishes.Wish], settings: Settings) -> Iterator[str]:
     """Refuse limits that are no number of cores or devices, or more than a node has."""
     for limit in limits:
-        if limit.count >= 0:
-            continue
         most = wishes.most(limit.resource, settings)
-        why = "and no node has so many" if wishes.is_more(limit.value, most) else "which is no whole number"
+        if 0 <= limit.count <= most:
+            continue
+        why = "which is no whole number" if limit.count < 0 else "and no node has so many"
         yield (
             f'container "{limit.container}" has the {limit.by}: {limit.value}, {why}: write a number from 1 to {most}'
         )

@@ -23,7 +23,7 @@ def problems(pod: wishes.Pod, settings: Settings) -> Iterator[str]:
     yield from misnamed.unknown_containers(pod)
     yield from misnamed.bad_container(pod)
     yield from misnamed.unknown_limits(pod)
-    limits = bad_values.limits(pod, settings)
+    limits = bad_values.limits(pod)
     yield from bad_values.bad_limits(limits, settings)
     yield from disagreements.of_containers(pod, [*pod.readable, *(each for each in limits if each.count >= 0)])
     asks = bool(pod.wishes or limits)

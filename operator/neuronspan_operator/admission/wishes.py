@@ -118,21 +118,13 @@ def is_positive(quantity: str) -> bool:
         return False
 
 
-def is_more(quantity: str, count: int) -> bool:
-    """Whether a quantity is more than a whole number; what is no quantity is not."""
-    try:
-        return quantities.billionths(quantity) > count * _BILLION
-    except quantities.InvalidQuantity:
-        return False
-
-
-def count_of(quantity: str, largest: int) -> int:
-    """Return the whole number that a quantity is, -1 when it is none, or none between 0 and the largest."""
+def count_of(quantity: str) -> int:
+    """Return the whole number that a quantity is, -1 when it is none; an API server lets none other through."""
     try:
         count, rest = divmod(quantities.billionths(quantity), _BILLION)
     except quantities.InvalidQuantity:
         return -1
-    return count if rest == 0 and 0 <= count <= largest else -1
+    return -1 if rest else max(count, -1)
 
 
 # --- annotations --------------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ from kits.requests.words import COUNT, GROUPS, RUN, TOO_MANY, Cases, P, quoted
 
 container = admission_kit.container
 pod = admission_kit.pod
-CORES, DEVICES = admission_kit.CORES, admission_kit.DEVICES
 
 
 def limited(limits: dict[str, str]) -> dict[str, Any]:
@@ -93,20 +92,6 @@ VALUES: Cases = {
         (
             'container "app" has the limit aws.amazon.com/neuroncore: 10000, and no node has so many: '
             "write a number from 1 to 128"
-        ),
-    ),
-    "half a core as a limit": (
-        pod({}, limited({CORES: "500m"})),
-        (
-            'container "app" has the limit aws.amazon.com/neuroncore: 500m, which is no whole number: '
-            "write a number from 1 to 128"
-        ),
-    ),
-    "annotation and a limit that is no number": (
-        pod({P + "cores": "4"}, limited({DEVICES: "1500m"})),
-        (
-            'container "app" has the limit aws.amazon.com/neuron: 1500m, which is no whole number: '
-            "write a number from 1 to 16"
         ),
     ),
     "limits of unknown names": (

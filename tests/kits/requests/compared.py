@@ -15,7 +15,6 @@ Manifest = dict[str, Any]
 _NOTED = ("uid", "creationTimestamp", "managedFields", "resourceVersion", "generation")
 """What the API server writes anew each time."""
 _DRY = "?dryRun=All"
-_OWN_WORDS = "the API server itself refuses it"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,34 +31,36 @@ def created(
     """Create it in both, for show; ``plain`` is a client of an API server without the chart.
 
     What that one answers is what the operator's functions are asked about: the object with its defaults. What it does
-    not take at all is asked about as it is written, as admission sees it before the API server checks it.
+    not take at all, the API server refuses before it asks who only refuses.
     """
     named = {**written, "metadata": {**written["metadata"], "namespace": "default"}}
     path = admission_kit.collection(named) + _DRY
     defaulted = plain.request("POST", path, named)
-    is_valid = defaulted.status == http.HTTPStatus.CREATED
-    seen = defaulted.body if is_valid else named
-    ours = answered.admitted(seen, settings, kind=written["kind"])
-    return _compared(admission.admin.request("POST", path, named), ours, is_valid=is_valid)
+    answer = admission.admin.request("POST", path, named)
+    if defaulted.status != http.HTTPStatus.CREATED:
+        return Comparison(answer.status, defaulted.status)
+    ours = answered.admitted(defaulted.body, settings, kind=written["kind"])
+    if answer.message or ours.refusal:
+        return Comparison((answer.status, _words(answer)), (http.HTTPStatus.UNPROCESSABLE_ENTITY, ours.refusal))
+    return Comparison(_lasting(answer.body), _lasting(ours.stored))
 
 
 def updated(admission: admission_kit.Admission, stored: Manifest, change: Manifest, settings: Settings) -> Comparison:
-    """Change a workload that is stored by a merge patch, for show; the words are compared."""
+    """Change a workload that is stored by a merge patch, for show; the words are compared.
+
+    What is no workload at all, the API server refuses before it asks who only refuses.
+    """
     path = f"{admission_kit.collection(stored)}/{stored['metadata']['name']}{_DRY}"
     answer = admission.admin.request("PATCH", path, change, api_client.MERGE_PATCH)
     written = patches.merged(stored, change)
     ours = answered.admitted(written, settings, kind=stored["kind"], stored=stored)
-    assert answer.status in {http.HTTPStatus.OK, http.HTTPStatus.UNPROCESSABLE_ENTITY}, answer.body
-    return Comparison(admission_kit.words(answer) or answer.message, ours.refusal)
+    if " is invalid: " in answer.message:
+        return Comparison(answer.status, http.HTTPStatus.UNPROCESSABLE_ENTITY)
+    return Comparison(_words(answer), ours.refusal)
 
 
-def _compared(answer: api_client.Response, ours: answered.Outcome, *, is_valid: bool) -> Comparison:
-    words = admission_kit.words(answer)
-    if words or ours.refusal:
-        return Comparison((words, answer.status), (ours.refusal, int(http.HTTPStatus.UNPROCESSABLE_ENTITY)))
-    if not is_valid:
-        return Comparison(_OWN_WORDS if answer.message else answer.body, _OWN_WORDS)
-    return Comparison(_lasting(answer.body), _lasting(ours.stored))
+def _words(answer: api_client.Response) -> str:
+    return admission_kit.words(answer) or answer.message
 
 
 def _lasting(stored: Mapping[str, Any]) -> Manifest:

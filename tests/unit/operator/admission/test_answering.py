@@ -93,6 +93,16 @@ def test_mirror_of_a_static_pod_is_labelled_and_nothing_else() -> None:
     }
 
 
+@pytest.mark.parametrize("quantity", ["500m", "-1", "x", "1.5"])
+def test_limit_that_is_no_whole_number_is_refused(quantity: str) -> None:
+    """An API server refuses it itself, before it asks anybody; not so everybody else who reads a manifest."""
+    limited = {**container("app"), "resources": {"limits": {admission_kit.CORES: quantity}}}
+    assert answered.admitted(pod(CORES, limited)).refusal == (
+        f'container "app" has the limit {admission_kit.CORES}: {quantity}, which is no whole number: '
+        "write a number from 1 to 128"
+    )
+
+
 def test_limits_of_the_cluster_decide_what_is_too_much() -> None:
     small = Settings(most_cores=8, most_devices=2)
     refused = answered.admitted(pod({names.CORES_ANNOTATION: "9"}), small).refusal
