@@ -42,7 +42,7 @@ help: ## this list
 try: venv ## the main job without a cluster: the six examples as local processes (TRY="manifests and options")
 	PYTHONPATH=deviceplugin:operator:runtime $(BIN)/python -m neuronspan_embedded try $(TRY)
 
-.PHONY: test test-unit test-device test-integration test-kubernetes test-oracle test-planner test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
+.PHONY: test test-unit test-device test-integration test-kubernetes test-admission test-oracle test-planner test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
 test: ## everything: lint beside what the tests need, then all tests, those that compute beside those that wait
 	@$(MAKE) -j2 lint prepared
 	$(RUN) -m lanes computing="$(UNIT) $(DEVICE) $(STRESS)" \
@@ -61,8 +61,12 @@ test-device: venv ## every operator of torch's own database, on the device again
 test-integration: venv tools ## against a real API server, and a model of kubelet
 	$(PYTEST) $(INTEGRATION)
 
-test-kubernetes: venv tools ## the integration tests on another version of Kubernetes: VERSION=1.33 (its newest patch) or 1.33.13
-	NEURONSPAN_TOOLS=$$($(CLUSTER) kubernetes "$(VERSION)") $(PYTEST) -rs $(INTEGRATION)
+test-kubernetes: venv tools ## the integration tests on another version of Kubernetes: VERSION=1.33 (its newest patch) or 1.33.13; all, or TESTS
+	programs=$$($(CLUSTER) kubernetes "$(VERSION)"); NEURONSPAN_TOOLS=$$programs $(PYTEST) -rs $(or $(TESTS),$(INTEGRATION))
+
+test-admission: export ADMISSION_REQUESTS = $(or $(REQUESTS),5000)
+test-admission: venv tools ## admission of drawn requests, the API server beside the operator's functions: REQUESTS (5000; 300 in `make test`)
+	$(PYTEST) tests/integration/admission/test_admission_agreement.py
 
 test-oracle: export ORACLE_VERDICTS = $(or $(VERDICTS),100000)
 test-oracle: export ORACLE_SEED = $(or $(SEED),1)

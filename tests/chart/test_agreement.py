@@ -95,14 +95,16 @@ def test_cleanup_knows_the_operators_finalizer_and_pods() -> None:
     assert f'FINALIZER = "{handlers.settings("x").persistence.finalizer}"' in script
     rendered = chart.render()
     arguments = rendered.one("Job", "cleanup")["spec"]["template"]["spec"]["containers"][0]["args"]
-    *_, deployment, selector, waiting, binding = arguments
+    *_, deployment, selector, waiting, mutator = arguments
     operator = rendered.one("Deployment", "operator")
     assert operator["metadata"]["name"] == deployment
     wanted = dict(each.split("=") for each in selector.split(","))
     assert wanted.items() <= operator["spec"]["template"]["metadata"]["labels"].items()
     assert wanted.items() <= operator["spec"]["selector"]["matchLabels"].items()
     assert waiting == "keep"
-    assert [binding] == rendered.names("MutatingAdmissionPolicyBinding")
+    assert [mutator] == [
+        f"mutatingadmissionpolicybindings/{name}" for name in rendered.names("MutatingAdmissionPolicyBinding")
+    ]
     assert f'"labelSelector": "{names.MANAGED_LABEL}={names.MANAGED_VALUE}"' in script
 
 

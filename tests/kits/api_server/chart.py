@@ -76,7 +76,8 @@ def render(values: Mapping[str, Any] | None = None, *, apis: Iterable[str] = API
 def _template(values: str, apis: tuple[str, ...]) -> str:
     """Return the objects as JSON: text can be cached, and every caller gets objects of its own."""
     served = [argument for api in apis for argument in ("--api-versions", api)]
-    arguments = ["template", RELEASE, str(CHART), "--namespace", NAMESPACE, "--kube-version", "1.36.3", *served]
+    version = "1.36.3" if POLICY_API in apis else "1.30.0"  # the oldest, and it has no such policies
+    arguments = ["template", RELEASE, str(CHART), "--namespace", NAMESPACE, "--kube-version", version, *served]
     text = helm(*arguments, values=json.loads(values))
     return json.dumps([manifest for manifest in yaml.safe_load_all(text) if manifest])
 

@@ -223,6 +223,7 @@ def _apiserver_command(binary: str, directory: pathlib.Path, etcd_port: int, sec
         f"--service-account-signing-key-file={key}",
         "--service-cluster-ip-range=10.0.0.0/24",
         "--endpoint-reconciler-type=none",
+        "--enable-aggregator-routing=true",  # webhooks are found by their endpoints: no proxy serves cluster addresses
         # without a controller manager nobody would make service accounts or take the taint off again
         "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
         "--enable-priority-and-fairness=false",
