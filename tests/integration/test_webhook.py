@@ -1,17 +1,20 @@
 """The webhook beside a real API server: what it answers, whose certificate it trusts, and what happens without it."""
 
+import asyncio
 import base64
 import datetime as dt
 import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import aiohttp
 import pytest
 
 from kits.api_server import admission as admission_kit
 from kits.api_server import api_client, chart
 from kits.api_server import control_plane as control_plane_kit
 from kits.webhook import replicas
+from kits.world import running_operator
 from neuronspan import names
 from neuronspan_operator.webhook import identities, issuing, keeping
 
@@ -128,6 +131,29 @@ def test_operator_that_has_no_endpoints_yet_lets_everything_else_through(plane: 
     spec = {**template["spec"], "priorityClassName": None}
     answer = plane.request("POST", f"/api/v1/namespaces/{chart.NAMESPACE}/pods?dryRun=All", {**own, "spec": spec})
     assert answer.status == 201, answer.body
+
+
+async def test_whole_operator_is_ready_when_it_answers_and_answers_until_its_end(
+    plane: control_plane_kit.ControlPlane,
+) -> None:
+    deployment = chart.render(VALUES, apis=()).one("Deployment", "operator")
+    settings = replicas.settings_of(deployment)
+    flags = [f"--{name}={getattr(settings, name.replace('-', '_'))}" for name in ("namespace", "webhook-service")]
+    async with running_operator.whole(
+        plane, *flags, "--webhook=true", "--webhook-port=0", "--webhook-drain-seconds=3"
+    ) as operator:
+        await running_operator.until(lambda: operator.webhook is not None and not operator.webhook.problem)
+        assert operator.webhook is not None
+        replicas.endpoints(plane, operator.webhook.port)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{operator.port}/readyz") as answer,
+        ):
+            assert (await answer.json())["webhook"] == "ok"
+        await asyncio.to_thread(admission_kit.wait_for, lambda: asks(plane).status == 201)
+        operator.stop.set()
+        await asyncio.sleep(1)  # it has given up its lease
+        assert (await asyncio.to_thread(asks, plane)).status == 201
 
 
 def test_two_replicas_serve_one_certificate(plane: control_plane_kit.ControlPlane) -> None:
