@@ -5,6 +5,7 @@ AgentError
 ├── InvalidSettings    flags or environment; names every problem at once
 ├── CannotListen       the port to serve at cannot be used
 ├── LoginFailed        no usable kubeconfig or service account
+│   └── NoKubeconfig   there is no such file
 └── KubernetesError    the API server's answer to one call
     ├── Invalid        400, 422: the object or the patch is refused; also a JSON patch whose test fails
     ├── Forbidden      401, 403
@@ -38,6 +39,10 @@ class CannotListen(AgentError):
 
 class LoginFailed(AgentError):
     """There are no credentials for an API server."""
+
+
+class NoKubeconfig(LoginFailed):
+    """None of the kubeconfig files is there."""
 
 
 class KubernetesError(AgentError):

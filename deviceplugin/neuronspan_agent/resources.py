@@ -53,6 +53,7 @@ class Selector:
 
     labels: str = ""
     fields: str = ""
+    namespace: str = ""
 
     def query(self) -> dict[str, str]:
         """Query parameters of list and watch."""

@@ -132,13 +132,14 @@ class FakeKube:
     async def list_page(
         self,
         resource: resources.Resource,
-        selector: resources.Selector = resources.EVERYTHING,  # noqa: ARG002  the fake sends everything
+        selector: resources.Selector = resources.EVERYTHING,  # of which only the namespace counts here
         *,
         limit: int = 0,
         continuation: str = "",
     ) -> Manifest:
         await self._enter("list", resource)
-        everything = self.all(resource)
+        within = selector.namespace
+        everything = [each for each in self.all(resource) if within in {"", each["metadata"].get("namespace")}]
         start = int(continuation or 0)
         rest = len(everything) > start + limit > start
         page = everything[start : start + limit] if limit else everything

@@ -20,7 +20,7 @@ class Authority:
     """An authority with its files in a folder of its own."""
 
     def __init__(self, folder: pathlib.Path, *, identifiers: bool = False) -> None:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._identifiers = identifiers
         self._key = ec.generate_private_key(ec.SECP256R1())

@@ -8,6 +8,7 @@ import contextlib
 import pathlib
 import ssl
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -54,25 +55,43 @@ def asked(tls: ssl.SSLContext, trusted: authorities.Authority, folder: pathlib.P
         async with served(tls) as port:
             path = kubeconfig.written(folder, f"https://127.0.0.1:{port}", trusted.certificate)
             async with await kube.connect("test", path) as client:
-                assert not (await client.credentials()).insecure
                 return await client.get(resources.NODES, "w1")
 
     return asyncio.run(ask())
 
 
-def test_authority_without_key_identifiers_is_accepted(tmp_path: pathlib.Path) -> None:
-    authority = authorities.Authority(tmp_path / "own")
+@pytest.mark.parametrize("identifiers", [False, True])
+def test_authority_is_accepted_without_key_identifiers_and_with_them(
+    tmp_path: pathlib.Path, *, identifiers: bool
+) -> None:
+    authority = authorities.Authority(tmp_path / "own", identifiers=identifiers)
     assert asked(authority.serving("IP:127.0.0.1"), authority, tmp_path) == {"kind": "Node"}
 
 
-def test_certificate_of_another_authority_is_refused(tmp_path: pathlib.Path) -> None:
-    own, other = authorities.Authority(tmp_path / "own"), authorities.Authority(tmp_path / "other")
-    with pytest.raises(errors.Unavailable, match="certificate verify failed"):
-        asked(other.serving("IP:127.0.0.1"), own, tmp_path)
-
-
-@pytest.mark.parametrize("name", ["IP:127.0.0.2", "DNS:kubernetes.default.svc"])
-def test_certificate_for_another_name_is_refused(tmp_path: pathlib.Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("certificate", "said"),
+    [
+        ({"names": ("IP:127.0.0.2",)}, "is not for 127.0.0.1: use an address that it names"),
+        ({"names": ("DNS:kubernetes.default.svc",)}, "is not for 127.0.0.1: use an address that it names"),
+        ({"names": ("IP:127.0.0.1",), "expired": True}, "has expired: renew it"),
+        ({"names": ("IP:127.0.0.1",), "own": True}, "is not from the certificate-authority of the kubeconfig"),
+    ],
+    ids=["another address", "a name", "expired", "signed by itself"],
+)
+def test_wrong_certificate_is_refused_with_what_is_wrong(
+    tmp_path: pathlib.Path, certificate: dict[str, Any], said: str
+) -> None:
     authority = authorities.Authority(tmp_path / "own")
-    with pytest.raises(errors.Unavailable, match="IP address mismatch"):
-        asked(authority.serving(name), authority, tmp_path)
+    names = certificate.pop("names")
+    with pytest.raises(errors.Unavailable, match="has a certificate that") as refusal:
+        asked(authority.serving(*names, **certificate), authority, tmp_path)
+    assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize("same_name", [False, True])
+def test_certificate_of_another_authority_is_refused(tmp_path: pathlib.Path, *, same_name: bool) -> None:
+    """One of the same name fails at its signature, one of another name at its issuer."""
+    own = authorities.Authority(tmp_path / "own")
+    other = authorities.Authority(tmp_path / "elsewhere" / "own" if same_name else tmp_path / "other")
+    with pytest.raises(errors.Unavailable, match="is not from the certificate-authority of the kubeconfig"):
+        asked(other.serving("IP:127.0.0.1"), own, tmp_path)

@@ -2,18 +2,14 @@
 
 Law: an answer depends on the hardware and the numbers asked for, nothing else, so each is worked out once. Cores are
 bits here: core ``n`` is ``1 << n``, and a set of cores, or of cores to start on, is one integer.
-
-Source of AWS's numbers of devices: the page of its scheduler extension (deploy/infrastructure/scheduler).
 """
 
 import functools
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from neuronspan import instance_types, spans
+from neuronspan import instance_types, placement, spans
 
-AWS_DEVICE_COUNTS: Final = (1, 4, 8, 16)
-"""So many devices of a torus AWS's scheduler extension gives to a container, each from a multiple of its number on."""
 _REMEMBERED: Final = 4096  # answers: every size of a dozen kinds of hardware
 
 
@@ -33,16 +29,6 @@ def connected_runs(hardware: instance_types.Hardware, devices: int) -> tuple[ran
     """Return the runs of so many consecutive devices that are connected, ascending."""
     every = (range(first, first + devices) for first in range(hardware.devices - devices + 1))
     return tuple(run for run in every if is_connected(hardware, run))
-
-
-def device_counts(hardware: instance_types.Hardware) -> tuple[int, ...]:
-    """Return the numbers of devices that AWS gives to a container of such a node, () when it gives any number.
-
-    Only the torus is restricted: on a line, a ring or a switch every run of devices is connected.
-    """
-    if hardware.topology is not instance_types.Topology.TORUS:
-        return ()
-    return tuple(count for count in AWS_DEVICE_COUNTS if count <= hardware.devices)
 
 
 def devices_for(hardware: instance_types.Hardware, cores: int) -> int:
@@ -77,7 +63,7 @@ def as_aws_counts(hardware: instance_types.Hardware, cores: int) -> int:
     Part of a device lies within one device; whole devices start on a multiple of their number; nothing else is given.
     """
     whole = hardware.cores_per_device
-    counts = device_counts(hardware)
+    counts = placement.device_counts(hardware)
     if not counts:
         return on_any_core(hardware, cores)
     if cores < whole:
@@ -85,6 +71,19 @@ def as_aws_counts(hardware: instance_types.Hardware, cores: int) -> int:
     if cores % whole or cores // whole not in counts:
         return 0
     return bits(range(0, hardware.cores - cores + 1, cores))
+
+
+@functools.lru_cache(_REMEMBERED)
+def starts(hardware: instance_types.Hardware, request: placement.Request) -> int:
+    """Return the cores on which the request may start on an empty node, as a set of bits."""
+    allowed = on_any_core(hardware, request.count)
+    if request.align is placement.Alignment.DEVICE:
+        allowed &= on_devices(hardware, request.count)
+    elif request.align is placement.Alignment.LINK:
+        allowed &= on_connected_devices(hardware, request.count)
+    if request.device_counts is placement.DeviceCounts.AWS:
+        allowed &= as_aws_counts(hardware, request.count)
+    return allowed if request.first is None else allowed & 1 << request.first
 
 
 # --- sets of cores as integers ---------------------------------------------------------------------------------------

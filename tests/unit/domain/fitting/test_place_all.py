@@ -7,6 +7,7 @@ import pytest
 
 from kits.manifests import domain
 from neuronspan import instance_types, placement
+from neuronspan.fitting import places, searching
 
 BEST, FIRST = placement.Packing.BEST_FIT, placement.Packing.FIRST_FIT
 NONE, DEVICE, LINK = placement.Alignment
@@ -27,7 +28,7 @@ def refusal(answer: object) -> placement.Unplaceable:
 def test_place_all_finds_connected_devices_behind_a_dead_end_of_the_same_shape() -> None:
     """With device 0-2 in use for the first, no two runs of two are left that are connected; with 5-7 there are."""
     requests = [request(4, align=LINK), request(6, align=LINK), request(4, align=LINK)]
-    answer = placement.place_all(NODE, domain.spans_of("8-9 18-19 22-25 28-29"), requests, FIRST)
+    answer = places.place_all(NODE, domain.spans_of("8-9 18-19 22-25 28-29"), requests, FIRST)
     assert answer == domain.spans_of("0-3 10-15 4-7")
 
 
@@ -53,7 +54,7 @@ def test_place_all_finds_connected_devices_behind_a_dead_end_of_the_same_shape()
 def test_place_all_gives_every_container_its_cores(
     taken: str, requests: list[placement.Request], expected: str
 ) -> None:
-    answer = placement.place_all(SMALL, domain.spans_of(taken), requests, BEST)
+    answer = places.place_all(SMALL, domain.spans_of(taken), requests, BEST)
     assert answer == domain.spans_of(expected)
 
 
@@ -63,7 +64,7 @@ def test_place_all_tries_the_other_combinations(packing: placement.Packing) -> N
     taken = domain.spans_of("8 14")
     node = dataclasses.replace(NODE, devices=9)
     requests = [request(3), request(4), request(5), request(4)]
-    answer = placement.place_all(node, taken, requests, packing)
+    answer = places.place_all(node, taken, requests, packing)
     assert answer == domain.spans_of("15-17 0-3 9-13 4-7")
 
 
@@ -71,8 +72,8 @@ def test_place_all_gives_what_place_gives_for_one() -> None:
     taken = domain.spans_of(HOLES)
     for packing in placement.Packing:
         for count in range(1, 11):
-            alone = placement.place(NODE, taken, request(count), packing)
-            assert placement.place_all(NODE, taken, [request(count)], packing) == (alone,)
+            alone = places.place(NODE, taken, request(count), packing)
+            assert places.place_all(NODE, taken, [request(count)], packing) == (alone,)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_place_all_gives_what_place_gives_for_one() -> None:
 def test_place_all_refuses_the_whole_pod(
     taken: str, requests: list[placement.Request], reason: placement.Reason, text: str
 ) -> None:
-    answer = refusal(placement.place_all(SMALL, domain.spans_of(taken), requests, BEST))
+    answer = refusal(places.place_all(SMALL, domain.spans_of(taken), requests, BEST))
     assert answer.reason == reason
     assert text in answer.message
     assert f"the largest free run is {answer.largest_free_run}" in answer.message
@@ -160,20 +161,20 @@ def odd_ones_aligned(counts: list[int]) -> list[placement.Request]:
 def test_place_all_decides_large_pods_without_giving_up(requests: list[placement.Request]) -> None:
     """What is not tried twice: the same sizes left in other places; and not at all: more cores than are free."""
     taken = (*RUNS_OF_11, domain.span("125"))
-    answer = refusal(placement.place_all(LARGE, taken, requests, BEST))
+    answer = refusal(places.place_all(LARGE, taken, requests, BEST))
     assert answer.reason == placement.Reason.NOT_TOGETHER
     assert "no combination was found" not in answer.message
 
 
 def test_place_all_gives_up_on_a_hostile_pod_and_says_so() -> None:
-    answer = refusal(placement.place_all(LARGE, RUNS_OF_11, odd_ones_aligned(HOSTILE), BEST))
+    answer = refusal(places.place_all(LARGE, RUNS_OF_11, odd_ones_aligned(HOSTILE), BEST))
     assert answer.reason == placement.Reason.NOT_TOGETHER
-    assert f"no combination was found among the first {placement.SEARCH_LIMIT}" in answer.message
+    assert f"no combination was found among the first {searching.SEARCH_LIMIT}" in answer.message
 
 
 def test_place_all_stops_at_the_search_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     node = dataclasses.replace(NODE, devices=9)
     requests = [request(3), request(4), request(5), request(4)]
-    monkeypatch.setattr(placement, "SEARCH_LIMIT", 3)
-    answer = refusal(placement.place_all(node, domain.spans_of("8 14"), requests, FIRST))
+    monkeypatch.setattr(searching, "SEARCH_LIMIT", 3)
+    answer = refusal(places.place_all(node, domain.spans_of("8 14"), requests, FIRST))
     assert "no combination was found among the first 3" in answer.message

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from kits.manifests import domain
-from neuronspan import errors, instance_types, placement
+from neuronspan import errors, instance_types, placement, topologies
+from neuronspan.fitting import places
 
 BEST, FIRST, WORST = placement.Packing.BEST_FIT, placement.Packing.FIRST_FIT, placement.Packing.WORST_FIT
 NONE, DEVICE, LINK = placement.Alignment
@@ -48,14 +49,14 @@ def refusal(answer: object) -> placement.Unplaceable:
 def test_place_follows_the_policy(
     count: int, fields: dict[str, Any], packing: placement.Packing, expected: str
 ) -> None:
-    answer = placement.place(NODE, domain.spans_of(HOLES), request(count, **fields), packing)
+    answer = places.place(NODE, domain.spans_of(HOLES), request(count, **fields), packing)
     assert answer == domain.span(expected)
 
 
 @pytest.mark.parametrize("packing", placement.Packing)
 def test_place_starts_at_core_0_of_an_empty_node(packing: placement.Packing) -> None:
-    assert placement.place(NODE, (), request(32), packing) == domain.span("0-31")
-    assert placement.place(NODE, (), request(4), packing) == domain.span("0-3")
+    assert places.place(NODE, (), request(32), packing) == domain.span("0-31")
+    assert places.place(NODE, (), request(4), packing) == domain.span("0-3")
 
 
 FREE = "the largest free run is 10 (10-19), free are 0-1, 5-7, 10-19, 25-31; what would fit now: up to"
@@ -112,7 +113,7 @@ FREE = "the largest free run is 10 (10-19), free are 0-1, 5-7, 10-19, 25-31; wha
 def test_place_says_why_not_and_what_would_fit(
     count: int, fields: dict[str, Any], reason: placement.Reason, message: str
 ) -> None:
-    answer = refusal(placement.place(NODE, domain.spans_of(HOLES), request(count, **fields), BEST))
+    answer = refusal(places.place(NODE, domain.spans_of(HOLES), request(count, **fields), BEST))
     assert answer == placement.Unplaceable(reason, message, 10)
 
 
@@ -140,7 +141,7 @@ def test_place_says_why_not_and_what_would_fit(
     ids=["full", "one", "no-aligned", "no-aligned-short", "aligned"],
 )
 def test_place_advice_is_true(taken: str, align: placement.Alignment, tail: str) -> None:
-    answer = refusal(placement.place(SMALL, domain.spans_of(taken), request(4, align=align), BEST))
+    answer = refusal(places.place(SMALL, domain.spans_of(taken), request(4, align=align), BEST))
     assert answer.message.endswith(tail)
 
 
@@ -223,7 +224,7 @@ GIVEN = (
 def test_place_gives_connected_devices_or_says_which_there_are(
     taken: str, fields: dict[str, Any], expected: str | tuple[placement.Reason, str]
 ) -> None:
-    answer = placement.place(NODE, domain.spans_of(taken), request(**fields), BEST)
+    answer = places.place(NODE, domain.spans_of(taken), request(**fields), BEST)
     if isinstance(expected, str):
         assert answer == domain.span(expected)
     else:
@@ -233,8 +234,8 @@ def test_place_gives_connected_devices_or_says_which_there_are(
 
 
 def test_place_says_that_no_devices_are_connected_where_there_are_no_links() -> None:
-    apart = dataclasses.replace(NODE, topology=instance_types.Topology.NONE)
-    answer = refusal(placement.place(apart, (), request(4, align=LINK), BEST))
+    apart = dataclasses.replace(NODE, topology=topologies.Topology.NONE)
+    answer = refusal(places.place(apart, (), request(4, align=LINK), BEST))
     assert answer.reason is placement.Reason.NOT_CONNECTED
     assert (
         "4 contiguous cores on connected devices cannot be placed: no 2 devices in a row are connected;"

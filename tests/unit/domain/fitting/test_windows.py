@@ -5,7 +5,8 @@ import functools
 
 import pytest
 
-from neuronspan import instance_types, placement, spans, windows
+from neuronspan import instance_types, placement, spans, topologies
+from neuronspan.fitting import places, windows
 
 LINK, AWS = placement.Alignment.LINK, placement.DeviceCounts.AWS
 TORUS = instance_types.hardware_of("trn1.32xlarge")
@@ -57,10 +58,10 @@ def test_every_run_given_under_link_is_connected(hardware: instance_types.Hardwa
         legal = [
             first for first in boundaries if connected(hardware, hardware.devices_of(spans.CoreSpan(first, count)))
         ]
-        assert list(windows.members(placement.starts(hardware, request))) == legal
+        assert list(windows.members(windows.starts(hardware, request))) == legal
         alone = [spans.CoreSpan(legal[-1], count)] if legal else []
         taken = spans.free_runs(hardware.cores, alone)  # all others
-        assert placement.find_all(hardware, taken, [request], placement.Packing.BEST_FIT) == (tuple(alone) or None)
+        assert places.find_all(hardware, taken, [request], placement.Packing.BEST_FIT) == (tuple(alone) or None)
 
 
 @pytest.mark.parametrize("hardware", EVERY)
@@ -72,12 +73,12 @@ def test_every_instance_type_has_a_connected_run_of_each_size(hardware: instance
 def test_only_a_torus_has_runs_that_are_not_connected(hardware: instance_types.Hardware) -> None:
     sizes = range(1, hardware.devices + 1)
     broken = [n for n in sizes if len(windows.connected_runs(hardware, n)) < hardware.devices - n + 1]
-    assert broken == ([2, 3, 4] if hardware.topology is instance_types.Topology.TORUS else [])
+    assert broken == ([2, 3, 4] if hardware.topology is topologies.Topology.TORUS else [])
 
 
 def given(hardware: instance_types.Hardware, count: int) -> list[int]:
     """Return the first cores from which so many are given where numbers of devices are AWS's."""
-    return list(windows.members(placement.starts(hardware, placement.Request(count, device_counts=AWS))))
+    return list(windows.members(windows.starts(hardware, placement.Request(count, device_counts=AWS))))
 
 
 def test_aws_gives_one_four_eight_or_all_devices_of_a_torus_each_in_its_block() -> None:
@@ -98,22 +99,22 @@ def test_aws_gives_part_of_one_device_and_no_cores_beside_whole_ones() -> None:
 
 @pytest.mark.parametrize("hardware", EVERY)
 def test_aws_restricts_a_torus_only(hardware: instance_types.Hardware) -> None:
-    if hardware.topology is instance_types.Topology.TORUS:
-        assert windows.device_counts(hardware) == windows.AWS_DEVICE_COUNTS == (1, 4, 8, 16)
+    if hardware.topology is topologies.Topology.TORUS:
+        assert placement.device_counts(hardware) == placement.AWS_DEVICE_COUNTS == (1, 4, 8, 16)
     else:
-        assert windows.device_counts(hardware) == ()
+        assert placement.device_counts(hardware) == ()
         assert all(given(hardware, n) == [*range(hardware.cores - n + 1)] for n in range(1, hardware.cores + 1))
 
 
 @pytest.mark.parametrize("hardware", [each for each in EVERY if "trn" in str(each.id)])
 def test_devices_that_aws_gives_together_are_connected(hardware: instance_types.Hardware) -> None:
-    for devices in windows.device_counts(hardware):
+    for devices in placement.device_counts(hardware):
         for first in given(hardware, devices * hardware.cores_per_device):
             start = first // hardware.cores_per_device
             assert connected(hardware, range(start, start + devices))
 
 
 def test_devices_without_links_are_not_connected() -> None:
-    apart = dataclasses.replace(TORUS, topology=instance_types.Topology.NONE)
+    apart = dataclasses.replace(TORUS, topology=topologies.Topology.NONE)
     assert windows.connected_runs(apart, 2) == ()
     assert len(windows.connected_runs(apart, 1)) == 16
