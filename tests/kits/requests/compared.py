@@ -14,7 +14,7 @@ from neuronspan_operator.admission.settings import Settings
 
 Manifest = dict[str, Any]
 _NOTED = ("uid", "creationTimestamp", "managedFields", "resourceVersion", "generation")
-"""What the API server writes anew each time."""
+"""What the API server writes anew each time, as it does the status."""
 _DRY = "?dryRun=All"
 
 
@@ -69,4 +69,4 @@ def _lasting(stored: Mapping[str, Any]) -> Manifest:
     told = json.dumps(stored).replace(stored["metadata"]["uid"], "UID")
     made: Manifest = json.loads(told)
     metadata = {each: value for each, value in made["metadata"].items() if each not in _NOTED}
-    return {**made, "metadata": metadata}
+    return {**made, "metadata": metadata, "status": None}
