@@ -47,7 +47,7 @@ def test_identity_at_two_thirds_of_its_life_gets_a_successor_that_is_only_truste
 
 
 def test_successor_is_served_once_every_api_server_has_heard_of_it() -> None:
-    young = identity("next", age=rotation.SETTLING / DAY - 0.001)
+    young = identity("next", age=0.04)  # 58 minutes
     assert wanted(identities.Book(OLD, young)) == identities.Book(OLD, young)
     assert wanted(identities.Book(OLD, NEXT)) == identities.Book(NEXT, None, OLD.authority)
 
