@@ -131,7 +131,7 @@ class _Layout:
 
     @classmethod
     def of(cls, tensor: torch.Tensor) -> "_Layout":
-        return cls(tensor.storage_offset(), tuple(tensor.shape), tuple(tensor.stride()), tensor.dtype)
+        return cls(int(tensor.storage_offset()), tuple(tensor.shape), tuple(tensor.stride()), tensor.dtype)
 
     @classmethod
     def of_storage(cls, tensor: torch.Tensor) -> "_Layout":
