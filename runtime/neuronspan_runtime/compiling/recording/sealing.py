@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from neuronspan_runtime import errors
-from neuronspan_runtime.compiling import effects
+from neuronspan_runtime.compiling.recording import effects
 
 Known = Callable[[torch.Tensor], bool]
 """Whether the tensor held what it holds before the model was recorded."""
