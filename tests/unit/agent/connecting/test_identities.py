@@ -118,7 +118,8 @@ def test_program_is_run_again_when_what_it_gave_expires_or_is_refused(tmp_path: 
     async def play() -> None:
         first = await identity.proof()
         program.gives(token="two")
-        assert (await asyncio.gather(identity.proof(), identity.proof())) == [first, first] == [Proof("Bearer one")] * 2
+        assert list(await asyncio.gather(identity.proof(), identity.proof())) == [first, first]
+        assert first == Proof("Bearer one")
         clock.seconds = 61
         second = await identity.proof()
         assert second == Proof("Bearer two")
@@ -127,7 +128,7 @@ def test_program_is_run_again_when_what_it_gave_expires_or_is_refused(tmp_path: 
         assert identity.refused(first)  # it was run again since: nothing more to do
         assert await identity.proof() == second
         assert identity.refused(second)
-        assert await asyncio.gather(identity.proof(), identity.proof()) == [Proof("Bearer three")] * 2
+        assert list(await asyncio.gather(identity.proof(), identity.proof())) == [Proof("Bearer three")] * 2
         assert program.runs() == 3
 
     asyncio.run(play())
@@ -151,7 +152,7 @@ def test_what_has_expired_is_not_said_when_the_program_fails(tmp_path: pathlib.P
 
 
 def _id_token(expires: float) -> str:
-    parts = ({"alg": "none"}, {"exp": expires}, {})
+    parts: tuple[dict[str, Any], ...] = ({"alg": "none"}, {"exp": expires}, {})
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
 
 
