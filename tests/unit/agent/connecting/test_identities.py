@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kits.connecting import login_programs
+from kits.connecting import authorities, login_programs
 from neuronspan_agent import errors
 from neuronspan_agent.connecting import entries, identities, targets
 
@@ -108,6 +108,36 @@ async def test_token_file_that_becomes_unusable_leaves_the_last_token(
     with pytest.raises(errors.Unavailable, match=f"the token file {path} cannot be used: .*; write a token into it"):
         await identities.TokenFile(path).proof()
     assert await identities.TokenFile(path, "beside it").proof() == Proof("Bearer beside it")
+
+
+async def test_certificate_files_are_read_again_and_half_written_ones_wait(tmp_path: pathlib.Path) -> None:
+    authority, clock = authorities.Authority(tmp_path / "authority"), Hand()
+    pairs = [authority.issued(common_name=name) for name in ("one", "two")]
+    contents = [(certificate.read_bytes(), key.read_bytes()) for certificate, key in pairs]
+    certificate, key = tmp_path / "c.pem", tmp_path / "c.key"
+
+    def write(which: int, *, half: bool = False) -> None:
+        certificate.write_bytes(contents[which][0])
+        if not half:
+            key.write_bytes(contents[which][1])
+
+    user = entries.User(certificate=str(certificate), key=str(key))
+    identity = identities.Certified(identities.Fixed(Proof("Bearer t")), user, clock=clock)
+    with pytest.raises(errors.LoginFailed, match=r"the client-certificate .*c\.pem cannot be read"):
+        await identity.proof()
+    write(0)
+    first = Proof("Bearer t", *contents[0])
+    assert await identity.proof() == first
+    write(1, half=True)
+    clock.seconds = 301
+    assert await identity.proof() == first
+    assert not identity.refused(first)
+    write(1)
+    assert identity.refused(first)
+    assert await identity.proof() == Proof("Bearer t", *contents[1])
+    certificate.unlink()
+    clock.seconds = 1000
+    assert await identity.proof() == Proof("Bearer t", *contents[1])
 
 
 def test_program_is_run_again_when_what_it_gave_expires_or_is_refused(tmp_path: pathlib.Path) -> None:
