@@ -125,8 +125,39 @@ def _labels() -> Drawn:
 
 
 @strategies.composite
-def pods(draw: strategies.DrawFn) -> Manifest:
-    """Draw a pod."""
+def _likely(draw: strategies.DrawFn) -> Manifest:
+    """Draw a pod as most are: a container is asked for once, by annotation or by limit, or not at all."""
+    order = draw(strategies.permutations(CONTAINERS))
+    apps, inits = draw(strategies.integers(1, 2)), draw(strategies.sampled_from([0, 0, 0, 1]))
+    found: list[Manifest] = [{"name": name, "image": "x"} for name in order[: apps + inits]]
+    written: dict[str, str] = {}
+    for place, each in enumerate(found):
+        count = draw(strategies.sampled_from(["1", "2", "4", "16"]))
+        how = draw(strategies.sampled_from(["annotation", "annotation", "limit", "cpu", ""]))
+        if how == "annotation":
+            resource = draw(strategies.sampled_from(["cores", "cores", "devices"]))
+            written[f"{_GROUP}/{resource}" if place == 0 else f"{resource}.{_GROUP}/{each['name']}"] = count
+        if how in {"limit", "cpu"}:
+            resource = "cpu" if how == "cpu" else draw(strategies.sampled_from(names.RESOURCES))
+            parts = draw(strategies.sampled_from([["limits"], ["limits", "requests"]]))
+            found[place] = {**each, "resources": {part: {resource: count} for part in parts}}
+    metadata = {"name": "drawn", "annotations": written, "labels": draw(strategies.sampled_from([{}, {"app": "x"}]))}
+    spec: Manifest = {"containers": found[:apps], **({"initContainers": found[apps:]} if inits else {})}
+    schedulers = ["", "default-scheduler", "default-scheduler", names.SCHEDULER, "volcano", "volcano"]
+    spec["schedulerName"] = draw(strategies.sampled_from(schedulers))
+    spec["schedulingGates"] = draw(strategies.sampled_from([[], [], [{"name": "example.com/g"}]]))
+    if draw(strategies.sampled_from([False, False, False, True])):
+        spec["resourceClaims"] = [{"name": "gpu", "resourceClaimName": "gpu"}]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+def pods() -> Drawn:
+    """Draw a pod: one that can be meant, or whatever somebody writes."""
+    return strategies.one_of(_likely(), _likely(), _wild())
+
+
+@strategies.composite
+def _wild(draw: strategies.DrawFn) -> Manifest:
     metadata = {"name": "drawn", "annotations": draw(_annotations()), "labels": draw(_labels())}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": draw(_spec())}
 
