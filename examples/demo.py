@@ -18,7 +18,7 @@ from rich import console
 
 from kits.release import cluster_access, helm_release, installation
 from neuronspan_embedded.command import sightings
-from neuronspan_operator.cli import commands, core_map
+from neuronspan_operator.cli import commands, core_map, flags
 
 EXAMPLES = pathlib.Path(__file__).resolve().parent
 NAMESPACE = "neuronspan-examples"
@@ -117,7 +117,7 @@ def show(cluster: cluster_access.Cluster, found: sightings.Reports, svg: pathlib
     """Print what the containers saw, the core map (and write it to `svg`), and why one pod waits."""
     screen.print(sightings.report_table(found))
     kubectl_neuron(cluster.kubeconfig, "map", "--svg", str(svg))
-    screen.print(core_map.render(commands.read(commands.Connection(str(cluster.kubeconfig))).map_nodes()))
+    screen.print(core_map.render(commands.nodes(flags.Flags({"kubeconfig": str(cluster.kubeconfig)}))))
     screen.print(f"kubectl neuron explain -n {NAMESPACE} never-fits", style="bold")
     screen.print(kubectl_neuron(cluster.kubeconfig, "explain", "-n", NAMESPACE, "never-fits"), markup=False)
 

@@ -94,7 +94,7 @@ class World:
 
     def kubeconfig(self, user: Mapping[str, Any], cluster: Mapping[str, Any]) -> str:
         """A kubeconfig with this user and cluster, and others beside them."""
-        said = {"server": self.server.url, "certificate-authority": "authority/ca.pem"} | cluster
+        said = {"server": self.server.url, "certificate-authority": "authority/ca.pem", **cluster}
         content = {
             "apiVersion": "v1",
             "kind": "Config",

@@ -48,7 +48,7 @@ async def test_process_reports_every_wrong_setting_and_ends(tmp_path: pathlib.Pa
 async def test_process_says_how_to_log_in_when_it_cannot(tmp_path: pathlib.Path) -> None:
     async with operator_processes.started(tmp_path, "--kubeconfig=/nowhere") as process:
         assert await operator_processes.ended(process) == 1
-        assert "cannot log in with the kubeconfig /nowhere" in process.output
+        assert "there is no kubeconfig /nowhere" in process.output
         assert "Traceback" not in process.output
 
 

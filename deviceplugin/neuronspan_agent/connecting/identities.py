@@ -9,6 +9,7 @@ import base64
 import dataclasses
 import datetime as dt
 import pathlib
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -17,11 +18,14 @@ from kubernetes.aio import config
 from kubernetes.aio.client import configuration
 
 from neuronspan_agent import errors
-from neuronspan_agent.connecting import entries, exec_plugins, targets
+from neuronspan_agent.connecting import entries, exec_plugins, targets, trust
 
 _FRESH_SECONDS = 50.0
 """How old a token from a file may be: client-go reads after a minute less ten seconds (transport/token_source.go).
 kubelet writes a new one when a fifth of the old one's time, at least two minutes, is left."""
+
+_CERTIFICATE_SECONDS = 300.0
+"""How old a client certificate from a file may be, as with client-go (transport/cert_rotation.go)."""
 
 Headers = Sequence[tuple[str, str]]
 
@@ -47,7 +51,12 @@ class Identity(Protocol):
 
 def of(target: targets.Target, authority: bytes, environment: Mapping[str, str]) -> Identity:
     """Return the identity of a target's user; files and programs are first looked at when it is asked."""
-    user = target.user
+    shown = _without_certificate(target, authority, environment)
+    return Certified(shown, target.user) if target.user.has_certificate else shown
+
+
+def _without_certificate(targeted: targets.Target, authority: bytes, environment: Mapping[str, str]) -> "Identity":
+    user = targeted.user
     if user.token_file:
         return TokenFile(pathlib.Path(user.token_file), user.token)
     if user.token:
@@ -56,7 +65,7 @@ def of(target: targets.Target, authority: bytes, environment: Mapping[str, str])
         secret = base64.b64encode(f"{user.username}:{user.password}".encode()).decode()
         return Fixed(Proof(f"Basic {secret}"))
     if user.plugin is not None and not user.has_certificate:
-        told = exec_plugins.cluster_info(target.cluster, authority, target.proxy)
+        told = exec_plugins.cluster_info(targeted.cluster, authority, targeted.proxy)
         return Program(user.plugin, told, environment)
     if user.provider is not None:
         return Provider(user.provider)
@@ -84,6 +93,42 @@ class Fixed:
     def refused(self, _: Proof) -> bool:
         """Return False: there is nothing else to say."""
         return False
+
+
+class Certified:
+    """Shows a client certificate beside what somebody else says, and reads its files again now and then."""
+
+    def __init__(self, beside: Identity, user: entries.User, clock: Callable[[], float] = time.monotonic) -> None:
+        self._beside = beside
+        self._user = user
+        self._clock = clock
+        self._pair: tuple[bytes, bytes] | None = None
+        self._until = 0.0
+
+    async def proof(self) -> Proof:
+        """Return what the other one says with the certificate; raises LoginFailed when it never could be read."""
+        said = await self._beside.proof()
+        if self._pair is None or self._clock() >= self._until:
+            self._pair = self._read()
+            self._until = self._clock() + _CERTIFICATE_SECONDS
+        return dataclasses.replace(said, certificate=self._pair[0], key=self._pair[1])
+
+    def refused(self, proof: Proof) -> bool:
+        """Read the files at the next call; whether there is something else to say."""
+        self._until = 0.0
+        other = self._beside.refused(dataclasses.replace(proof, certificate=b"", key=b""))
+        return other or self._read() != (proof.certificate, proof.key)
+
+    def _read(self) -> tuple[bytes, bytes]:
+        """Return certificate and key; those from before while the files cannot be read, or are not one pair yet."""
+        try:
+            found = trust.pair(self._user)
+            trust.show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), *found)
+        except (errors.LoginFailed, errors.Unavailable):
+            if self._pair is None:
+                raise
+            return self._pair
+        return found
 
 
 class TokenFile:

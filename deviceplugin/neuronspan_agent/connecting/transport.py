@@ -58,9 +58,6 @@ class Transport:
     async def log_in(self) -> None:
         """Look for the first time at what proves who we are; raises LoginFailed."""
         try:
-            trust_in = trust.pair(self._target.user)
-            if trust_in[0]:
-                trust.show(self._client.rest_client.ssl_context, *trust_in)
             await self._proof()
         except errors.KubernetesError as error:
             raise errors.LoginFailed(f"cannot log in with {self._target.source}: {error}") from error

@@ -111,6 +111,11 @@ def explain(before: flags.Flags, /, pod: str, *, everywhere: bool, **said: Any) 
     click.echo(_asked(before.behind(said), explained))
 
 
+def nodes(chosen: flags.Flags) -> Sequence[core_map.MappedNode]:
+    """Return the nodes as the map draws them; raises click.ClickException."""
+    return _drawn(_asked(chosen, lambda client, _: reading.read_neuron_nodes(client)))
+
+
 _FORBIDDEN = 403
 
 

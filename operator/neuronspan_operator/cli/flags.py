@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from neuronspan_agent import errors
-from neuronspan_agent.connecting import entries, in_cluster, kubeconfigs, targets
+from neuronspan_agent.connecting import entries, in_cluster, kubeconfigs, targets, transport
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -128,9 +128,11 @@ class Flags:
 def show_calls(flags: Flags) -> None:
     """Log each request to standard error if it was asked for."""
     if (flags.said.get("verbosity") or 0) >= _CALLS_ARE_LOGGED:
-        logging.basicConfig(level=logging.DEBUG, format="%(message)s %(call)s %(status)s")
-        for noisy in ("asyncio", "charset_normalizer"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(call)s %(status)s"))
+        calls = logging.getLogger(transport.__name__)
+        calls.setLevel(logging.DEBUG)
+        calls.handlers = [handler]
 
 
 def read_duration(text: str) -> float | None:

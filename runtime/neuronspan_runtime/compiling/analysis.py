@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
-from neuronspan_runtime.compiling import recording, tracing
+from neuronspan_runtime.compiling import tracing
 from neuronspan_runtime.compiling.partitions import operator_support, program
+from neuronspan_runtime.compiling.recording import recorder
 
 PACKAGE_VERSION = f"{torch.__version__.partition('+')[0]}+simulated"
 """`__version__` of torch_neuron and torch_neuronx: AWS's packages begin theirs with torch's, too."""
@@ -90,4 +91,4 @@ def _listed(title: str, kinds: Sequence[str]) -> None:
 
 def _program(function: Callable[..., Any], example_inputs: Any) -> program.Program:
     flat, leaves = tracing.flattened(function, example_inputs)
-    return program.Program(recording.recorded(flat, leaves), tracing.WRAPPED)
+    return program.Program(recorder.recorded(flat, leaves), tracing.WRAPPED)

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 
 from neuronspan_runtime import errors
-from neuronspan_runtime.compiling import sealing, torchscript
+from neuronspan_runtime.compiling import torchscript
+from neuronspan_runtime.compiling.recording import sealing
 
 EVERY_OUTPUT_NAMED = "input_output_aliases names every output of the model: it must return one more"
 

@@ -2,7 +2,7 @@
 
 import json
 import pathlib
-import sys
+import shlex
 from typing import Any
 
 from neuronspan_agent.connecting import entries
@@ -18,15 +18,12 @@ class LoginProgram:
         self._answer, self._told = folder / "answer", folder / "told"
         self._status = folder / "status"
         self.path.write_text(
-            f"#!{sys.executable} -S\n"
-            "import json, os, sys\n"
-            f"with open({str(self._told)!r}, 'a') as told:\n"
-            "    info = json.loads(os.environ['KUBERNETES_EXEC_INFO'])\n"
-            "    told.write(json.dumps({'arguments': sys.argv[1:], 'info': info, 'secret': os.environ.get('SECRET'),\n"
-            "                           'input': sys.stdin.read()}) + '\\n')\n"
-            "print('please wait', file=sys.stderr)\n"
-            f"print(open({str(self._answer)!r}).read())\n"
-            f"sys.exit(int(open({str(self._status)!r}).read()))\n"
+            "#!/bin/sh\n"  # a Python would take longer to start than many a test may
+            'printf \'%s\\036%s\\036%s\\036%s\\035\' "$*" "$KUBERNETES_EXEC_INFO" "$SECRET" "$(cat)" '
+            f">> {shlex.quote(str(self._told))}\n"
+            "echo please wait >&2\n"
+            f"cat {shlex.quote(str(self._answer))}\n"
+            f"exit $(cat {shlex.quote(str(self._status))})\n"
         )
         self.path.chmod(0o755)
 
@@ -41,7 +38,8 @@ class LoginProgram:
 
     def told(self) -> list[dict[str, Any]]:
         """What it was told at each run."""
-        return [json.loads(line) for line in self._told.read_text().splitlines()] if self._told.exists() else []
+        records = self._told.read_text().split("\035")[:-1] if self._told.exists() else []
+        return [_told(record.split("\036")) for record in records]
 
     def runs(self) -> int:
         """How often it was run."""
@@ -54,3 +52,8 @@ class LoginProgram:
     def user(self, **changes: Any) -> dict[str, Any]:
         """The user of a kubeconfig that logs in with it."""
         return {"exec": {"command": str(self.path), "apiVersion": V1, "interactiveMode": "Never", **changes}}
+
+
+def _told(fields: list[str]) -> dict[str, Any]:
+    arguments, info, secret, given = fields
+    return {"arguments": arguments.split(), "info": json.loads(info), "secret": secret, "input": given}

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 
 from neuronspan_runtime import errors
-from neuronspan_runtime.compiling import recording, torchscript, tracing
+from neuronspan_runtime.compiling import torchscript, tracing
 from neuronspan_runtime.compiling.partitions import program, segments
+from neuronspan_runtime.compiling.recording import recorder
 
 Compile = Callable[[Callable[..., Any], Any], torch.jit.ScriptModule]
 """Compiles a function, or a part of one, for NeuronCores, given its example inputs."""
@@ -42,7 +43,7 @@ def partitioned(
     compute what the whole does, and whatever `choose` and `compiled` raise.
     """
     flat, leaves = tracing.flattened(function, example_inputs)
-    recorded = recording.recorded(flat, leaves)
+    recorded = recorder.recorded(flat, leaves)
     whole = program.Program(recorded, tracing.WRAPPED)
     chosen = choose(whole)
     if all(chosen):

@@ -6,9 +6,7 @@ import json
 import pathlib
 from typing import Any
 
-import hypothesis
 import pytest
-from hypothesis import strategies
 
 from kits.connecting import login_programs
 from neuronspan_agent import errors
@@ -131,24 +129,3 @@ def test_certificate_and_key_are_read_and_kept_out_of_logs() -> None:
     answer = exec_plugins.read(PLUGIN, _printed(status={"clientCertificateData": "c", "clientKeyData": "secret"}))
     assert (answer.certificate, answer.key, answer.expires) == (b"c", b"secret", None)
     assert "secret" not in repr(answer)
-
-
-TEXTS = strategies.sampled_from(["", "t", "2026-01-02T00:00:00Z", "tomorrow"])
-ANYTHING = strategies.recursive(
-    strategies.none() | strategies.booleans() | strategies.integers() | TEXTS,
-    lambda inner: strategies.lists(inner, max_size=2) | strategies.dictionaries(TEXTS, inner, max_size=2),
-    max_leaves=4,
-)
-STATUS = strategies.dictionaries(
-    strategies.sampled_from(["token", "clientCertificateData", "clientKeyData", "expirationTimestamp"]), ANYTHING
-)
-
-
-@hypothesis.given(status=STATUS | ANYTHING)
-@hypothesis.settings(deadline=None, max_examples=30)
-def test_whatever_is_printed_is_an_answer_or_a_sentence(status: Any) -> None:
-    try:
-        answer = exec_plugins.read(PLUGIN, _printed(status=status))
-    except errors.Unavailable:
-        return
-    assert answer.token or answer.certificate

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kits.connecting import login_programs
+from kits.connecting import authorities, login_programs
 from neuronspan_agent import errors
 from neuronspan_agent.connecting import entries, identities, targets
 
@@ -110,6 +110,36 @@ async def test_token_file_that_becomes_unusable_leaves_the_last_token(
     assert await identities.TokenFile(path, "beside it").proof() == Proof("Bearer beside it")
 
 
+async def test_certificate_files_are_read_again_and_half_written_ones_wait(tmp_path: pathlib.Path) -> None:
+    authority, clock = authorities.Authority(tmp_path / "authority"), Hand()
+    pairs = [authority.issued(common_name=name) for name in ("one", "two")]
+    contents = [(certificate.read_bytes(), key.read_bytes()) for certificate, key in pairs]
+    certificate, key = tmp_path / "c.pem", tmp_path / "c.key"
+
+    def write(which: int, *, half: bool = False) -> None:
+        certificate.write_bytes(contents[which][0])
+        if not half:
+            key.write_bytes(contents[which][1])
+
+    user = entries.User(certificate=str(certificate), key=str(key))
+    identity = identities.Certified(identities.Fixed(Proof("Bearer t")), user, clock=clock)
+    with pytest.raises(errors.LoginFailed, match=r"the client-certificate .*c\.pem cannot be read"):
+        await identity.proof()
+    write(0)
+    first = Proof("Bearer t", *contents[0])
+    assert await identity.proof() == first
+    write(1, half=True)
+    clock.seconds = 301
+    assert await identity.proof() == first
+    assert not identity.refused(first)
+    write(1)
+    assert identity.refused(first)
+    assert await identity.proof() == Proof("Bearer t", *contents[1])
+    certificate.unlink()
+    clock.seconds = 1000
+    assert await identity.proof() == Proof("Bearer t", *contents[1])
+
+
 def test_program_is_run_again_when_what_it_gave_expires_or_is_refused(tmp_path: pathlib.Path) -> None:
     program, clock = login_programs.LoginProgram(tmp_path), Hand()
     program.gives(token="one", expirationTimestamp=(START + dt.timedelta(seconds=60)).isoformat())
@@ -118,7 +148,8 @@ def test_program_is_run_again_when_what_it_gave_expires_or_is_refused(tmp_path: 
     async def play() -> None:
         first = await identity.proof()
         program.gives(token="two")
-        assert (await asyncio.gather(identity.proof(), identity.proof())) == [first, first] == [Proof("Bearer one")] * 2
+        assert list(await asyncio.gather(identity.proof(), identity.proof())) == [first, first]
+        assert first == Proof("Bearer one")
         clock.seconds = 61
         second = await identity.proof()
         assert second == Proof("Bearer two")
@@ -127,7 +158,7 @@ def test_program_is_run_again_when_what_it_gave_expires_or_is_refused(tmp_path: 
         assert identity.refused(first)  # it was run again since: nothing more to do
         assert await identity.proof() == second
         assert identity.refused(second)
-        assert await asyncio.gather(identity.proof(), identity.proof()) == [Proof("Bearer three")] * 2
+        assert list(await asyncio.gather(identity.proof(), identity.proof())) == [Proof("Bearer three")] * 2
         assert program.runs() == 3
 
     asyncio.run(play())
@@ -151,7 +182,7 @@ def test_what_has_expired_is_not_said_when_the_program_fails(tmp_path: pathlib.P
 
 
 def _id_token(expires: float) -> str:
-    parts = ({"alg": "none"}, {"exp": expires}, {})
+    parts: tuple[dict[str, Any], ...] = ({"alg": "none"}, {"exp": expires}, {})
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
 
 

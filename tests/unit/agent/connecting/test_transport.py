@@ -4,9 +4,11 @@ import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
+import functools
 import pathlib
 import socket
 import ssl
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -249,11 +251,18 @@ async def speaking(answer: bytes) -> AsyncIterator[str]:
         server.close()
 
 
+@functools.cache
+def _authority() -> bytes:
+    """Any one: reading all those of the system takes long."""
+    with tempfile.TemporaryDirectory() as folder:
+        return authorities.Authority(pathlib.Path(folder)).certificate.read_bytes()
+
+
 def refusal(cluster: entries.Cluster, **environment: str) -> str:
     """What is said when this server is asked for a node."""
 
     async def ask() -> None:
-        wanted = targets.Wanted(cluster=cluster)
+        wanted = targets.Wanted(cluster=dataclasses.replace(cluster, authority_data=_authority()))
         await asked(targets.choose(entries.Kubeconfig(where="/config"), wanted, environment))
 
     with pytest.raises(errors.Unavailable) as caught:
@@ -273,7 +282,7 @@ def spoken(answer: bytes, cluster: Callable[[str], entries.Cluster]) -> str:
 
 
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert refusal(entries.Cluster(server="https://127.0.0.1:1", insecure=True)).startswith(
+    assert refusal(entries.Cluster(server="https://127.0.0.1:1")).startswith(
         "https://127.0.0.1:1 refused the connection"
     )
 
@@ -281,7 +290,7 @@ def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", unknown)
-    assert refusal(entries.Cluster(server="https://api.invalid", insecure=True)).startswith(
+    assert refusal(entries.Cluster(server="https://api.invalid")).startswith(
         "https://api.invalid has no address: is its name right"
     )
 
@@ -294,7 +303,7 @@ def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_server_that_speaks_no_tls(answer: bytes, words: str) -> None:
-    assert words in spoken(answer, lambda address: entries.Cluster(server=f"https://{address}", insecure=True))
+    assert words in spoken(answer, lambda address: entries.Cluster(server=f"https://{address}"))
 
 
 @pytest.mark.parametrize(
@@ -309,7 +318,7 @@ def test_server_that_speaks_no_tls(answer: bytes, words: str) -> None:
 )
 def test_proxy_that_refuses(answer: bytes, words: str) -> None:
     def behind(address: str) -> entries.Cluster:
-        return entries.Cluster(server="https://api.invalid", insecure=True, proxy_url=f"http://me:secret@{address}")
+        return entries.Cluster(server="https://api.invalid", proxy_url=f"http://me:secret@{address}")
 
     said = spoken(answer, behind)
     assert said.startswith("the proxy http://127.0.0.1:")
@@ -318,6 +327,6 @@ def test_proxy_that_refuses(answer: bytes, words: str) -> None:
 
 
 def test_proxy_that_is_not_there() -> None:
-    said = refusal(entries.Cluster(server="https://api.invalid", insecure=True), HTTPS_PROXY="http://127.0.0.1:1")
+    said = refusal(entries.Cluster(server="https://api.invalid"), HTTPS_PROXY="http://127.0.0.1:1")
     assert said.startswith("the proxy http://127.0.0.1:1 cannot be reached (")
     assert "correct proxy-url, $HTTPS_PROXY or $NO_PROXY" in said

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 import torch_neuron
-from kits.device import neuron_processes, pipeline_models
+from kits.compiled import pipeline_models
+from kits.device import neuron_processes
 
 untyped: Any = torch
 """torch, where it has no types of its own."""

@@ -9,9 +9,11 @@ import torch
 
 import torch_neuron
 import torch_neuronx
-from kits.device import neuron_models, neuron_processes, writing_models
+from kits.compiled import writing_models
+from kits.device import neuron_models, neuron_processes
 from neuronspan_runtime import errors
-from neuronspan_runtime.compiling import recording, tracing
+from neuronspan_runtime.compiling import tracing
+from neuronspan_runtime.compiling.recording import recorder
 
 CALLS = 20
 
@@ -194,7 +196,7 @@ class Filling(torch.nn.Module):
 
 def test_of_the_inputs_only_states_are_written() -> None:
     values, state = torch.zeros(2), torch.zeros(2)
-    recording.recorded(Filling(), [torch.zeros(2), torch.zeros(2)], states=1)(values, state)
+    recorder.recorded(Filling(), [torch.zeros(2), torch.zeros(2)], states=1)(values, state)
     assert values.tolist() == [0, 0]
     assert state.tolist() == [1, 1]
 

@@ -72,7 +72,8 @@ class RunningStatistics(Writing):
 
     def forward(self, values: torch.Tensor) -> Any:
         self.norm.train()
-        return self.norm(self.layer(values)), self.norm.running_mean.expand(ROWS, WIDTH)
+        mean: Any = self.norm.running_mean
+        return self.norm(self.layer(values)), mean.expand(ROWS, WIDTH)
 
 
 class Captured(Writing):
@@ -111,7 +112,7 @@ class Pieces(Writing):
     def forward(self, values: torch.Tensor) -> Any:
         _, right = values.chunk(2, dim=1)
         right.mul_(2)
-        self.history.split(3)[1].add_(1)
+        self.history.tensor_split(2)[1].add_(1)
         return self.layer(values) + self.history
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import torch
 
-from neuronspan_runtime.compiling import reachable, sealing, torchscript
+from neuronspan_runtime.compiling import torchscript
+from neuronspan_runtime.compiling.recording import reachable, sealing
 
 
 def recorded(

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from neuronspan_runtime import errors
-from neuronspan_runtime.compiling import effects
+from neuronspan_runtime.compiling.recording import effects
 
 Known = Callable[[torch.Tensor], bool]
 """Whether the tensor held what it holds before the model was recorded."""
@@ -131,7 +131,7 @@ class _Layout:
 
     @classmethod
     def of(cls, tensor: torch.Tensor) -> "_Layout":
-        return cls(tensor.storage_offset(), tuple(tensor.shape), tuple(tensor.stride()), tensor.dtype)
+        return cls(int(tensor.storage_offset()), tuple(tensor.shape), tuple(tensor.stride()), tensor.dtype)
 
     @classmethod
     def of_storage(cls, tensor: torch.Tensor) -> "_Layout":
