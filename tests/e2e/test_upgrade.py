@@ -19,11 +19,12 @@ CRDS = ("neuronnodes.neuronspan.dev", "neuronpools.neuronspan.dev")
 
 
 def helm(cluster: cluster_access.Cluster, *words: str | pathlib.Path, values: Mapping[str, Any] | None = None) -> str:
-    """Run helm for the release; gives what it printed."""
+    """Run helm for the release; gives what it printed, with the words of hooks, which go to standard error."""
     given: list[str] = [] if values is None else ["--values", "-"]
     timeout = () if words[0] == "show" else ("--timeout", f"{SECONDS:.0f}s")
     command = [tools.program("helm"), *words, "--kubeconfig", cluster.kubeconfig, *timeout, *given]
-    return process.run(command, timeout=SECONDS + 60, stdin=json.dumps(values or {}).encode())
+    both = ["sh", "-c", 'exec "$@" 2>&1', "sh"]
+    return process.run([*both, *command], timeout=SECONDS + 60, stdin=json.dumps(values or {}).encode())
 
 
 @pytest.fixture
