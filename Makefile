@@ -12,6 +12,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
     if $$p -c '$(SUPPORTED)' 2>/dev/null; then echo $$p; exit; fi; done; echo python3)
 export PYTHON
 
+# what mypy has found out serves every checkout, one at a time: it goes by content, and a fresh clone begins with it
+CACHE := $(or $(NEURONSPAN_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/neuronspan)
 CLUSTER := PYTHONPATH=tests $(PYTHON) -m cluster
 BIN = $(shell $(CLUSTER) venv --path)/bin
 RUN = PYTHONPATH=tests:deviceplugin:operator:runtime $(BIN)/python
@@ -40,9 +42,15 @@ help: ## this list
 try: venv ## the main job without a cluster: the six examples as local processes (TRY="manifests and options")
 	PYTHONPATH=deviceplugin:operator:runtime $(BIN)/python -m neuronspan_embedded try $(TRY)
 
-.PHONY: test test-unit test-device test-integration test-kubernetes test-oracle test-planner test-chart test-chart-values test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
-test: lint tools images cluster ## everything: lint, then all tests in one run (cold about an hour, warm half an hour)
-	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(DEVICE) $(INTEGRATION) $(ORACLE) $(CHART) $(IMAGE) $(STRESS) $(E2E)
+.PHONY: test test-unit test-device test-integration test-kubernetes test-admission test-oracle test-planner test-chart test-chart-values test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
+test: ## everything: lint beside what the tests need, then all tests, those that compute beside those that wait
+	@$(MAKE) -j2 lint prepared
+	$(RUN) -m lanes computing="$(UNIT) $(DEVICE) $(STRESS)" \
+	    waiting="--cluster-name $(E2E_CLUSTER) $(INTEGRATION) $(ORACLE) $(CHART) $(IMAGE) $(E2E)"
+
+.PHONY: prepared
+prepared:
+	@$(CLUSTER) prepare tests --name $(E2E_CLUSTER)
 
 test-unit: venv ## unit and property tests: no cluster, no network
 	$(PYTEST) $(UNIT)
@@ -53,8 +61,12 @@ test-device: venv ## every operator of torch's own database, on the device again
 test-integration: venv tools ## against a real API server, and a model of kubelet
 	$(PYTEST) $(INTEGRATION)
 
-test-kubernetes: venv tools ## the integration tests on another version of Kubernetes: VERSION=1.33 (its newest patch) or 1.33.13
-	NEURONSPAN_TOOLS=$$($(CLUSTER) kubernetes "$(VERSION)") $(PYTEST) -rs $(INTEGRATION)
+test-kubernetes: venv tools ## the integration tests on another version of Kubernetes: VERSION=1.33 (its newest patch) or 1.33.13; all, or TESTS
+	programs=$$($(CLUSTER) kubernetes "$(VERSION)"); NEURONSPAN_TOOLS=$$programs $(PYTEST) -rs $(or $(TESTS),$(INTEGRATION))
+
+test-admission: export ADMISSION_REQUESTS = $(or $(REQUESTS),5000)
+test-admission: venv tools ## admission of drawn requests, the API server beside the operator's functions: REQUESTS (5000; 300 in `make test`)
+	$(PYTEST) tests/integration/admission/test_admission_agreement.py
 
 test-oracle: export ORACLE_VERDICTS = $(or $(VERDICTS),100000)
 test-oracle: export ORACLE_SEED = $(or $(SEED),1)
@@ -100,7 +112,8 @@ mutants: venv ## small deliberate bugs in binding and taking back, one at a time
 lint: venv lint-workflows ## style, formatting, types, and which module may import which
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	$(BIN)/python -m mypy $(SOURCES)
+	@mkdir -p $(CACHE)/mypy
+	MYPY_CACHE_DIR=$(CACHE)/mypy flock $(CACHE)/mypy $(BIN)/python -m mypy $(SOURCES)
 	PYTHONPATH=deviceplugin:operator:runtime $(BIN)/lint-imports
 
 house: venv ## the structure of the packages: folders, modules, and the imports between them
@@ -142,7 +155,7 @@ lint-workflows: venv ## the workflow files, against their schema and for what ma
 # --- clusters ---------------------------------------------------------------------------------------------------------
 
 .PHONY: cluster cluster-down cluster-status cluster-logs load demo demo-down
-cluster: tools ## the cluster of the end-to-end tests: three nodes, two of them with simulated Neuron devices
+cluster: ## the cluster of the end-to-end tests: three nodes, two of them with simulated Neuron devices
 	@$(CLUSTER) up --name $(E2E_CLUSTER)
 
 cluster-down: ## remove it
@@ -157,9 +170,10 @@ cluster-logs: ## journals, pod logs and objects into ./build/logs
 load: images cluster ## put the images on its nodes
 	@$(CLUSTER) load --name $(E2E_CLUSTER)
 
-demo: venv tools images ## install the chart on a cluster of its own and run every example
-	@$(CLUSTER) up --name $(DEMO_CLUSTER)
-	$(RUN) examples/demo.py --cluster $(DEMO_CLUSTER)
+demo: ## install the chart on a cluster of its own and run every example
+	@$(CLUSTER) prepare demo --name $(DEMO_CLUSTER)
+	PYTHONPATH=tests:deviceplugin:operator:runtime \
+	    $$($(CLUSTER) venv --for demo --path)/bin/python examples/demo.py --cluster $(DEMO_CLUSTER)
 
 demo-down: ## remove the demo's cluster
 	@$(CLUSTER) down --name $(DEMO_CLUSTER)

@@ -49,6 +49,11 @@ class Annotation:
         """What a user may write: the name, and the per-container form with a placeholder."""
         return (self.name, f"{self.per_container}<container>") if self.per_container else (self.name,)
 
+    @property
+    def way_out(self) -> str:
+        """What to write instead of a value that is none of the choices."""
+        return "write " + " or ".join(f'"{choice.value}" ({choice.meaning})' for choice in self.choices)
+
 
 OF_USERS: Final = (
     Annotation(
@@ -127,3 +132,18 @@ OF_USERS: Final = (
 
 OF_OPERATOR: Final = (names.GRANT_ANNOTATION,)
 """What the operator alone writes; a user's copy of one is refused."""
+
+
+def is_ours(key: str) -> bool:
+    """Whether an annotation or a label has a name of ours, known or not."""
+    prefix, _, _ = key.partition("/")
+    return prefix == names.GROUP or prefix.endswith(f".{names.GROUP}")
+
+
+def asking(key: str) -> Annotation | None:
+    """Return the annotation that this name is one of, pod-wide or of a container; None when it asks for nothing."""
+    return next((each for each in OF_USERS if each.asks and _is_form_of(each, key)), None)
+
+
+def _is_form_of(each: Annotation, key: str) -> bool:
+    return key == each.name or bool(each.per_container and key.startswith(each.per_container))

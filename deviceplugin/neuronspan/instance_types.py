@@ -7,25 +7,13 @@ architecture strings.
 """
 
 import dataclasses
-import enum
 import types
 from collections.abc import Mapping
 from typing import Any, Final, Self
 
-from neuronspan import errors, spans
+from neuronspan import errors, spans, topologies
 
 _GIB = 1024**3
-_TORUS_SIDE = 4  # trn1 and trn2 servers wire their 16 devices as a 4 x 4 torus
-
-
-class Topology(enum.StrEnum):
-    """How the devices of a node are wired to each other."""
-
-    NONE = "none"
-    LINE = "line"
-    RING = "ring"
-    TORUS = "torus"
-    SWITCH = "switch"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,7 +28,7 @@ class InstanceType:
     devices: int
     cores_per_device: int
     hbm_bytes_per_device: int
-    topology: Topology
+    topology: topologies.Topology
     logical_core_sizes: tuple[int, ...] = (1,)  # physical cores that may be joined into one logical core
     default_logical_core_size: int = 1
 
@@ -57,7 +45,7 @@ class Hardware:
     cores_per_device: int
     logical_core_size: int
     hbm_bytes_per_core: int
-    topology: Topology
+    topology: topologies.Topology
 
     def __post_init__(self) -> None:
         if not self.instance_type or type(self.instance_type) is not str:
@@ -72,9 +60,9 @@ class Hardware:
             raise errors.InvalidHardware(
                 f"logical core size of {self.instance_type} is {self.logical_core_size!r}: it is 1 or 2"
             )
-        if not isinstance(self.topology, Topology):
+        if not isinstance(self.topology, topologies.Topology):
             raise errors.InvalidHardware(
-                f"topology of {self.instance_type} is {self.topology!r}: it is one of {', '.join(Topology)}"
+                f"topology of {self.instance_type} is {self.topology!r}: it is one of {', '.join(topologies.Topology)}"
             )
 
     @property
@@ -120,7 +108,7 @@ class Hardware:
         Raises InvalidHardware when there is no such device.
         """
         self.cores_of_device(device)
-        return _NEIGHBOURS[self.topology](device, self.devices)
+        return topologies.neighbours(self.topology, device, self.devices)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the camelCase form used in API objects and in the node's hardware file."""
@@ -134,10 +122,10 @@ class Hardware:
             raise errors.InvalidHardware(f"hardware lacks {', '.join(missing)}: give all of {', '.join(_KEYS)}")
         values = {field: raw[key] for key, field in _KEYS.items()}
         try:
-            values["topology"] = Topology(values["topology"])
+            values["topology"] = topologies.Topology(values["topology"])
         except ValueError as error:
             raise errors.InvalidHardware(
-                f"topology is {values['topology']!r}: it is one of {', '.join(Topology)}"
+                f"topology is {values['topology']!r}: it is one of {', '.join(topologies.Topology)}"
             ) from error
         return cls(**values)
 
@@ -154,61 +142,23 @@ _KEYS: Mapping[str, str] = types.MappingProxyType(
 )
 
 
-def _not_wired(_device: int, _devices: int) -> tuple[int, ...]:
-    return ()
-
-
-def _line(device: int, devices: int) -> tuple[int, ...]:
-    return tuple(other for other in (device - 1, device + 1) if 0 <= other < devices)
-
-
-def _ring(device: int, devices: int) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(other % devices for other in (device - 1, device + 1) if other % devices != device))
-
-
-def _torus(device: int, devices: int) -> tuple[int, ...]:
-    """Return who is up, left, down, right in the 4 x 4 torus; the driver lists none unless devices come in sixteens."""
-    size = _TORUS_SIDE * _TORUS_SIDE
-    if devices % size:
-        return ()
-    base, place = device - device % size, device % size
-    row, column = divmod(place, _TORUS_SIDE)
-    steps = ((row - 1, column), (row, column - 1), (row + 1, column), (row, column + 1))
-    return tuple(base + (down % _TORUS_SIDE) * _TORUS_SIDE + across % _TORUS_SIDE for down, across in steps)
-
-
-def _switch(device: int, devices: int) -> tuple[int, ...]:
-    return tuple(other for other in range(devices) if other != device)
-
-
-_NEIGHBOURS = types.MappingProxyType(
-    {
-        Topology.NONE: _not_wired,
-        Topology.LINE: _line,
-        Topology.RING: _ring,
-        Topology.TORUS: _torus,
-        Topology.SWITCH: _switch,
-    }
-)
-
-
-def _inf1(size: str, devices: int, topology: Topology) -> InstanceType:
+def _inf1(size: str, devices: int, topology: topologies.Topology) -> InstanceType:
     return InstanceType(f"inf1.{size}", "inf1", "v1", "inferentia", "v1", devices, 4, 8 * _GIB, topology)
 
 
-def _inf2(size: str, devices: int, topology: Topology) -> InstanceType:
+def _inf2(size: str, devices: int, topology: topologies.Topology) -> InstanceType:
     return InstanceType(f"inf2.{size}", "inf2", "v2", "inferentia2", "v3", devices, 2, 32 * _GIB, topology)
 
 
-def _trn1(family: str, size: str, devices: int, topology: Topology) -> InstanceType:
+def _trn1(family: str, size: str, devices: int, topology: topologies.Topology) -> InstanceType:
     return InstanceType(f"{family}.{size}", family, "v2", "trainium", "v2", devices, 2, 32 * _GIB, topology)
 
 
-def _trn2(family: str, size: str, devices: int, topology: Topology) -> InstanceType:
+def _trn2(family: str, size: str, devices: int, topology: topologies.Topology) -> InstanceType:
     return InstanceType(f"{family}.{size}", family, "v3", "trainium2", "v4", devices, 8, 96 * _GIB, topology, (1, 2), 2)
 
 
-def _trn3(family: str, size: str, devices: int, topology: Topology) -> InstanceType:
+def _trn3(family: str, size: str, devices: int, topology: topologies.Topology) -> InstanceType:
     return InstanceType(
         f"{family}.{size}", family, "v4", "trainium3", "v5", devices, 8, 144 * _GIB, topology, (1, 2), 2
     )
@@ -219,24 +169,24 @@ INSTANCE_TYPES: Mapping[str, InstanceType] = types.MappingProxyType(
     {
         entry.name: entry
         for entry in (
-            _inf1("xlarge", 1, Topology.NONE),
-            _inf1("2xlarge", 1, Topology.NONE),
-            _inf1("6xlarge", 4, Topology.LINE),
-            _inf1("24xlarge", 16, Topology.LINE),
-            _inf2("xlarge", 1, Topology.NONE),
-            _inf2("8xlarge", 1, Topology.NONE),
-            _inf2("24xlarge", 6, Topology.LINE),  # documented as a ring, a line in the driver's table
-            _inf2("48xlarge", 12, Topology.RING),
-            _trn1("trn1", "2xlarge", 1, Topology.NONE),
-            _trn1("trn1", "32xlarge", 16, Topology.TORUS),
-            _trn1("trn1n", "32xlarge", 16, Topology.TORUS),
-            _trn2("trn2", "3xlarge", 1, Topology.NONE),
-            _trn2("trn2", "48xlarge", 16, Topology.TORUS),
-            _trn2("trn2u", "48xlarge", 16, Topology.TORUS),
+            _inf1("xlarge", 1, topologies.Topology.NONE),
+            _inf1("2xlarge", 1, topologies.Topology.NONE),
+            _inf1("6xlarge", 4, topologies.Topology.LINE),
+            _inf1("24xlarge", 16, topologies.Topology.LINE),
+            _inf2("xlarge", 1, topologies.Topology.NONE),
+            _inf2("8xlarge", 1, topologies.Topology.NONE),
+            _inf2("24xlarge", 6, topologies.Topology.LINE),  # documented as a ring, a line in the driver's table
+            _inf2("48xlarge", 12, topologies.Topology.RING),
+            _trn1("trn1", "2xlarge", 1, topologies.Topology.NONE),
+            _trn1("trn1", "32xlarge", 16, topologies.Topology.TORUS),
+            _trn1("trn1n", "32xlarge", 16, topologies.Topology.TORUS),
+            _trn2("trn2", "3xlarge", 1, topologies.Topology.NONE),
+            _trn2("trn2", "48xlarge", 16, topologies.Topology.TORUS),
+            _trn2("trn2u", "48xlarge", 16, topologies.Topology.TORUS),
             # names from the driver's platform table, sizes of one server from the Trn3 UltraServer page (Gen2, Gen1)
-            _trn3("trn3pd98", "3xlarge", 1, Topology.NONE),
-            _trn3("trn3e", "24xlarge", 4, Topology.SWITCH),
-            _trn3("trn3", "48xlarge", 16, Topology.SWITCH),
+            _trn3("trn3pd98", "3xlarge", 1, topologies.Topology.NONE),
+            _trn3("trn3e", "24xlarge", 4, topologies.Topology.SWITCH),
+            _trn3("trn3", "48xlarge", 16, topologies.Topology.SWITCH),
         )
     }
 )

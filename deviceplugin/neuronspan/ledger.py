@@ -5,12 +5,14 @@ a new Ledger or raises a LedgerError; it never gives a half-changed one.
 """
 
 import dataclasses
-import itertools
+import operator
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from neuronspan import errors, spans
 from neuronspan import grants as granting  # the ledger's field has the plain name
+
+_ORDER: Final = operator.attrgetter("span.first", "span.count", "pod_uid", "container")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,11 +28,9 @@ class Ledger:
     def __post_init__(self) -> None:
         if type(self.cores) is not int or self.cores < 1:
             raise errors.LedgerError(f"a ledger of {self.cores!r} cores: give the node's number of cores, at least 1")
-        ordered = tuple(sorted(self.grants, key=lambda grant: (grant.span, grant.key)))
+        ordered = tuple(sorted(self.grants, key=_ORDER))
         object.__setattr__(self, "grants", ordered)  # the dataclass is frozen for everyone else
-        self._refuse_out_of_range()
-        self._refuse_overlap()
-        self._refuse_duplicates()
+        self._refuse_flaws()
 
     # --- changes: each gives a new ledger ------------------------------------------------------------------------
 
@@ -143,26 +143,24 @@ class Ledger:
         return self._with(moved if grant.key == key else grant for grant in self.grants)
 
     def _with(self, changed: Iterable[granting.Grant]) -> Self:
-        return dataclasses.replace(self, grants=tuple(changed))
+        return type(self)(self.cores, tuple(changed))
 
-    def _refuse_out_of_range(self) -> None:
-        for grant in self.grants:
-            if grant.span.end > self.cores:
+    def _refuse_flaws(self) -> None:
+        """Refuse grants past the last core, two with a core in common, and two of one container."""
+        seen: dict[granting.Key, granting.Grant] = {}
+        before, end = None, 0
+        for grant in self.grants:  # by first core: only neighbours can overlap
+            if grant.span.first < end:
+                raise errors.SpanOverlap(f"grants {before} and {grant} share a core: choose free cores for one of them")
+            before, end = grant, grant.span.end
+            if end > self.cores:
                 raise errors.SpanOutOfRange(
                     f"grant {grant} reaches past the node's last core {self.cores - 1}: choose cores 0-{self.cores - 1}"
                 )
-
-    def _refuse_overlap(self) -> None:
-        for before, after in itertools.pairwise(self.grants):  # sorted by first core: only neighbours can overlap
-            if before.span.overlaps(after.span):
-                raise errors.SpanOverlap(f"grants {before} and {after} share a core: choose free cores for one of them")
-
-    def _refuse_duplicates(self) -> None:
-        seen: dict[granting.Key, granting.Grant] = {}
-        for grant in self.grants:
-            if grant.key in seen:
+            key = grant.key
+            if key in seen:
                 raise errors.DuplicateGrant(
-                    f"container {grant.container} of pod {grant.pod_uid} has two grants, {seen[grant.key].span} and "
+                    f"container {grant.container} of pod {grant.pod_uid} has two grants, {seen[key].span} and "
                     f"{grant.span}: keep one"
                 )
-            seen[grant.key] = grant
+            seen[key] = grant

@@ -3,8 +3,9 @@
 
 AgentError
 ├── InvalidSettings    flags or environment; names every problem at once
-├── CannotListen       the port of the pages cannot be used
+├── CannotListen       the port to serve at cannot be used
 ├── LoginFailed        no usable kubeconfig or service account
+│   └── NoKubeconfig   there is no such file
 └── KubernetesError    the API server's answer to one call
     ├── Invalid        400, 422: the object or the patch is refused; also a JSON patch whose test fails
     ├── Forbidden      401, 403
@@ -33,11 +34,15 @@ class InvalidSettings(AgentError):
 
 
 class CannotListen(AgentError):
-    """The port of the pages cannot be used."""
+    """The port to serve at cannot be used."""
 
 
 class LoginFailed(AgentError):
     """There are no credentials for an API server."""
+
+
+class NoKubeconfig(LoginFailed):
+    """None of the kubeconfig files is there."""
 
 
 class KubernetesError(AgentError):

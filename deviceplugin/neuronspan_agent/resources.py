@@ -40,6 +40,9 @@ CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers")
 CSI_CAPACITIES = Resource("storage.k8s.io", "v1", "csistoragecapacities")
 BUDGETS = Resource("policy", "v1", "poddisruptionbudgets")
 VOLUME_ATTACHMENTS = Resource("storage.k8s.io", "v1", "volumeattachments")
+SECRETS = Resource("", "v1", "secrets")
+MUTATING_WEBHOOKS = Resource("admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations")
+VALIDATING_WEBHOOKS = Resource("admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations")
 NEURON_NODES = Resource(names.GROUP, names.VERSION, names.NEURON_NODES)
 NEURON_POOLS = Resource(names.GROUP, names.VERSION, names.NEURON_POOLS)
 
@@ -50,6 +53,7 @@ class Selector:
 
     labels: str = ""
     fields: str = ""
+    namespace: str = ""
 
     def query(self) -> dict[str, str]:
         """Query parameters of list and watch."""

@@ -12,7 +12,8 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from neuronspan import names
-from neuronspan_agent import pages, signals
+from neuronspan_agent import signals
+from neuronspan_agent.serving import listening, pages
 from neuronspan_deviceplugin import config, metrics, outside, serving
 from neuronspan_deviceplugin.host import checkpoint, node_directory
 from neuronspan_deviceplugin.kubelet import probe
@@ -61,8 +62,8 @@ class Supervisor:
 
     async def run(self) -> None:
         """Serve until stopped; raises CannotListen, and every unexpected error."""
-        app = pages.application(self._readiness, self.meters.text)
-        async with pages.serving(app, self._settings.probe_port) as self.port:
+        routes = pages.routes(self._readiness, self.meters.text)
+        async with listening.serving(routes, self._settings.probe_port) as self.port:
             await self._work()
 
     async def _work(self) -> None:

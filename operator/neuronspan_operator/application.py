@@ -1,23 +1,26 @@
 """The operator process: its parts, in which order they start and stop.
 
-Law: caches and probes run in every process, what writes only in the leader. A part that ends by itself ends the
-process; Kubernetes starts a new one, which takes up what is half done.
+Law: caches, probes and the webhook with its certificate run in every process, what gives out cores only in the leader.
+A part that ends by itself ends the process; Kubernetes starts a new one, which takes up what is half done.
 """
 
 import asyncio
+import contextlib
 import datetime as dt
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from neuronspan_agent import kube, mirror, pages
+from neuronspan_agent import kube, mirror
+from neuronspan_agent.serving import listening, pages
 from neuronspan_operator import config, metrics, tasks
 from neuronspan_operator.cluster import elector, world
 from neuronspan_operator.pools import handlers, pool_keeper
 from neuronspan_operator.reconciling import reconciler
 from neuronspan_operator.telling import conditions, recorder, refusals
+from neuronspan_operator.webhook import server
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ class Application:
         self.stop = asyncio.Event()
         self.meters = metrics.Metrics()
         self.port = 0
+        self.webhook: server.Webhook | None = None
         self._settings = settings
         self._end_process = end_process
 
@@ -48,18 +52,33 @@ class Application:
             config.PROGRAM, settings.kubeconfig, call_seconds=settings.call_seconds
         ) as client:
             known = world.World(client, self.meters, mirror.Pace(relist_seconds=settings.relist_seconds))
-            app = pages.application(known.readiness, self.meters.text)
-            async with pages.serving(app, settings.port) as self.port:
+            self.webhook = server.Webhook(settings, client, self.meters, now=now) if settings.webhook else None
+            routes = pages.routes(self._readiness(known), self.meters.text)
+            async with listening.serving(routes, settings.port) as self.port, self._answering():
                 _log.info("serving /livez, /readyz and /metrics", extra={"port": self.port})
                 candidate = self._candidate(client) if settings.leader_election else None
                 try:
                     async with tasks.Parts(self.stop) as running:
+                        if self.webhook is not None:
+                            running.start("webhook", self.webhook.keep())
                         running.start("caches", known.run())
                         if await self._elected(candidate, running):
                             await self._lead(client, known, running)
                 finally:
                     if candidate is not None:
                         await candidate.release()
+
+    def _readiness(self, known: world.World) -> pages.Readiness:
+        """Return what asks each part; API servers are sent to ready processes only."""
+
+        async def readiness() -> Mapping[str, str]:
+            answering = {} if self.webhook is None else {"webhook": self.webhook.problem}
+            return {**await known.readiness(), **answering}
+
+        return readiness
+
+    def _answering(self) -> contextlib.AbstractAsyncContextManager[None]:
+        return contextlib.nullcontext() if self.webhook is None else self.webhook.serving()
 
     def _candidate(self, client: kube.Client) -> elector.Elector:
         settings = self._settings

@@ -4,7 +4,7 @@ import dataclasses
 import platform
 from collections.abc import Mapping, Sequence
 
-from neuronspan import names
+from neuronspan import instance_types, names
 from neuronspan_agent import logs, settings
 
 PROGRAM = "neuronspan-operator"
@@ -58,6 +58,46 @@ class Settings:
         "a pod that has waited so long has a place kept, which later pods do not get; 0: never",
         default=300.0,
     )
+    webhook: bool = settings.declared(
+        settings.SWITCH, "answer the API server's admission reviews over HTTPS", default=False
+    )
+    webhook_port: int = settings.declared(settings.PORT, "port of the webhook; 0: any free one", default=9443)
+    webhook_service: str = settings.declared(
+        settings.NAME,
+        "name of the Service in front of the webhook, in the operator's own namespace",
+        default="neuronspan-webhook",
+    )
+    webhook_secret: str = settings.declared(
+        settings.NAME,
+        "name of the Secret with the certificate that the operator makes for itself",
+        default="neuronspan-webhook-certificate",
+    )
+    webhook_configuration: str = settings.declared(
+        settings.NAME,
+        "name of the mutating and of the validating webhook configuration that are to trust this certificate",
+        default="neuronspan-webhook",
+    )
+    webhook_certificates: str = settings.declared(
+        settings.TEXT,
+        "directory with tls.crt and tls.key that somebody else keeps; empty: the operator makes its certificate",
+        default="",
+    )
+    webhook_drain_seconds: float = settings.declared(
+        settings.number(float, 0, 300, "seconds"),
+        "the webhook goes on for so long after SIGTERM: until then the API server may still be sent here",
+        default=5.0,
+    )
+    most_cores: int = settings.declared(
+        settings.number(int, 1, 1_000_000, "NeuronCores"),
+        "larger requests are refused",
+        default=instance_types.MOST_CORES,
+    )
+    most_devices: int = settings.declared(
+        settings.number(int, 1, 1_000_000, "Neuron devices"),
+        "larger requests are refused",
+        default=instance_types.MOST_DEVICES,
+    )
+    guests: bool = settings.declared(settings.SWITCH, "let pods in that another scheduler binds", default=False)
     log_level: str = settings.declared(
         settings.choice(*logs.LEVELS), "least important level that is logged", default="info"
     )

@@ -79,6 +79,18 @@ class Metrics(meters.Meters):
             "untold", "What is due to be said of pods and waits for its turn: conditions, events.", "kind"
         )
 
+        # --- the webhook -------------------------------------------------------------------------------------------
+        self.reviews = self.counter(
+            "webhook_reviews",
+            "Reviews that the webhook answered: allowed, changed, refused, broken (what came was no review), failed "
+            "(an error of ours).",
+            "webhook",
+            "outcome",
+        )
+        self.review_seconds = self.histogram(
+            "webhook_review_seconds", "Time to answer a review, without its way to us.", _PLAN_BUCKETS, "webhook"
+        )
+
         # --- the operator itself ---------------------------------------------------------------------------------
         self.planning = self.histogram("plan_seconds", "Time to decide one plan.", _PLAN_BUCKETS)
         self.rounds = self.counter("reconciles", "Rounds of the reconciler: done, failed.", "outcome")

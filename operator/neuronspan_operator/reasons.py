@@ -118,3 +118,13 @@ class Outcome(enum.StrEnum):
     HELD = "held"  # left alone for a while, after a failure
     REFUSED = "refused"  # the API server's rules forbid it
     FAILED = "failed"  # no answer, or another error
+
+
+class ReviewOutcome(enum.StrEnum):
+    """How the webhook answered a review; a label of neuronspan_webhook_reviews_total."""
+
+    ALLOWED = "allowed"  # as it is
+    CHANGED = "changed"  # with the patch that makes a request of ours of it
+    REFUSED = "refused"  # in words that say why
+    BROKEN = "broken"  # what came was no review; the API server does as the failurePolicy says
+    FAILED = "failed"  # an error of ours, which is logged once; the same

@@ -9,7 +9,7 @@ from kits.api_server import chart
 from neuronspan import grants, instance_types, names, spans
 from neuronspan_deviceplugin import config as plugin_config
 from neuronspan_operator import config as operator_config
-from neuronspan_operator.objects import pods, pools
+from neuronspan_operator.objects import pod_conditions, pools
 from neuronspan_operator.pools import handlers
 
 GRANT = grants.Grant(
@@ -87,7 +87,7 @@ def test_mutation_writes_the_names_of_the_domain() -> None:
 
 def test_policy_lets_the_operator_write_the_conditions_that_it_writes() -> None:
     validations = str(chart.render().one("ValidatingAdmissionPolicy", "operator")["spec"]["validations"])
-    assert f"t in ['{pods.SCHEDULED_CONDITION}', '{names.TAKEN_BACK_CONDITION}']" in validations
+    assert f"t in ['{pod_conditions.SCHEDULED}', '{names.TAKEN_BACK_CONDITION}']" in validations
 
 
 def test_cleanup_knows_the_operators_finalizer_and_pods() -> None:
@@ -95,14 +95,16 @@ def test_cleanup_knows_the_operators_finalizer_and_pods() -> None:
     assert f'FINALIZER = "{handlers.settings("x").persistence.finalizer}"' in script
     rendered = chart.render()
     arguments = rendered.one("Job", "cleanup")["spec"]["template"]["spec"]["containers"][0]["args"]
-    *_, deployment, selector, waiting, binding = arguments
+    *_, deployment, selector, waiting, mutator = arguments
     operator = rendered.one("Deployment", "operator")
     assert operator["metadata"]["name"] == deployment
     wanted = dict(each.split("=") for each in selector.split(","))
     assert wanted.items() <= operator["spec"]["template"]["metadata"]["labels"].items()
     assert wanted.items() <= operator["spec"]["selector"]["matchLabels"].items()
     assert waiting == "keep"
-    assert [binding] == rendered.names("MutatingAdmissionPolicyBinding")
+    assert [mutator] == [
+        f"mutatingadmissionpolicybindings/{name}" for name in rendered.names("MutatingAdmissionPolicyBinding")
+    ]
     assert f'"labelSelector": "{names.MANAGED_LABEL}={names.MANAGED_VALUE}"' in script
 
 

@@ -80,8 +80,9 @@ def test_page_explains_every_right_of_the_operator() -> None:
     page = (chart.CHART.parents[1] / "docs" / "reference" / "permissions.md").read_text()
     rows = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|", page.partition("\n## ")[0], re.MULTILINE)
     told = {resource: set(verbs.split(", ")) for resource, verbs in rows}
-    rendered = chart.render(GUESTS)
-    granted = {**rights(rendered.one("ClusterRole", "operator")), **rights(rendered.one("Role", "operator"))}
+    rendered = chart.render({**GUESTS, "admission": {"mode": "webhook"}})
+    roles = [rendered.one(kind, name) for kind in ("ClusterRole", "Role") for name in ("operator", "webhook")]
+    granted = {resource: verbs for role in roles for resource, verbs in rights(role).items()}
     assert told == {re.sub(r"^(policy|[\w.]+\.\w+)/", "", resource): verbs for resource, verbs in granted.items()}
 
 
@@ -94,7 +95,9 @@ def test_page_names_code_that_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{}, GUESTS, {"cleanup": {"waitingPods": "delete"}}], ids=["default", "guests", "delete"]
+    "values",
+    [{}, GUESTS, {"cleanup": {"waitingPods": "delete"}}, {"admission": {"mode": "webhook"}}],
+    ids=["default", "guests", "delete", "webhook"],
 )
 def test_no_role_has_a_wildcard(values: dict[str, Any]) -> None:
     rendered = chart.render(values)

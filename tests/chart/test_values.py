@@ -12,12 +12,16 @@ Path = tuple[str, ...]
 
 
 def test_cluster_without_mutating_policies_is_refused() -> None:
-    with pytest.raises(chart.RenderError, match=r"use Kubernetes 1\.36 or newer"):
-        chart.render(apis=())
+    with pytest.raises(
+        chart.RenderError, match=r"set admission\.mode=auto or webhook, or use Kubernetes 1\.36 or newer"
+    ):
+        chart.render({"admission": {"mode": "policy"}}, apis=())
 
 
 @pytest.mark.parametrize(
-    "admission", [{"checkCluster": False}, {"mode": "none"}], ids=["not checked", "without admission"]
+    "admission",
+    [{"mode": "policy", "checkCluster": False}, {"mode": "none"}, {"mode": "webhook"}, {"mode": "auto"}],
+    ids=["not checked", "without admission", "webhook", "auto"],
 )
 def test_cluster_without_mutating_policies_is_accepted_when_told(admission: Values) -> None:
     assert chart.render({"admission": admission}, apis=()).of_kind("Deployment")
@@ -30,7 +34,7 @@ def test_cluster_without_service_monitors_is_refused_when_one_is_wanted() -> Non
 
 def test_older_kubernetes_is_refused() -> None:
     with pytest.raises(chart.RenderError, match="incompatible"):
-        chart.helm("template", "n", str(chart.CHART), "--kube-version", "1.35.9")
+        chart.helm("template", "n", str(chart.CHART), "--kube-version", "1.29.14")
 
 
 DEFAULTS = chart.default_values()

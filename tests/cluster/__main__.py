@@ -19,6 +19,7 @@ from cluster import (
     loading,
     logs,
     older_kubernetes,
+    preparation,
     product_images,
     status,
     tools,
@@ -48,11 +49,16 @@ def parser() -> argparse.ArgumentParser:
     command("tools", _tools, "build the cluster's programs").add_argument("--path", action="store_true", help=where)
     older = command("kubernetes", _kubernetes, "build the API server of another version, for tests")
     older.add_argument("version", help="like 1.33 (its newest patch) or 1.33.13")
-    command("venv", _venv, "build the Python environment").add_argument("--path", action="store_true", help=where)
+    venv = command("venv", _venv, "build the Python environment")
+    venv.add_argument("--path", action="store_true", help=where)
+    purposes = sorted(virtual_environment.PURPOSES)
+    venv.add_argument("--for", dest="purpose", choices=purposes, default=virtual_environment.EVERYTHING.name)
     command("lock", lambda _: virtual_environment.lock(), "write constraints.txt anew")
     command("engine", lambda _: engine.ensure(), "start a Docker engine when none answers")
     command("actionlint", lambda _: print(tools.ensure(go_modules.ACTIONLINT)), "build the linter of workflow files")
     command("images", _images, "build the product's images")
+    prepare = on_cluster("prepare", _prepare, "everything that the demo or the tests need, side by side")
+    prepare.add_argument("target", choices=sorted(preparation.TARGETS))
     on_cluster("up", lambda options: _up(options.name), "create the cluster, or bring it back")
     on_cluster("down", lambda options: lifecycle.down(options.name), "remove the cluster")
     on_cluster("repair", lambda options: lifecycle.repair(options.name), "after nodes were restarted")
@@ -74,7 +80,12 @@ def _kubernetes(options: argparse.Namespace) -> None:
 
 
 def _venv(options: argparse.Namespace) -> None:
-    print(virtual_environment.directory() if options.path else virtual_environment.build())
+    purpose = virtual_environment.PURPOSES[options.purpose]
+    print(virtual_environment.directory(purpose) if options.path else virtual_environment.build(purpose))
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    preparation.TARGETS[options.target](options.name)
 
 
 def _images(_: argparse.Namespace) -> None:

@@ -32,11 +32,9 @@ def _obtain(wanted: str, cache: layout.Cache) -> None:
         if engine_images.pull(PUBLIC, log):
             engine_images.tag(PUBLIC, wanted)
             return
-        with locking.new_directory(tree_directory(wanted)) as tree:
-            root_filesystem.bootstrap(tree, log)
+        tree = _made_tree(wanted, log)
         with locking.new_file(stored) as draft:
-            config = archive.ImageConfig(command=("bash",))
-            archive.write(draft, [wanted], tree_directory(wanted), config, keep_owners=True)
+            archive.write(draft, [wanted], tree, archive.ImageConfig(command=("bash",)), keep_owners=True)
     engine_images.load(stored)
 
 
@@ -56,7 +54,12 @@ def ensure_tree() -> Path:
     wanted = reference()
     cache = layout.cache()
     with locking.exclusive(cache.lock("base-image")):
-        if not tree_directory(wanted).is_dir():
-            with locking.new_directory(tree_directory(wanted)) as tree:
-                root_filesystem.bootstrap(tree, cache.log("base-image"))
-    return tree_directory(wanted)
+        return _made_tree(wanted, cache.log("base-image"))
+
+
+def _made_tree(wanted: str, log: Path) -> Path:
+    final = tree_directory(wanted)
+    if not final.is_dir():
+        with locking.new_directory(final) as tree:
+            root_filesystem.bootstrap(tree, log)
+    return final

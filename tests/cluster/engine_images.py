@@ -1,10 +1,11 @@
 """Images in the Docker engine: look, list, pull, load, tag, untag."""
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from cluster import console, errors, process
+from cluster import console, environment, errors, process
 
 ASK_SECONDS = 30.0
 LOAD_SECONDS = 600.0
@@ -23,20 +24,39 @@ def identity(reference: str) -> str | None:
     return text.strip()
 
 
+def labels(reference: str) -> dict[str, str]:
+    """The labels of an image in the engine; CommandFailed when it has no such image."""
+    form = "{{json .Config.Labels}}"
+    found: dict[str, str] | None = json.loads(
+        process.run(["docker", "image", "inspect", "--format", form, reference], timeout=ASK_SECONDS)
+    )
+    return found or {}
+
+
 def pull(reference: str, log: Path) -> bool:
     """Pull an image; False, and one line why, when its registry does not answer or has none."""
+    source = mirrored(reference, environment.value("NEURONSPAN_IMAGE_MIRROR"))
     try:
-        with console.Step(f"pulling {reference}") as step:
+        with console.Step(f"pulling {source}") as step:
             process.logged(
-                ["docker", "pull", "--quiet", reference],
+                ["docker", "pull", "--quiet", source],
                 log,
                 timeout=PULL_SECONDS,
                 alive=lambda: step.progress("still pulling"),
             )
     except errors.CommandFailed as error:
-        console.say(f"{reference}: {why_not(error.tail)}")
+        console.say(f"{source}: {why_not(error.tail)}")
         return False
+    if source != reference:
+        tag(source, reference)
     return True
+
+
+def mirrored(reference: str, mirror: str) -> str:
+    """Where an image of Docker Hub is pulled from: `mirror` is a registry, with a path or without, or empty. Pure."""
+    if not mirror:
+        return reference
+    return f"{mirror}/{reference if '/' in reference else f'library/{reference}'}"
 
 
 def why_not(complaint: str) -> str:

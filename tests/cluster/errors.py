@@ -8,6 +8,7 @@ ClusterError
 ├── NoPython            this Python cannot make the virtual environment
 ├── EngineUnavailable   no Docker engine answers and none could be started
 ├── NoCluster           the named cluster does not exist
+├── Abandoned           another step failed, so this one is not done
 ├── NoImage             an image that should be loaded or built upon does not exist
 └── CommandFailed       a program ended with an error
     └── CommandTimedOut     a program did not end in its time
@@ -54,6 +55,13 @@ class NoCluster(ClusterError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"cluster {name} does not exist: create it with `python -m cluster up --name {name}`")
+
+
+class Abandoned(ClusterError):
+    """A step is not done, because one beside it failed: that one has the reason."""
+
+    def __init__(self) -> None:
+        super().__init__("not done, because a step beside it failed")
 
 
 class NoImage(ClusterError):

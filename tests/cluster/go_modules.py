@@ -74,6 +74,8 @@ MODULES = (
     GoModule("pause", {"pause": "neuronspan.dev/cluster/pause"}, minutes=1),
 )
 
+NODE = tuple(module for module in MODULES if module.name in {"kubernetes", "etcd", "containerd", "pause"})
+"""What a node image is made of: not built where one can be pulled."""
 CRANE = GoModule("crane", {"crane": "github.com/google/go-containerregistry/cmd/crane"}, minutes=1)
 """Pushes images. Built by those who ask for it, as the one that follows: no cluster needs them."""
 ACTIONLINT = GoModule("actionlint", {"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"}, minutes=1)

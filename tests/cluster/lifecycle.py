@@ -7,7 +7,9 @@ import contextlib
 import datetime as dt
 import json
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from cluster import (
     console,
@@ -23,21 +25,27 @@ from cluster import (
     network,
     node_image,
     process,
+    scopes,
     tools,
 )
 
 CREATE_SECONDS = 600.0
 DELETE_SECONDS = 180.0
 READY_SECONDS = 180.0
+Early: TypeAlias = Callable[[kind_cluster.Cluster, Sequence[str]], None]
+"""What is done with the workers of a cluster, named one by one, as soon as they run."""
 
 
-def up(name: str) -> kind_cluster.Cluster:
-    """Make sure that the cluster runs with all nodes Ready, made from this checkout's versions."""
-    tools.build()
+def up(name: str, early: Early | None = None) -> kind_cluster.Cluster:
+    """Make sure that the cluster runs with all nodes Ready, made from this checkout's versions.
+
+    `early` is done while a new cluster's control plane starts: its workers have nothing to do then.
+    """
     engine.ensure()
     kernel_limits.raise_limits()
-    kernel_limits.raise_limits()
     image = node_image.ensure()
+    tools.need("kind")
+    node_image.take_kubectl(image)
     shape = kind_config.Shape(name, own_image=image.own)
     made_from = {"image": image.reference, "configuration": keys.key_of({"kind": kind_config.render(shape)})}
     cluster = kind_cluster.Cluster(name)
@@ -48,7 +56,7 @@ def up(name: str) -> kind_cluster.Cluster:
         if cluster.exists():
             _wake(cluster)
         else:
-            _create(cluster, shape, image)
+            _create(cluster, shape, image, early)
             cluster.record.write_text(json.dumps(made_from), encoding="utf-8")
     console.say(f"cluster {name} is up: export KUBECONFIG={cluster.kubeconfig}")
     return cluster
@@ -86,25 +94,36 @@ def repair(name: str) -> None:
     ready(cluster, since)
 
 
-def _create(cluster: kind_cluster.Cluster, shape: kind_config.Shape, image: node_image.NodeImage) -> None:
+def _create(
+    cluster: kind_cluster.Cluster, shape: kind_config.Shape, image: node_image.NodeImage, early: Early | None
+) -> None:
     cluster.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
     configuration = cluster.kubeconfig.with_name("kind.json")
     configuration.write_text(kind_config.render(shape), encoding="utf-8")
+    try:
+        with scopes.Crew() as crew:
+            if early:
+                crew.start(early, cluster, shape.workers)
+            crew.start(_start, cluster, shape, image, configuration)
+    except errors.ClusterError:
+        evidence = layout.cache().root / "logs" / f"{cluster.name}-failed"
+        logs.collect(cluster, evidence)
+        console.say(f"the nodes' logs are in {evidence}")
+        _remove(cluster.name)
+        raise
+
+
+def _start(
+    cluster: kind_cluster.Cluster, shape: kind_config.Shape, image: node_image.NodeImage, configuration: Path
+) -> None:
     log = layout.cache().log(f"cluster-{cluster.name}")
     command: list[str | Path] = [tools.program("kind"), "create", "cluster", "--retain", "--image", image.reference]
     command += ["--config", configuration, "--kubeconfig", cluster.kubeconfig]
     with console.Step(f"creating cluster {cluster.name} of {len(shape.nodes)} nodes") as step:
-        try:
-            process.logged(command, log, timeout=CREATE_SECONDS, alive=lambda: step.progress("kind is at work"))
-            if image.own:
-                connect(cluster, len(shape.nodes))
-            ready(cluster)
-        except errors.ClusterError:
-            evidence = layout.cache().root / "logs" / f"{cluster.name}-failed"
-            logs.collect(cluster, evidence)
-            console.say(f"the nodes' logs are in {evidence}")
-            _remove(cluster.name)
-            raise
+        process.logged(command, log, timeout=CREATE_SECONDS, alive=lambda: step.progress("kind is at work"))
+        if image.own:
+            connect(cluster, len(shape.nodes))
+        ready(cluster)
 
 
 def _wake(cluster: kind_cluster.Cluster) -> None:

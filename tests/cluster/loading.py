@@ -1,22 +1,39 @@
 """Images from the engine into the nodes of a cluster, only where they are not yet."""
 
 import contextlib
+import functools
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from cluster import console, engine_images, errors, kind_cluster, layout, process
+from cluster import console, engine_images, errors, kind_cluster, layout, process, scopes
 
 LOAD_SECONDS = 600.0
 SAVE_SECONDS = 300.0
+START_SECONDS = 120.0
 CONTAINERD = ("ctr", "--namespace", "k8s.io", "images")
 
 
 def load(cluster: kind_cluster.Cluster, references: Mapping[str, Sequence[str]], nodes: Sequence[str] = ()) -> None:
     """Make sure that `nodes`, the workers by default, have the images; `references` maps each to further names."""
     cluster.require()
-    targets = tuple(nodes) or workers(cluster.nodes())
+    _load(cluster, references, tuple(nodes) or workers(cluster.nodes()))
+
+
+def load_early(cluster: kind_cluster.Cluster, references: Mapping[str, Sequence[str]], nodes: Sequence[str]) -> None:
+    """The same on nodes that kind is just starting, as soon as the container runtime of each answers."""
+
+    def answers(node: str) -> bool:
+        images_of(cluster, node)
+        return True
+
+    for node in nodes:
+        kind_cluster.wait_for(functools.partial(answers, node), START_SECONDS, f"a container runtime on {node}")
+    _load(cluster, references, nodes)
+
+
+def _load(cluster: kind_cluster.Cluster, references: Mapping[str, Sequence[str]], targets: Sequence[str]) -> None:
     identities = {reference: _identity(reference) for reference in references}
     present = {node: images_of(cluster, node) for node in targets}
     for nodes_alike, lacking in lacks(present, identities).items():
@@ -54,10 +71,11 @@ def workers(nodes: Sequence[str]) -> tuple[str, ...]:
 
 
 def _import(cluster: kind_cluster.Cluster, references: Sequence[str], nodes: Sequence[str]) -> None:
-    with console.Step(f"loading {', '.join(references)} on {', '.join(nodes)}"), _saved(references) as archive:
+    step = console.Step(f"loading {', '.join(references)} on {', '.join(nodes)}")
+    with step, _saved(references) as archive, scopes.Crew() as crew:
         for node in nodes:
             command = (*CONTAINERD, "import", "--all-platforms", "-")
-            cluster.on_node(node, *command, stdin=archive, timeout=LOAD_SECONDS)
+            crew.start(cluster.on_node, node, *command, stdin=archive, timeout=LOAD_SECONDS)
 
 
 def _name(cluster: kind_cluster.Cluster, node: str, reference: str, identity: str, aliases: Sequence[str]) -> None:

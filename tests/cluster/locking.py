@@ -5,27 +5,44 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
-from cluster import console
+from cluster import console, scopes
+
+POLL_SECONDS = 0.2
 
 
 @contextlib.contextmanager
 def exclusive(lock: Path) -> Iterator[None]:
-    """Hold the lock file; says whom it waits for. The kernel frees it when the holder dies."""
+    """Hold the lock file; says whom it waits for. The kernel frees it when the holder dies.
+
+    Asked for again and again: a thread that sleeps in the kernel for a lock could not be told to give up.
+    """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a+", encoding="utf-8") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(handle):
             handle.seek(0)
-            console.say(f"waiting for process {handle.read().strip() or 'unknown'}, which is making {lock.stem}")
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            holder = handle.read().strip() or "unknown"
+            if holder != str(os.getpid()):
+                console.say(f"waiting for process {holder}, which is making {lock.stem}")
+            while not _taken(handle):
+                scopes.current().check()
+                time.sleep(POLL_SECONDS)
         handle.truncate(0)
         handle.write(str(os.getpid()))
         handle.flush()
         yield
+
+
+def _taken(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

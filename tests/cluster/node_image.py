@@ -1,6 +1,7 @@
 """The image of a kind node: the public one where it can be pulled, assembled here from Debian and our tools where not.
 
-The two differ in one thing for the rest of this tool: ours has no network plugin of its own (`network.py`).
+Nothing of Kubernetes is compiled where it can be pulled: kubectl is in it, too. The two differ in one thing for the
+rest of this tool: ours has no network plugin of its own (`network.py`).
 """
 
 import dataclasses
@@ -39,10 +40,13 @@ HANDLED_BY_THE_HOST = (
 """Units that make no sense in a container."""
 SERVICES = ("containerd", "kubelet", "pod-routes", "dns-relay-udp", "dns-relay-tcp")
 SOURCES = ("node_image.py", "control_plane_images.py", "root_filesystem.py", "archive.py")
+NETWORK_LABEL = "dev.neuronspan.network"
+STATIC = "static"
 CONFIG = archive.ImageConfig(
     entrypoint=("/usr/local/bin/entrypoint", "/sbin/init"),
     environment={"container": "docker"},
     stop_signal="SIGRTMIN+3",
+    labels={NETWORK_LABEL: STATIC},
 )
 COPY_SECONDS = 300.0
 
@@ -53,32 +57,53 @@ class NodeImage:
 
     reference: str
     own: bool
-    """Assembled here: it brings no network plugin, and its pods resolve names through the node."""
+    """Made by this tool, wherever it was pulled from: no network plugin, and pods resolve names through the node."""
 
 
 def ensure() -> NodeImage:
     """Make sure that the engine has a node image: any that is there, the public one, or one made here."""
     version = go_modules.kubernetes_version()
-    public = NodeImage(f"kindest/node:{version}", own=False)
-    own = NodeImage(own_reference(version), own=True)
-    for image in (own, public):
-        if engine_images.identity(image.reference):
-            return image
+    public, own = f"kindest/node:{version}", own_reference(version)
+    found = _in_engine(own) or _in_engine(public)
+    if found:
+        return found
     cache = layout.cache()
     with locking.exclusive(cache.lock("node-image")):
-        stored = archive_file(own.reference)
+        stored = archive_file(own)
         if not stored.is_file():
-            if engine_images.pull(public.reference, cache.log("node-image")):
-                return public
-            _assemble(own.reference, version, stored)
-        if not engine_images.identity(own.reference):
+            if engine_images.pull(public, cache.log("node-image")):
+                return NodeImage(public, own=_is_own(public))
+            _assemble(own, version, stored)
+        if not engine_images.identity(own):
             engine_images.load(stored)
-    return own
+    return NodeImage(own, own=True)
+
+
+def _in_engine(reference: str) -> NodeImage | None:
+    return NodeImage(reference, _is_own(reference)) if engine_images.identity(reference) else None
+
+
+def _is_own(reference: str) -> bool:
+    return engine_images.labels(reference).get(NETWORK_LABEL) == STATIC
+
+
+def take_kubectl(image: NodeImage) -> None:
+    """Make sure that there is a kubectl: the one in the node image, when there is no other."""
+    if tools.find("kubectl"):
+        return
+    final = tools.from_node_image("kubectl")
+    with locking.exclusive(layout.cache().lock("kubectl")):
+        container = process.run(["docker", "create", image.reference], timeout=COPY_SECONDS).strip()
+        try:
+            with locking.new_file(final) as draft:
+                process.run(["docker", "cp", f"{container}:/usr/bin/kubectl", draft], timeout=COPY_SECONDS)
+        finally:
+            process.run(["docker", "rm", "--volumes", container], timeout=COPY_SECONDS)
 
 
 def own_reference(version: str) -> str:
     """The name of the image made here; it changes with its recipe and its tools."""
-    parts: dict[str, str | bytes] = {module.name: module.key for module in go_modules.MODULES}
+    parts: dict[str, str | bytes] = {module.name: module.key for module in go_modules.NODE}
     parts |= keys.tree_of(layout.ASSETS) | keys.files_of(layout.SOURCE, SOURCES)
     return f"neuronspan/node:{version}-{keys.key_of(parts)}"
 
@@ -90,19 +115,30 @@ def archive_file(reference: str) -> Path:
 
 def _assemble(reference: str, version: str, out: Path) -> None:
     log = layout.cache().log("node-image")
-    base = base_image.ensure_tree()
+    debian = _ensure_debian(log)
+    tools.need(*(name for module in go_modules.NODE for name in module.programs))
     work = out.with_suffix(".tree")
     try:
         with locking.new_directory(work) as tree:
-            process.run(["cp", "--archive", f"{base}/.", tree], timeout=COPY_SECONDS)
-            root_filesystem.install(tree, PACKAGES, log)
+            process.run(["cp", "--archive", f"{debian}/.", tree], timeout=COPY_SECONDS)
             furnish(tree, version)
             preload(tree, version, log)
             root_filesystem.clean(tree)
-        with locking.new_file(out) as draft:
+        with console.Step("node image: packing"), locking.new_file(out) as draft:
             archive.write(draft, [reference], work, CONFIG, keep_owners=True)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _ensure_debian(log: Path) -> Path:
+    """Debian with the packages of a node: what can be made while the programs are still compiled."""
+    base = base_image.ensure_tree()
+    final = base.with_name(f"node-debian-{keys.key_of({'base': base.name, 'packages': ' '.join(PACKAGES)})}")
+    if not final.is_dir():
+        with locking.new_directory(final) as tree:
+            process.run(["cp", "--archive", f"{base}/.", tree], timeout=COPY_SECONDS)
+            root_filesystem.install(tree, PACKAGES, log)
+    return final
 
 
 def furnish(tree: Path, version: str) -> None:

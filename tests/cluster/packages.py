@@ -4,7 +4,7 @@ import re
 import shutil
 from collections.abc import Sequence
 
-from cluster import console, environment, errors, layout, process
+from cluster import console, environment, errors, layout, locking, process
 
 APT_SECONDS = 900
 
@@ -44,7 +44,8 @@ def install(names: Sequence[str]) -> None:
         raise errors.NotRoot(f"installing {', '.join(names)}")
     log = layout.cache().log("apt")
     variables = environment.variables(DEBIAN_FRONTEND="noninteractive")
-    with console.Step(f"apt: {', '.join(names)}") as step:
+    # apt waits for other users of dpkg, but not for those of its package lists
+    with locking.exclusive(layout.cache().lock("apt")), console.Step(f"apt: {', '.join(names)}") as step:
 
         def alive() -> None:
             step.progress(f"still running, log {log}")

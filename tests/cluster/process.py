@@ -1,6 +1,6 @@
 """Other programs: run one to its end within a time, or with its output in a log and a sign of life now and then.
 
-Law: no child outlives its time or our own interruption, its whole process group goes with it.
+Law: no child outlives its time, our own interruption or the end of its scope; its whole process group goes with it.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TypeAlias
 
-from cluster import environment, errors
+from cluster import environment, errors, scopes
 
 Alive: TypeAlias = Callable[[], None]
 
@@ -32,6 +32,7 @@ def run(
 ) -> str:
     """The standard output of `command`; CommandFailed carries the end of its error output."""
     words = [str(word) for word in command]
+    scopes.current().check()
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(stdin.open("rb")) if isinstance(stdin, Path) else subprocess.PIPE
         process = stack.enter_context(
@@ -46,6 +47,7 @@ def run(
             )
         )
         stack.callback(stop_group, process)
+        stack.enter_context(scopes.current().holding(lambda: kill_group(process)))
         try:
             output, complaint = process.communicate(stdin if isinstance(stdin, bytes) else None, timeout=timeout)
         except subprocess.TimeoutExpired as error:
@@ -78,6 +80,7 @@ def logged(
 ) -> None:
     """Run a long `command` with all its output appended to `log`; call `alive` every HEARTBEAT_SECONDS."""
     words = [str(word) for word in command]
+    scopes.current().check()
     log.parent.mkdir(parents=True, exist_ok=True)
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     with contextlib.ExitStack() as stack:
@@ -98,6 +101,7 @@ def logged(
         reader = threading.Thread(target=_copy, args=(process.stdout, record, tail, each_line), daemon=True)
         reader.start()
         stack.callback(stop_group, process)
+        stack.enter_context(scopes.current().holding(lambda: kill_group(process)))
         finished = _wait(process, timeout, alive)
         stop_group(process)
         reader.join(5)
@@ -131,9 +135,14 @@ def _wait(process: subprocess.Popen[str], timeout: float, alive: Alive) -> bool:
 
 def stop_group(process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> None:
     """Kill a child that still runs, and what it started even when it does not: strays would hold its output open."""
+    kill_group(process)
+    process.wait()
+
+
+def kill_group(process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> None:
+    """Kill a child and what it started; whoever runs it waits for its end."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def tail_of(text: str) -> str:

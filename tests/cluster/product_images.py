@@ -9,7 +9,7 @@ import dataclasses
 import io
 import re
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cluster import (
@@ -24,6 +24,7 @@ from cluster import (
     layout,
     locking,
     process,
+    scopes,
 )
 
 REPOSITORY = "neuronspan"
@@ -75,6 +76,9 @@ IMAGES = (
 )
 
 
+SIDE_BY_SIDE = (("operator", "deviceplugin"), ("runtime",))
+
+
 def version(checkout: Path = layout.CHECKOUT) -> str:
     """The version of the images: the chart's appVersion."""
     text = (checkout / "charts/neuronspan/Chart.yaml").read_text(encoding="utf-8")
@@ -90,21 +94,28 @@ def present() -> tuple[ProductImage, ...]:
 
 
 def build_all() -> dict[str, str]:
-    """Make sure that the engine has every image of this checkout; returns names by content, by component."""
+    """Make sure that the engine has every image of this checkout; returns names by content, by component.
+
+    Images with layers in common are built one after the other, and find them in the engine's cache.
+    """
     base = base_image.ensure()
     identity = engine_images.identity(base) or base
-    built = {}
-    with locking.exclusive(layout.cache().lock("product-images")):
-        for image in present():
-            by_content, by_version = image.references(identity)
-            if engine_images.identity(by_content):
-                engine_images.tag(by_content, by_version)
-                console.say(f"images: {by_version} is up to date ({by_content})")
-            else:
-                _build(image, base, (by_content, by_version))
-                _prune(by_content)
-            built[image.name] = by_content
-    return built
+    here = {image.name: image for image in present()}
+    with locking.exclusive(layout.cache().lock("product-images")), scopes.Crew() as crew:
+        for names in SIDE_BY_SIDE:
+            crew.start(_ensure, [here[name] for name in names if name in here], base, identity)
+    return {image.name: image.references(identity)[0] for image in here.values()}
+
+
+def _ensure(images: Sequence[ProductImage], base: str, identity: str) -> None:
+    for image in images:
+        by_content, by_version = image.references(identity)
+        if engine_images.identity(by_content):
+            engine_images.tag(by_content, by_version)
+            console.say(f"images: {by_version} is up to date ({by_content})")
+        else:
+            _build(image, base, (by_content, by_version))
+            _prune(by_content)
 
 
 def superseded(made: Mapping[str, str], current: str) -> tuple[str, ...]:

@@ -1,14 +1,15 @@
 """The cluster's programs, built from Go modules into the cache, one directory per module and one that joins them.
 
 Law: a directory with its final name is complete. Two builds at once wait for each other; an interrupted one leaves
-nothing but what Go itself has cached.
+nothing but what Go itself has cached. A program that was built comes before the machine's own, so that tests, which
+build them all, always run with the versions of this checkout.
 """
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from cluster import console, disk, errors, go_modules, go_toolchain, keys, layout, locking, process
+from cluster import console, disk, errors, go_modules, go_toolchain, keys, layout, locking, own_programs, process
 
 BUILD_SECONDS = 3600
 LIST_SECONDS = 900
@@ -23,11 +24,45 @@ def bin_directory() -> Path:
 
 
 def program(name: str) -> Path:
-    """The path of one built program."""
-    path = bin_directory() / name
-    if not path.is_file():
+    """The path of one program: built, or the machine's own; ClusterError says how to get it."""
+    found = find(name)
+    if not found:
         raise errors.ClusterError(f"{name} is not built yet: run `make tools` (about 15 minutes the first time)")
-    return path
+    return found
+
+
+def find(name: str) -> Path | None:
+    """The path of one program: built, or from the node image, or the machine's own; None when there is none yet."""
+    for built in (module_directory(module_of(name)) / name, from_node_image(name)):
+        if built.is_file():
+            return built
+    return own_programs.find(name)
+
+
+def module_of(name: str) -> go_modules.GoModule:
+    """The module that a program is built from; LookupError when it is none of ours."""
+    found = next((module for module in go_modules.MODULES if name in module.programs), None)
+    if not found:
+        raise LookupError(f"no module builds {name}")
+    return found
+
+
+def from_node_image(name: str) -> Path:
+    """Where a program that was taken out of a node image is, or will be."""
+    return layout.cache().tools / f"node-{go_modules.kubernetes_version()}" / name
+
+
+def need(*names: str) -> None:
+    """Make sure that these programs are there, and build only the modules of those that are not."""
+    if not _lacking(names):
+        return
+    with locking.exclusive(layout.cache().lock("tools")):
+        _build_modules(_lacking(names))
+
+
+def _lacking(names: Sequence[str]) -> list[go_modules.GoModule]:
+    lacking = {module_of(name).name for name in names if find(name) is None}
+    return [module for module in go_modules.MODULES if module.name in lacking]
 
 
 def build() -> Path:
@@ -53,15 +88,7 @@ def ensure(module: go_modules.GoModule) -> Path:
 
 
 def _build_all(final: Path) -> None:
-    missing = [module for module in go_modules.MODULES if not module_directory(module).is_dir()]
-    if missing:
-        disk.need("building the tools", layout.cache().root, BYTES_NEEDED)
-        go = go_toolchain.require(missing[0].directory)
-        minutes = sum(module.minutes for module in missing)
-        names = ", ".join(module.name for module in missing)
-        console.say(f"tools: building {names} with {go.command}, about {minutes} min the first time")
-        for module in missing:
-            _build_module(module, go)
+    _build_modules([module for module in go_modules.MODULES if not module_directory(module).is_dir()])
     with locking.new_directory(final.parent) as draft:
         joined = draft / "bin"
         joined.mkdir()
@@ -69,6 +96,18 @@ def _build_all(final: Path) -> None:
             for name in module.programs:
                 os.link(module_directory(module) / name, joined / name)
     _point_current(final.parent)
+
+
+def _build_modules(missing: Sequence[go_modules.GoModule]) -> None:
+    if not missing:
+        return
+    disk.need("building the tools", layout.cache().root, BYTES_NEEDED)
+    go = go_toolchain.require(missing[0].directory)
+    minutes = sum(module.minutes for module in missing)
+    names = ", ".join(module.name for module in missing)
+    console.say(f"tools: building {names} with {go.command}, about {minutes} min the first time")
+    for module in missing:
+        _build_module(module, go)
 
 
 def _point_current(joined: Path) -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from neuronspan import instance_types, windows
+from neuronspan import instance_types
+from neuronspan.fitting import windows
 
 _HARDWARE = instance_types.hardware_of("trn1.32xlarge")
 _SIDE = 4

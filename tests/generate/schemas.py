@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from neuronspan import grants, instance_types, names, placement
+from neuronspan import grants, instance_types, names, placement, topologies
 
 Contents = Mapping[str, Sequence[str]]
 
@@ -27,7 +27,7 @@ def neuron_pools() -> Contents:
 def neuron_nodes() -> Contents:
     """Return the parts of `crds/neuronnodes.yaml`."""
     return {
-        "topology": [_enum(instance_types.Topology)],
+        "topology": [_enum(topologies.Topology)],
         "core-numbering": [_enum(names.CORE_NUMBERINGS)],
         "resource": [_enum(names.RESOURCES)],
         "state": [_enum(grants.GrantState)],

@@ -115,8 +115,7 @@ def _values(annotation: annotations.Annotation) -> Iterator[str]:
 
 
 def _way_out(annotation: annotations.Annotation) -> str:
-    choices = " or ".join(f'"{choice.value}" ({choice.meaning})' for choice in annotation.choices)
-    return f"': write {choices}'"
+    return f"': {annotation.way_out}'"
 
 
 def _means_devices(asking: Iterable[annotations.Annotation]) -> Iterator[str]:

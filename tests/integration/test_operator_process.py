@@ -1,21 +1,15 @@
 """The operator as a process: start, stop, leadership lost and won, rights, settings. Against a real API server."""
 
-import asyncio
 import contextlib
-import os
 import pathlib
 import re
 import signal
-import sys
-import urllib.error
-import urllib.request
-from collections.abc import AsyncIterator
 
 import pytest
 
 from kits.api_server import api_client, chart, tcp_proxy
 from kits.api_server import control_plane as control_plane_kit
-from kits.world import running_operator, stand_in
+from kits.world import operator_processes, running_operator, stand_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -23,70 +17,12 @@ _LEASE = "/apis/coordination.k8s.io/v1/namespaces/default/leases/neuronspan-oper
 _QUICK = ("--lease-seconds=8", "--renew-seconds=6", "--retry-seconds=0.5", "--call-seconds=2")
 
 
-class Process:
-    """One operator process and what it has written so far."""
-
-    def __init__(self, process: asyncio.subprocess.Process, log: pathlib.Path) -> None:
-        self.process = process
-        self._log = log
-
-    @property
-    def output(self) -> str:
-        return self._log.read_text()
-
-    @property
-    def port(self) -> int:
-        """The port of its probes, 0 while it does not serve yet."""
-        _, found, rest = self.output.partition("/readyz and /metrics port=")
-        return int(rest.split()[0]) if found else 0
-
-    def fetch(self, page: str) -> tuple[int, str]:
-        """Ask for a page of its probes; status 0 while it does not serve yet."""
-        if not self.port:
-            return 0, ""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{page}", timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-
-    def is_ready(self) -> bool:
-        return self.fetch("/readyz")[0] == 200
-
-    def leads(self) -> bool:
-        return "neuronspan_leader 1.0" in self.fetch("/metrics")[1]
-
-
-def _free_log(folder: pathlib.Path) -> pathlib.Path:
-    return folder / f"operator-{len(list(folder.iterdir()))}.log"
-
-
-@contextlib.asynccontextmanager
-async def started(folder: pathlib.Path, *flags: str) -> AsyncIterator[Process]:
-    """Run `python -m neuronspan_operator` with these flags; killed at the end if it still runs."""
-    command = [sys.executable, "-m", "neuronspan_operator", "--port=0", *flags]
-    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}  # nothing else: no setting of this machine gets in
-    log = _free_log(folder)
-    with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output, env=environment)
-    try:
-        yield Process(process, log)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def ended(process: Process, seconds: float = 20) -> int:
-    """Wait for its end; gives the exit status."""
-    async with asyncio.timeout(seconds):
-        return await process.process.wait()
-
-
 async def test_process_serves_probes_leads_and_ends_cleanly_on_sigterm(
     control_plane: control_plane_kit.ControlPlane, cluster: stand_in.StandIn, tmp_path: pathlib.Path
 ) -> None:
-    async with started(tmp_path, f"--kubeconfig={control_plane.kubeconfig}", "--identity=me") as process:
+    async with operator_processes.started(
+        tmp_path, f"--kubeconfig={control_plane.kubeconfig}", "--identity=me"
+    ) as process:
         await running_operator.until(process.is_ready, seconds=40)
         await running_operator.until(process.leads)
         assert process.fetch("/livez") == (200, "ok\n")
@@ -95,23 +31,23 @@ async def test_process_serves_probes_leads_and_ends_cleanly_on_sigterm(
         await running_operator.until(lambda: cluster.pool_condition("trn1", "Ready")[0] == "True")
         await running_operator.until(lambda: (cluster.pool("trn1") or {})["metadata"].get("finalizers"))
         process.process.send_signal(signal.SIGTERM)
-        assert await ended(process) == 0
+        assert await operator_processes.ended(process) == 0
         assert "Traceback" not in process.output
         assert "identity=me" in process.output
     assert cluster.client.get(_LEASE)["spec"]["holderIdentity"] == ""
 
 
 async def test_process_reports_every_wrong_setting_and_ends(tmp_path: pathlib.Path) -> None:
-    async with started(tmp_path, "--writers=many", "--colour=red") as process:
-        assert await ended(process) == 1
+    async with operator_processes.started(tmp_path, "--writers=many", "--colour=red") as process:
+        assert await operator_processes.ended(process) == 1
         assert "--writers is 'many'" in process.output
         assert "--colour=red" in process.output
         assert "Traceback" not in process.output
 
 
 async def test_process_says_how_to_log_in_when_it_cannot(tmp_path: pathlib.Path) -> None:
-    async with started(tmp_path, "--kubeconfig=/nowhere") as process:
-        assert await ended(process) == 1
+    async with operator_processes.started(tmp_path, "--kubeconfig=/nowhere") as process:
+        assert await operator_processes.ended(process) == 1
         assert "cannot log in with the kubeconfig /nowhere" in process.output
         assert "Traceback" not in process.output
 
@@ -124,18 +60,20 @@ async def test_leader_cut_off_from_the_api_server_ends_itself_and_the_standby_ta
     async with tcp_proxy.TcpProxy(control_plane.url).running() as proxy, contextlib.AsyncExitStack() as stack:
         behind_proxy = control_plane.write_kubeconfig(url=proxy.url)
         leader = await stack.enter_async_context(
-            started(tmp_path, f"--kubeconfig={behind_proxy}", "--identity=leader", *_QUICK)
+            operator_processes.started(tmp_path, f"--kubeconfig={behind_proxy}", "--identity=leader", *_QUICK)
         )
         await running_operator.until(leader.leads, seconds=40)
         await running_operator.until(lambda: cluster.neuron_nodes() == ["w1"])
         cluster.register_plugin("w1")
         standby = await stack.enter_async_context(
-            started(tmp_path, f"--kubeconfig={control_plane.kubeconfig}", "--identity=standby", *_QUICK)
+            operator_processes.started(
+                tmp_path, f"--kubeconfig={control_plane.kubeconfig}", "--identity=standby", *_QUICK
+            )
         )
         await running_operator.until(standby.is_ready, seconds=40)
         assert not standby.leads()
         proxy.freeze()
-        assert await ended(leader) == 1
+        assert await operator_processes.ended(leader) == 1
         assert "could not renew it for 6 s" in leader.output
         await running_operator.until(standby.leads)
         cluster.submit("web", 4)
@@ -147,7 +85,10 @@ async def test_killed_leader_is_followed_by_the_standby(
     control_plane: control_plane_kit.ControlPlane, cluster: stand_in.StandIn, tmp_path: pathlib.Path
 ) -> None:
     flags = (f"--kubeconfig={control_plane.kubeconfig}", *_QUICK)
-    async with started(tmp_path, "--identity=one", *flags) as one, started(tmp_path, "--identity=two", *flags) as two:
+    async with (
+        operator_processes.started(tmp_path, "--identity=one", *flags) as one,
+        operator_processes.started(tmp_path, "--identity=two", *flags) as two,
+    ):
         await running_operator.until(lambda: one.leads() or two.leads(), seconds=40)
         await running_operator.until(lambda: one.is_ready() and two.is_ready(), seconds=40)
         leader, standby = (one, two) if one.leads() else (two, one)
@@ -164,7 +105,7 @@ async def test_operator_needs_no_right_that_the_chart_does_not_give(
         token = _install_rights(cluster.client, stack)
         kubeconfig = control_plane.write_kubeconfig(token=token)
         names = (f"--namespace={chart.NAMESPACE}", f"--lease-name={chart.RELEASE}-operator")
-        async with started(tmp_path, f"--kubeconfig={kubeconfig}", *names) as process:
+        async with operator_processes.started(tmp_path, f"--kubeconfig={kubeconfig}", *names) as process:
             cluster.add_node("w1")
             cluster.add_pool("trn1")
             await running_operator.until(lambda: cluster.neuron_nodes() == ["w1"], seconds=40)
@@ -193,7 +134,7 @@ async def test_operator_needs_no_right_that_the_chart_does_not_give(
             cluster.delete_pool("trn1")
             await running_operator.until(lambda: cluster.pool("trn1") is None, seconds=30)
             process.process.send_signal(signal.SIGTERM)
-            assert await ended(process) == 0
+            assert await operator_processes.ended(process) == 0
             assert not re.search(r"\b403\b", process.output)  # a port may have these digits
             assert "forbidden" not in process.output.lower()
 

@@ -10,6 +10,7 @@ from hypothesis import strategies
 from kits.manifests import builders, clusters, domain, snapshots
 from kits.planning import kept_drafts
 from neuronspan import grants, names, placement
+from neuronspan.fitting import places
 from neuronspan_operator.objects import container_requests, pods
 from neuronspan_operator.planning import plans
 from neuronspan_operator.planning.drafting import node_drafts
@@ -134,7 +135,7 @@ def test_pods_that_are_named_make_room_and_no_cheaper_pod_alone_would(
     def fits_without(uids: Collection[str]) -> bool:
         left = [grant.span for grant in node.ledger.grants if grant.pod_uid not in uids]
         asked = [each.on(node.hardware, node.policy.rules) for each in requests]
-        found = placement.place_all(node.hardware, [*left, *node.blocked], asked, node.policy.packing)
+        found = places.place_all(node.hardware, [*left, *node.blocked], asked, node.policy.packing)
         return not isinstance(found, placement.Unplaceable)
 
     hypothesis.assume(not fits_without(()))

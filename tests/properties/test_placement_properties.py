@@ -5,22 +5,23 @@ from collections.abc import Iterator, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuronspan import instance_types, placement, spans, windows
+from neuronspan import instance_types, placement, spans, topologies
+from neuronspan.fitting import places, windows
 
 PACKINGS = st.sampled_from(placement.Packing)
 
 
-TORUS = instance_types.Topology.TORUS
+TORUS = topologies.Topology.TORUS
 
 
-def hardware(devices: int, cores_per_device: int, topology: instance_types.Topology) -> instance_types.Hardware:
+def hardware(devices: int, cores_per_device: int, topology: topologies.Topology) -> instance_types.Hardware:
     return instance_types.Hardware("test", devices, cores_per_device, 1, 1, topology)
 
 
 @st.composite
 def nodes(draw: st.DrawFn, most_devices: int = 8) -> tuple[instance_types.Hardware, tuple[spans.CoreSpan, ...]]:
     """Return a node and the spans taken on it: disjoint, in any order."""
-    topology = draw(st.sampled_from(instance_types.Topology))
+    topology = draw(st.sampled_from(topologies.Topology))
     devices = draw(st.sampled_from([4, 16]) if topology is TORUS else st.integers(1, most_devices))
     node = hardware(devices, draw(st.sampled_from([1, 2] if devices == 16 else [1, 2, 4])), topology)
     occupied = draw(st.lists(st.booleans(), min_size=node.cores, max_size=node.cores))
@@ -99,14 +100,14 @@ def test_place_answers_legally_and_refuses_only_what_has_no_place(
     packing: placement.Packing,
 ) -> None:
     node, taken = node_and_taken
-    places = list(every_place(node, taken, request))
-    answer = placement.place(node, taken, request, packing)
+    possible = list(every_place(node, taken, request))
+    answer = places.place(node, taken, request, packing)
     if isinstance(answer, placement.Unplaceable):
-        assert not places
+        assert not possible
         free = spans.free_runs(node.cores, taken)
         assert answer.largest_free_run == max((run.count for run in free), default=0)
     else:
-        assert answer in places
+        assert answer in possible
 
 
 @given(nodes(), st.integers(1, 12), st.sampled_from(placement.Alignment), st.sampled_from(placement.DeviceCounts))
@@ -118,20 +119,20 @@ def test_place_uses_the_hole_its_policy_names(
 ) -> None:
     node, taken = node_and_taken
     request = placement.Request(count, align, device_counts=device_counts)
-    places = list(every_place(node, taken, request))
-    answers = {packing: placement.place(node, taken, request, packing) for packing in placement.Packing}
-    if not places:
+    possible = list(every_place(node, taken, request))
+    answers = {packing: places.place(node, taken, request, packing) for packing in placement.Packing}
+    if not possible:
         assert all(isinstance(answer, placement.Unplaceable) for answer in answers.values())
         return
-    holes = [hole_around(node, taken, place).count for place in places]
+    holes = [hole_around(node, taken, place).count for place in possible]
     best, worst = answers[placement.Packing.BEST_FIT], answers[placement.Packing.WORST_FIT]
     assert isinstance(best, spans.CoreSpan)
     assert isinstance(worst, spans.CoreSpan)
-    assert answers[placement.Packing.FIRST_FIT] == places[0]
+    assert answers[placement.Packing.FIRST_FIT] == possible[0]
     assert hole_around(node, taken, best).count == min(holes)
     assert hole_around(node, taken, worst).count == max(holes)
-    assert best == places[holes.index(min(holes))]
-    assert worst == places[holes.index(max(holes))]
+    assert best == possible[holes.index(min(holes))]
+    assert worst == possible[holes.index(max(holes))]
 
 
 @given(nodes(), requests(40), PACKINGS)
@@ -142,7 +143,7 @@ def test_place_advice_can_be_followed(
 ) -> None:
     """What a refusal says would fit does fit, and nothing else of whole devices, or no larger number of cores, does."""
     node, taken = node_and_taken
-    answer = placement.place(node, taken, request, packing)
+    answer = places.place(node, taken, request, packing)
     if not isinstance(answer, placement.Unplaceable):
         return
     _, _, advice = answer.message.partition("what would fit now: ")
@@ -153,7 +154,7 @@ def test_place_advice_can_be_followed(
         numbers, step = [number * numbers[-1] for number in numbers[:-1]], numbers[-1]
     for count in range(step, node.cores + 1, step):
         other = placement.Request(count, request.align, device_counts=request.device_counts)
-        assert isinstance(placement.place(node, taken, other, packing), spans.CoreSpan) == (count in numbers)
+        assert isinstance(places.place(node, taken, other, packing), spans.CoreSpan) == (count in numbers)
 
 
 def together(
@@ -172,7 +173,7 @@ def test_place_all_places_everyone_or_no_one(
     packing: placement.Packing,
 ) -> None:
     node, taken = node_and_taken
-    answer = placement.place_all(node, taken, wanted, packing)
+    answer = places.place_all(node, taken, wanted, packing)
     if isinstance(answer, placement.Unplaceable):
         assert not together(node, taken, wanted)
         return
@@ -188,9 +189,9 @@ def test_place_all_of_one_is_place(
     packing: placement.Packing,
 ) -> None:
     node, taken = node_and_taken
-    alone = placement.place(node, taken, request, packing)
+    alone = places.place(node, taken, request, packing)
     expected = alone if isinstance(alone, placement.Unplaceable) else (alone,)
-    assert placement.place_all(node, taken, [request], packing) == expected
+    assert places.place_all(node, taken, [request], packing) == expected
 
 
 @given(nodes(), requests(12), PACKINGS)
@@ -200,7 +201,7 @@ def test_place_does_not_depend_on_the_order_of_what_is_taken(
     packing: placement.Packing,
 ) -> None:
     node, taken = node_and_taken
-    assert placement.place(node, taken, request, packing) == placement.place(node, sorted(taken), request, packing)
+    assert places.place(node, taken, request, packing) == places.place(node, sorted(taken), request, packing)
 
 
 @given(nodes(), st.lists(requests(12), max_size=4), PACKINGS)
@@ -210,8 +211,8 @@ def test_find_all_is_place_all_without_the_words(
     packing: placement.Packing,
 ) -> None:
     node, taken = node_and_taken
-    said = placement.place_all(node, taken, wanted, packing)
-    found = placement.find_all(node, taken, wanted, packing)
+    said = places.place_all(node, taken, wanted, packing)
+    found = places.find_all(node, taken, wanted, packing)
     assert found == (None if isinstance(said, placement.Unplaceable) else said)
 
 
@@ -224,9 +225,9 @@ def test_place_all_depends_on_which_cores_are_taken_and_not_on_how_that_is_said(
     node, taken = node_and_taken
     core_by_core = [spans.CoreSpan(core, 1) for span in taken for core in span]
     overlapping = [*core_by_core, *taken, spans.CoreSpan(node.cores, 3)]
-    expected = placement.place_all(node, taken, wanted, packing)
-    assert placement.place_all(node, core_by_core, wanted, packing) == expected
-    assert placement.place_all(node, overlapping, wanted, packing) == expected
+    expected = places.place_all(node, taken, wanted, packing)
+    assert places.place_all(node, core_by_core, wanted, packing) == expected
+    assert places.place_all(node, overlapping, wanted, packing) == expected
 
 
 @given(st.sets(st.integers(0, 140)), st.integers(1, 12))

@@ -12,6 +12,7 @@ from hypothesis import strategies
 from kits.manifests import builders, domain, snapshots
 from kits.planning import endless, kept_drafts
 from neuronspan import grants, placement
+from neuronspan.fitting import places
 from neuronspan_operator.objects import budgets, pods
 from neuronspan_operator.planning import planner, plans
 from neuronspan_operator.planning.preemption import allowances, trials, victims
@@ -78,7 +79,7 @@ def _brute_force(
             uids = {each.uid for each in some} | trial.ending
             left = [entry.span for entry in entries if entry.pod_uid not in uids]
             hardware, packing = trial.node.hardware, trial.node.policy.packing
-            if isinstance(placement.place_all(hardware, left, trial.requests, packing), placement.Unplaceable):
+            if isinstance(places.place_all(hardware, left, trial.requests, packing), placement.Unplaceable):
                 continue
             if any(sum(each.labels["app"] == app for each in some) > count for app, count in allowed.items()):
                 continue

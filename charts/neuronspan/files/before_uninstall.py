@@ -4,7 +4,7 @@
 Law: afterwards no NeuronPool waits for an operator that is gone, no pod does so unsaid, and a new installation finds
 all ledgers as they were.
 Arguments: host and port of the API server, namespace and Deployment of the operator, label selector of its pods, what
-becomes of waiting pods (keep or delete), name of the binding of the policy that makes pods ours.
+becomes of waiting pods (keep or delete), what makes new pods ours (plural and name of an admission object, or nothing).
 """
 
 import json
@@ -21,7 +21,7 @@ from typing import Any
 ACCOUNT = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount")
 FINALIZER = "neuronspan.dev/finalizer"
 POOLS = "/apis/neuronspan.dev/v1alpha1/neuronpools"
-BINDINGS = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings"
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 WAITING = {
     "labelSelector": "neuronspan.dev/managed=true",
     "fieldSelector": "spec.nodeName=,status.phase=Pending",
@@ -32,7 +32,7 @@ CALL_SECONDS = 10.0
 STOP_SECONDS = 60.0
 """An operator stops within a second; one on a lost node never does, and can do no harm there."""
 DELETE_SECONDS = 60.0
-"""API servers forget a policy within a second; until then the pods that controllers make anew are ours again."""
+"""API servers forget a policy or webhook within a second; until then the pods that controllers make anew are ours."""
 
 
 def call(server: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
@@ -95,9 +95,10 @@ def delete(server: str, path: str, uid: str = "") -> None:
             raise
 
 
-def delete_waiting_pods(server: str, binding: str) -> list[str]:
+def delete_waiting_pods(server: str, mutator: str) -> list[str]:
     """Delete the waiting pods that a controller makes anew, until it makes none of ours; gives their names."""
-    delete(server, f"{BINDINGS}/{binding}")
+    if mutator:
+        delete(server, f"{ADMISSION}/{mutator}")
     deleted = []
     deadline = time.monotonic() + DELETE_SECONDS
     while (found := [*filter(is_replaced, waiting_pods(server))]) and time.monotonic() < deadline:
@@ -121,12 +122,12 @@ def listed(pods: Sequence[str]) -> str:
 
 def main() -> None:
     """Read the arguments, do everything, and say what was done."""
-    host, port, namespace, deployment, selector, waiting, binding = sys.argv[1:]
+    host, port, namespace, deployment, selector, waiting, mutator = sys.argv[1:]
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     stop_operator(server, namespace, deployment, selector)
     say(f"the operator is stopped; freed NeuronPools: {', '.join(free_pools(server)) or 'none'}")
     if waiting == "delete":
-        say(f"deleted pods that waited for NeuronCores: {listed(delete_waiting_pods(server, binding))}")
+        say(f"deleted pods that waited for NeuronCores: {listed(delete_waiting_pods(server, mutator))}")
     left = names([*waiting_pods(server)])
     say(f"pods that wait for NeuronCores: {listed(left)}")
     if left:

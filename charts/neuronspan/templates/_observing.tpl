@@ -1,4 +1,4 @@
-{{/* What both components have in front of their HTTP port. Each takes a dict: root, component, port. */}}
+{{/* What both components have in front of their HTTP port. Each takes a dict: root, component, port; the last one also webhook. */}}
 
 {{- define "neuronspan.metricsService" -}}
 {{- if include "neuronspan.metrics.service" .root }}
@@ -65,6 +65,10 @@ spec:
       {{- with $network.metricsFrom }}
       from: {{- toYaml . | nindent 8 }}
       {{- end }}
+    {{- if .webhook }}
+    - ports: # from anywhere: the API server's address is that of a node, or of none
+        - {protocol: TCP, port: webhook}
+    {{- end }}
   egress:
     - ports:
         - {protocol: UDP, port: 53}

@@ -68,6 +68,45 @@ them costs the API server as much as to store the pod.
   has(c.resources) && has(c.resources.limits) && c.resources.limits.exists(r, r.startsWith('aws.amazon.com/neuron')))
 {{- end }}
 
+{{/* CEL: does the pod ask, and lack something that the mutation gives? One condition, because the API server evaluates them all. */}}
+{{- define "neuronspan.requests.podLacks" -}}
+({{- include "neuronspan.requests.podAsks" . | nindent 2 }})
+&& !({{- include "neuronspan.requests.podIsDone" . | nindent 2 }})
+{{- end }}
+
+{{/* Match conditions: new pods that have to be looked at. CEL of Kubernetes 1.29: webhooks of all versions use them, too. */}}
+{{- define "neuronspan.requests.podConditions" -}}
+- name: concerns-us-and-may-be-wrong
+  expression: |-
+    ({{- include "neuronspan.requests.podConcernsUs" . | nindent 4 }})
+    && !({{- include "neuronspan.requests.podIsOrdinary" . | nindent 4 }})
+- name: not-a-mirror # kubelet has already started a static pod when it reports it: refusing would only hide it
+  expression: "!(has(object.metadata.annotations) && 'kubernetes.io/config.mirror' in object.metadata.annotations)"
+{{- end }}
+
+{{/* Match conditions: workloads whose pod template is new and concerns us. CEL of Kubernetes 1.29. Takes the root context. */}}
+{{- define "neuronspan.requests.workloadConditions" -}}
+{{- $template := "(has(object.spec.jobTemplate) ? object.spec.jobTemplate.spec.template : object.spec.template)" }}
+{{- $old := "(has(oldObject.spec.jobTemplate) ? oldObject.spec.jobTemplate.spec.template : oldObject.spec.template)" }}
+{{- $inline := dict "root" . "metadata" (printf "%s.metadata" $template) "spec" (printf "%s.spec" $template) }}
+{{- $ours := include "neuronspan.annotations.isOurs" . }}
+- name: new # what is stored already must stay scalable, labelable and deletable
+  expression: |-
+    request.operation == 'CREATE' || {{ $template }} != {{ $old }}
+    || (has(object.metadata.annotations) && object.metadata.annotations.exists(k, {{ $ours }}
+      && !(has(oldObject.metadata.annotations) && k in oldObject.metadata.annotations)))
+    || (has(object.spec.jobTemplate) && has(object.spec.jobTemplate.metadata) && has(object.spec.jobTemplate.metadata.annotations)
+      && object.spec.jobTemplate.metadata.annotations.exists(k, {{ $ours }}
+      && !(has(oldObject.spec.jobTemplate.metadata) && has(oldObject.spec.jobTemplate.metadata.annotations)
+      && k in oldObject.spec.jobTemplate.metadata.annotations)))
+- name: concerns-us
+  expression: |-
+    {{- include "neuronspan.requests.podConcernsUs" $inline | nindent 4 }}
+    || (has(object.metadata.annotations) && object.metadata.annotations.exists(k, {{ $ours }}))
+    || (has(object.spec.jobTemplate) && has(object.spec.jobTemplate.metadata) && has(object.spec.jobTemplate.metadata.annotations)
+      && object.spec.jobTemplate.metadata.annotations.exists(k, {{ $ours }}))
+{{- end }}
+
 {{/* Variables that read the request; a count of 0 stands for a value that cannot be read. */}}
 {{- define "neuronspan.requests.variables" -}}
 - name: annotations

@@ -71,7 +71,7 @@ value and the way out. They follow the variables of _requests.tpl and take the s
     + variables.containers.filter(c, !c.init).map(c, string(c.name)).join(', ')] : []
 - name: unknownLimits
   expression: >-
-    variables.containers.map(c, c.limits.map(r, r).filter(r, r.startsWith('aws.amazon.com/neuron') && !(r in [{{ include "neuronspan.annotations.resources" . }}]))
+    variables.containers.map(c, c.limits.map(r, r).filter(r, r.startsWith('aws.amazon.com/neuron') && !(r in [{{ include "neuronspan.annotations.resources" . }}])).sort()
     .map(r, 'container "' + c.name + '" has the limit ' + r
     + ', which no node has: use aws.amazon.com/neuroncore for NeuronCores, or aws.amazon.com/neuron for whole Neuron devices')).flatten()
 # A limit of none asks for nothing, unless an annotation asks for the same container: then the two disagree.

@@ -16,8 +16,50 @@ tests/chart compares them with values.yaml.
 {{- (.Values.limits).devicesPerNode | default (include "neuronspan.hardware.mostDevices" .) | int }}
 {{- end }}
 
+{{- define "neuronspan.admission.policyAPI" -}}
+admissionregistration.k8s.io/v1/MutatingAdmissionPolicy
+{{- end }}
+
+{{/*
+What brings requests into their common form: policy, webhook or none. auto is a policy where the cluster has that kind, and the
+webhook elsewhere; without a cluster (helm template) nothing is known, and the webhook works everywhere.
+*/}}
 {{- define "neuronspan.admission.mode" -}}
-{{- (.Values.admission).mode | default "policy" }}
+{{- $mode := (.Values.admission).mode | default "auto" }}
+{{- if ne $mode "auto" }}{{ $mode }}{{ else if .Capabilities.APIVersions.Has (include "neuronspan.admission.policyAPI" .) }}policy{{ else }}webhook{{ end }}
+{{- end }}
+
+{{- define "neuronspan.webhook.enabled" -}}
+{{- if eq (include "neuronspan.admission.mode" .) "webhook" }}true{{ end }}
+{{- end }}
+
+{{- define "neuronspan.webhook.port" -}}
+{{- ((.Values.admission).webhook).port | default 9443 }}
+{{- end }}
+
+{{- define "neuronspan.webhook.timeoutSeconds" -}}
+{{- ((.Values.admission).webhook).timeoutSeconds | default 10 }}
+{{- end }}
+
+{{/* Who keeps the certificate: self, cert-manager or secret. */}}
+{{- define "neuronspan.webhook.certificates" -}}
+{{- (((.Values.admission).webhook).certificates).mode | default "self" }}
+{{- end }}
+
+{{/* The Secret with the certificate, whoever writes it. */}}
+{{- define "neuronspan.webhook.secret" -}}
+{{- if eq (include "neuronspan.webhook.certificates" .) "secret" }}
+{{- (((.Values.admission).webhook).certificates).existingSecret | default "" }}
+{{- else }}
+{{- include "neuronspan.fullname" . }}-webhook-certificate
+{{- end }}
+{{- end }}
+
+{{/* Plural and name of what makes new pods ours; nothing without admission. */}}
+{{- define "neuronspan.admission.mutator" -}}
+{{- $mode := include "neuronspan.admission.mode" . }}
+{{- if eq $mode "policy" }}mutatingadmissionpolicybindings/{{ include "neuronspan.fullname" . }}-requests{{ end }}
+{{- if eq $mode "webhook" }}mutatingwebhookconfigurations/{{ include "neuronspan.fullname" . }}-webhook{{ end }}
 {{- end }}
 
 {{- define "neuronspan.admission.workloads" -}}

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from neuronspan import grants, instance_types, ledger, names, placement, spans
+from neuronspan.fitting import places
 from neuronspan_deviceplugin import reasons
 from neuronspan_deviceplugin.allocation import pod_devices
 
@@ -146,7 +147,7 @@ def _beside(
     taken = tuple(spans.CoreSpan(core, 1) for core in range(hardware.cores) if core not in free)
     align = placement.Alignment.DEVICE if call.resource == names.DEVICE_RESOURCE else placement.Alignment.NONE
     answers = [
-        placement.place(hardware, taken, placement.Request(call.count, align, first), placement.Packing.BEST_FIT)
+        places.place(hardware, taken, placement.Request(call.count, align, first), placement.Packing.BEST_FIT)
         for first in _starts(call)
     ]
     return next((each for each in answers if isinstance(each, spans.CoreSpan)), (answers or [_too_far(call)])[0])

@@ -1,53 +1,54 @@
-"""Brings requests for NeuronCores into their common form, as the chart's mutating policy does. Pure.
+"""Asks the operator's admission about every write, as an API server asks its webhooks. Pure.
 
-What is asked for is read by the operator's own reader; a pod that it cannot read is refused with the reader's words.
+Guests are let in there, and refused here: nobody else binds pods in this cluster.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from neuronspan import names
 from neuronspan_embedded.api_server import admitting
-from neuronspan_embedded.api_server.rules import refusals
-from neuronspan_operator.objects import pod_requests
+from neuronspan_embedded.api_server.rules import patches, refusals
+from neuronspan_operator.admission import answering, wishes
+from neuronspan_operator.admission.settings import Settings
 
 Manifest = dict[str, Any]
 
-_CLUSTERS_OWN = "default-scheduler"
-"""What the API server writes where a pod names no scheduler (SetDefaults_PodSpec in kubernetes/pkg/apis/core/v1)."""
+_SETTINGS: Final = Settings(guests=True)
 
 
 class Requests:
-    """Admission of pods that are created."""
+    """Admission of what is created and changed."""
 
     def admitted(self, write: admitting.Write) -> Manifest:
         """Return the object as it is to be stored; raises Refusal with the words for the user."""
-        if write.kind.name != "Pod" or write.operation != admitting.CREATE:
-            return write.new
-        pod = write.new
-        written = pod["metadata"].get("annotations") or {}
-        if not pod_requests.asks(written, pod["spec"]):
-            return pod
-        reading = pod_requests.read(written, pod["spec"])
-        if reading.problems:
-            raise refusals.Refusal(422, f"pod {pod['metadata']['name']}: {'; '.join(reading.problems)}")
-        other = pod["spec"].get("schedulerName", _CLUSTERS_OWN)
-        if other not in (_CLUSTERS_OWN, names.SCHEDULER):
-            where = "there is none here: leave schedulerName out, or try this pod on a cluster"
-            raise refusals.Refusal(422, f"pod {pod['metadata']['name']} names the scheduler {other}, and {where}")
-        labels = {**(pod["metadata"].get("labels") or {}), names.MANAGED_LABEL: names.MANAGED_VALUE}
-        limits = {each.container: {each.resource: str(each.count)} for each in reading.requests}
-        spec = {**pod["spec"], "schedulerName": names.SCHEDULER}
-        for field in ("initContainers", "containers"):
-            if field in spec:
-                spec[field] = [_limited(each, limits, reading.unlimited) for each in spec[field]]
-        return {**pod, "metadata": {**pod["metadata"], "labels": labels}, "spec": spec}
+        asked = _request(write)
+        change = answering.mutate(asked, _SETTINGS)
+        made = patches.operated(write.new, change.patch) if change.patch else write.new
+        said = answering.validate({**asked, "object": made}, _SETTINGS)
+        if not said.allowed:
+            raise refusals.Refusal(said.code, f"{_name(write)}: {said.message}")
+        if write.kind.name == "Pod" and write.operation == admitting.CREATE:
+            _refuse_guest(made, _name(write))
+        return made
 
 
-def _limited(container: Manifest, limits: Mapping[str, Mapping[str, str]], unlimited: tuple[str, ...]) -> Manifest:
-    if container["name"] not in unlimited or container["name"] not in limits:
-        return container
-    amounts = limits[container["name"]]
-    asked = container.get("resources") or {}
-    merged = {part: {**(asked.get(part) or {}), **amounts} for part in ("limits", "requests")}
-    return {**container, "resources": {**asked, **merged}}
+def _request(write: admitting.Write) -> Manifest:
+    """Return the request of an AdmissionReview (admission.k8s.io/v1), as far as it is read."""
+    kind = {"group": write.kind.group, "version": write.kind.version, "kind": write.kind.name}
+    about = {"operation": write.operation, "kind": kind, "subResource": write.subresource}
+    return {**about, "object": write.new, "oldObject": write.old}
+
+
+def _refuse_guest(pod: Mapping[str, Any], name: str) -> None:
+    read = wishes.read(pod["metadata"], pod["spec"], _SETTINGS)
+    if not (read.asks and read.is_guest):
+        return
+    if read.has_claims:
+        why = "has resource claims, and nobody allocates them here: leave resourceClaims out"
+    else:
+        why = f"names the scheduler {read.scheduler}, and there is none here: leave schedulerName out"
+    raise refusals.Refusal(422, f"{name} {why}, or try this pod on a cluster")
+
+
+def _name(write: admitting.Write) -> str:
+    return f"{write.kind.name.lower()} {write.new['metadata']['name']}"

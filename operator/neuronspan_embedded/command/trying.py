@@ -16,7 +16,7 @@ from neuronspan_embedded.api_server.rules import refusals
 from neuronspan_embedded.command import cluster as clusters
 from neuronspan_embedded.command import manifests, package_files, sightings, watching
 from neuronspan_embedded.controllers import limits
-from neuronspan_operator.cli import commands, core_map, standing
+from neuronspan_operator.cli import core_map, reading, standing
 
 _LOOK_SECONDS = 0.2
 _NODE_SECONDS = 60.0
@@ -116,15 +116,14 @@ class Trial:
             self._problems.append(f"{len(watcher.reports())} of {self._reports} containers have run their models")
 
     async def _show(self, cluster: clusters.Cluster, found: sightings.Reports) -> None:
-        known = await commands.read_cluster(cluster.client)
+        known = await reading.read_cluster(cluster.client)
         if found:
             self._screen.print(sightings.report_table({key: each for key, each in found.items() if "model" in each}))
-        self._screen.print(core_map.render(known.map_nodes()))
+        self._screen.print(core_map.render(core_map.mapped(known.neuron_nodes.values())))
         for pod in cluster.pods():
             if not pod["spec"].get("nodeName") and watching.waits(pod):
-                metadata = pod["metadata"]
-                view = known.pod(metadata["namespace"], metadata["name"])
-                told = standing.of(known.snapshot, view, dt.datetime.now(dt.UTC))
+                view = known.pods[pod["metadata"]["uid"]]
+                told = standing.of(known, view, dt.datetime.now(dt.UTC))
                 self._screen.print(told, markup=False, highlight=False)
 
     def _check(self, cluster: clusters.Cluster, found: sightings.Reports) -> None:

@@ -29,6 +29,15 @@ class MappedNode:
     unhealthy: tuple[neuron_nodes.Unhealthy, ...] = ()
 
 
+def mapped(views: Iterable[neuron_nodes.NeuronNodeView]) -> list[MappedNode]:
+    """Return the nodes whose hardware and ledger are known, as the map shows them."""
+    return [
+        MappedNode(view.name, view.hardware, view.ledger, view.unhealthy)
+        for view in views
+        if view.hardware is not None and view.ledger is not None
+    ]
+
+
 def _colour(index: int) -> str:
     """Return a dark background, far from its neighbours': steps of the golden ratio around the colour wheel."""
     red, green, blue = colorsys.hls_to_rgb((index * 0.618) % 1.0, 0.36, 0.62)

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from neuronspan_agent import mirror, resources
 from neuronspan_operator import metrics
 from neuronspan_operator.cluster import absences, expectations, layers, storage_caches
-from neuronspan_operator.objects import budgets, namespaces, nodes, pods, pools
+from neuronspan_operator.objects import budgets, nodes, pods, pools
+from neuronspan_operator.objects.constraints import pod_terms
 from neuronspan_operator.planning import facts, plans, snapshot
 
 Listener = Callable[[], None]
@@ -41,7 +42,7 @@ class World:
         self._pods = self._layers(resources.PODS, pods.read_known, resources.uid_of, own_pods, self._deleted)
         self._nodes = self._layers(resources.NODES, nodes.read)
         self._members = self._layers(resources.NEURON_NODES, pools.read_member, own=own_members)
-        self._namespaces = self._layers(resources.NAMESPACES, namespaces.read)
+        self._namespaces = self._layers(resources.NAMESPACES, pod_terms.namespace_labels)
         self._pools = self._layers(resources.NEURON_POOLS, pools.read, own=own_pools)
         self._budgets = self._layers(resources.BUDGETS, budgets.read, resources.full_name)
         self.volumes = storage_caches.StorageCaches(self._cache, clock)

@@ -45,12 +45,13 @@ class Chain:
 
 def containers(spec: Mapping[str, Any]) -> tuple[Container, ...]:
     """Return a pod's containers, init containers first, as kubelet walks them."""
-    inits = ((raw, _init_kind(raw)) for raw in spec.get("initContainers") or ())
+    inits = ((raw, init_kind(raw)) for raw in spec.get("initContainers") or ())
     apps = ((raw, Kind.APP) for raw in spec.get("containers") or ())
     return tuple(Container(raw.get("name", ""), kind, _limits(raw)) for raw, kind in (*inits, *apps))
 
 
-def _init_kind(raw: Mapping[str, Any]) -> Kind:
+def init_kind(raw: Mapping[str, Any]) -> Kind:
+    """Return which kind an init container is of."""
     return Kind.SIDECAR if raw.get("restartPolicy") == "Always" else Kind.INIT
 
 

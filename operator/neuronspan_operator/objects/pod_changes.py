@@ -6,10 +6,12 @@ Law: every write tests uid and resourceVersion, so that a decision made on an ol
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from neuronspan import names, spans
 from neuronspan_operator.objects import pods
+
+_COMPACT: Final = json.JSONEncoder(separators=(",", ":"))
 
 
 def grant_content(node: str, granted: Mapping[str, spans.CoreSpan]) -> dict[str, Any]:
@@ -19,7 +21,7 @@ def grant_content(node: str, granted: Mapping[str, spans.CoreSpan]) -> dict[str,
 
 def grant_text(node: str, granted: Mapping[str, spans.CoreSpan]) -> str:
     """Return the grant annotation as it is written."""
-    return json.dumps(grant_content(node, granted), separators=(",", ":"))
+    return _COMPACT.encode(grant_content(node, granted))
 
 
 def ungate_patch(

@@ -53,17 +53,12 @@ def read(written: Mapping[str, str], spec: Mapping[str, Any]) -> Reading:
 def asks(written: Mapping[str, str], spec: Mapping[str, Any]) -> bool:
     """Whether a pod with these annotations and this spec asks for a Neuron resource, or tries to."""
     containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
-    return bool(containers) and (any(map(_is_ours, written)) or any(map(_is_limited, containers)))
+    return bool(containers) and (any(map(annotations.is_ours, written)) or any(map(_is_limited, containers)))
 
 
 def _is_limited(container: Mapping[str, Any]) -> bool:
     limits = (container.get("resources") or {}).get("limits")
     return not _RESOURCES.isdisjoint(limits or ())
-
-
-def _is_ours(annotation: str) -> bool:
-    prefix, _, _ = annotation.partition("/")
-    return prefix == names.GROUP or prefix.endswith(f".{names.GROUP}")
 
 
 def _some(containers: Sequence[str]) -> str:

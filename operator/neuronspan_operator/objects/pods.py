@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from neuronspan import names
-from neuronspan_operator.objects import container_requests, pod_requests
+from neuronspan_operator.objects import container_requests, pod_conditions, pod_requests
 from neuronspan_operator.objects.constraints import amounts, pod_constraints
 
-SCHEDULED_CONDITION: Final = "PodScheduled"
-_UNSCHEDULABLE: Final = "Unschedulable"
 _TERMINAL: Final = frozenset({"Succeeded", "Failed"})
 _GATE_GONE: Final = -1
 _NEVER: Final = "Never"
@@ -28,19 +26,6 @@ class Controller:
     kind: str
     name: str
     uid: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Unscheduled:
-    """What a pod's PodScheduled condition says while it is False."""
-
-    reason: str
-    message: str
-
-    @property
-    def by_scheduler(self) -> bool:
-        """Whether a scheduler looked for a node: behind a gate the reason is another one, so this is newer."""
-        return self.reason == _UNSCHEDULABLE
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,7 +60,7 @@ class PodView:
     grant_annotation: str | None = None
     fenced_until: str = ""  # RFC 3339: no grant made up to then may be carried out, see ``pod_changes.fence_patch``
     has_annotations: bool = False
-    unscheduled: Unscheduled | None = None
+    unscheduled: pod_conditions.Unscheduled | None = None
     nominated_node: str = ""  # where it has cores reserved, by its status
 
     @property
@@ -86,7 +71,7 @@ class PodView:
     @property
     def unplaced(self) -> bool:
         """Whether nothing but our own next write can let it start: our gate holds it, or we are to bind it."""
-        return self.gated or (self.scheduled_by_us and not self.node_name)
+        return self.gated if self.node_name else self.gated or self.scheduled_by_us
 
     @property
     def scheduled_by_us(self) -> bool:
@@ -173,9 +158,9 @@ def read(manifest: Mapping[str, Any]) -> PodView:
         pod_group=reading.pod_group,
         pod_group_size=reading.pod_group_size,
         grant_annotation=annotations.get(names.GRANT_ANNOTATION),
-        fenced_until=_condition(status, names.TAKEN_BACK_CONDITION, "True").get("message") or "",
+        fenced_until=pod_conditions.fence(status),
         has_annotations=metadata.get("annotations") is not None,
-        unscheduled=_unscheduled(status),
+        unscheduled=pod_conditions.unscheduled(status),
         nominated_node=status.get("nominatedNodeName") or "",
     )
 
@@ -253,17 +238,3 @@ def _owner(metadata: Mapping[str, Any]) -> Controller | None:
         if controller is None
         else Controller(controller.get("kind", ""), controller.get("name", ""), controller.get("uid", ""))
     )
-
-
-def _unscheduled(status: Mapping[str, Any]) -> Unscheduled | None:
-    condition = _condition(status, SCHEDULED_CONDITION, "False")
-    if not condition:
-        return None
-    reason, message = (str(condition.get(field) or "") for field in ("reason", "message"))
-    return Unscheduled(reason, message)
-
-
-def _condition(status: Mapping[str, Any], kind: str, value: str) -> Mapping[str, Any]:
-    """Return the condition of this type if it has this status, empty when it has not."""
-    conditions = status.get("conditions") or ()
-    return next((each for each in conditions if (each.get("type"), each.get("status")) == (kind, value)), {})

@@ -5,8 +5,9 @@ Law: facts say what a snapshot of the same moment would; ``take`` costs what cha
 
 import collections
 import dataclasses
+import types
 from collections.abc import Iterator, Mapping
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from neuronspan_operator.objects import budgets, neuron_nodes, nodes, pods, pools
 from neuronspan_operator.objects.constraints import storage
@@ -14,9 +15,10 @@ from neuronspan_operator.planning import plans, snapshot
 
 T = TypeVar("T")
 
+_NOTHING: Final[Mapping[str, Any]] = types.MappingProxyType({})
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Changes:
+
+class Changes(NamedTuple):
     """What is otherwise than before, by UID of a pod and by name of all else; None stands for what is not there now.
 
     ``gone`` says of pods whether they are known not to exist any more, ``avoided`` where pods must not be sent now,
@@ -24,20 +26,20 @@ class Changes:
     lately. Without ``storage`` that is as it was.
     """
 
-    pods: "Mapping[str, pods.PodView | None]" = dataclasses.field(default_factory=dict)
-    nodes: "Mapping[str, nodes.NodeView | None]" = dataclasses.field(default_factory=dict)
-    members: "Mapping[str, pools.Member | None]" = dataclasses.field(default_factory=dict)
-    pools: "Mapping[str, pools.PoolView | None]" = dataclasses.field(default_factory=dict)
-    namespaces: "Mapping[str, Mapping[str, str] | None]" = dataclasses.field(default_factory=dict)
-    gone: "Mapping[str, bool]" = dataclasses.field(default_factory=dict)
-    avoided: "Mapping[str, frozenset[str]]" = dataclasses.field(default_factory=dict)
-    held_back: "Mapping[str, bool]" = dataclasses.field(default_factory=dict)
-    spared: "Mapping[str, bool]" = dataclasses.field(default_factory=dict)
-    budgets: "Mapping[str, budgets.Budget | None]" = dataclasses.field(default_factory=dict)
+    pods: "Mapping[str, pods.PodView | None]" = _NOTHING
+    nodes: "Mapping[str, nodes.NodeView | None]" = _NOTHING
+    members: "Mapping[str, pools.Member | None]" = _NOTHING
+    pools: "Mapping[str, pools.PoolView | None]" = _NOTHING
+    namespaces: "Mapping[str, Mapping[str, str] | None]" = _NOTHING
+    gone: "Mapping[str, bool]" = _NOTHING
+    avoided: "Mapping[str, frozenset[str]]" = _NOTHING
+    held_back: "Mapping[str, bool]" = _NOTHING
+    spared: "Mapping[str, bool]" = _NOTHING
+    budgets: "Mapping[str, budgets.Budget | None]" = _NOTHING
     storage: "storage.Storage | None" = None
 
     def __bool__(self) -> bool:
-        return any(getattr(self, field.name) for field in dataclasses.fields(self))
+        return any(self)
 
 
 Pair = tuple[T | None, T | None]
@@ -48,15 +50,15 @@ Pair = tuple[T | None, T | None]
 class Touched:
     """What really became otherwise: by key, what was known before and what is known now."""
 
-    pods: "dict[str, Pair[pods.PodView]]" = dataclasses.field(default_factory=dict)
-    nodes: "dict[str, Pair[nodes.NodeView]]" = dataclasses.field(default_factory=dict)
-    neuron_nodes: "dict[str, Pair[neuron_nodes.NeuronNodeView]]" = dataclasses.field(default_factory=dict)
-    policies: set[str] = dataclasses.field(default_factory=set)  # names of nodes
-    gone: set[str] = dataclasses.field(default_factory=set)  # UIDs
-    avoided: set[str] = dataclasses.field(default_factory=set)  # UIDs
-    namespaces: bool = False
-    storage: bool = False
-    endings: bool = False  # whether other pods may be ended than before
+    pods: "dict[str, Pair[pods.PodView]]"
+    nodes: "dict[str, Pair[nodes.NodeView]]"
+    neuron_nodes: "dict[str, Pair[neuron_nodes.NeuronNodeView]]"
+    policies: set[str]  # names of nodes
+    gone: set[str]  # UIDs
+    avoided: set[str]  # UIDs
+    namespaces: bool
+    storage: bool
+    endings: bool  # whether other pods may be ended than before
 
 
 class _Kept(Generic[T]):
@@ -136,12 +138,8 @@ class Facts:
                 self._held_back[uid] = pod
             else:
                 self._pods.put(uid, pod)
-        affected = set(self._take_pools(changes.pools)) | set(self._take_members(changes.members))
-        for name, host in changes.nodes.items():
-            _put(self._hosts, name, host)
-            affected.add(name)
-        for name in affected:
-            self._renew_node(name)
+        if changes.pools or changes.members or changes.nodes:
+            self._take_nodes(changes)
         for uid, names in changes.avoided.items():
             self._avoided.put(uid, names or None)
         for name, labels in changes.namespaces.items():
@@ -188,6 +186,13 @@ class Facts:
                 self._pods.put(uid, None)
             elif not held and uid in self._held_back:
                 self._pods.put(uid, self._held_back.pop(uid))
+
+    def _take_nodes(self, changes: Changes) -> None:
+        affected = {*self._take_pools(changes.pools), *self._take_members(changes.members), *changes.nodes}
+        for name, host in changes.nodes.items():
+            _put(self._hosts, name, host)
+        for name in affected:
+            self._renew_node(name)
 
     def _take_pools(self, changed: Mapping[str, pools.PoolView | None]) -> Iterator[str]:
         for name, pool in changed.items():

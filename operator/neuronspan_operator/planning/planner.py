@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from neuronspan_operator import reasons
-from neuronspan_operator.planning import facts, plans, renewal
+from neuronspan_operator.planning import composing, facts, plans, renewal
 from neuronspan_operator.planning import snapshot as snapshots  # the argument has the plain name
 from neuronspan_operator.planning.drafting import drafts
 from neuronspan_operator.planning.stages import (
@@ -69,7 +69,7 @@ class Planner:
         for name in sorted(work.nodes):
             work.pods |= self._decide_node(name)
         self._decide_pods(work, anew=touched.endings)
-        return draft.plan()
+        return composing.of(draft)
 
     def _decide_node(self, name: str) -> set[str]:
         """Decide about one node; return the UIDs of pods about which that may decide something."""

@@ -98,12 +98,15 @@ def _absorb_pods(draft: drafts.Draft, touched: facts.Touched, work: Work) -> Non
 
 def _count(draft: drafts.Draft, uid: str, before: pods.PodView | None, after: pods.PodView | None) -> None:
     """Count a pod on the node that it is on, and promised to none until that is found out."""
+    draft.indices.replace_pod(uid, before, after)
+    if after is not None and not after.terminal and draft.promises.fulfil(after, after.node_name):
+        draft.journal.note(after.node_name)  # it may be ended for others now
+        return
     draft.promises.break_all(uid)
     if before is not None and before.node_name:
         draft.cluster.remove(before, before.node_name)
     if after is not None and after.node_name and not after.terminal:
         draft.cluster.add(after, after.node_name)
-    draft.indices.replace_pod(uid, before, after)
 
 
 def _concern(pod: pods.PodView, work: Work, groups: set[tuple[str, str]]) -> None:

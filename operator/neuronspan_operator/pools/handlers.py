@@ -10,15 +10,14 @@ import asyncio
 import concurrent.futures
 import contextlib
 import logging
-import ssl
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol, TypeVar
 
 import kopf
 
 from neuronspan import names
-from neuronspan_agent import errors, kube
+from neuronspan_agent import errors
 from neuronspan_operator.cluster import world
 from neuronspan_operator.pools import pool_keeper, pool_status
 
@@ -36,14 +35,18 @@ _FAREWELL_SECONDS = 10.0
 T = TypeVar("T")
 
 
-class Credentialed(Protocol):
-    """The one call the handlers need; ``kube.Client`` has it."""
+class Reaches(Protocol):
+    """What the handlers need of a client; ``kube.Client`` has it."""
 
-    async def credentials(self) -> kube.Credentials:
-        """Return the credentials in use now."""
+    @property
+    def server(self) -> str:
+        """The URL of the API server."""
+
+    def session(self, through: Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]]) -> Any:
+        """Return an HTTP session for the running loop, to the same server as the same user."""
 
 
-async def operate(client: Credentialed, keeper: pool_keeper.PoolKeeper, known: world.World, identity: str) -> None:
+async def operate(client: Reaches, keeper: pool_keeper.PoolKeeper, known: world.World, identity: str) -> None:
     """Run kopf until cancelled; raises what it ends with."""
     # kopf warns at every start that it does not get the signals; it has a thread of its own so that it does not
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
@@ -101,7 +104,7 @@ class Bridge:
     def __init__(
         self,
         home: asyncio.AbstractEventLoop,
-        client: Credentialed,
+        client: Reaches,
         keeper: pool_keeper.PoolKeeper,
         known: world.World,
     ) -> None:
@@ -110,9 +113,9 @@ class Bridge:
         self._keeper = keeper
         self._known = known
 
-    async def credentials(self) -> kube.Credentials:
-        """Return the credentials in use now."""
-        return await self._call(self._client.credentials())
+    def connection(self) -> kopf.AiohttpSession:
+        """Let kopf call as we do; its own logins want cluster DNS, or files that only some clients write."""
+        return kopf.AiohttpSession(server=self._client.server, aiohttp_session=self._client.session(self._call))
 
     async def settle(self, version: str) -> Mapping[str, Mapping[str, Any]]:
         """Settle all pools, knowing at least this version of one; gives their statuses. Raises TemporaryError."""
@@ -144,8 +147,8 @@ def registry(bridge: Bridge) -> kopf.OperatorRegistry:
     """Return the handlers."""
     handlers = kopf.OperatorRegistry()
 
-    async def login(**_: Any) -> kopf.ConnectionInfo:
-        return connection(await bridge.credentials())
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return bridge.connection()
 
     async def settle(name: str, meta: kopf.Meta, body: kopf.Body, **_: Any) -> None:
         statuses = await bridge.settle(meta["resourceVersion"])
@@ -191,26 +194,3 @@ def settings(identity: str) -> kopf.OperatorSettings:
     chosen.process.ultimate_exiting_timeout = 60
     chosen.watching.chunk_size = 500
     return chosen
-
-
-class _Connection(kopf.ConnectionInfo):
-    """Accepts the same servers as ``kube.connect``: key identifiers may be missing, all else is checked."""
-
-    def as_ssl_context(self) -> ssl.SSLContext:
-        """Return the context of kopf's own connections."""
-        context = super().as_ssl_context()
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        return context
-
-
-def connection(credentials: kube.Credentials) -> kopf.ConnectionInfo:
-    """Give kopf the same identity; its own logins want cluster DNS, or files that only some clients write."""
-    return _Connection(
-        server=credentials.server,
-        ca_path=credentials.authority_path,
-        insecure=credentials.insecure,
-        scheme="Bearer" if credentials.token else None,
-        token=credentials.token,
-        certificate_path=credentials.certificate_path,
-        private_key_path=credentials.private_key_path,
-    )

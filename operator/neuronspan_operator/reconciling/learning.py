@@ -37,14 +37,14 @@ class Learning:
         avoided = self.avoidance.observe(changes.pods)
         told = {uid: uid in spared for uid in spared ^ self._spared}
         self._spared = spared
-        lesson = dataclasses.replace(changes, held_back=held_back, avoided=avoided, spared=told)
+        lesson = changes._replace(held_back=held_back, avoided=avoided, spared=told)
         return Lesson(lesson, frozenset(touched | held_back.keys()))
 
     def added_to(self, everything: facts.Changes) -> facts.Changes:
         """Return all that is known together with all that was learnt, for a planner that knows nothing yet."""
         held_back = dict.fromkeys(self.storms.waiting, True)
         spared = dict.fromkeys(self._spared, True)
-        return dataclasses.replace(everything, held_back=held_back, avoided=dict(self.avoidance.avoided), spared=spared)
+        return everything._replace(held_back=held_back, avoided=dict(self.avoidance.avoided), spared=spared)
 
     def next_release(self) -> float | None:
         """Return the seconds after which something may be tried again, None when nothing is left alone."""

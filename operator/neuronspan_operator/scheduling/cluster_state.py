@@ -4,56 +4,15 @@ Law: kept for ever and changed node by node and pod by pod; what it says is what
 """
 
 import contextlib
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from neuronspan_operator.objects import nodes, pods
-from neuronspan_operator.objects.constraints import host_ports, pod_constraints, pod_terms, storage
-from neuronspan_operator.scheduling.counting import placed_terms, sums
+from neuronspan_operator.objects.constraints import pod_constraints, pod_terms, storage
+from neuronspan_operator.scheduling.counting import node_states, placed_terms, sums
 
 _S = TypeVar("_S", bound=sums.Sums)
 _T = TypeVar("_T")
-_Pod = pods.PodView  # a node's ``pods`` hide the module
-
-
-@dataclasses.dataclass(slots=True)
-class NodeState:
-    """One node: what it is, who is on it, and what they take in all."""
-
-    host: nodes.NodeView
-    pods: dict[str, _Pod] = dataclasses.field(default_factory=dict)  # by UID
-    used: dict[str, int] = dataclasses.field(default_factory=dict)  # amounts by resource, see ``amounts``
-    ports: dict[host_ports.HostPort, int] = dataclasses.field(default_factory=dict)  # how many pods take each
-    with_volumes: dict[str, _Pod] = dataclasses.field(default_factory=dict)  # those that have claims or disks
-
-    @property
-    def name(self) -> str:
-        """The node's name."""
-        return self.host.name
-
-    def take(self, pod: _Pod) -> None:
-        """Take in a pod that came."""
-        self.pods[pod.uid] = pod
-        self._count(pod, 1)
-        if pod.constraints.claims or pod.constraints.disks:
-            self.with_volumes[pod.uid] = pod
-
-    def lose(self, uid: str) -> _Pod | None:
-        """Let a pod go, and return it as it was taken in; None when it is not here."""
-        pod = self.pods.pop(uid, None)
-        if pod is not None:
-            self._count(pod, -1)
-            self.with_volumes.pop(uid, None)
-        return pod
-
-    def _count(self, pod: _Pod, by: int) -> None:
-        for resource, amount in pod.amounts.items():
-            self.used[resource] = self.used.get(resource, 0) + by * amount
-        for port in dict.fromkeys(pod.constraints.host_ports):
-            self.ports[port] = self.ports.get(port, 0) + by
-            if not self.ports[port]:
-                del self.ports[port]
 
 
 class Cluster:
@@ -71,12 +30,14 @@ class Cluster:
         stored: storage.Storage = storage.EMPTY,
         on_change: Callable[[str], None] | None = None,
     ) -> None:
-        self.nodes: dict[str, NodeState] = {}
+        self.nodes: dict[str, node_states.NodeState] = {}
         self.namespaces: Mapping[str, Mapping[str, str]] = namespaces or {}  # the labels of each
         self.storage = stored
         self.terms = placed_terms.PlacedTerms()
         self._sums = sums.Store()
-        self._by_namespace: dict[str, dict[tuple[str, str], NodeState]] = {}  # where pods are, by UID and node
+        self._by_namespace: dict[
+            str, dict[tuple[str, str], node_states.NodeState]
+        ] = {}  # where pods are, by UID and node
         self._without_node: dict[str, dict[str, pods.PodView]] = {}  # pods on nodes that do not exist, by node and UID
         self._resolved: dict[pod_terms.AffinityTerm, pod_terms.AffinityTerm] = {}
         self._of_storage: dict[Any, Any] = {}
@@ -103,7 +64,7 @@ class Cluster:
         """Take a new node, or what a node is now; its pods stay."""
         state = self.nodes.get(host.name)
         if state is None:
-            self.nodes[host.name] = NodeState(host)
+            self.nodes[host.name] = node_states.NodeState(host)
             self._changes += 1
             for each in self._sums:
                 each.settle((host,), 1)
@@ -169,7 +130,7 @@ class Cluster:
             state.with_volumes[pod.uid] = pod
 
     @contextlib.contextmanager
-    def without(self, gone: Iterable[pods.PodView], node: str) -> Iterator[NodeState]:
+    def without(self, gone: Iterable[pods.PodView], node: str) -> Iterator[node_states.NodeState]:
         """Look at the cluster as it would be without some pods on a node, and give that node; nobody is told."""
         state, self._is_glance = self.nodes[node], True
         left = [state.pods[each.uid] for each in gone if each.uid in state.pods]
@@ -237,7 +198,7 @@ class Cluster:
         if counted and not self._is_glance:
             self._changes += 1
 
-    def _move(self, state: NodeState, host: nodes.NodeView) -> None:
+    def _move(self, state: node_states.NodeState, host: nodes.NodeView) -> None:
         """Bring the node's pods to where they are counted now."""
         before = state.host
         if (before.labels, before.taints) == (host.labels, host.taints):

@@ -11,6 +11,7 @@ from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
 from neuronspan_operator.objects.constraints import pod_constraints
 from neuronspan_operator.scheduling import cluster_state, normalizing, objections
+from neuronspan_operator.scheduling.counting import node_states
 
 _OTHER_NAME: Final = objections.Objection(
     reasons.ObjectionKind.NODE_NAME, "node(s) didn't match the requested node name"
@@ -57,7 +58,7 @@ def minds(pod: pods.PodView) -> bool:
 
 
 def preferences(
-    pod: pods.PodView, _cluster: cluster_state.Cluster, nodes: Sequence[cluster_state.NodeState]
+    pod: pods.PodView, _cluster: cluster_state.Cluster, nodes: Sequence[node_states.NodeState]
 ) -> Mapping[str, int] | None:
     """Return how much the pod's preferred node affinity is for each node, 0 to 100; None without any."""
     preferred = pod.constraints.node_affinity.preferred

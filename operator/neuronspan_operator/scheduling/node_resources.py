@@ -10,6 +10,7 @@ from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
 from neuronspan_operator.objects.constraints import amounts
 from neuronspan_operator.scheduling import cluster_state, objections
+from neuronspan_operator.scheduling.counting import node_states
 
 _KIND = reasons.ObjectionKind.RESOURCES
 _FULL = objections.Objection(_KIND, "Too many pods")
@@ -20,7 +21,7 @@ def for_pod(pod: pods.PodView, _cluster: cluster_state.Cluster) -> objections.Fi
     return lambda node: next(lacking(pod, node), None)
 
 
-def lacking(pod: pods.PodView, node: cluster_state.NodeState) -> Iterator[objections.Objection]:
+def lacking(pod: pods.PodView, node: node_states.NodeState) -> Iterator[objections.Objection]:
     """Return an objection for each resource of which the node has too little left."""
     allocatable, used = node.host.allocatable, node.used
     if len(node.pods) + 1 > allocatable.get(amounts.PODS, 0):

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 from neuronspan_operator import reasons
-from neuronspan_operator.scheduling import cluster_state
+from neuronspan_operator.scheduling.counting import node_states
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Objection:
     of_pod: bool = False
 
 
-Filter = Callable[[cluster_state.NodeState], Objection | None]
+Filter = Callable[[node_states.NodeState], Objection | None]
 """Judges one node for one pod. Made by a module's ``for_pod(pod, cluster)``, which gives None when the pod asks nothing
 of the kind; valid until the cluster changes."""
 

@@ -13,7 +13,7 @@ from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
 from neuronspan_operator.objects.constraints import pod_terms
 from neuronspan_operator.scheduling import cluster_state, objections
-from neuronspan_operator.scheduling.counting import domains
+from neuronspan_operator.scheduling.counting import domains, node_states
 
 _BEST: Final = 100
 
@@ -38,7 +38,7 @@ def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Fil
     near = _Near.of(pod, cluster) if affinity.required else None
     far = tuple((term.topology_key, _matching(cluster, term)) for term in affinity.anti_required)
 
-    def judge(node: cluster_state.NodeState) -> objections.Objection | None:
+    def judge(node: node_states.NodeState) -> objections.Objection | None:
         labels = node.host.labels
         if near is not None and not near.admits(labels):
             return _NOT_NEAR
@@ -52,7 +52,7 @@ def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Fil
 
 
 def preferences(
-    pod: pods.PodView, cluster: cluster_state.Cluster, nodes: Sequence[cluster_state.NodeState]
+    pod: pods.PodView, cluster: cluster_state.Cluster, nodes: Sequence[node_states.NodeState]
 ) -> Mapping[str, int] | None:
     """Return 0 to 100 by name of node: what the pod prefers, and what the pods that are on nodes think of it.
 
@@ -117,7 +117,7 @@ def _closed_domains(pod: pods.PodView, cluster: cluster_state.Cluster) -> Mappin
     return {key: found[0] if len(found) == 1 else set().union(*found) for key, found in closed.items()}
 
 
-def _pulled(node: cluster_state.NodeState, pull: _Values) -> int:
+def _pulled(node: node_states.NodeState, pull: _Values) -> int:
     labels = node.host.labels
     return sum(values.get(labels[key], 0) for key, values in pull.items() if key in labels)
 

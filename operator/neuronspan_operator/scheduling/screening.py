@@ -21,11 +21,12 @@ from neuronspan_operator.scheduling import (
     taints,
     topology_spread,
 )
+from neuronspan_operator.scheduling.counting import node_states
 from neuronspan_operator.scheduling.volumes import binding, limits, restrictions, zones
 
 _Maker = Callable[[pods.PodView, cluster_state.Cluster], objections.Judgement | None]
 _Preferences = Callable[
-    [pods.PodView, cluster_state.Cluster, Sequence[cluster_state.NodeState]], Mapping[str, int] | None
+    [pods.PodView, cluster_state.Cluster, Sequence[node_states.NodeState]], Mapping[str, int] | None
 ]
 
 # In kube-scheduler's order. Steady verdicts depend on the pod's constraints and the node alone, not on other pods.
@@ -76,15 +77,15 @@ class Screen:
         """Whether pods that equal this one in selectors, tolerations and amounts have the same verdict everywhere."""
         return self.of_pod is None and len(self._changing) == 1  # the filter of resources is always there
 
-    def steady_objection(self, node: cluster_state.NodeState) -> objections.Objection | None:
+    def steady_objection(self, node: node_states.NodeState) -> objections.Objection | None:
         """Return the first reason that does not depend on who is on which node."""
         return _first(self._steady, node)
 
-    def objection(self, node: cluster_state.NodeState) -> objections.Objection | None:
+    def objection(self, node: node_states.NodeState) -> objections.Objection | None:
         """Return the first reason why the pod cannot be on the node, None when it can."""
         return self.of_pod or _first(self._steady, node) or _first(self._changing, node)
 
-    def objections(self, node: cluster_state.NodeState) -> tuple[objections.Objection, ...]:
+    def objections(self, node: node_states.NodeState) -> tuple[objections.Objection, ...]:
         """Return what kube-scheduler would count for the node: the first reason, and every resource that is missing."""
         first = self.objection(node)
         if first is None or first.kind is not reasons.ObjectionKind.RESOURCES:
@@ -104,7 +105,7 @@ def minds(pod: pods.PodView, cluster: cluster_state.Cluster) -> bool:
 
 
 def soft_scores(
-    pod: pods.PodView, cluster: cluster_state.Cluster, nodes: Sequence[cluster_state.NodeState]
+    pod: pods.PodView, cluster: cluster_state.Cluster, nodes: Sequence[node_states.NodeState]
 ) -> Mapping[str, int]:
     """Return how much the pod would rather be on each of the nodes that it can be on; all 0 when it does not mind."""
     totals = dict.fromkeys((node.name for node in nodes), 0)
@@ -119,7 +120,7 @@ def _made(makers: Sequence[_Maker], pod: pods.PodView, cluster: cluster_state.Cl
     return [each for each in made if each is not None]
 
 
-def _first(filters: Sequence[objections.Filter], node: cluster_state.NodeState) -> objections.Objection | None:
+def _first(filters: Sequence[objections.Filter], node: node_states.NodeState) -> objections.Objection | None:
     for judge in filters:
         found = judge(node)
         if found is not None:

@@ -11,6 +11,7 @@ from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
 from neuronspan_operator.objects.constraints import tolerations
 from neuronspan_operator.scheduling import cluster_state, normalizing, objections
+from neuronspan_operator.scheduling.counting import node_states
 
 _CORDONED: Final = objections.Objection(reasons.ObjectionKind.UNSCHEDULABLE, "node(s) were unschedulable")
 _UNTOLERATED: Final = objections.Objection(reasons.ObjectionKind.TAINT, "node(s) had untolerated taint(s)")
@@ -31,7 +32,7 @@ def for_pod(pod: pods.PodView, _cluster: cluster_state.Cluster) -> objections.Fi
     """Return the filter for taints."""
     tolerated = pod.constraints.tolerations
 
-    def judge(node: cluster_state.NodeState) -> objections.Objection | None:
+    def judge(node: node_states.NodeState) -> objections.Objection | None:
         hard = (taint for taint in node.host.taints if taint.effect in _HARD)
         return None if all(_is_tolerated(taint, tolerated) for taint in hard) else _UNTOLERATED
 
@@ -39,19 +40,19 @@ def for_pod(pod: pods.PodView, _cluster: cluster_state.Cluster) -> objections.Fi
 
 
 def preferences(
-    pod: pods.PodView, _cluster: cluster_state.Cluster, nodes: Sequence[cluster_state.NodeState]
+    pod: pods.PodView, _cluster: cluster_state.Cluster, nodes: Sequence[node_states.NodeState]
 ) -> Mapping[str, int] | None:
     """Return 100 for nodes without soft taints that the pod does not tolerate, less for others; None without any."""
     counts = {node.name: _disliked(pod, node) for node in nodes}
     return normalizing.reversed_(counts) if any(counts.values()) else None
 
 
-def is_disliked(pod: pods.PodView, node: cluster_state.NodeState) -> bool:
+def is_disliked(pod: pods.PodView, node: node_states.NodeState) -> bool:
     """Whether the node has a soft taint that the pod does not tolerate."""
     return _disliked(pod, node) > 0
 
 
-def _disliked(pod: pods.PodView, node: cluster_state.NodeState) -> int:
+def _disliked(pod: pods.PodView, node: node_states.NodeState) -> int:
     soft = (taint for taint in node.host.taints if taint.effect == _SOFT)
     return sum(not _is_tolerated(taint, pod.constraints.tolerations) for taint in soft)
 

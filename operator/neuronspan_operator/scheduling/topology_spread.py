@@ -18,7 +18,7 @@ from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
 from neuronspan_operator.objects.constraints import pod_constraints, selectors, spreads
 from neuronspan_operator.scheduling import cluster_state, objections
-from neuronspan_operator.scheduling.counting import domains
+from neuronspan_operator.scheduling.counting import domains, node_states
 
 _BEST: Final = 100
 
@@ -37,7 +37,7 @@ def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Fil
         for each, kept in zip(hard, _spreads(pod, hard, cluster), strict=True)
     ]
 
-    def judge(node: cluster_state.NodeState) -> objections.Objection | None:
+    def judge(node: node_states.NodeState) -> objections.Objection | None:
         for key, counts, most in limits:
             value = node.host.labels.get(key)
             if value is None:
@@ -61,7 +61,7 @@ def minds(pod: pods.PodView) -> bool:
 
 
 def preferences(
-    pod: pods.PodView, cluster: cluster_state.Cluster, nodes: Sequence[cluster_state.NodeState]
+    pod: pods.PodView, cluster: cluster_state.Cluster, nodes: Sequence[node_states.NodeState]
 ) -> Mapping[str, int] | None:
     """Return 0 to 100 by name of node: how well it meets the constraints with ``whenUnsatisfiable: ScheduleAnyway``.
 
@@ -83,7 +83,7 @@ def preferences(
     return dict.fromkeys((node.name for node in nodes), 0) | _normalized(rounded)
 
 
-def _weight(constraint: spreads.SpreadConstraint, scored: Sequence[cluster_state.NodeState]) -> float:
+def _weight(constraint: spreads.SpreadConstraint, scored: Sequence[node_states.NodeState]) -> float:
     """Return more the more domains there are, as their pods are fewer each."""
     if constraint.topology_key == names.HOSTNAME_LABEL:  # a domain per node, whatever the label says
         return math.log(len(scored) + 2)
@@ -94,7 +94,7 @@ def _sizes(
     constraint: spreads.SpreadConstraint,
     kept: domains.Spread,
     cluster: cluster_state.Cluster,
-    scored: Sequence[cluster_state.NodeState],
+    scored: Sequence[node_states.NodeState],
 ) -> Mapping[str, int]:
     """Return by node how many pods are in its domain; by host name all pods count, whatever the inclusion policies."""
     key = constraint.topology_key

@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol
 
 from neuronspan_agent import backoff, calls, errors, resources
 from neuronspan_operator import metrics, reasons
-from neuronspan_operator.objects import pods
+from neuronspan_operator.objects import pod_conditions, pods
 from neuronspan_operator.planning import plans
 from neuronspan_operator.telling import notices, outbox, refusals
 
@@ -117,7 +117,9 @@ class Teller:
         wish = _Wish(pod, notices.condition_reason(why.reason), notices.sentence(why), why.node)
         written = self._written.get(pod.uid)
         outdated = written is not None and written.outdated == pod.resource_version
-        said = pod.unscheduled == pods.Unscheduled(wish.reason, wish.message) and pod.nominated_node == wish.node
+        said = (
+            pod.unscheduled == pod_conditions.Unscheduled(wish.reason, wish.message) and pod.nominated_node == wish.node
+        )
         return None if said or outdated else wish
 
     def _put(self, uid: str) -> None:
@@ -193,7 +195,7 @@ def _is_ours(pod: pods.PodView) -> bool:
 
 def _patch(wish: _Wish, moment: dt.datetime) -> dict[str, Any]:
     """Return a strategic merge patch: the server merges conditions by type, so that others' stay as they are."""
-    condition = {"type": pods.SCHEDULED_CONDITION, "status": "False", "reason": wish.reason, "message": wish.message}
+    condition = {"type": pod_conditions.SCHEDULED, "status": "False", "reason": wish.reason, "message": wish.message}
     if wish.pod.unscheduled is None:  # else the status stays False, and with it the time of its change
         condition["lastTransitionTime"] = moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from neuronspan_runtime.compiling import torchscript, tracing
+from neuronspan_runtime.compiling import recording, tracing
 from neuronspan_runtime.compiling.partitions import operator_support, program
 
 PACKAGE_VERSION = f"{torch.__version__.partition('+')[0]}+simulated"
@@ -90,4 +90,4 @@ def _listed(title: str, kinds: Sequence[str]) -> None:
 
 def _program(function: Callable[..., Any], example_inputs: Any) -> program.Program:
     flat, leaves = tracing.flattened(function, example_inputs)
-    return program.Program(torchscript.recorded(flat, leaves), tracing.WRAPPED)
+    return program.Program(recording.recorded(flat, leaves), tracing.WRAPPED)

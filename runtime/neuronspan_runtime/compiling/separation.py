@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from neuronspan_runtime import errors
-from neuronspan_runtime.compiling import torchscript
+from neuronspan_runtime.compiling import sealing, torchscript
 
 EVERY_OUTPUT_NAMED = "input_output_aliases names every output of the model: it must return one more"
 
@@ -73,6 +73,19 @@ def separated(
     by_identity = {id(kept.value): kept for kept in found}
     states = tuple(by_identity.pop(id(key)) for key in tied)
     return Separated(tuple(by_identity.values()) if weights else (), states, tuple(tied.values()))
+
+
+def sharing(separated: Separated, first: int) -> list[sealing.Shared]:
+    """Return which of them are views of one memory; the position of the first one of all is given."""
+    found: dict[int, list[int]] = {}
+    for position, kept in enumerate(separated.all()):
+        found.setdefault(kept.value.untyped_storage().data_ptr(), []).append(position)
+    names = [kept.names[0] for kept in separated.all()]
+    return [
+        sealing.Shared(frozenset(first + each for each in together), " and ".join(names[each] for each in together))
+        for together in found.values()
+        if len(together) > 1
+    ]
 
 
 @contextlib.contextmanager

@@ -20,12 +20,13 @@ _tracing = threading.RLock()
 
 
 def recorded(module: torch.nn.Module, example_inputs: Sequence[torch.Tensor]) -> torch.jit.ScriptModule:
-    """Record what the module computes for these inputs, without keeping them.
+    """Record what the module computes for these inputs, without keeping or changing them.
 
     Weights stay parameters, so that they can be counted, and replaced later.
     """
+    examples = tuple(one.detach().clone().requires_grad_(one.requires_grad) for one in example_inputs)
     with _quietly():
-        traced = _trace(module, tuple(example_inputs), check_trace=False, strict=False, _store_inputs=False)
+        traced = _trace(module, examples, check_trace=False, strict=False, _store_inputs=False)
         return traced.eval()
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from neuronspan_runtime import errors
-from neuronspan_runtime.compiling import outside, pipeline, separation, structure, torchscript
+from neuronspan_runtime.compiling import outside, pipeline, recording, separation, structure, torchscript
 from neuronspan_runtime.models import model
 
 WRAPPED = "function"
@@ -48,8 +48,10 @@ def trace(
     separated = separation.separated(modules, weights=separate_weights, aliases=aliases)
     flat, leaves = flattened(function, example_inputs, separated)
     kept = [one.value.detach().cpu().clone() for one in separated.all()]
+    shared = separation.sharing(separated, len(leaves))
     with torchscript.one_thread(), separation.taken_out(separated):
-        archive = torchscript.archived(torchscript.recorded(flat, leaves + kept))
+        recorded = recording.recorded(flat, leaves + kept, len(separated.states), shared)
+        archive = torchscript.archived(recorded)
     archives = [archive] if cores_per_model == 1 else pipeline.cut(archive, leaves + kept, cores_per_model)
     described = {
         "format": FORMAT,
@@ -70,7 +72,7 @@ def trace(
 def trace_for_host(function: Callable[..., Any], example_inputs: Any) -> torch.jit.ScriptModule:
     """Make the module that `trace` would make, but one that runs on the CPU. Raises as `trace` does."""
     flat, leaves = flattened(function, example_inputs)
-    recorded = torchscript.recorded(flat, leaves)
+    recorded = recording.recorded(flat, leaves)
     source = forward_source(flat.named_arguments(), flat.result, "self.host_model({})")
     return torchscript.module_of({"host_model": recorded}, source)
 

@@ -1,4 +1,4 @@
-"""An API server of its own: the chart's policies would refuse what other tests do by hand."""
+"""An API server of its own, in each mode of admission: the chart would refuse there what other tests do by hand."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,22 +11,29 @@ from neuronspan import names, spans
 from neuronspan_operator.objects import pod_changes, pods
 
 POLICIES = ("admissionregistration.k8s.io/v1", "mutatingadmissionpolicies")
-"""What these tests need of the API server: Kubernetes 1.36."""
+"""What the mode of policies needs of the API server: Kubernetes 1.36."""
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _policies_are_served(control_plane: control_plane_kit.ControlPlane) -> None:
-    """Leave these tests out, by name, where the API server has no policies that change requests."""
-    if not control_plane.serves(*POLICIES):
+@pytest.fixture(scope="session", params=["policy", "webhook"])
+def mode(request: pytest.FixtureRequest, control_plane: control_plane_kit.ControlPlane) -> str:
+    """How requests are changed and refused; left out, by name, where the API server cannot do it."""
+    if request.param == "policy" and not control_plane.serves(*POLICIES):
         pytest.skip(f"the API server does not serve {POLICIES[1]} of {POLICIES[0]}: Kubernetes 1.36 does")
+    return str(request.param)
 
 
 @pytest.fixture(scope="session")
-def admission(tmp_path_factory: pytest.TempPathFactory) -> Iterator[admission_kit.Admission]:
-    """The chart in a real API server, all policies active."""
+def values(mode: str) -> dict[str, Any]:
+    """The chart's values in this mode."""
+    return {**admission_kit.EVERYTHING, "admission": {"mode": mode}}
+
+
+@pytest.fixture(scope="session")
+def admission(values: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[admission_kit.Admission]:
+    """The chart in a real API server, everything of it active, and its webhook served."""
     with (
         control_plane_kit.running(tmp_path_factory.mktemp("admission")) as plane,
-        admission_kit.installed(plane) as everything,
+        admission_kit.installed(plane, values) as everything,
     ):
         yield everything
 

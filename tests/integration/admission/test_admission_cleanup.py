@@ -30,10 +30,12 @@ def waiting(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def command(admission: admission_kit.Admission, tmp_path: pathlib.Path, waiting: str) -> Iterator[list[str]]:
+def command(
+    admission: admission_kit.Admission, values: dict[str, Any], tmp_path: pathlib.Path, waiting: str
+) -> Iterator[list[str]]:
     """The Job's command line, with the files of its service account where kubelet would put them."""
-    values = {"cleanup": {"waitingPods": waiting}}
-    rights = [each for each in chart.render(values).manifests if each["metadata"]["name"] == "neuronspan-cleanup"]
+    rendered = chart.render({**values, "cleanup": {"waitingPods": waiting}})
+    rights = [each for each in rendered.manifests if each["metadata"]["name"] == "neuronspan-cleanup"]
     paths = {admission_kit.collection(each): each for each in rights if each["kind"] != "Job"}
     for path, manifest in paths.items():
         admission.admin.create(path, manifest)
@@ -76,7 +78,7 @@ def test_cleanup_stops_the_operator_and_frees_the_pools(admission: admission_kit
 
 REPLICAS = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "1", "controller": True}
 JOB = {"apiVersion": "batch/v1", "kind": "Job", "name": "train", "uid": "2", "controller": True}
-MUTATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings"
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 
 
 def owned(*owners: dict[str, Any]) -> dict[str, Any]:
@@ -141,8 +143,8 @@ def test_cleanup_says_that_no_pod_waits(admission: admission_kit.Admission, comm
 def test_cleanup_deletes_what_a_controller_makes_anew_until_it_is_not_ours(
     admission: admission_kit.Admission, command: list[str], waiting_pods: dict[str, str]
 ) -> None:
-    """It runs last: the policy's binding has to be put back, and takes a while to be active again."""
-    binding = admission.admin.get(f"{MUTATIONS}/neuronspan-requests")
+    """It runs last: what makes pods ours has to be put back, and takes a while to be active again."""
+    mutator = admission.admin.get(f"{ADMISSION}/{command[-1]}")
     made: list[str] = []
     over = threading.Event()
 
@@ -167,6 +169,6 @@ def test_cleanup_deletes_what_a_controller_makes_anew_until_it_is_not_ours(
     assert waiting_pods["ReplicaSet"] in deleted
     assert left == f"pods that wait for NeuronCores: {named(waiting_pods['Job'], waiting_pods['nobody'])}"
     assert advice == LEFT
-    restored = {key: binding[key] for key in ("apiVersion", "kind", "spec")}
-    admission.admin.create(MUTATIONS, {**restored, "metadata": {"name": "neuronspan-requests"}})
+    plural, _, name = command[-1].partition("/")
+    admission.admin.create(f"{ADMISSION}/{plural}", {**mutator, "metadata": {"name": name}})
     admission_kit.wait_for(lambda: admission.stored(owned())["spec"]["schedulerName"] == "neuronspan")

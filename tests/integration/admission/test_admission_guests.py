@@ -4,12 +4,15 @@ import http
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 from kits.api_server import admission as admission_kit
 from kits.api_server import api_client
 from kits.api_server import control_plane as control_plane_kit
+from kits.requests import compared, drawn
 from neuronspan import names, spans
+from neuronspan_operator.admission.settings import Settings
 from neuronspan_operator.objects import pod_changes, pods
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first test starts the API server
@@ -27,11 +30,11 @@ GATE_STAYS = (
 
 
 @pytest.fixture(scope="module")
-def admission(tmp_path_factory: pytest.TempPathFactory) -> Iterator[admission_kit.Admission]:
+def admission(mode: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[admission_kit.Admission]:
     """The chart in a real API server, as ``conftest`` has it, but with guests."""
     with (
         control_plane_kit.running(tmp_path_factory.mktemp("guests")) as plane,
-        admission_kit.installed(plane, admission_kit.GUESTS) as everything,
+        admission_kit.installed(plane, {**admission_kit.GUESTS, "admission": {"mode": mode}}) as everything,
     ):
         yield everything
 
@@ -39,6 +42,20 @@ def admission(tmp_path_factory: pytest.TempPathFactory) -> Iterator[admission_ki
 def guest(*gates: dict[str, str], **spec: Any) -> dict[str, Any]:
     held = {"schedulingGates": list(gates)} if gates else {}
     return admission_kit.pod(CORES, **{"schedulerName": "volcano", **held, **spec})
+
+
+def test_drawn_requests_become_the_same_where_guests_are_let_in(
+    admission: admission_kit.Admission, control_plane: control_plane_kit.ControlPlane
+) -> None:
+    plain = control_plane.client()
+
+    @hypothesis.settings(max_examples=100, deadline=None, database=None)
+    @hypothesis.given(pod=drawn.pods())
+    def agree(pod: dict[str, Any]) -> None:
+        found = compared.created(admission, plain, pod, Settings(guests=True))
+        assert found.theirs == found.ours
+
+    agree()
 
 
 @pytest.fixture
@@ -88,7 +105,7 @@ def test_pod_without_a_scheduler_of_its_own_is_no_guest(admission: admission_kit
 
 def test_our_scheduler_cannot_allocate_resource_claims(admission: admission_kit.Admission) -> None:
     answer = admission.submit(guest(schedulerName=names.SCHEDULER, resourceClaims=CLAIMS))
-    assert answer.message.partition(" denied request: ")[2] == (
+    assert admission_kit.words(answer) == (
         'spec.schedulerName is "neuronspan", which cannot allocate the pod\'s resource claims: '
         "remove spec.schedulerName"
     )
@@ -98,7 +115,7 @@ def test_gate_cannot_be_removed_by_hand(admission: admission_kit.Admission, wait
     patch = {"spec": {"schedulingGates": [FOREIGN]}}
     answer = admission.admin.request("PATCH", path(waiting), patch, api_client.MERGE_PATCH)
     assert answer.status == http.HTTPStatus.FORBIDDEN
-    assert answer.message.partition(" denied request: ")[2] == GATE_STAYS
+    assert admission_kit.words(answer) == GATE_STAYS
     assert pods.read(admission.admin.get(path(waiting))).gated
 
 
@@ -159,6 +176,6 @@ def test_operator_cannot_change(
 ) -> None:
     answer = admission.operator.request("PATCH", path(waiting), patch, api_client.STRATEGIC_PATCH)
     assert answer.status == http.HTTPStatus.FORBIDDEN, answer.body
-    assert answer.message.partition(" denied request: ")[2] == sentence
+    assert admission_kit.words(answer) == sentence
     left = admission.admin.get(path(waiting))
     assert left["metadata"]["resourceVersion"] == waiting["metadata"]["resourceVersion"]

@@ -34,7 +34,7 @@ def node(admission: admission_kit.Admission) -> str:
 
 def refusal(answer: api_client.Response) -> str:
     assert answer.status == http.HTTPStatus.FORBIDDEN, answer.body
-    return answer.message.partition(" denied request: ")[2]
+    return admission_kit.words(answer)
 
 
 def test_operator_writes_the_ledger(admission: admission_kit.Admission, node: str) -> None:

@@ -6,7 +6,9 @@ answers.
 
 import contextlib
 import dataclasses
+import http
 import itertools
+import re
 import time
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +16,7 @@ from typing import Any
 
 from kits.api_server import api_client, chart
 from kits.api_server import control_plane as control_plane_kit
+from kits.webhook import replicas
 
 Manifest = dict[str, Any]
 PODS = "/api/v1/namespaces/default/pods"
@@ -26,6 +29,7 @@ EVERYTHING = {"networkPolicy": {"enabled": True}, "resourceQuota": {"enabled": T
 GUESTS = {"guests": {"enabled": True}}
 """Values that let pods in which another scheduler binds."""
 _DRY = "?dryRun=All"
+_DENIAL = re.compile(r"^.*? denied (?:the )?request: ", re.DOTALL)
 _ACTIVE_SECONDS = 30.0
 _PLURALS = {"NetworkPolicy": "networkpolicies"}
 _CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
@@ -71,9 +75,14 @@ def path_of(pod_manifest: Mapping[str, Any]) -> str:
 
 
 def refusal(answer: api_client.Response, status: int) -> str:
-    """Return the words of a policy that has refused with this status."""
+    """Return the words of a policy, or of the webhook, that has refused with this status."""
     assert answer.status == status, answer.body
-    return answer.message.partition(" denied request: ")[2]
+    return words(answer)
+
+
+def words(answer: api_client.Response) -> str:
+    """Return what a policy or the webhook has said, without the API server's own words; empty for anything else."""
+    return _DENIAL.sub("", answer.message) if _DENIAL.match(answer.message) else ""
 
 
 def collection(manifest: Mapping[str, Any]) -> str:
@@ -133,18 +142,21 @@ def _account(user: str, extra: Mapping[str, str] | None = None) -> api_client.Im
 def installed(
     plane: control_plane_kit.ControlPlane, values: Mapping[str, Any] = types.MappingProxyType(EVERYTHING)
 ) -> Iterator[Admission]:
-    """Install the chart with helm and wait until every policy is active."""
+    """Install the chart with helm, serve its webhook if it has one, and wait until everything is active."""
     admin = plane.client()
     operator = plane.client(impersonation=_account(chart.OPERATOR))
     chart.release(plane, "install", values=dict(values))
     admission = Admission(plane, admin, operator)
-    for name, is_active in _probes(admission).items():
-        wait_for(is_active, f"policy {name} to be active")
-    yield admission
+    with contextlib.ExitStack() as stack:
+        if admin.request("GET", replicas.CONFIGURATIONS[0]).status == http.HTTPStatus.OK:
+            replicas.endpoints(plane, stack.enter_context(replicas.serving(plane, values)).port)
+        for name, is_active in _probes(admission).items():
+            wait_for(is_active, f"{name} to be active")
+        yield admission
 
 
 def _probes(admission: Admission) -> dict[str, Callable[[], bool]]:
-    """Return for each policy a question that only an active policy answers with its name."""
+    """Return for each policy, or webhook in its place, a question that only an active one answers with its name."""
     admin = admission.admin
     good = pod({"neuronspan.dev/cores": "1"}, name="canary-good")
     bad = pod({"neuronspan.dev/cores": "x"}, name="canary")
@@ -158,10 +170,12 @@ def _probes(admission: Admission) -> dict[str, Callable[[], bool]]:
     bound = binding("canary", annotations=granted["metadata"]["annotations"])
 
     def says(policy: str, *request: Any) -> bool:
-        return f"'neuronspan-{policy}' denied" in admin.request(*request).message
+        message = admin.request(*request).message
+        return f"'neuronspan-{policy}' denied" in message or f'"{policy}.neuronspan.dev" denied' in message
 
     def is_ours() -> bool:
-        return bool(admin.request("POST", f"{PODS}{_DRY}", good).body["spec"]["schedulerName"] == "neuronspan")
+        spec = admin.request("POST", f"{PODS}{_DRY}", good).body.get("spec", {})  # a refusal while a webhook is not up
+        return bool(spec.get("schedulerName") == "neuronspan")
 
     def narrows(policy: str, path: str) -> bool:
         labelled = {"metadata": {"labels": {"a": "b"}}}

@@ -88,7 +88,8 @@ def template(
 ) -> Rendered:
     """Render as `render` does, and remember nothing: for thousands of renderings that are asked for once."""
     served = [argument for api in apis for argument in ("--api-versions", api)]
-    arguments = ["template", name, str(CHART), "--namespace", namespace, "--kube-version", "1.36.3", *served]
+    version = "1.36.3" if POLICY_API in apis else "1.30.0"  # the oldest, and it has no such policies
+    arguments = ["template", name, str(CHART), "--namespace", namespace, "--kube-version", version, *served]
     text = helm(*arguments, values=values)
     return Rendered(tuple(manifest for manifest in yaml.load_all(text, _LOADER) if manifest))
 

@@ -53,6 +53,26 @@ def find_tool(name: str) -> str:
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class Tls:
+    """What the API server shows instead of a certificate that it makes itself: file and key, and others by name."""
+
+    authority: pathlib.Path
+    certificate: tuple[pathlib.Path, pathlib.Path]
+    by_name: Mapping[str, tuple[pathlib.Path, pathlib.Path]] = dataclasses.field(default_factory=dict)
+
+    def flags(self) -> list[str]:
+        """The API server's flags."""
+        named = [f"--tls-sni-cert-key={file},{key}:{name}" for name, (file, key) in self.by_name.items()]
+        clients = f"--client-ca-file={self.authority}"
+        return [
+            f"--tls-cert-file={self.certificate[0]}",
+            f"--tls-private-key-file={self.certificate[1]}",
+            clients,
+            *named,
+        ]
+
+
 @dataclasses.dataclass
 class ControlPlane:
     """A running API server; everything a client needs to reach it."""
@@ -60,11 +80,14 @@ class ControlPlane:
     url: str
     directory: pathlib.Path
     apiserver: "subprocess.Popen[bytes]"
+    tls: "Tls | None" = None
     _clients: list[api_client.Client] = dataclasses.field(default_factory=list)
 
     @property
     def authority(self) -> str:
         """The file with the certificate that signed the server's."""
+        if self.tls is not None:
+            return str(self.tls.authority)
         return str(self.directory / "certificates" / "apiserver.crt")
 
     @property
@@ -142,7 +165,7 @@ class ControlPlane:
 
 
 @contextlib.contextmanager
-def running(directory: pathlib.Path, crds: pathlib.Path = CRDS) -> Iterator[ControlPlane]:
+def running(directory: pathlib.Path, crds: pathlib.Path = CRDS, *, tls: Tls | None = None) -> Iterator[ControlPlane]:
     """Start etcd and kube-apiserver in this empty directory, apply the chart's CRDs, stop everything at the end."""
     binaries = {name: find_tool(name) for name in ("etcd", "kube-apiserver")}  # all missing ones fail before any start
     client_port, peer_port, secure_port = free_ports(3)
@@ -150,8 +173,9 @@ def running(directory: pathlib.Path, crds: pathlib.Path = CRDS) -> Iterator[Cont
         etcd = _etcd_command(binaries["etcd"], directory, client_port, peer_port)
         stack.enter_context(process("etcd", etcd, directory))
         command = _apiserver_command(binaries["kube-apiserver"], directory, client_port, secure_port)
+        command += tls.flags() if tls is not None else []
         apiserver = stack.enter_context(process("kube-apiserver", command, directory))
-        plane = ControlPlane(f"https://127.0.0.1:{secure_port}", directory, apiserver)
+        plane = ControlPlane(f"https://127.0.0.1:{secure_port}", directory, apiserver, tls)
         _wait_until_ready(plane)
         for manifest in _manifests(crds):
             plane.apply_crd(manifest)
@@ -199,6 +223,7 @@ def _apiserver_command(binary: str, directory: pathlib.Path, etcd_port: int, sec
         f"--service-account-signing-key-file={key}",
         "--service-cluster-ip-range=10.0.0.0/24",
         "--endpoint-reconciler-type=none",
+        "--enable-aggregator-routing=true",  # webhooks are found by their endpoints: no proxy serves cluster addresses
         # without a controller manager nobody would make service accounts or take the taint off again
         "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
         "--enable-priority-and-fairness=false",

@@ -132,13 +132,14 @@ class FakeKube:
     async def list_page(
         self,
         resource: resources.Resource,
-        selector: resources.Selector = resources.EVERYTHING,  # noqa: ARG002  the fake sends everything
+        selector: resources.Selector = resources.EVERYTHING,  # of which only the namespace counts here
         *,
         limit: int = 0,
         continuation: str = "",
     ) -> Manifest:
         await self._enter("list", resource)
-        everything = self.all(resource)
+        within = selector.namespace
+        everything = [each for each in self.all(resource) if within in {"", each["metadata"].get("namespace")}]
         start = int(continuation or 0)
         rest = len(everything) > start + limit > start
         page = everything[start : start + limit] if limit else everything
@@ -204,9 +205,11 @@ class FakeKube:
             raise errors.Conflict(f"{name} is another one now", status=409)
         merged = _merged(current, patch)
         if "conditions" in patch.get("status", {}):
-            merged["status"]["conditions"] = _by_type(
-                current["status"].get("conditions", ()), patch["status"]["conditions"]
+            merged["status"]["conditions"] = _by_key(
+                "type", current["status"].get("conditions", ()), patch["status"]["conditions"]
             )
+        if "webhooks" in patch:
+            merged["webhooks"] = _by_key("name", current.get("webhooks", ()), patch["webhooks"])
         return self._store(resource, merged, "MODIFIED")
 
     async def bind(self, name: str, namespace: str, binding: Mapping[str, Any]) -> None:
@@ -216,7 +219,7 @@ class FakeKube:
         if binding["metadata"]["uid"] != current["metadata"]["uid"] or current["spec"].get("nodeName"):
             raise errors.Conflict(f"{name} is another one now, or bound", status=409)
         scheduled = {"type": "PodScheduled", "status": "True"}
-        conditions = _by_type(current["status"].get("conditions", ()), [scheduled])
+        conditions = _by_key("type", current["status"].get("conditions", ()), [scheduled])
         annotations = binding["metadata"]["annotations"]
         node = binding["target"]["name"]
         change = {
@@ -332,11 +335,11 @@ def _compare_version(current: Mapping[str, Any], written: Mapping[str, Any]) -> 
         raise errors.Conflict("the object has been modified", status=409)
 
 
-def _by_type(current: Iterable[Manifest], changed: Iterable[Manifest]) -> list[Manifest]:
-    """Merge conditions as a strategic merge does: by their type."""
-    merged = {each["type"]: dict(each) for each in current}
+def _by_key(key: str, current: Iterable[Manifest], changed: Iterable[Manifest]) -> list[Manifest]:
+    """Merge a list as a strategic merge does: its items by their key."""
+    merged: dict[str, Any] = {each[key]: each for each in current}
     for each in changed:
-        merged[each["type"]] = merged.get(each["type"], {}) | each
+        merged[each[key]] = _merged(merged.get(each[key]), each)
     return list(merged.values())
 
 

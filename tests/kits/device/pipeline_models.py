@@ -94,7 +94,7 @@ class Branching(torch.nn.Module):
 
 
 class Counting(torch.nn.Module):
-    """Changes a weight in every call, so that its stages would not be independent."""
+    """Changes a buffer in every call: its stages must not share it, and no call may see another's."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from kits.manifests import builders, clusters, domain, snapshots, volumes
 from neuronspan import errors, grants, ledger, names, placement
-from neuronspan_operator.objects import budgets, neuron_nodes, nodes, pods, pools
+from neuronspan_operator.objects import budgets, neuron_nodes, nodes, pod_conditions, pods, pools
 from neuronspan_operator.objects.constraints import storage
 
 CORES: Final = 12
 POOLS: Final = "a", "b"
 APPS: Final = "web", "db"
 HOMES: Final = "default", "team"
-REFUSED: Final = pods.Unscheduled("Unschedulable", "0/1 nodes")
+REFUSED: Final = pod_conditions.Unscheduled("Unschedulable", "0/1 nodes")
 _ZONES: Final = "a", "b", ""
 _SHARED: Final = "host"
 """A host name that any node may have, and several at a time."""

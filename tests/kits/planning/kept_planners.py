@@ -42,7 +42,7 @@ class KeptPlanner:
             members={each["metadata"]["name"]: pools.Member(neuron_nodes.read(each)) for each in members},
             gone=dict.fromkeys(gone, True),
         )
-        return self.planner.plan(dataclasses.replace(changes, **further), self.now)
+        return self.planner.plan(changes._replace(**further), self.now)
 
     def build(self, *named: str, **fields: Any) -> plans.Plan:
         """Plan with more nodes, empty ones of twelve cores."""

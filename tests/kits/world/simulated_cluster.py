@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from kits.manifests import builders
-from neuronspan import grants, instance_types, ledger, names, placement, spans
+from neuronspan import grants, instance_types, ledger, names, placement, spans, topologies
+from neuronspan.fitting import places
 from neuronspan_operator.objects import budgets, container_requests, neuron_nodes, nodes, pods
 from neuronspan_operator.planning import plans
 from neuronspan_operator.pools import standings
 
 Manifest = dict[str, Any]
 View = TypeVar("View")
-HARDWARE = instance_types.Hardware("test.small", 4, 2, 1, 1 << 30, instance_types.Topology.NONE)
+HARDWARE = instance_types.Hardware("test.small", 4, 2, 1, 1 << 30, topologies.Topology.NONE)
 LABELS = {"neuron": "yes"}
 GUARDED = {"guarded": "yes"}
 """Labels of the pods that the one disruption budget is about."""
@@ -88,7 +89,7 @@ class Machine:
     def _free(self, request: container_requests.ContainerRequest) -> spans.CoreSpan | None:
         taken = [*(grant.span for grant in self.heard), *(process.span for process in self.processes)]
         wanted = request.on(HARDWARE, placement.Rules())
-        found = placement.place(HARDWARE, taken, wanted, placement.Packing.BEST_FIT)
+        found = places.place(HARDWARE, taken, wanted, placement.Packing.BEST_FIT)
         return found if isinstance(found, spans.CoreSpan) else None
 
     def _busy(self, span: spans.CoreSpan) -> bool:

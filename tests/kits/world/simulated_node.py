@@ -11,7 +11,8 @@ import random
 from collections.abc import Collection, Sequence
 
 from kits.manifests import builders, domain
-from neuronspan import grants, instance_types, ledger, names, placement, spans
+from neuronspan import grants, instance_types, ledger, names, placement, spans, topologies
+from neuronspan.fitting import places
 from neuronspan_agent import signals
 from neuronspan_deviceplugin import errors, metrics, reasons
 from neuronspan_deviceplugin.allocation import container_edits, holdings, pod_devices, resource_manager
@@ -19,7 +20,7 @@ from neuronspan_deviceplugin.host import cdi
 from neuronspan_embedded.kubelet import devices as device_manager
 from neuronspan_embedded.kubelet import pods
 
-HARDWARE = instance_types.Hardware("test.small", 6, 2, 1, 1 << 30, instance_types.Topology.NONE)
+HARDWARE = instance_types.Hardware("test.small", 6, 2, 1, 1 << 30, topologies.Topology.NONE)
 BEST_FIT = placement.Packing.BEST_FIT
 
 
@@ -68,7 +69,7 @@ class SimulatedNode:
         unit, resource = (2, names.DEVICE_RESOURCE) if devices else (1, names.CORE_RESOURCE)
         align = placement.Alignment.DEVICE if devices else placement.Alignment.NONE
         wanted = [placement.Request(size * unit, align) for size in sizes]
-        found = placement.place_all(HARDWARE, self.book.taken(), wanted, BEST_FIT)
+        found = places.place_all(HARDWARE, self.book.taken(), wanted, BEST_FIT)
         if isinstance(found, placement.Unplaceable):
             return False
         for number, span in enumerate(found):
@@ -79,7 +80,7 @@ class SimulatedNode:
 
     def submit_chain(self, name: str, init: int, app: int) -> bool:
         """Let the operator grant a pod whose init container's cores are extended for the app."""
-        found = placement.place(HARDWARE, self.book.taken(), placement.Request(app), BEST_FIT)
+        found = places.place(HARDWARE, self.book.taken(), placement.Request(app), BEST_FIT)
         if isinstance(found, placement.Unplaceable):
             return False
         self._write(self.book.add(domain.grant(str(found), name, container="c0", init_containers=("init",))))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from kits.world import simulated_cluster
 from neuronspan import grants, names, placement, spans
+from neuronspan.fitting import places
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import nodes, pods
 from neuronspan_operator.planning import planner, plans
@@ -144,7 +145,7 @@ class Promises:
             if pod.constraints.node_selector.get(names.HOSTNAME_LABEL, name) != name:
                 continue
             taken: tuple[spans.CoreSpan, ...] = self.cluster.ledger(name).taken()
-            found = placement.place_all(simulated_cluster.HARDWARE, taken, wanted, placement.Packing.BEST_FIT)
+            found = places.place_all(simulated_cluster.HARDWARE, taken, wanted, placement.Packing.BEST_FIT)
             fits = not isinstance(found, placement.Unplaceable) and not self._is_crowded(name, pod)
             assert not fits, f"{pod.key} fits on {name} and waits: {reason}"
 

@@ -16,9 +16,11 @@ class Run:
     created: Mapping[str, float]
     bound: Mapping[str, float]
     processor_seconds: Mapping[str, float]
-    """CPU time that each process took until the API server was at rest again."""
+    """CPU time that each process took for it until the API server was at rest again, see ``spent``."""
     writes: Mapping[str, float] = dataclasses.field(default_factory=dict)
     """Calls that changed something at the API server, without the creation of the pods; none when not counted."""
+    tail_seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """The part of it that came when all pods were bound: Events, for the most part."""
 
     @property
     def seconds(self) -> float:
@@ -66,9 +68,23 @@ class Run:
         """Return the CPU time per pod of each process."""
         return {name: seconds * 1e3 / len(self.bound) for name, seconds in self.processor_seconds.items()}
 
+    def tail_milliseconds(self) -> dict[str, float]:
+        """Return the part of it that came when all pods were bound."""
+        return {name: seconds * 1e3 / len(self.bound) for name, seconds in self.tail_seconds.items()}
+
     def writes_per_pod(self) -> float:
         """Return how many calls changed something at the API server for each pod."""
         return sum(self.writes.values()) / len(self.bound)
+
+
+def spent(
+    before: Mapping[str, float], after: Mapping[str, float], looks: int, of_look: Mapping[str, float]
+) -> dict[str, float]:
+    """Return the CPU time of each process between two moments, without so many looks whether it is at rest.
+
+    ``of_look`` is what a process takes for one of them and the time to the next, while nothing else happens.
+    """
+    return {name: max(0.0, after[name] - before[name] - looks * of_look[name]) for name in after}
 
 
 def percentile(numbers: Sequence[float], percent: float) -> float:

@@ -121,4 +121,7 @@ def _numbers(result: Comparison, kind: str) -> dict[str, float]:
     for name in runs[0].processor_seconds:
         used = statistics.median(run.processor_milliseconds()[name] for run in runs)
         numbers[f"CPU time of {name} per pod, ms"] = used
+    for name in runs[0].tail_seconds:
+        used = statistics.median(run.tail_milliseconds()[name] for run in runs)
+        numbers[f"… of it when all pods were bound, {name}, ms"] = used
     return numbers

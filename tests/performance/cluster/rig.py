@@ -19,7 +19,7 @@ from kits.api_server import admission as admission_kit
 from kits.api_server import api_client, chart, plain_scheduler
 from kits.api_server import control_plane as control_plane_kit
 from neuronspan import names
-from performance.cluster import api_calls, figures, processes, profiling, watching
+from performance.cluster import api_calls, counting, figures, processes, profiling, watching
 
 NAMESPACE = "measured"
 INSTANCE_TYPE = "trn1.32xlarge"
@@ -36,7 +36,6 @@ _ASKED = {"cpu": "100m", "memory": "500Mi"}  # as the pods of scheduler_perf
 _LONG_AGO = "2026-01-01T00:00:00Z"
 _CLIENTS = 8
 _SETTLE_SECONDS = 600.0
-_QUIET_SECONDS = 1.0
 _PAGE = 500
 
 
@@ -70,12 +69,7 @@ class Rig:
 
     def counted_run(self, kind: str, count: int) -> figures.Run:
         """Run, and count what processes and API server did for it until all is quiet: Events come after bindings."""
-        calls, before = self._writes(), self._processor_seconds()
-        run = self.run(kind, count)
-        written = self._quiet_writes()
-        after = self._processor_seconds()
-        used = {name: after[name] - before[name] for name in after}
-        return dataclasses.replace(run, processor_seconds=used, writes=api_calls.difference(calls, written))
+        return counting.Counting(self._writes, self._processor_seconds).counted(lambda: self.run(kind, count))
 
     def clear(self) -> None:
         """Delete all pods, and give their cores back as the nodes' plugins would."""
@@ -131,17 +125,6 @@ class Rig:
 
     def _writes(self) -> dict[str, float]:
         return api_calls.writes(self.admission.admin.get("/metrics")["text"])
-
-    def _quiet_writes(self) -> dict[str, float]:
-        """Wait until nothing is written any more; return what was written so far."""
-        deadline = time.monotonic() + _SETTLE_SECONDS
-        last: dict[str, float] = {}
-        while (now := self._writes()) != last:
-            if time.monotonic() > deadline:
-                raise NotReadyError(f"the API server is still written to after {_SETTLE_SECONDS:g} s: {now}")
-            last = now
-            time.sleep(_QUIET_SECONDS)  # what other processes still do is seen in its counters alone
-        return last
 
     def _processor_seconds(self) -> dict[str, float]:
         return {name: processes.processor_seconds(process.pid) for name, process in self.processes.items()}

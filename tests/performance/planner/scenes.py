@@ -125,9 +125,9 @@ def neuron_node(node: str, running: Mapping[str, pods.PodView]) -> Manifest:
 def running_pods(node: str, count: int) -> Iterator[dict[str, Any]]:
     """Yield the manifests of a node's pods with NeuronCores."""
     for number, span in zip(range(count), _spans(), strict=False):
-        grant = pod_changes.grant_content(node, {"app": span})
+        notes = {names.GRANT_ANNOTATION: pod_changes.grant_text(node, {"app": span})}  # as its binding wrote it
         name = f"{node}-{number}"
-        yield builders.make_pod(name, cores=CORES_OF_POD, node=node, phase="Running", grant=grant)
+        yield builders.make_pod(name, cores=CORES_OF_POD, node=node, phase="Running", annotations=notes)
 
 
 def _running(node: str, count: int) -> list[pods.PodView]:

@@ -4,15 +4,15 @@ import asyncio
 import contextlib
 import json
 import pathlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import certifi
 import pytest
 from aiohttp import web
-from kubernetes.aio import config as kubernetes_config
 
 from kits.api_server import kubeconfig
+from kits.connecting import authorities
 from neuronspan_agent import errors, kube, resources
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -20,29 +20,31 @@ EVENT = {"type": "ADDED", "object": {"metadata": {"name": "w1", "resourceVersion
 
 
 @contextlib.asynccontextmanager
-async def served(handler: Handler, folder: pathlib.Path, call_seconds: float = 10) -> AsyncIterator[kube.Client]:
-    """A client of a server that answers everything with this handler."""
+async def listening(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """Answer everything with this handler; yields host and port."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    path = kubeconfig.written(folder, server, _authority(folder))
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
     try:
-        async with await kube.connect("test", path, call_seconds=call_seconds) as client:
-            yield client
+        yield f"127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 
 
+@contextlib.asynccontextmanager
+async def served(handler: Handler, folder: pathlib.Path, call_seconds: float = 10) -> AsyncIterator[kube.Client]:
+    """A client of a server that answers everything with this handler."""
+    authority = authorities.Authority(folder / "authority")
+    async with listening(handler, authority.serving("IP:127.0.0.1")) as address:
+        path = kubeconfig.written(folder, f"https://{address}", authority.certificate)
+        async with await kube.connect("test", path, call_seconds=call_seconds) as client:
+            yield client
+
+
 def _authority(folder: pathlib.Path) -> pathlib.Path:
-    """Return a file with one certificate: the client reads authorities for http, too, and the system's take it long."""
-    one, end, _ = pathlib.Path(certifi.where()).read_text(encoding="utf-8").partition("-----END CERTIFICATE-----\n")
-    path = folder / "authority.pem"
-    path.write_text(one + end)
-    return path
+    return authorities.Authority(folder / "authority").certificate
 
 
 def refusing(status: int, **body: Any) -> Handler:
@@ -114,7 +116,7 @@ def test_client_gives_up_on_a_server_that_does_not_answer(tmp_path: pathlib.Path
         async with served(hang, tmp_path, call_seconds=0.2) as client:
             await client.get(resources.NODES, "w1")
 
-    with pytest.raises(errors.Unavailable, match="no answer in time"):
+    with pytest.raises(errors.Unavailable, match="gave no answer in time"):
         asyncio.run(ask())
 
 
@@ -157,22 +159,22 @@ def test_client_reads_a_refusal_that_is_no_status_object_by_its_status_line(
 def test_client_calls_through_the_proxy_that_the_environment_names(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    asked: list[tuple[str, bool]] = []
 
     async def proxy(request: web.Request) -> web.StreamResponse:
-        asked.append(str(request.url))
+        asked.append((str(request.url), "Authorization" in request.headers))
         return web.json_response(EVENT["object"])
 
     async def ask() -> None:
-        async with served(proxy, tmp_path) as client:
-            monkeypatch.setenv("http_proxy", client._settings.host)
+        async with listening(proxy) as address:
+            monkeypatch.setenv("HTTP_PROXY", address)
             path = kubeconfig.written(tmp_path, "http://api.invalid:80", _authority(tmp_path))
             async with await kube.connect("test", path) as behind:
                 await behind.get(resources.NODES, "w1")
 
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     asyncio.run(ask())
-    assert asked == ["http://api.invalid/api/v1/nodes/w1"]
+    assert asked == [("http://api.invalid/api/v1/nodes/w1", False)]  # nothing secret is said without TLS
 
 
 def test_call_asks_no_thread_for_anything(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,11 +200,13 @@ def test_call_asks_no_thread_for_anything(tmp_path: pathlib.Path, monkeypatch: p
 
 def test_client_reports_a_server_that_is_not_there(tmp_path: pathlib.Path) -> None:
     async def ask() -> None:
-        async with served(hang, tmp_path) as client:
-            client._settings.host = "http://127.0.0.1:1"
+        path = kubeconfig.written(tmp_path, "https://127.0.0.1:1", _authority(tmp_path))
+        async with await kube.connect("test", path) as client:
             await client.get(resources.NODES, "w1")
 
-    with pytest.raises(errors.Unavailable, match="GET /api/v1/nodes/w1"):
+    with pytest.raises(
+        errors.Unavailable, match=r"GET /api/v1/nodes/w1: https://127\.0\.0\.1:1 refused the connection"
+    ):
         asyncio.run(ask())
 
 
@@ -254,7 +258,7 @@ def test_watch_reports_what_is_no_event_in_words(tmp_path: pathlib.Path, line: b
 
 
 def test_watch_gives_up_on_a_silent_stream(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(errors.Unavailable, match="watch nodes: no answer in time"):
+    with pytest.raises(errors.Unavailable, match=r"watch nodes: https.* gave no answer in time"):
         events_of(streaming(json.dumps(EVENT).encode() + b"\n", then_silent=True), tmp_path, silence_seconds=0.2)
 
 
@@ -275,7 +279,7 @@ def test_watch_turns_a_refusal_into_an_error(tmp_path: pathlib.Path) -> None:
 def test_connect_says_how_to_log_in_when_it_cannot(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.LoginFailed, match="service account of this pod"):
         asyncio.run(kube.connect("test"))
-    with pytest.raises(errors.LoginFailed, match=f"kubeconfig {tmp_path}/absent"):
+    with pytest.raises(errors.LoginFailed, match=f"there is no kubeconfig {tmp_path}/absent"):
         asyncio.run(kube.connect("test", str(tmp_path / "absent")))
 
 
@@ -291,28 +295,5 @@ def test_connect_says_that_the_authority_is_no_certificate(tmp_path: pathlib.Pat
     authority = tmp_path / "authority.pem"
     authority.write_text("nonsense")
     path = kubeconfig.written(tmp_path, "https://127.0.0.1:1", authority)
-    with pytest.raises(errors.LoginFailed, match=f"kubeconfig {path}"):
+    with pytest.raises(errors.LoginFailed, match=f"certificate-authority {authority} holds no certificate"):
         asyncio.run(kube.connect("test", path))
-
-
-def test_client_reports_credentials_that_become_unreadable(tmp_path: pathlib.Path) -> None:
-    async def refuse(_: Any) -> None:
-        raise kubernetes_config.ConfigException("Token file exists but empty.")
-
-    async def ask() -> None:
-        async with served(hang, tmp_path) as client:
-            client._settings.refresh_api_key_hook = refuse
-            await client.get(resources.NODES, "w1")
-
-    with pytest.raises(errors.Unavailable, match="credentials cannot be read: Token file"):
-        asyncio.run(ask())
-
-
-def test_credentials_are_those_of_the_client(tmp_path: pathlib.Path) -> None:
-    async def ask() -> kube.Credentials:
-        async with served(hang, tmp_path) as client:
-            return await client.credentials()
-
-    credentials = asyncio.run(ask())
-    assert credentials.token == "secret"
-    assert credentials.server.startswith("http://127.0.0.1:")

@@ -7,17 +7,15 @@ import asyncio
 import contextlib
 import pathlib
 import ssl
-import subprocess
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from kits.api_server import kubeconfig
+from kits.connecting import authorities
 from neuronspan_agent import errors, kube, resources
-
-CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc")
-WITHOUT_IDENTIFIERS = "subjectKeyIdentifier=none", "authorityKeyIdentifier=none"
 
 
 @pytest.fixture(autouse=True)
@@ -30,33 +28,6 @@ def _strict(monkeypatch: pytest.MonkeyPatch) -> None:
         return context
 
     monkeypatch.setattr(ssl, "create_default_context", strict)
-
-
-class Authority:
-    """Issues certificates without key identifiers, as some clusters do."""
-
-    def __init__(self, folder: pathlib.Path) -> None:
-        folder.mkdir()
-        self._folder = folder
-        self._key, self.certificate = folder / "ca.key", folder / "ca.pem"
-        self._request("/CN=authority", self._key, self.certificate, "basicConstraints=critical,CA:TRUE")
-
-    def server(self, name: str) -> ssl.SSLContext:
-        """Return what a server of this name needs."""
-        key, certificate = self._folder / "server.key", self._folder / "server.pem"
-        signed = ("-CA", str(self.certificate), "-CAkey", str(self._key))
-        self._request("/CN=server", key, certificate, f"subjectAltName={name}", *signed)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        return context
-
-    @staticmethod
-    def _request(subject: str, key: pathlib.Path, certificate: pathlib.Path, extension: str, *signed: str) -> None:
-        extensions = [part for each in (extension, *WITHOUT_IDENTIFIERS) for part in ("-addext", each)]
-        output = ("-keyout", str(key), "-out", str(certificate))
-        empty = ("-config", "/dev/null", "-subj", subject)
-        command = ["openssl", "req", "-x509", *empty, *CURVE, *output, *extensions, *signed]
-        subprocess.run(command, check=True, capture_output=True)
 
 
 @contextlib.asynccontextmanager
@@ -77,32 +48,50 @@ async def served(tls: ssl.SSLContext) -> AsyncIterator[int]:
         await runner.cleanup()
 
 
-def asked(tls: ssl.SSLContext, trusted: Authority, folder: pathlib.Path) -> kube.Manifest:
+def asked(tls: ssl.SSLContext, trusted: authorities.Authority, folder: pathlib.Path) -> kube.Manifest:
     """Ask a server on 127.0.0.1 for a node, trusting this authority."""
 
     async def ask() -> kube.Manifest:
         async with served(tls) as port:
             path = kubeconfig.written(folder, f"https://127.0.0.1:{port}", trusted.certificate)
             async with await kube.connect("test", path) as client:
-                assert not (await client.credentials()).insecure
                 return await client.get(resources.NODES, "w1")
 
     return asyncio.run(ask())
 
 
-def test_authority_without_key_identifiers_is_accepted(tmp_path: pathlib.Path) -> None:
-    authority = Authority(tmp_path / "own")
-    assert asked(authority.server("IP:127.0.0.1"), authority, tmp_path) == {"kind": "Node"}
+@pytest.mark.parametrize("identifiers", [False, True])
+def test_authority_is_accepted_without_key_identifiers_and_with_them(
+    tmp_path: pathlib.Path, *, identifiers: bool
+) -> None:
+    authority = authorities.Authority(tmp_path / "own", identifiers=identifiers)
+    assert asked(authority.serving("IP:127.0.0.1"), authority, tmp_path) == {"kind": "Node"}
 
 
-def test_certificate_of_another_authority_is_refused(tmp_path: pathlib.Path) -> None:
-    own, other = Authority(tmp_path / "own"), Authority(tmp_path / "other")
-    with pytest.raises(errors.Unavailable, match="signature failure"):
-        asked(other.server("IP:127.0.0.1"), own, tmp_path)
+@pytest.mark.parametrize(
+    ("certificate", "said"),
+    [
+        ({"names": ("IP:127.0.0.2",)}, "is not for 127.0.0.1: use an address that it names"),
+        ({"names": ("DNS:kubernetes.default.svc",)}, "is not for 127.0.0.1: use an address that it names"),
+        ({"names": ("IP:127.0.0.1",), "expired": True}, "has expired: renew it"),
+        ({"names": ("IP:127.0.0.1",), "own": True}, "is not from the certificate-authority of the kubeconfig"),
+    ],
+    ids=["another address", "a name", "expired", "signed by itself"],
+)
+def test_wrong_certificate_is_refused_with_what_is_wrong(
+    tmp_path: pathlib.Path, certificate: dict[str, Any], said: str
+) -> None:
+    authority = authorities.Authority(tmp_path / "own")
+    names = certificate.pop("names")
+    with pytest.raises(errors.Unavailable, match="has a certificate that") as refusal:
+        asked(authority.serving(*names, **certificate), authority, tmp_path)
+    assert said in str(refusal.value)
 
 
-@pytest.mark.parametrize("name", ["IP:127.0.0.2", "DNS:kubernetes.default.svc"])
-def test_certificate_for_another_name_is_refused(tmp_path: pathlib.Path, name: str) -> None:
-    authority = Authority(tmp_path / "own")
-    with pytest.raises(errors.Unavailable, match="IP address mismatch"):
-        asked(authority.server(name), authority, tmp_path)
+@pytest.mark.parametrize("same_name", [False, True])
+def test_certificate_of_another_authority_is_refused(tmp_path: pathlib.Path, *, same_name: bool) -> None:
+    """One of the same name fails at its signature, one of another name at its issuer."""
+    own = authorities.Authority(tmp_path / "own")
+    other = authorities.Authority(tmp_path / "elsewhere" / "own" if same_name else tmp_path / "other")
+    with pytest.raises(errors.Unavailable, match="is not from the certificate-authority of the kubeconfig"):
+        asked(other.serving("IP:127.0.0.1"), own, tmp_path)

@@ -94,6 +94,18 @@ def test_failed_pull_is_explained_in_one_line(complaint: str, words: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("reference", "mirror", "source"),
+    [
+        ("debian:trixie-slim", "", "debian:trixie-slim"),
+        ("debian:trixie-slim", "r.example:5000", "r.example:5000/library/debian:trixie-slim"),
+        ("kindest/node:v1", "r.example/hub", "r.example/hub/kindest/node:v1"),
+    ],
+)
+def test_public_image_comes_from_the_mirror_where_there_is_one(reference: str, mirror: str, source: str) -> None:
+    assert engine_images.mirrored(reference, mirror) == source
+
+
+@pytest.mark.parametrize(
     ("reference", "full"),
     [
         ("debian:trixie-slim", "docker.io/library/debian:trixie-slim"),

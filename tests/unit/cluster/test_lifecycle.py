@@ -32,7 +32,8 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
     """A machine on which everything is built."""
     acting = Stage(exists=False)
     monkeypatch.setenv("NEURONSPAN_CACHE", str(tmp_path))
-    monkeypatch.setattr(tools, "build", lambda: None)
+    monkeypatch.setattr(tools, "need", lambda *_: None)
+    monkeypatch.setattr(node_image, "take_kubectl", lambda _: None)
     monkeypatch.setattr(engine, "ensure", lambda: None)
     monkeypatch.setattr(engine, "version", lambda: 28)
     monkeypatch.setattr(kernel_limits, "raise_limits", lambda: None)

@@ -67,3 +67,8 @@ def test_image_in_use_stays_and_stops_nobody(
     monkeypatch.setattr(engine_images, "untag", refuse)
     product_images._prune(NEW)
     assert "being used" in "".join(capsys.readouterr())
+
+
+def test_every_image_is_built_in_one_of_the_rows() -> None:
+    built = [name for row in product_images.SIDE_BY_SIDE for name in row]
+    assert sorted(built) == sorted(image.name for image in product_images.IMAGES)

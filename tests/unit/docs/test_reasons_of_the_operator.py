@@ -20,6 +20,7 @@ SECTIONS: dict[str, tuple[type[enum.StrEnum], ...]] = {
         reasons.PoolCondition,
         reasons.PoolReason,
         reasons.Outcome,
+        reasons.ReviewOutcome,
     ),
 }
 _ROW = re.compile(r"\| `(?P<reason>\w+)` \|(?P<where>[^|]+)\|(?P<cause>[^|]+)\|(?P<cure>[^|]+)\|")
@@ -51,5 +52,5 @@ def test_each_reason_says_where_it_shows_its_cause_and_its_cure(section: str) ->
 
 @pytest.mark.parametrize("kind", [kind for kinds in SECTIONS.values() for kind in kinds])
 def test_each_reason_is_one_word_as_kubernetes_and_prometheus_write_theirs(kind: type[enum.StrEnum]) -> None:
-    form = r"[a-z]+" if kind is reasons.Outcome else r"([A-Z][a-z]+)+"
+    form = r"[a-z]+" if kind in {reasons.Outcome, reasons.ReviewOutcome} else r"([A-Z][a-z]+)+"
     assert all(re.fullmatch(form, member) for member in kind)

@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 
 from kits.manifests import domain
-from neuronspan import errors, instance_types
+from neuronspan import errors, instance_types, topologies
 
 GIB = 1024**3
-NONE, LINE, RING = instance_types.Topology.NONE, instance_types.Topology.LINE, instance_types.Topology.RING
-TORUS, SWITCH = instance_types.Topology.TORUS, instance_types.Topology.SWITCH
+NONE, LINE, RING = topologies.Topology.NONE, topologies.Topology.LINE, topologies.Topology.RING
+TORUS, SWITCH = topologies.Topology.TORUS, topologies.Topology.SWITCH
 
 # name: devices, physical cores per device, GiB per device, GiB of the node, default logical core size, topology
 HARDWARE_PAGES = {
@@ -178,7 +178,7 @@ def test_hardware_knows_which_devices_are_wired(name: str, device: int, connecte
     ],
 )
 def test_hardware_wires_unusual_device_counts(
-    topology: instance_types.Topology, devices: int, device: int, connected: tuple[int, ...]
+    topology: topologies.Topology, devices: int, device: int, connected: tuple[int, ...]
 ) -> None:
     usual = instance_types.hardware_of("trn1.32xlarge")
     assert dataclasses.replace(usual, devices=devices, topology=topology).connected_to(device) == connected

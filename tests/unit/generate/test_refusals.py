@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from kits.manifests import builders
-from neuronspan import annotations, errors, grants, instance_types, names, placement
+from neuronspan import annotations, errors, grants, instance_types, names, placement, topologies
 from neuronspan_operator.objects import pods
 
 CHART = pathlib.Path(__file__).parents[3] / "charts" / "neuronspan"
@@ -55,7 +55,7 @@ LISTS: dict[str, tuple[list[str], Accepts]] = {
     "pool packing": (POOL["policy"]["properties"]["packing"]["enum"], placement.Packing),
     "pool alignment": (POOL["policy"]["properties"]["alignment"]["enum"], placement.Alignment),
     "pool device counts": (POOL["policy"]["properties"]["deviceCounts"]["enum"], placement.DeviceCounts),
-    "node topology": (NODE["hardware"]["properties"]["topology"]["enum"], instance_types.Topology),
+    "node topology": (NODE["hardware"]["properties"]["topology"]["enum"], topologies.Topology),
     "node core numbering": (NODE["coreNumbering"]["enum"], _member(names.CORE_NUMBERINGS)),
     "grant resource": (GRANT["resource"]["enum"], _member(names.RESOURCES)),
     "grant state": (GRANT["state"]["enum"], grants.GrantState),
@@ -66,7 +66,7 @@ LISTS: dict[str, tuple[list[str], Accepts]] = {
     "values device counts": (_values("deviceCounts"), placement.DeviceCounts),
 }
 OF_DOMAIN: list[Iterable[str]] = [
-    *(instance_types.INSTANCE_TYPES, instance_types.Topology, placement.Packing, placement.Alignment),
+    *(instance_types.INSTANCE_TYPES, topologies.Topology, placement.Packing, placement.Alignment),
     placement.DeviceCounts,
     *(names.CORE_NUMBERINGS, names.RESOURCES, grants.EnvMode, grants.GrantState),
 ]

@@ -20,6 +20,9 @@ def test_every_setting_has_a_flag_and_a_variable() -> None:
         "kubeconfig": "/k", "namespace": "n", "identity": "i", "leader_election": "no", "lease_name": "l",
         "lease_seconds": "30", "renew_seconds": "20", "retry_seconds": "5", "port": "1", "core_numbering": "container",
         "debounce_seconds": "1", "writers": "2", "call_seconds": "3", "relist_seconds": "4", "starvation_seconds": "5",
+        "webhook": "yes", "webhook_port": "6", "webhook_service": "s", "webhook_secret": "t",
+        "webhook_configuration": "c", "webhook_certificates": "/d", "webhook_drain_seconds": "7",
+        "most_cores": "8", "most_devices": "9", "guests": "yes",
         "log_level": "debug",
         "log_format": "json",
     }  # fmt: skip

@@ -74,6 +74,12 @@ class PodAffinity:
 NONE: Final = PodAffinity()
 
 
+def namespace_labels(manifest: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the labels of a Namespace, by which terms can select it."""
+    labels: Mapping[str, str] = (manifest.get("metadata") or {}).get("labels") or {}
+    return labels
+
+
 def read(affinity: Mapping[str, Any] | None, namespace: str, labels: Mapping[str, str]) -> PodAffinity:
     """Read a pod's ``spec.affinity``; ``namespace`` is the pod's own. Pods that say the same share one value.
 

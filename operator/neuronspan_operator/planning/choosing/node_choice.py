@@ -6,14 +6,15 @@ is at that moment.
 """
 
 import dataclasses
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from neuronspan import placement
 from neuronspan_operator.objects import pods
-from neuronspan_operator.planning.choosing import rankings
+from neuronspan_operator.planning.choosing import rankings, screens
 from neuronspan_operator.planning.drafting import drafts, kept, node_drafts, placements, queue
-from neuronspan_operator.scheduling import cluster_state, screening, taints
+from neuronspan_operator.scheduling import screening, taints
+from neuronspan_operator.scheduling.counting import node_states
 
 _RANKINGS: Final = 32
 """Kept for as many different requests: each has an entry for every node with room, some hundred bytes."""
@@ -45,17 +46,11 @@ class NodeChoice:
 
     def __init__(self, draft: drafts.Draft) -> None:
         self._draft = draft
+        self.screens = screens.Screens(draft)
         self._rankings: rankings.Recent[rankings.Ranking] = rankings.Recent(_RANKINGS)
         self._rejected: rankings.Recent[_Rejected] = rankings.Recent(_REJECTIONS)
         self._averse: set[str] = set()  # nodes with a taint that pods had better avoid
         self._averse_seen = queue.NEVER
-
-    def likeness(self, pod: pods.PodView) -> tuple[Hashable, bool]:
-        """Return what pods have in common that may be on the same nodes, and whether other nodes have no part in it."""
-        local = screening.Screen(pod, self._draft.cluster).is_plain
-        around = () if local else placements.surroundings(pod)
-        containers = tuple(each.container for each in pod.requests)  # they are named in what is said
-        return (placements.shape(pod), pod.priority, containers, around, self._draft.excluded(pod.uid)), local
 
     # --- is it worth a look? -------------------------------------------------------------------------------------
 
@@ -114,7 +109,7 @@ class NodeChoice:
         if unit.grouped:
             found = any(self._touches(draft.snapshot.pods[uid], changed, unit.seen) for uid in unit.uids)
         else:
-            found = self._fits_on(first, changed)
+            found = self._fits_on(first, self.screens.likeness_in(unit, first), changed)
         if not found:
             self.found_none(unit)
         return found
@@ -126,40 +121,38 @@ class NodeChoice:
 
     def _touches(self, pod: pods.PodView, changed: dict[str, None], seen: int) -> bool:
         """Whether there is, or was, room for the pod on a node that changed: for a group either may matter."""
-        ranking = self._ranking(pod)
+        ranking = self._ranking(pod, placements.requests_key(pod))
         if ranking.made > seen:
             return True
         return any(name in ranking or ranking.changed_at.get(name, queue.NEVER) > seen for name in changed)
 
-    def _fits_on(self, pod: pods.PodView, changed: dict[str, None]) -> bool:
-        ranking = self._ranking(pod)
+    def _fits_on(self, pod: pods.PodView, likeness: screens.Likeness, changed: dict[str, None]) -> bool:
+        ranking = self._ranking(pod, likeness.shape.requests)
         there = [name for name in changed if name in ranking]
         if not there:
             return False
-        excluded = self._draft.excluded(pod.uid)
-        screen = screening.Screen(pod, self._draft.cluster)
-        return any(name not in excluded and screen.objection(self._state(name)) is None for name in there)
+        screen = self.screens.of(pod, likeness)
+        return any(name not in likeness.excluded and screen.objection(self._state(name)) is None for name in there)
 
     # --- the best ------------------------------------------------------------------------------------------------
 
-    def best(self, pod: pods.PodView) -> Place | None:
+    def best(self, pod: pods.PodView, likeness: screens.Likeness) -> Place | None:
         """Return the best node for the pod and its cores there, None when it fits nowhere."""
-        screen = screening.Screen(pod, self._draft.cluster)
-        ranking = self._ranking(pod)
-        possible = self._beside_kept(self._possible(pod, ranking, screen), pod)
+        ranking = self._ranking(pod, likeness.shape.requests)
+        possible = self._beside_kept(self._possible(pod, ranking, likeness), pod)
         choosy = self._is_choosy(pod, ranking)
         found = self._preferred(pod, list(possible)) if choosy else next(possible, None)
         return None if found is None else Place(self._draft.nodes[found[1]], found[2])
 
     def _possible(
-        self, pod: pods.PodView, ranking: rankings.Ranking, screen: screening.Screen
+        self, pod: pods.PodView, ranking: rankings.Ranking, likeness: screens.Likeness
     ) -> Iterator[rankings.Entry]:
         """Yield the nodes where the pod may be and has its cores, best packed first."""
-        excluded = self._draft.excluded(pod.uid)
-        rejected = self._rejections(pod) if screen.is_plain else set()
+        screen = self.screens.of(pod, likeness)
+        rejected = self._rejections(likeness.shape) if screen.is_plain else set()
         for entry in ranking.entries:
             name = entry[1]
-            if name in rejected or name in excluded:
+            if name in rejected or name in likeness.excluded:
                 continue
             if screen.objection(self._state(name)) is None:
                 yield entry
@@ -178,14 +171,14 @@ class NodeChoice:
             if placed is not None:
                 yield placed.score, entry[1], placed.spans
 
-    def _rejections(self, pod: pods.PodView) -> set[str]:
+    def _rejections(self, shape: placements.Shape) -> set[str]:
         """Return the nodes that are known not to do for such pods, for more to be added."""
-        journal, key = self._draft.journal, placements.shape(pod)
-        found = self._rejected.get(key)
+        journal = self._draft.journal
+        found = self._rejected.get(shape)
         changed = None if found is None else journal.since(found.seen)
         if found is None or changed is None:
             found = _Rejected(journal.position)
-            self._rejected.put(key, found)
+            self._rejected.put(shape, found)
             return found.names
         found.names.difference_update(changed)
         found.seen = journal.position
@@ -220,10 +213,9 @@ class NodeChoice:
 
     # --- rankings ------------------------------------------------------------------------------------------------
 
-    def _ranking(self, pod: pods.PodView) -> rankings.Ranking:
+    def _ranking(self, pod: pods.PodView, key: placements.RequestsKey) -> rankings.Ranking:
         """Return the nodes with room for such requests, best first."""
         draft = self._draft
-        key = placements.requests_key(pod)
         ranking = self._rankings.get(key)
         changed = None if ranking is None else draft.journal.since(ranking.seen)
         if ranking is None or changed is None or len(ranking.changed_at) > _MOST_CHANGED:
@@ -244,5 +236,5 @@ class NodeChoice:
         placed = self._draft.placements.on(node, pod.requests, key)
         return None if placed is None else (placed.score, name, placed.spans)
 
-    def _state(self, name: str) -> cluster_state.NodeState:
+    def _state(self, name: str) -> node_states.NodeState:
         return self._draft.cluster.nodes[name]

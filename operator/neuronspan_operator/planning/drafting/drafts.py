@@ -6,12 +6,12 @@ draft is kept from pass to pass: a pass opens the nodes and pods anew that somet
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from neuronspan import grants, names
 from neuronspan_operator import reasons
-from neuronspan_operator.objects import neuron_nodes, pod_changes, pods, pools
+from neuronspan_operator.objects import neuron_nodes, pods, pools
 from neuronspan_operator.planning import answers, journal, plans
 from neuronspan_operator.planning.drafting import (
     groups,
@@ -25,12 +25,9 @@ from neuronspan_operator.planning.drafting import (
     queue,
 )
 from neuronspan_operator.scheduling import cluster_state, objections, screening
-from neuronspan_operator.scheduling.volumes import claiming
 
 DEFAULT_POLICY = pools.Policy()
-
-
-_CLOCKS_DIFFER: Final = dt.timedelta(days=1)
+_NOWHERE: Final[frozenset[str]] = frozenset()
 
 
 class Draft:
@@ -81,7 +78,7 @@ class Draft:
             return None
         part = self.parts.open(self._about)
         if node is None:
-            part.drift.append(plans.Drift(name, reasons.DriftKind.UNREADABLE_LEDGER, view.problem))
+            part.decisions.append(plans.Drift(name, reasons.DriftKind.UNREADABLE_LEDGER, view.problem))
         return node
 
     def open_pod(self, uid: str) -> None:
@@ -163,7 +160,9 @@ class Draft:
 
     def excluded(self, uid: str) -> frozenset[str]:
         """Return the nodes where the pod must not be granted cores now, whatever their room."""
-        return frozenset(self.winding_up(uid)) | self.snapshot.avoided.get(uid, frozenset())
+        avoided = self.snapshot.avoided.get(uid, _NOWHERE)
+        wound_up = self.winding_up(uid)
+        return avoided | wound_up if wound_up else avoided
 
     @property
     def lowest_priority(self) -> int | None:
@@ -201,11 +200,15 @@ class Draft:
         if uid in self.snapshot.gone:
             return False
         inquiry = plans.Inquiry(uid, namespace, name)
-        if inquiry not in self.part.inquiries:
-            self.part.inquiries.append(inquiry)
+        if inquiry not in self.part.decisions:
+            self.decide(inquiry)
         return True
 
     # --- actions -------------------------------------------------------------------------------------------------
+
+    def decide(self, what: parts.Decision) -> None:
+        """Have this done, for the node or the pod that is being decided about."""
+        self.part.decisions.append(what)
 
     def notice(
         self,
@@ -218,7 +221,7 @@ class Draft:
     ) -> None:
         """Put an Event on a pod; a lasting one stays for as long as it is told."""
         found = plans.Notice.on(pod, reason, message, warning=warning)
-        self.part.notices.append(dataclasses.replace(found, lasting=True) if lasting else found)
+        self.decide(dataclasses.replace(found, lasting=True) if lasting else found)
 
     def wait(self, uid: str, why: plans.Waiting) -> None:
         """Let a pod wait, for this reason."""
@@ -231,58 +234,6 @@ class Draft:
         else:
             self.waiting[uid] = why
 
-    def send(self, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> None:
-        """Let a pod with these grants go to its node, once its volumes can be reached there."""
-        given = {grant.container: grant.span for grant in granted}
-        if pod.gated:
-            self.part.ungates.append(plans.Ungate(pod, node.name, given, node.hostname))
-            return
-        volumes = self.claiming(pod, node, granted)
-        if volumes.ready:
-            self.part.bindings.append(plans.Bind(pod, node.name, given))
-            return
-        if volumes.flaw:  # what it needs went to a pod before it
-            self.revoke(pod, granted, f"Its grant is being taken back: on {node.name}: {volumes.flaw}.")
-            return
-        self.part.claims.extend(volumes.writes)
-        self.cluster.assume(volumes.assumed_in(self.cluster.storage))
-        message = f"It has its cores on {node.name}; {plans.listed(volumes.waits_for)}."
-        self.wait(pod.uid, plans.Waiting(reasons.WaitingReason.WAITING_FOR_VOLUMES, message, node.name))
-
-    def claiming(
-        self, pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]
-    ) -> claiming.Claiming:
-        """Return how far the volumes of a pod are that has these grants; a guest's are its own scheduler's business."""
-        if pod.gated or not granted:
-            return claiming.Claiming.READY
-        return claiming.of(pod, node.name, self.cluster, min(grant.since for grant in granted))
-
-    def reserve_volumes(self, pod: pods.PodView, node: node_drafts.NodeDraft) -> None:
-        """Keep for a pod that is not let go yet what it will need, so that no other pod gets it."""
-        needed = self.claiming(pod, node, node.grants_of(pod.uid))
-        self.cluster.assume(needed.assumed_in(self.cluster.storage))
-
-    def since_of(self, pod: pods.PodView) -> str:
-        """Return the moment of a new grant for the pod: now, or just after its fence where clocks differ."""
-        fence = self.fence(pod)
-        return self.since if fence < self.now else neuron_nodes.timestamp(fence + dt.timedelta(microseconds=1))
-
-    def fence(self, pod: pods.PodView) -> dt.datetime:
-        """Return the moment up to which no grant of the pod may be carried out; long ago without a fence.
-
-        One that is further ahead than clocks of operators may be is nobody's: it would keep the pod waiting for ever.
-        """
-        found = neuron_nodes.moment(pod.fenced_until)
-        return found if found < self.now + _CLOCKS_DIFFER else neuron_nodes.moment("")
-
-    def revoke(self, pod: pods.PodView, granted: Iterable[grants.Grant], why: str) -> None:
-        """Take an unplaced pod's grants back: first the fence; once that is visible, the next pass releases them."""
-        until = max(neuron_nodes.moment(grant.since) for grant in granted)
-        fence = pod_changes.fence_patch(pod, neuron_nodes.timestamp(until), self.since)
-        self.parts.get((parts.Kind.POD, pod.uid)).patches.append(plans.PodPatch(pod, fence, why))
-        message = f"{why} It is planned again as soon as that is undone."
-        self.wait(pod.uid, plans.Waiting(reasons.WaitingReason.REVOKED, message))
-
     def wake(self, moment: dt.datetime) -> bool:
         """Note that a timer ends at ``moment``; True when it has ended already."""
         if moment <= self.now:
@@ -294,33 +245,6 @@ class Draft:
         """Whether that much time has passed since then; if not, the plan wakes up when it has."""
         return self.wake(neuron_nodes.moment(since) + dt.timedelta(seconds=seconds))
 
-    # --- the plan ------------------------------------------------------------------------------------------------
-
-    def plan(self) -> plans.Plan:
-        """Return everything that is to be done now."""
-        if not self.table.unsettled and not self.parts.any_standing():
-            return plans.Plan(waiting=self.waiting, wake_at=self.parts.wake_at(), news=self._news())
-        changed = [self.nodes[name] for name in sorted(self.table.unsettled) if not self.nodes[name].settled]
-        standing = self.parts.standing()
-        inquiries = {inquiry.uid: inquiry for part in standing for inquiry in part.inquiries}
-        return plans.Plan(
-            ledgers=tuple(_write(node) for node in changed),
-            bindings=tuple(each for part in standing for each in part.bindings),
-            ungates=tuple(each for part in standing for each in part.ungates),
-            claims=tuple(each for part in standing for each in part.claims),
-            patches=tuple(each for part in standing for each in part.patches),
-            inquiries=tuple(inquiries[uid] for uid in sorted(inquiries)),
-            evictions=tuple(each for part in standing for each in part.evictions),
-            notices=tuple(each for part in standing for each in part.notices),
-            waiting=self.waiting,
-            drift=tuple(each for part in standing for each in part.drift),
-            wake_at=self.parts.wake_at(),
-            news=self._news(),
-        )
-
-    def _news(self) -> frozenset[str]:
+    def news(self) -> frozenset[str]:
+        """Return the UIDs of the pods whose waiting came, went or changed in this pass."""
         return frozenset(uid for uid, before in self._said_before.items() if before != self.waiting.get(uid))
-
-
-def _write(node: node_drafts.NodeDraft) -> plans.LedgerWrite:
-    return plans.LedgerWrite(node.name, node.view.resource_version, node.ledger, tuple(node.why))

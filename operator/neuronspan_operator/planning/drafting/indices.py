@@ -86,23 +86,49 @@ class Indices:
 
     def replace_pod(self, uid: str, before: pods.PodView | None, after: pods.PodView | None) -> None:
         """Take a newer version of a pod, or that it came or went."""
-        self.groups.move(uid, _group(before), _group(after))
-        self.dying.move(uid, _dying_on(before), _dying_on(after))
-        for pod, by in ((before, -1), (after, 1)):
-            if pod is not None and pod.node_name and not pod.terminal:
-                self._priorities[pod.priority] += by
-                if not self._priorities[pod.priority]:
-                    del self._priorities[pod.priority]
-        _mark(self.waiting, uid, yes=after is not None and after.waits)
-        self._mark_in_flight(uid)
-        _mark(self.let_go, uid, yes=after is not None and _is_let_go(after))
-        if before is not None and _is_bound(before):
-            found = self._bound[before.node_name]
+        if before is not None:
+            self._leave(uid, before)
+        if after is not None:
+            self._enter(uid, after)
+        if uid in self.waiting or uid in self._in_flight:
+            self._mark_in_flight(uid)
+
+    def _leave(self, uid: str, pod: pods.PodView) -> None:
+        """Take out a pod as it was."""
+        if pod.pod_group:
+            self.groups.drop((pod.namespace, pod.pod_group), uid)
+        self.waiting.discard(uid)
+        self.let_go.discard(uid)
+        if not pod.node_name or pod.terminal:
+            return
+        self._priorities[pod.priority] -= 1
+        if not self._priorities[pod.priority]:
+            del self._priorities[pod.priority]
+        if pod.deleted:
+            self.dying.drop(pod.node_name, uid)
+        if pod.requests:
+            found = self._bound[pod.node_name]
             del found[uid]
             if not found:
-                del self._bound[before.node_name]
-        if after is not None and _is_bound(after):
-            self._bound.setdefault(after.node_name, {})[uid] = after
+                del self._bound[pod.node_name]
+
+    def _enter(self, uid: str, pod: pods.PodView) -> None:
+        """Put in a pod as it is now."""
+        if pod.pod_group:
+            self.groups.put((pod.namespace, pod.pod_group), uid)
+        if pod.terminal:
+            return
+        if pod.unplaced:
+            if not pod.deleted:
+                self.waiting.add(uid)
+        elif not pod.node_name:
+            self.let_go.add(uid)
+        if pod.node_name:
+            self._priorities[pod.priority] += 1
+            if pod.deleted:
+                self.dying.put(pod.node_name, uid)
+            if pod.requests:
+                self._bound.setdefault(pod.node_name, {})[uid] = pod
 
     def replace_node(self, name: str, before: nodes.NodeView | None, after: nodes.NodeView | None) -> bool:
         """Take a newer version of a node; True when its host name is another one now."""
@@ -124,30 +150,10 @@ class Indices:
         return changed
 
     def _mark_in_flight(self, uid: str) -> None:
-        _mark(self._in_flight, uid, yes=uid in self.waiting and uid in self.holders)
-
-
-def _mark(names: set[str], name: str, *, yes: bool) -> None:
-    if yes:
-        names.add(name)
-    else:
-        names.discard(name)
-
-
-def _group(pod: pods.PodView | None) -> list[GroupKey]:
-    return [(pod.namespace, pod.pod_group)] if pod is not None and pod.pod_group else []
-
-
-def _dying_on(pod: pods.PodView | None) -> list[str]:
-    return [pod.node_name] if pod is not None and pod.node_name and pod.deleted and not pod.terminal else []
-
-
-def _is_let_go(pod: pods.PodView) -> bool:
-    return not (pod.unplaced or pod.terminal or pod.node_name)
-
-
-def _is_bound(pod: pods.PodView) -> bool:
-    return bool(pod.requests and pod.node_name) and not pod.terminal
+        if uid in self.waiting and uid in self.holders:
+            self._in_flight.add(uid)
+        else:
+            self._in_flight.discard(uid)
 
 
 def _granted(view: neuron_nodes.NeuronNodeView | None) -> AbstractSet[str]:

@@ -7,8 +7,6 @@ import dataclasses
 import datetime as dt
 import enum
 import heapq
-from collections.abc import Iterator
-from typing import Any
 
 from neuronspan_operator.planning import plans
 from neuronspan_operator.scheduling.volumes import claiming
@@ -26,29 +24,30 @@ class Kind(enum.IntEnum):
 Key = tuple[Kind, str]  # and the node's name, or the pod's UID
 
 
+Decision = (
+    plans.Inquiry
+    | claiming.Write
+    | plans.Bind
+    | plans.Ungate
+    | plans.PodPatch
+    | plans.Evict
+    | plans.Notice
+    | plans.Drift
+)
+"""What can be decided for a node or a pod."""
+
+
 @dataclasses.dataclass(slots=True)
 class Part:
     """What is to be done for one node or one pod."""
 
-    inquiries: list[plans.Inquiry] = dataclasses.field(default_factory=list)
-    claims: list[claiming.Write] = dataclasses.field(default_factory=list)
-    bindings: list[plans.Bind] = dataclasses.field(default_factory=list)
-    ungates: list[plans.Ungate] = dataclasses.field(default_factory=list)
-    patches: list[plans.PodPatch] = dataclasses.field(default_factory=list)
-    evictions: list[plans.Evict] = dataclasses.field(default_factory=list)
-    notices: list[plans.Notice] = dataclasses.field(default_factory=list)
-    drift: list[plans.Drift] = dataclasses.field(default_factory=list)
+    decisions: list[Decision] = dataclasses.field(default_factory=list)
     wake_at: dt.datetime | None = None
 
     @property
     def departs(self) -> bool:
         """Whether a pod goes to its node."""
-        return bool(self.bindings or self.ungates)
-
-    def lists(self) -> Iterator[list[Any]]:
-        """Yield everything that is to be done, by kind."""
-        yield from (self.inquiries, self.claims, self.bindings, self.ungates, self.patches, self.evictions)
-        yield from (self.notices, self.drift)
+        return any(isinstance(each, plans.Bind | plans.Ungate) for each in self.decisions)
 
 
 class Parts:
@@ -107,7 +106,8 @@ class Parts:
     def evictions(self) -> list[plans.Evict]:
         """Return whom it was decided to evict."""
         found = (self._parts.get(key) for key in self._standing | self._opened)
-        return [each for part in found if part is not None for each in part.evictions]
+        evict = plans.Evict
+        return [each for part in found if part is not None for each in part.decisions if isinstance(each, evict)]
 
     def any_standing(self) -> bool:
         """Whether any part may have anything to do."""
@@ -117,7 +117,7 @@ class Parts:
         """Return the parts with anything to do, pods after nodes, in a fixed order; empty ones are forgotten."""
         for key in self._opened:
             part = self._parts.get(key)
-            if part is not None and any(part.lists()):
+            if part is not None and part.decisions:
                 self._standing.add(key)
                 continue
             self._standing.discard(key)

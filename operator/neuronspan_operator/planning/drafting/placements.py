@@ -3,9 +3,10 @@
 import dataclasses
 import types
 from collections.abc import Callable, Hashable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from neuronspan import instance_types, placement, spans
+from neuronspan.fitting import places
 from neuronspan_operator.objects import container_requests, pods
 from neuronspan_operator.planning.drafting import node_drafts
 
@@ -14,8 +15,7 @@ Spans = tuple[spans.CoreSpan, ...]
 RequestsKey = tuple[container_requests.PlacementKey, ...]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """Everything about a pod that decides where it fits."""
 
     requests: RequestsKey
@@ -25,7 +25,7 @@ class Shape:
 
 def requests_key(pod: pods.PodView) -> RequestsKey:
     """Return everything that decides where the pod's cores may be."""
-    return tuple(each.placement_key for each in pod.requests)
+    return tuple([each.placement_key for each in pod.requests])
 
 
 def shape(pod: pods.PodView) -> Shape:
@@ -108,7 +108,7 @@ def _place(
 ) -> Fit | None:
     wanted = [request.on(node.hardware, node.policy.rules) for request in requests]
     taken = (*node.taken(), *kept)
-    found = placement.find_all(node.hardware, taken, wanted, node.policy.packing)
+    found = places.find_all(node.hardware, taken, wanted, node.policy.packing)
     if found is None:
         return None
     before = spans.free_runs(node.hardware.cores, taken)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from neuronspan import names, placement, spans
+from neuronspan.fitting import places, refusals, windows
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import container_requests
 from neuronspan_operator.planning.drafting import node_drafts
@@ -54,7 +55,7 @@ _NEAREST: Final = (
 def impossibility(node: node_drafts.NodeDraft, requests: _Requests) -> placement.Reason | None:
     """Return why the node's hardware could not hold the requests even if it were empty, None when it could."""
     wanted = [request.on(node.hardware, node.policy.rules) for request in requests]
-    found = placement.place_all(node.hardware, (), wanted, node.policy.packing)
+    found = places.place_all(node.hardware, (), wanted, node.policy.packing)
     return placement.Reason(found.reason) if isinstance(found, placement.Unplaceable) else None
 
 
@@ -111,7 +112,7 @@ def _against_rules(reason: placement.Reason, node: node_drafts.NodeDraft, reques
     """Say which runs there are in place of those that a rule forbids, and who can change the rule."""
     wanted = [request.on(node.hardware, node.policy.rules) for request in requests]
     exist = (each for each in wanted if (each.first or 0) + each.count <= node.hardware.cores)
-    said = dict(placement.forbidden(node.hardware, each) for each in exist if not placement.starts(node.hardware, each))
+    said = dict(refusals.forbidden(node.hardware, each) for each in exist if not windows.starts(node.hardware, each))
     if reason is placement.Reason.DEVICE_COUNT:
         way_out = f"set deviceCounts any in the NeuronPool of {node.name}"
     elif any(request.align is not None for request in requests):

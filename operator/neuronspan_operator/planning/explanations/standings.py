@@ -6,12 +6,14 @@ Law: a standing depends on the pod's shape, on this node and on the pods that ar
 import dataclasses
 import enum
 
-from neuronspan import instance_types, placement, spans, windows
+from neuronspan import instance_types, placement, spans
+from neuronspan.fitting import refusals, windows
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import container_requests, pods, pools
 from neuronspan_operator.planning.drafting import drafts, node_drafts, placements
 from neuronspan_operator.planning.explanations import remedies
-from neuronspan_operator.scheduling import cluster_state, node_resources, objections, screening
+from neuronspan_operator.scheduling import node_resources, objections, screening
+from neuronspan_operator.scheduling.counting import node_states
 
 _CORDON = reasons.ObjectionKind.UNSCHEDULABLE
 
@@ -78,7 +80,7 @@ class Judge:
     def _without_cores(self, name: str) -> str:
         return "node(s) with an unreadable ledger" if name in self._draft.broken else "node(s) without NeuronCores"
 
-    def _suiting(self, node: node_drafts.NodeDraft, state: cluster_state.NodeState) -> Standing:
+    def _suiting(self, node: node_drafts.NodeDraft, state: node_states.NodeState) -> Standing:
         """Return where a node stands to which nothing steady objects."""
         kind = self._kind(node)
         if kind.impossible is not None:
@@ -107,7 +109,7 @@ def _too_small(node: node_drafts.NodeDraft, why: placement.Reason, words: str) -
     return Standing(words, reached=Hurdle.MATCHING, impossible=why, cores=node.hardware.cores)
 
 
-def _beside_cordon(screen: screening.Screen, state: cluster_state.NodeState) -> objections.Objection | None:
+def _beside_cordon(screen: screening.Screen, state: node_states.NodeState) -> objections.Objection | None:
     """Return what else is in the way on a cordoned node."""
     host = dataclasses.replace(state.host, unschedulable=False)
     return screen.steady_objection(dataclasses.replace(state, host=host))
@@ -121,7 +123,7 @@ def _full(pod: pods.PodView, node: node_drafts.NodeDraft) -> str:
     if request.first is not None:
         return f"node(s) where cores {spans.CoreSpan(request.first, request.count)} are not all free"
     wanted = request.on(node.hardware, node.policy.rules)
-    if placement.connected_runs(node.hardware, wanted):
+    if refusals.connected_runs(node.hardware, wanted):
         devices = windows.devices_for(node.hardware, wanted.count)
         return f"node(s) without a connected run of {devices} free Neuron devices"
     if request.devices:

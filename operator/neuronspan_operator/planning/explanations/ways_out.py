@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from neuronspan import grants, placement, spans, windows
+from neuronspan import grants, spans
+from neuronspan.fitting import places, refusals, windows
 from neuronspan_operator.objects import container_requests
 from neuronspan_operator.planning import plans
 from neuronspan_operator.planning.drafting import node_drafts
@@ -54,7 +55,7 @@ def sentence(
 def _links(node: node_drafts.NodeDraft, requests: Sequence[container_requests.ContainerRequest]) -> str:
     """Say which runs of devices of the node are connected, where that is asked for and not all are."""
     wanted = (request.on(node.hardware, node.policy.rules) for request in requests)
-    asked = {placement.connected_runs(node.hardware, each): each for each in wanted if each.first is None}
+    asked = {refusals.connected_runs(node.hardware, each): each for each in wanted if each.first is None}
     return " ".join(
         f"{words.capitalize()} ({windows.devices_for(node.hardware, each.count)} devices of {node.name})."
         for words, each in asked.items()
@@ -109,7 +110,7 @@ def _places(
     """Yield the grants that have cores of each place where the request could go."""
     wanted = request.on(node.hardware, node.policy.rules)
     there = node.ledger.grants  # by first core, and none shares a core with another
-    for first in windows.members(placement.starts(node.hardware, wanted)):
+    for first in windows.members(windows.starts(node.hardware, wanted)):
         window = spans.CoreSpan(first, wanted.count)
         if not any(window.overlaps(span) for span in node.blocked):
             start = bisect.bisect_right(there, window.first, key=_end)
@@ -133,7 +134,7 @@ def _fits_without(
 ) -> bool:
     left = (grant.span for grant in node.ledger.grants if grant.pod_uid not in ended)
     wanted = [request.on(node.hardware, node.policy.rules) for request in requests]
-    return placement.find_all(node.hardware, (*left, *node.blocked), wanted, node.policy.packing) is not None
+    return places.find_all(node.hardware, (*left, *node.blocked), wanted, node.policy.packing) is not None
 
 
 def _way(node: node_drafts.NodeDraft, blockers: Sequence[grants.Grant]) -> Way:

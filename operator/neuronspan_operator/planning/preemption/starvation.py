@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from neuronspan import grants, placement, spans
+from neuronspan.fitting import places
 from neuronspan_operator.objects import neuron_nodes, pods
 from neuronspan_operator.planning.drafting import drafts, kept, placements
 from neuronspan_operator.planning.preemption import searching, trials
@@ -65,7 +66,7 @@ def _places(draft: drafts.Draft, trial: trials.Trial) -> Iterator[tuple[placemen
     node = trial.node
     lasting = [grant.span for grant in trial.grants if _is_lasting(draft, grant)]
     for taken in ((*trial.closed, *lasting), trial.closed):
-        found = placement.place_all(node.hardware, taken, trial.requests, node.policy.packing)
+        found = places.place_all(node.hardware, taken, trial.requests, node.policy.packing)
         if not isinstance(found, placement.Unplaceable):
             yield found, list(_in(found, trial.grants))
             return

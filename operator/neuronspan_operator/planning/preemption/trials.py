@@ -7,9 +7,11 @@ import dataclasses
 from collections.abc import Hashable, Iterator
 
 from neuronspan import grants, instance_types, placement, spans
+from neuronspan.fitting import places
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning.drafting import drafts, kept, node_drafts, placements
-from neuronspan_operator.scheduling import cluster_state, screening
+from neuronspan_operator.scheduling import screening
+from neuronspan_operator.scheduling.counting import node_states
 
 _RELEASING = grants.GrantState.RELEASING
 
@@ -51,7 +53,7 @@ class Question:
         key = node.hardware, request, taken
         if key not in self._windows:
             starts = range(node.hardware.cores) if request.first is None else (request.first,)
-            found = (placement.place(*_at(node, taken, request, first), node.policy.packing) for first in starts)
+            found = (places.place(*_at(node, taken, request, first), node.policy.packing) for first in starts)
             self._windows[key] = tuple(each for each in found if isinstance(each, spans.CoreSpan))
         return self._windows[key]
 
@@ -59,7 +61,7 @@ class Question:
 class Trial:
     """One node for one pod."""
 
-    def __init__(self, question: Question, node: node_drafts.NodeDraft, state: cluster_state.NodeState) -> None:
+    def __init__(self, question: Question, node: node_drafts.NodeDraft, state: node_states.NodeState) -> None:
         self.node = node
         self.state = state
         self.ending = _ending(question.draft, node, state)
@@ -93,7 +95,7 @@ class Trial:
     def _spans(self, ended: frozenset[str]) -> placements.Spans | None:
         left = (grant.span for grant in self.grants if grant.pod_uid not in ended)
         node = self.node
-        found = placement.place_all(node.hardware, (*left, *self.closed), self.requests, node.policy.packing)
+        found = places.place_all(node.hardware, (*left, *self.closed), self.requests, node.policy.packing)
         return None if isinstance(found, placement.Unplaceable) else found
 
 
@@ -103,7 +105,7 @@ def _at(
     return node.hardware, taken, dataclasses.replace(request, first=first)
 
 
-def _ending(draft: drafts.Draft, node: node_drafts.NodeDraft, state: cluster_state.NodeState) -> frozenset[str]:
+def _ending(draft: drafts.Draft, node: node_drafts.NodeDraft, state: node_states.NodeState) -> frozenset[str]:
     """Return the UIDs of the pods whose end on this node is only a matter of time."""
     dying = {uid for uid, pod in state.pods.items() if pod.deleted}
     released = {grant.pod_uid for grant in node.ledger.grants if grant.state is _RELEASING}
@@ -111,10 +113,10 @@ def _ending(draft: drafts.Draft, node: node_drafts.NodeDraft, state: cluster_sta
     return frozenset(dying | released | evicted)
 
 
-def _without(state: cluster_state.NodeState, gone: list[pods.PodView]) -> cluster_state.NodeState:
+def _without(state: node_states.NodeState, gone: list[pods.PodView]) -> node_states.NodeState:
     left, used = dict(state.pods), dict(state.used)
     for pod in gone:
         del left[pod.uid]
         for resource, amount in pod.amounts.items():
             used[resource] -= amount
-    return cluster_state.NodeState(state.host, left, used)
+    return node_states.NodeState(state.host, left, used)

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from neuronspan import errors, grants, names, placement, spans
+from neuronspan.fitting import places
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import container_requests, neuron_nodes, pods
 from neuronspan_operator.planning import plans
@@ -206,7 +207,7 @@ class _Comparison:
         self._drifted(reasons.DriftKind.CONTESTED_CORES, message)
 
     def _drifted(self, kind: reasons.DriftKind, message: str) -> None:
-        self.draft.part.drift.append(plans.Drift(self.node.name, kind, message))
+        self.draft.decide(plans.Drift(self.node.name, kind, message))
 
 
 def _movable(fact: _Fact) -> bool:
@@ -230,5 +231,5 @@ def _expect_unmanaged(draft: drafts.Draft, node: node_drafts.NodeDraft) -> None:
 def _make_room(node: node_drafts.NodeDraft, pod: pods.PodView) -> None:
     served = (request for request in pod.requests if request.container not in pod.unlimited)  # kubelet gives by limits
     wanted = [request.on(node.hardware, placement.Rules()) for request in served]
-    for span in placement.find_all(node.hardware, node.taken(), wanted, placement.Packing.BEST_FIT) or ():
+    for span in places.find_all(node.hardware, node.taken(), wanted, placement.Packing.BEST_FIT) or ():
         node.block(span)

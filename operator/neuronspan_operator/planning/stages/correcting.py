@@ -42,4 +42,4 @@ def _correct(draft: drafts.Draft, node: node_drafts.NodeDraft, pod: pods.PodView
     else:
         why = f"The grant annotation said {pod.grant_annotation}, the ledger says {text}: corrected."
         draft.notice(pod, reasons.EventReason.GRANT_CORRECTED, why)
-    draft.part.patches.append(plans.PodPatch(pod, pod_changes.grant_patch(pod, node.name, granted), why))
+    draft.decide(plans.PodPatch(pod, pod_changes.grant_patch(pod, node.name, granted), why))

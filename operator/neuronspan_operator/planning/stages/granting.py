@@ -4,16 +4,18 @@ Law: all containers of a pod on one node; all pods of a group that still need co
 no place is looked at again only where something changed.
 """
 
+import dataclasses
 import heapq
 import itertools
 from collections.abc import Iterable
 from typing import Protocol
 
+from neuronspan import grants
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import plans
-from neuronspan_operator.planning.choosing import node_choice
-from neuronspan_operator.planning.drafting import drafts, groups, kept, node_drafts, queue
+from neuronspan_operator.planning.choosing import node_choice, screens
+from neuronspan_operator.planning.drafting import departures, drafts, groups, kept, node_drafts, queue
 
 
 class Keeper(Protocol):
@@ -26,13 +28,21 @@ class Keeper(Protocol):
         """Take it that a pod has its cores."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Granted:
+    """What a pod was given: new grants on a node, in the order of its requests."""
+
+    node: node_drafts.NodeDraft
+    grants: tuple[grants.Grant, ...]
+
+
 class Granting:
     """Kept with its draft; ``granted`` are the UIDs of the pods that got cores in the last pass."""
 
     def __init__(self, draft: drafts.Draft) -> None:
         self._draft = draft
         self._choice = node_choice.NodeChoice(draft)
-        self._opinions = draft.cluster.opinions
+        self._screens = self._choice.screens
         self._keeper: Keeper | None = None
         self.granted: set[str] = set()
 
@@ -63,24 +73,24 @@ class Granting:
     def _tell_apart(self) -> None:
         """Put pods that are not alike any more, by what pods elsewhere forbid some of them, into units of their own."""
         draft = self._draft
-        if self._opinions == draft.cluster.opinions:
+        if self._screens.opinions == draft.cluster.opinions:
             return
-        self._opinions = draft.cluster.opinions
+        self._screens.tell_apart()
         for unit in [each for each in draft.queue if not each.grouped]:
             for uid in unit.uids:
                 pod = draft.snapshot.pods[uid]
-                key, local = self._choice.likeness(pod)
-                if key != unit.key:
+                likeness = self._screens.likeness(pod)
+                if likeness != unit.key:
                     draft.queue.leave(uid)
-                    draft.queue.enter(pod, key, grouped=False, local=local)
+                    draft.queue.enter(pod, likeness, grouped=False, local=likeness.local)
                     draft.queue.look_anew(unit)
 
     def _enter(self, pod: pods.PodView) -> None:
         """Put a pod into line, with those that it is granted with or that have the same chances."""
         group = self._draft.group_of(pod)
         if group is None or group.complete or group.was_served(pod):
-            key, local = self._choice.likeness(pod)
-            self._draft.queue.enter(pod, key, grouped=False, local=local)
+            likeness = self._screens.likeness(pod)
+            self._draft.queue.enter(pod, likeness, grouped=False, local=likeness.local)
             self._watch(pod)
         else:
             self._draft.queue.enter(pod, (pod.namespace, pod.pod_group), grouped=True, local=False)
@@ -97,12 +107,12 @@ class Granting:
         draft = self._draft
         pod = draft.snapshot.pods[unit.first]
         draft.about_pod(pod.uid)
-        node = self._grant(pod)
-        if node is None:
+        granted = self._grant(pod, self._screens.likeness_in(unit, pod))
+        if granted is None:
             self._choice.found_none(unit)
             return False
         self._let_go(pod)
-        draft.send(pod, node, node.grants_of(pod.uid))
+        departures.send(draft, pod, granted.node, granted.grants)
         return True
 
     def _let_go(self, pod: pods.PodView) -> None:
@@ -113,23 +123,27 @@ class Granting:
             self._keeper.served(pod.uid)
 
     def _grant(
-        self, pod: pods.PodView, before: dict[str, node_drafts.Savepoint] | None = None
-    ) -> node_drafts.NodeDraft | None:
-        """Grant one pod if it fits anywhere, and return its node; ``before`` collects what undoes it."""
+        self,
+        pod: pods.PodView,
+        likeness: screens.Likeness,
+        before: dict[str, node_drafts.Savepoint] | None = None,
+    ) -> _Granted | None:
+        """Grant one pod if it fits anywhere; ``before`` collects what undoes it."""
         draft = self._draft
-        found = self._choice.best(pod)
+        found = self._choice.best(pod, likeness)
         if found is None:
             return None
         node, changed = found.node, found.node.ledger
         if before is not None:
             before.setdefault(node.name, node.savepoint())
-        since = draft.since_of(pod)
-        for request, span in zip(pod.requests, found.spans, strict=True):
-            changed = changed.add(request.granted(pod, span, since))
-        given = plans.listed(f"{each.container} {span}" for each, span in zip(pod.requests, found.spans, strict=True))
+        since = departures.since_of(draft, pod)
+        granted = tuple([each.granted(pod, span, since) for each, span in zip(pod.requests, found.spans, strict=True)])
+        for grant in granted:
+            changed = changed.add(grant)
+        given = plans.listed(f"{grant.container} {grant.span}" for grant in granted)
         node.change(changed, f"{pod.key} is granted {given}")
         draft.promises.make(pod, node.name)
-        return node
+        return _Granted(node, granted)
 
     # --- groups --------------------------------------------------------------------------------------------------
 
@@ -163,14 +177,16 @@ class Granting:
         # the hardest first: what is left over is then easier to use
         for pod in sorted(needed, key=lambda pod: (-pod.neuroncores, -pod.neuron_devices, *kept.rank(pod))):
             draft.about_pod(pod.uid)
-            node = self._grant(pod, before)
-            if node is not None:
-                draft.reserve_volumes(pod, node)  # one that stands alone is sent at once, which does it
+            granted = self._grant(pod, self._screens.likeness(pod), before)
+            if granted is not None:
+                departures.reserve_volumes(
+                    draft, pod, granted.node
+                )  # one that stands alone is sent at once, which does it
                 continue
             for name, savepoint in before.items():
                 draft.nodes[name].restore(savepoint)
-            for granted in needed:
-                draft.promises.break_all(granted.uid)
+            for other in needed:
+                draft.promises.break_all(other.uid)
             draft.cluster.assume(stored)
             return False
         return True
@@ -191,4 +207,4 @@ def _take_back(draft: drafts.Draft, group: groups.Group) -> None:
     for uid in sorted(group.granted & draft.resumable):
         pod = draft.snapshot.pods[uid]
         why = f"Its grant is being taken back: {group}, and the others do not fit now."
-        draft.revoke(pod, (grant for _, granted in draft.granted_on(pod) for grant in granted), why)
+        departures.revoke(draft, pod, (grant for _, granted in draft.granted_on(pod) for grant in granted), why)

@@ -207,7 +207,7 @@ class _Preemptor:
         )
         for each in found.victims:
             victim = draft.snapshot.pods[each.uid]  # what was found may be remembered, and be of an older version
-            draft.part.evictions.append(plans.Evict(victim, reason, reasons.EventReason.PREEMPTED))
+            draft.decide(plans.Evict(victim, reason, reasons.EventReason.PREEMPTED))
         ended = plans.listed(f"{each.key} (priority {each.priority})" for each in found.victims)
         message = f"To get NeuronCores {place.cores} of {found.node} it ends {ended}."
         draft.notice(pod, reasons.EventReason.PREEMPTING, message, warning=False)

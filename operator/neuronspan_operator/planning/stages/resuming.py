@@ -13,7 +13,7 @@ from neuronspan import grants
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import neuron_nodes, pods
 from neuronspan_operator.planning import plans
-from neuronspan_operator.planning.drafting import drafts, groups, node_drafts
+from neuronspan_operator.planning.drafting import departures, drafts, groups, node_drafts
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,15 +57,18 @@ def run(draft: drafts.Draft, uids: Iterable[str]) -> Mapping[groups.Key, set[str
 def _best(draft: drafts.Draft, pod: pods.PodView) -> _Stored | None:
     """Return the grants to go on with; without any, start to revoke those that cannot be used."""
     found = [_Stored(node, granted, _flaw(draft, pod, node, granted)) for node, granted in draft.granted_on(pod)]
-    fenced = [stored for stored in found if pod.fenced_until and stored.made_until(draft.fence(pod))]
+    fenced = [stored for stored in found if pod.fenced_until and stored.made_until(departures.fence_of(draft, pod))]
     for stored in fenced:
         _release(draft, pod, stored)
     usable = [stored for stored in found if not stored.flaw and stored not in fenced]
     flawed = [stored for stored in found if stored.flaw and stored not in fenced]
     if flawed and not usable:  # while others are usable these stay: they end when the pod has its node
         why = "; ".join(f"on {stored.node.name}: {stored.flaw}" for stored in flawed)
-        draft.revoke(
-            pod, (grant for stored in flawed for grant in stored.grants), f"Its grant is being taken back: {why}."
+        departures.revoke(
+            draft,
+            pod,
+            (grant for stored in flawed for grant in stored.grants),
+            f"Its grant is being taken back: {why}.",
         )
     return min(usable, key=lambda stored: (stored.since, stored.node.name), default=None)
 
@@ -83,7 +86,7 @@ def _flaw(draft: drafts.Draft, pod: pods.PodView, node: node_drafts.NodeDraft, g
     if unhealthy:
         return f"some of the cores are unhealthy: {unhealthy}"
     objection = draft.objection(pod, node)
-    return draft.claiming(pod, node, granted).flaw if objection is None else objection.words
+    return departures.claims(draft, pod, node, granted).flaw if objection is None else objection.words
 
 
 def _serve(pod: pods.PodView, node: node_drafts.NodeDraft, granted: Sequence[grants.Grant]) -> bool:
@@ -103,11 +106,11 @@ def _release(draft: drafts.Draft, pod: pods.PodView, stored: _Stored) -> None:
 def _go_on(draft: drafts.Draft, pod: pods.PodView, stored: _Stored) -> None:
     group = draft.group_of(pod)
     if group is None or group.complete or group.was_served(pod):
-        draft.send(pod, stored.node, stored.grants)
+        departures.send(draft, pod, stored.node, stored.grants)
     elif group.present < group.size:
-        draft.revoke(pod, stored.grants, f"Its grant is being taken back: {group}.")
+        departures.revoke(draft, pod, stored.grants, f"Its grant is being taken back: {group}.")
     else:  # the grants of the other members are next
         draft.resumable.add(pod.uid)
-        draft.reserve_volumes(pod, stored.node)
+        departures.reserve_volumes(draft, pod, stored.node)
         message = f"It has its cores and waits for the others of {group}."
         draft.wait(pod.uid, plans.Waiting(reasons.WaitingReason.POD_GROUP, message, stored.node.name))

@@ -83,7 +83,7 @@ def _holds(node: node_drafts.NodeDraft, pod: pods.PodView) -> bool:
 
 def _send_back(draft: drafts.Draft, pod: pods.PodView, reason: str) -> None:
     if pod.owner is not None and pod.owner.kind != _COUNTING:
-        draft.part.evictions.append(plans.Evict(pod, f"The pod cannot start on its cores: {reason}."))
+        draft.decide(plans.Evict(pod, f"The pod cannot start on its cores: {reason}."))
         return
     why = "It has no controller that would replace it" if pod.owner is None else "Its Job would count that as a failure"
     message = f"The pod cannot start on its cores: {reason}. {why}: delete it and create it again to get other cores."

@@ -13,6 +13,7 @@ from neuronspan_operator.objects import nodes, pods
 from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.objects.constraints.volumes import claims, classes, persistent_volumes
 from neuronspan_operator.scheduling import cluster_state, objections
+from neuronspan_operator.scheduling.counting import node_states
 from neuronspan_operator.scheduling.volumes import matching, pod_claims
 
 _UNREACHABLE: Final = pod_claims.of_node("node(s) didn't match PersistentVolume's node affinity")
@@ -42,7 +43,7 @@ def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Jud
         return demand
     suitable = cluster.of_storage(by_class)
 
-    def judge(node: cluster_state.NodeState) -> objections.Objection | None:
+    def judge(node: node_states.NodeState) -> objections.Objection | None:
         flaw = _settled(demand.settled, node.host, stored)
         if flaw is not None:
             return flaw

@@ -13,6 +13,7 @@ from neuronspan_operator.objects import pods
 from neuronspan_operator.objects.constraints import pod_volumes, storage
 from neuronspan_operator.objects.constraints.volumes import claims, migration
 from neuronspan_operator.scheduling import cluster_state, objections
+from neuronspan_operator.scheduling.counting import node_states
 from neuronspan_operator.scheduling.volumes import pod_claims
 
 _TOO_MANY: Final = pod_claims.of_node("node(s) exceed max volume count")
@@ -30,7 +31,7 @@ def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Fil
     stored = cluster.storage
     attached = cluster.of_storage(_attached)
 
-    def judge(node: cluster_state.NodeState) -> objections.Objection | None:
+    def judge(node: node_states.NodeState) -> objections.Objection | None:
         driver_node = stored.driver_nodes.get(node.name)
         if driver_node is None or not driver_node.limits:
             return None

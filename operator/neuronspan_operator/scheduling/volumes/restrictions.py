@@ -9,6 +9,7 @@ from typing import Final
 from neuronspan_operator.objects import pods
 from neuronspan_operator.objects.constraints import pod_volumes
 from neuronspan_operator.scheduling import cluster_state, objections
+from neuronspan_operator.scheduling.counting import node_states
 from neuronspan_operator.scheduling.volumes import claim_users, pod_claims
 
 _DISK_IN_USE: Final = pod_claims.of_node("node(s) had no available disk")
@@ -33,7 +34,7 @@ def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Jud
     if not (in_use or disks):
         return None
 
-    def judge(node: cluster_state.NodeState) -> objections.Objection | None:
+    def judge(node: node_states.NodeState) -> objections.Objection | None:
         if disks and any(_clash(disks, other) for other in node.with_volumes.values()):
             return _DISK_IN_USE
         return _CLAIM_IN_USE if in_use else None

@@ -11,6 +11,7 @@ from neuronspan_operator.objects import pods
 from neuronspan_operator.objects.constraints import storage
 from neuronspan_operator.objects.constraints.volumes import claims, migration, persistent_volumes
 from neuronspan_operator.scheduling import cluster_state, objections
+from neuronspan_operator.scheduling.counting import node_states
 from neuronspan_operator.scheduling.volumes import pod_claims
 
 _ELSEWHERE: Final = pod_claims.of_node("node(s) had no available volume zone")
@@ -35,7 +36,7 @@ def for_pod(pod: pods.PodView, cluster: cluster_state.Cluster) -> objections.Jud
     if not required:
         return None
 
-    def judge(node: cluster_state.NodeState) -> objections.Objection | None:
+    def judge(node: node_states.NodeState) -> objections.Objection | None:
         labels = node.host.labels
         if not any(key in labels for key in _LABELS):
             return None  # a cluster of a single zone may have none

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from neuronspan_runtime import errors
-from neuronspan_runtime.compiling import torchscript, tracing
+from neuronspan_runtime.compiling import recording, torchscript, tracing
 from neuronspan_runtime.compiling.partitions import program, segments
 
 Compile = Callable[[Callable[..., Any], Any], torch.jit.ScriptModule]
@@ -42,7 +42,7 @@ def partitioned(
     compute what the whole does, and whatever `choose` and `compiled` raise.
     """
     flat, leaves = tracing.flattened(function, example_inputs)
-    recorded = torchscript.recorded(flat, leaves)
+    recorded = recording.recorded(flat, leaves)
     whole = program.Program(recorded, tracing.WRAPPED)
     chosen = choose(whole)
     if all(chosen):

@@ -9,8 +9,8 @@
 
 namespace neuronspan {
 
-// The archives of the stages that begin at operation 0 and at each boundary. Throws, saying why, for a model that changes its
-// weights and when the stages do not compute what the model does on the example.
+// The archives of the stages that begin at operation 0 and at each boundary. Throws, saying why, when the stages do
+// not compute what the model does on the example.
 std::vector<at::Tensor> cut(const at::Tensor& archive, const std::vector<at::Tensor>& example,
                             const std::vector<std::int64_t>& boundaries);
 

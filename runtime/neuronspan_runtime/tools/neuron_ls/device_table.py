@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from neuronspan import instance_types
+from neuronspan import instance_types, topologies
 from neuronspan_runtime.tools import device_facts, machine_view
 
 NARROW_COMMAND = 40
@@ -174,13 +174,13 @@ def _line(cells: Iterable[str]) -> str:
 def topology(hardware: instance_types.Hardware) -> str:
     """Draw how the devices are wired to each other."""
     match hardware.topology:
-        case instance_types.Topology.TORUS if hardware.connected_to(0):
+        case topologies.Topology.TORUS if hardware.connected_to(0):
             picture, legend = _torus(hardware), f"{_WRAP} = Wrap-around link"
-        case instance_types.Topology.RING:
+        case topologies.Topology.RING:
             picture, legend = [_around(range(hardware.devices))], f"{_WRAP} = Wrap-around link"
-        case instance_types.Topology.LINE:
+        case topologies.Topology.LINE:
             picture, legend = [_chain(range(hardware.devices))], ""
-        case instance_types.Topology.SWITCH:
+        case topologies.Topology.SWITCH:
             picture, legend = [" ".join(map(_box, range(hardware.devices)))], "all devices are wired to a switch"
         case _:
             picture, legend = [" ".join(map(_box, range(hardware.devices)))], ""

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import pathlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import pytest
 from click import testing
@@ -12,13 +13,15 @@ from kits.api_server import fake_kube
 from kits.manifests import builders, domain, pool_views, snapshots
 from neuronspan import grants
 from neuronspan_agent import errors, kube, resources
+from neuronspan_agent.connecting import entries, kubeconfigs, targets
 from neuronspan_operator import metrics
-from neuronspan_operator.cli import commands, kubeconfigs, standing
+from neuronspan_operator.cli import commands, reading, standing
 from neuronspan_operator.cluster import world
+from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import planner, plans
 
 
-def _cluster(*pods: builders.Manifest, pool_deleted: bool = False) -> fake_kube.FakeKube:
+def _cluster(*created: builders.Manifest, pool_deleted: bool = False) -> fake_kube.FakeKube:
     """One node of one pool, and these pods."""
     fake = fake_kube.FakeKube()
     pool = pool_views.manifest()
@@ -29,27 +32,39 @@ def _cluster(*pods: builders.Manifest, pool_deleted: bool = False) -> fake_kube.
     member = builders.make_neuron_node("w1", [domain.grant("0-3", "old", state=grants.GrantState.CONFIRMED)])
     member["metadata"]["labels"] = {"neuronspan.dev/pool": "a"}
     fake.put(resources.NEURON_NODES, member)
-    for pod in pods:
+    for pod in created:
         fake.put(resources.PODS, pod)
     return fake
 
 
-def _serve(monkeypatch: pytest.MonkeyPatch, fake: fake_kube.FakeKube, namespace: str = "") -> list[str]:
-    """Let the commands log in to this fake; gives the kubeconfigs and contexts they log in with."""
-    used: list[str] = []
+def _serve(
+    monkeypatch: pytest.MonkeyPatch, fake: fake_kube.FakeKube, namespace: str = ""
+) -> list[tuple[str, targets.Target]]:
+    """Let the commands log in to this fake; gives the kubeconfigs that they name, and the targets they reach."""
+    used: list[tuple[str, targets.Target]] = []
+    named: list[str] = []
 
     @contextlib.asynccontextmanager
     async def client() -> AsyncIterator[fake_kube.FakeKube]:
         yield fake
 
-    async def connect(
-        _program: str, kubeconfig: str, *, context: str
+    async def reach(
+        _program: str, target: targets.Target, *, call_seconds: float | None
     ) -> contextlib.AbstractAsyncContextManager[fake_kube.FakeKube]:
-        used.append(f"{kubeconfig} {context}")
+        assert call_seconds == 30
+        used.append((named[-1], target))
         return client()
 
-    monkeypatch.setattr(kube, "connect", connect)
-    monkeypatch.setattr(kubeconfigs, "read", lambda _, wanted: kubeconfigs.Context(wanted or "test", namespace))
+    def load(kubeconfig: str, environment: Mapping[str, str]) -> entries.Kubeconfig:
+        named.append(kubeconfig or environment.get("KUBECONFIG") or "")
+        context = entries.Context(cluster="k", user="u", namespace=namespace)
+        clusters = {"k": entries.Cluster(server="https://api", proxy_url="http://proxy")}
+        return entries.Kubeconfig(
+            current_context="test", contexts={"test": context, "c": context}, clusters=clusters, users={}, where="x"
+        )
+
+    monkeypatch.setattr(kube, "reach", reach)
+    monkeypatch.setattr(kubeconfigs, "load", load)
     return used
 
 
@@ -70,22 +85,27 @@ def _operator_snapshot(fake: fake_kube.FakeKube) -> plans.Snapshot:
     return asyncio.run(read())
 
 
+def _pod(snapshot: plans.Snapshot, name: str) -> pods.PodView:
+    (found,) = [each for each in snapshot.pods.values() if each.name == name]
+    return found
+
+
 @pytest.mark.parametrize("pool_deleted", [False, True], ids=["pool", "pool being deleted"])
 def test_command_and_operator_agree(*, pool_deleted: bool) -> None:
     fake = _cluster(builders.make_pod(cores=4), builders.make_pod("large", cores=40), pool_deleted=pool_deleted)
-    cluster = asyncio.run(commands.read_cluster(fake))
-    assert cluster.snapshot == _operator_snapshot(fake)
-    plan = planner.plan(cluster.snapshot, snapshots.NOW)
+    snapshot = asyncio.run(reading.read_cluster(fake))
+    assert snapshot == _operator_snapshot(fake)
+    plan = planner.plan(snapshot, snapshots.NOW)
     assert [bind.pod.name for bind in plan.bindings] == ([] if pool_deleted else ["web"])
-    said = standing.of(cluster.snapshot, cluster.pod("default", "web"), snapshots.NOW)
+    said = standing.of(snapshot, _pod(snapshot, "web"), snapshots.NOW)
     assert ("of a NeuronPool that is being deleted" in said) is pool_deleted
     assert ("has room now" in said) is not pool_deleted
 
 
 def test_cluster_is_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "_PAGE", 2)
+    monkeypatch.setattr(reading, "_PAGE", 2)
     fake = _cluster(*(builders.make_pod(f"p{index}", cores=1) for index in range(5)))
-    assert len(asyncio.run(commands.read_cluster(fake)).snapshot.pods) == 5
+    assert len(asyncio.run(reading.read_cluster(fake)).pods) == 5
     assert fake.calls.count("list pods") == 3
 
 
@@ -117,7 +137,7 @@ def test_connection_is_named_before_or_behind_the_command(
 ) -> None:
     used = _serve(monkeypatch, _cluster())
     assert _run(*arguments, KUBECONFIG="/variable").exit_code == 0
-    assert used == ["/a c"]
+    assert [(kubeconfig, target.context) for kubeconfig, target in used] == [("/a", "c")]
 
 
 def test_explain_refuses_a_pod_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,18 +193,19 @@ def test_map_of_a_cluster_without_neuron_nodes_says_what_to_look_at(monkeypatch:
     ("error", "words"),
     [
         (errors.NotFound("GET /apis: 404", status=404), "the cluster knows no NeuronNodes: install the chart first"),
-        (errors.Forbidden("GET /apis: 403 you may not list neuronnodes", status=403), "you may not list neuronnodes"),
+        (errors.Forbidden("GET /apis: 401 who are you", status=401), "who are you"),
         (errors.Unavailable("GET /apis: no answer in time"), "no answer in time"),
     ],
-    ids=["not installed", "forbidden", "unreachable"],
+    ids=["not installed", "unknown", "unreachable"],
 )
+@pytest.mark.parametrize("command", [("map",), ("explain", "web")])
 def test_refused_call_is_one_line_without_a_traceback(
-    monkeypatch: pytest.MonkeyPatch, error: errors.KubernetesError, words: str
+    monkeypatch: pytest.MonkeyPatch, error: errors.KubernetesError, words: str, command: tuple[str, ...]
 ) -> None:
     fake = _cluster()
     fake.fail("list neuronnodes", error)
     _serve(monkeypatch, fake)
-    result = _run("map")
+    result = _run(*command)
     assert (result.exit_code, result.output) == (1, f"Error: {words}\n" if error.status == 404 else f"Error: {error}\n")
     assert words in result.output
 
@@ -201,20 +222,108 @@ def test_unusable_kubeconfig_is_one_line_without_a_traceback(tmp_path: pathlib.P
     [
         (("--kubeconfig", "/flag"), "/variable", "/flag"),
         ((), "/variable", "/variable"),
-        ((), None, str(pathlib.Path.home() / ".kube" / "config")),
     ],
-    ids=["flag", "variable", "default"],
+    ids=["flag", "variable"],
 )
-def test_kubeconfig_is_the_flag_then_the_variable_then_the_default(
+def test_kubeconfig_is_the_flag_then_the_variable(
     monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], variable: str | None, chosen: str
 ) -> None:
     used = _serve(monkeypatch, _cluster())
     assert _run(*arguments, "map", KUBECONFIG=variable).exit_code == 0
-    assert used == [f"{chosen} test"]
+    assert [(kubeconfig, target.context) for kubeconfig, target in used] == [(chosen, "test")]
 
 
 @pytest.mark.parametrize("error", [errors.Forbidden("403", status=403), errors.NotFound("404", status=404)])
 def test_what_a_user_may_not_read_of_volumes_is_named(error: errors.KubernetesError) -> None:
     fake = _cluster(builders.make_pod(cores=4))
     fake.fail("list persistentvolumes", error)
-    assert asyncio.run(commands.read_cluster(fake)).snapshot.storage.unread == ("persistentvolumes",)
+    assert asyncio.run(reading.read_cluster(fake)).storage.unread == ("persistentvolumes",)
+
+
+# --- who may not see the cluster -------------------------------------------------------------------------------------
+
+REFUSED = errors.Forbidden("GET /apis: 403 neuronnodes is forbidden: User dev cannot list", status=403)
+EVENT = {
+    "metadata": {"name": "e1", "namespace": "ml"},
+    "involvedObject": {"uid": "1"},
+    "reportingComponent": "neuronspan",
+    "lastTimestamp": "2026-01-02T03:04:05Z",
+    "reason": "FailedScheduling",
+    "message": "0/1 nodes are available",
+}
+
+
+def _hiding(*created: builders.Manifest, refused: str = "list neuronnodes") -> fake_kube.FakeKube:
+    fake = _cluster(*created)
+    fake.put(resources.EVENTS, EVENT)
+    fake.put(resources.EVENTS, EVENT | {"metadata": {"name": "e2", "namespace": "ml"}, "reportingComponent": "kubelet"})
+    fake.fail(refused, REFUSED)
+    return fake
+
+
+def _waiting(name: str = "web", **said: Any) -> builders.Manifest:
+    pod = builders.make_pod(name, uid="1", namespace="ml", cores=4, **said)
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: (Full)"}
+    pod["status"]["conditions"] = [condition]
+    return pod
+
+
+@pytest.mark.parametrize("refused", ["list neuronnodes", "list pods", "list nodes"])
+def test_explain_says_what_the_pod_says_where_the_cluster_may_not_be_seen(
+    monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    _serve(monkeypatch, _hiding(_waiting(), refused=refused), "ml")
+    result = _run("explain", "web")
+    assert result.exit_code == 0
+    first, event, right = result.output.splitlines()
+    assert first == "pod ml/web waits (Unschedulable): 0/1 nodes: (Full)"
+    assert event == "  2026-01-02T03:04:05Z FailedScheduling: 0/1 nodes are available"
+    assert right.startswith("This is only what the pod says of itself: GET /apis: 403 neuronnodes is forbidden")
+    assert "--clusterrole=neuronspan-viewer" in right
+
+
+def test_explain_says_it_without_events_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = _hiding(_waiting())
+    fake.fail("list events", REFUSED)
+    _serve(monkeypatch, fake, "ml")
+    assert len(_run("explain", "web").output.splitlines()) == 2
+
+
+def test_explain_in_all_namespaces_and_of_a_pod_that_may_not_be_seen_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _serve(monkeypatch, _hiding(_waiting()), "ml")
+    assert (_run("explain", "-A", "web").exit_code, _run("explain", "web").exit_code) == (1, 0)
+    fake = _hiding(_waiting())
+    fake.fail("get pods", REFUSED)
+    _serve(monkeypatch, fake, "ml")
+    assert _run("explain", "web").exit_code == 1
+    _serve(monkeypatch, _hiding(), "ml")
+    assert "no pod web in namespace ml" in _run("explain", "web").output
+
+
+def test_map_shows_the_pods_of_the_namespace_where_nodes_may_not_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    granted = builders.make_pod(
+        "db", uid="2", namespace="ml", cores=4, node="w1", grant={"node": "w1", "containers": {"app": "4-7"}}
+    )
+    other = builders.make_pod("idle", uid="3", namespace="ml", scheduler="default-scheduler")
+    _serve(monkeypatch, _hiding(_waiting(), granted, other), "ml")
+    result = _run("map")
+    assert result.exit_code == 0
+    first, second, right = result.output.splitlines()
+    assert "pod ml/db is" in first
+    assert "container app: cores 4-7 of node w1" in first
+    assert second == "pod ml/web waits (Unschedulable): 0/1 nodes: (Full)"
+    assert right.startswith("This is only what the pods of namespace ml say of themselves")
+    _serve(monkeypatch, _hiding(), "other")
+    assert "no pod of namespace other asks for NeuronCores" in _run("map").output
+
+
+def test_explain_shows_the_pods_of_one_name_in_all_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    two = [builders.make_pod(uid=each, namespace=each, scheduler="default-scheduler") for each in ("a", "b")]
+    _serve(monkeypatch, _cluster(*two))
+    assert _run("explain", "-A", "web").output.splitlines() == [
+        "pod a/web asks for no NeuronCores",
+        "pod b/web asks for no NeuronCores",
+    ]
+    assert "no pod db in any namespace" in _run("explain", "-A", "db").output

@@ -8,7 +8,7 @@ import pytest
 
 from kits.manifests import builders
 from neuronspan import names, spans
-from neuronspan_operator.objects import pod_changes, pods
+from neuronspan_operator.objects import pod_changes, pod_conditions, pods
 
 SPANS = {"b": spans.CoreSpan(8, 1), "a": spans.CoreSpan(4, 4)}
 
@@ -56,7 +56,7 @@ def test_fence_is_read_as_it_was_written_and_other_conditions_stay() -> None:
     patch = pod_changes.fence_patch(pods.read(manifest), "2026-01-31T09:00:00.000001Z", "2026-01-31T09:00:05Z")
     after = pods.read(builders.patched(manifest, patch))
     assert after.fenced_until == "2026-01-31T09:00:00.000001Z"
-    assert after.unscheduled == pods.Unscheduled("Unschedulable", "0/1 nodes are available")
+    assert after.unscheduled == pod_conditions.Unscheduled("Unschedulable", "0/1 nodes are available")
     assert patch["metadata"] == {"uid": "uid-web", "resourceVersion": "1"}
 
 

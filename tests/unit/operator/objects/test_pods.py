@@ -4,7 +4,7 @@ import pytest
 
 from kits.manifests import builders
 from neuronspan import names
-from neuronspan_operator.objects import pods
+from neuronspan_operator.objects import pod_conditions, pods
 
 
 def test_pod_is_read() -> None:
@@ -24,7 +24,7 @@ def test_pod_is_read() -> None:
     assert (pod.gated, pod.gate_index, pod.other_gates) == (True, 1, ("other",))
     assert (pod.priority, pod.owner) == (10, pods.Controller("ReplicaSet", "web-rs", "uid-web-rs"))
     assert pod.constraints.node_selector == {"zone": "a"}
-    assert pod.unscheduled == pods.Unscheduled("Unschedulable", "0/3 nodes")
+    assert pod.unscheduled == pod_conditions.Unscheduled("Unschedulable", "0/3 nodes")
     assert (pod.phase, pod.terminal, pod.deleted, pod.node_name) == ("Pending", False, False, "")
 
 

@@ -40,6 +40,18 @@ def crowd(looks: kept_planners.Looks) -> kept_planners.KeptPlanner:
     return found
 
 
+def test_pod_that_came_to_its_node_may_be_ended_for_others_from_then_on() -> None:
+    found = kept_planners.KeptPlanner(again=0)
+    found.build("w1")
+    found.tell(builders.make_pod("plain", scheduler="default-scheduler", node="w1", phase="Running"))
+    low = builders.make_pod("low", cores=12, priority=1, owner="web")
+    (write,) = found.tell(low).ledgers
+    stored = {"w1": kept_planners.member("w1", write.ledger.grants)}
+    assert found.tell(builders.make_pod("big", cores=12, priority=100), members=stored.values()).evictions == ()
+    placed = builders.make_pod("low", cores=12, priority=1, owner="web", node="w1", version="2")
+    assert [each.pod.name for each in found.tell(placed).evictions] == ["low"]
+
+
 @pytest.mark.parametrize("node", ["", "w007"], ids=["on no node", "on a node"])
 def test_pod_that_asks_for_nothing_opens_no_node_and_no_pod(
     crowd: kept_planners.KeptPlanner, looks: kept_planners.Looks, node: str

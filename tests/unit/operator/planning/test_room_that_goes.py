@@ -49,7 +49,7 @@ def test_nodes_that_come_and_go_leave_nothing_behind(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(node_choice, "_MOST_CHANGED", 5)
     kept = planner.Planner()
     picky = pods.read(builders.make_pod("picky", cores=4, selector={"zone": "c"}))
-    kept.plan(dataclasses.replace(_known(), pods={picky.uid: picky}), snapshots.NOW)
+    kept.plan(_known()._replace(pods={picky.uid: picky}), snapshots.NOW)
     host = kept.facts.snapshot().nodes["w2"]
     for number in range(30):
         name = f"spot-{number}"

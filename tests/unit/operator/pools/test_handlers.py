@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import ssl
 import threading
 from typing import Any
 
@@ -12,32 +11,24 @@ import pytest
 from kopf._core.actions import loggers
 
 from kits.world import rehearsal
-from neuronspan_agent import errors, kube, logs, resources
+from neuronspan_agent import errors, logs, resources
 from neuronspan_operator.pools import handlers
 
-CREDENTIALS = kube.Credentials("https://api", "/ca", "secret", None, None, insecure=False)
+
+def test_connection_is_a_session_of_the_client_for_kopfs_own_loop() -> None:
+    async def ask() -> None:
+        client = Client()
+        play = rehearsal.Rehearsal()
+        info = handlers.Bridge(asyncio.get_running_loop(), client, play.keeper, play.known).connection()
+        assert (info.server, info.aiohttp_session) == ("https://api", client.made[0][0])
+        through = client.made[0][1]
+        assert await through(_answer()) == "answer"
+
+    asyncio.run(ask())
 
 
-def test_connection_carries_the_same_identity() -> None:
-    info = handlers.connection(CREDENTIALS)
-    assert (info.server, info.ca_path, info.insecure) == ("https://api", "/ca", False)
-    assert info.as_http_headers() == {"Authorization": "Bearer secret"}
-
-
-def test_connection_works_with_a_client_certificate() -> None:
-    certificate = kube.Credentials("https://api", "/ca", None, "/cert", "/key", insecure=False)
-    info = handlers.connection(certificate)
-    assert (info.certificate_path, info.private_key_path) == ("/cert", "/key")
-    assert info.as_http_headers() == {}
-
-
-def test_connection_needs_no_key_identifiers_but_the_authority_and_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = ssl.create_default_context()
-    made.verify_flags |= ssl.VERIFY_X509_STRICT  # as Python 3.13 makes it
-    monkeypatch.setattr(ssl, "create_default_context", lambda **_: made)
-    context = handlers.connection(CREDENTIALS).as_ssl_context()
-    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
-    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+async def _answer() -> str:
+    return "answer"
 
 
 @pytest.mark.parametrize(
@@ -72,10 +63,16 @@ def test_log_lines_of_kopf_name_the_object_and_leave_its_settings_out(caplog: py
 
 
 class Client:
-    """Credentials, and nothing else."""
+    """A server, sessions, and nothing else."""
 
-    async def credentials(self) -> kube.Credentials:
-        return CREDENTIALS
+    server = "https://api"
+
+    def __init__(self) -> None:
+        self.made: list[tuple[object, Any]] = []
+
+    def session(self, through: Any) -> Any:
+        self.made.append((object(), through))
+        return self.made[-1][0]
 
 
 async def bridge(play: rehearsal.Rehearsal) -> handlers.Bridge:

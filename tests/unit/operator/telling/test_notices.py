@@ -5,7 +5,7 @@ import pytest
 from kits.manifests import builders
 from neuronspan import spans
 from neuronspan_operator import reasons
-from neuronspan_operator.objects import pods
+from neuronspan_operator.objects import pod_conditions, pods
 from neuronspan_operator.planning import plans
 from neuronspan_operator.telling import notices
 
@@ -30,11 +30,13 @@ def test_waiting_pod_gets_a_warning_as_from_any_scheduler_that_lasts() -> None:
 
 @pytest.mark.parametrize("reason", [*reasons.WaitingReason, *reasons.ConditionReason])
 def test_pod_with_a_condition_of_ours_was_told_before(reason: str) -> None:
-    assert notices.is_told(pods.PodView("u", "default", "web", unscheduled=pods.Unscheduled(str(reason), "")))
+    assert notices.is_told(pods.PodView("u", "default", "web", unscheduled=pod_conditions.Unscheduled(str(reason), "")))
 
 
 def test_pod_with_the_condition_of_the_api_server_was_not_told_before() -> None:
-    assert not notices.is_told(pods.PodView("u", "default", "web", unscheduled=pods.Unscheduled("SchedulingGated", "")))
+    assert not notices.is_told(
+        pods.PodView("u", "default", "web", unscheduled=pod_conditions.Unscheduled("SchedulingGated", ""))
+    )
     assert not notices.is_told(pods.PodView("u", "default", "web"))
 
 

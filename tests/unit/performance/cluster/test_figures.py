@@ -55,3 +55,14 @@ def test_processor_time_is_shared_by_the_pods() -> None:
 @pytest.mark.parametrize(("percent", "value"), [(50, 2.0), (75, 3.0), (90, 4.0), (99, 4.0)])
 def test_a_percentile_is_one_of_the_numbers(percent: float, value: float) -> None:
     assert figures.percentile([4.0, 1.0, 3.0, 2.0], percent) == value
+
+
+def test_the_tail_is_shared_by_the_pods() -> None:
+    run = dataclasses.replace(_run([10.5, 11.25]), tail_seconds={"operator": 0.1})
+    assert run.tail_milliseconds() == {"operator": 50.0}
+
+
+def test_looks_are_taken_off_what_processes_took() -> None:
+    before, after = {"operator": 1.0, "kube-apiserver": 10.0}, {"operator": 1.5, "kube-apiserver": 14.0}
+    found = figures.spent(before, after, 4, {"operator": 0.25, "kube-apiserver": 0.5})
+    assert found == {"operator": 0.0, "kube-apiserver": 2.0}

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from neuronspan import instance_types, spans
+from neuronspan import instance_types, spans, topologies
 from neuronspan_runtime import errors
 from neuronspan_runtime.cores import hardware, hbm
 
@@ -38,7 +38,7 @@ def test_layout_lets_single_cores_of_a_stack_share_it(
 
 
 def test_layout_has_whole_stacks_for_a_machine_nobody_knows() -> None:
-    unknown = instance_types.Hardware("own.large", 1, 4, 1, GIB, instance_types.Topology.NONE)
+    unknown = instance_types.Hardware("own.large", 1, 4, 1, GIB, topologies.Topology.NONE)
     assert hbm.layout_of(unknown, spans.CoreSpan(1, 2)).cores_per_stack == 1
 
 

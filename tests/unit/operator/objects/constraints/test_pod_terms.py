@@ -109,3 +109,11 @@ def test_resolved_term_means_the_same_namespaces(fields: dict[str, Any], meant: 
 def test_resolved_term_has_names_in_place_of_its_selector() -> None:
     term = _read(clusters.term("zone", namespaceSelector={"matchLabels": {"kind": "test"}})).resolved(NAMESPACES)
     assert (term.namespaces, term.namespace_selector) == (frozenset({"lab"}), selectors.NOTHING)
+
+
+def test_a_namespace_is_selected_by_its_labels() -> None:
+    assert pod_terms.namespace_labels({"metadata": {"name": "team", "labels": {"tier": "gold"}}}) == {"tier": "gold"}
+
+
+def test_a_namespace_may_have_no_labels() -> None:
+    assert pod_terms.namespace_labels({"metadata": {"name": "team"}}) == {}

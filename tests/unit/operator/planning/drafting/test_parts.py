@@ -19,14 +19,14 @@ SECOND = dt.timedelta(seconds=1)
 def decided() -> parts.Parts:
     """Return parts of which one evicts a pod, in a pass that is over."""
     found = parts.Parts()
-    found.open(POD).evictions.append(EVICT)
+    found.open(POD).decisions.append(EVICT)
     assert len(found.standing()) == 1
     return found
 
 
 def test_decision_stands_until_its_part_is_opened_again(decided: parts.Parts) -> None:
     assert decided.evictions() == [EVICT]
-    assert [part.evictions for part in decided.standing()] == [[EVICT]]
+    assert [part.decisions for part in decided.standing()] == [[EVICT]]
     decided.open(POD)
     assert decided.evictions() == []
     assert decided.standing() == []
@@ -48,9 +48,9 @@ def test_empty_part_is_forgotten_unless_it_has_a_timer(decided: parts.Parts) -> 
 
 def test_parts_stand_in_the_order_of_nodes_and_then_pods(decided: parts.Parts) -> None:
     drift = plans.Drift("w1", reasons.DriftKind.UNREADABLE_LEDGER, "")
-    decided.get(NODE).drift.append(drift)
+    decided.get(NODE).decisions.append(drift)
     first, second = decided.standing()
-    assert (first.drift, second.evictions) == ([drift], [EVICT])
+    assert (first.decisions, second.decisions) == ([drift], [EVICT])
 
 
 def test_timer_is_due_once_and_not_before_its_time() -> None:

@@ -1,9 +1,13 @@
 """A pod that is promised to a node counts there once, until the promise is broken."""
 
+import dataclasses
+from typing import Any
+
 import pytest
 
 from kits.manifests import builders, clusters
 from neuronspan_operator.objects import pods
+from neuronspan_operator.objects.constraints import host_ports
 from neuronspan_operator.planning.drafting import promises
 from neuronspan_operator.scheduling import cluster_state
 
@@ -51,3 +55,44 @@ def test_pod_that_was_promised_nothing_stays_where_it_is(cluster: cluster_state.
     made.break_one(WEB.uid, "w1")
     made.break_all(WEB.uid)
     assert _counted(cluster)["w1"] == ["uid-web"]
+
+
+def _bound(pod: pods.PodView, **fields: Any) -> pods.PodView:
+    return dataclasses.replace(pod, node_name="w1", **fields)
+
+
+def test_kept_promise_counts_on_as_the_pod_that_came(cluster: cluster_state.Cluster) -> None:
+    made = promises.Promises(cluster)
+    made.make(WEB, "w1")
+    assert made.fulfil(_bound(WEB), "w1")
+    assert cluster.nodes["w1"].pods[WEB.uid].node_name == "w1"
+    made.break_all(WEB.uid)
+    assert _counted(cluster) == {"w1": ["uid-web"], "w2": []}
+
+
+def test_promise_is_kept_on_its_own_node_alone(cluster: cluster_state.Cluster) -> None:
+    made = promises.Promises(cluster)
+    assert not made.fulfil(_bound(WEB), "w1")
+    for node in ("w1", "w2"):
+        made.make(WEB, node)
+    assert not made.fulfil(_bound(WEB), "w1")
+    assert _counted(cluster) == {"w1": ["uid-web"], "w2": ["uid-web"]}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"namespace": "other"},
+        {"labels": {"app": "web"}},
+        {"amounts": {"cpu": 1}},
+        {"constraints": dataclasses.replace(WEB.constraints, host_ports=(host_ports.HostPort("0.0.0.0", "TCP", 80),))},
+        {"deleted": True},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_pod_that_counts_otherwise_than_it_was_promised_is_counted_anew(
+    cluster: cluster_state.Cluster, fields: dict[str, Any]
+) -> None:
+    made = promises.Promises(cluster)
+    made.make(WEB, "w1")
+    assert not made.fulfil(_bound(WEB, **fields), "w1")

@@ -1,6 +1,5 @@
 """What was said is said again: not at each event, and not everything at once."""
 
-import dataclasses
 import datetime as dt
 
 import pytest
@@ -29,7 +28,7 @@ def kept() -> planner.Planner:
     old = pods.read(builders.make_pod("old", cores=31, node="w1", phase="Running"))
     known = {pod.uid: pod for pod in (BIG, HUGE, old)}
     host = {"w1": nodes.read(builders.make_node())}
-    plan = found.plan(dataclasses.replace(_ledger_of(1), pods=known, nodes=host), snapshots.NOW)
+    plan = found.plan(_ledger_of(1)._replace(pods=known, nodes=host), snapshots.NOW)
     assert _longest_runs(plan) == {"big": 1, "huge": 1}
     return found
 
@@ -77,7 +76,7 @@ def test_what_was_said_longest_ago_is_said_again_first_when_not_all_can_be(
 def test_pods_that_come_all_the_time_do_not_keep_others_from_being_told_again(kept: planner.Planner) -> None:
     for tenths in range(2, 11):
         other = pods.read(builders.make_pod(f"p{tenths}", cores=20 + tenths))
-        change = dataclasses.replace(_ledger_of(2), pods={other.uid: other})
+        change = _ledger_of(2)._replace(pods={other.uid: other})
         plan = kept.plan(change, snapshots.NOW + 0.1 * tenths * SECOND)
     assert _longest_runs(plan)["big"] == 2
 

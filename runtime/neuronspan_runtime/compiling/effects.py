@@ -1,0 +1,134 @@
+"""What a recorded graph writes into: which of its inputs, of its module's tensors and of its constants. Pure.
+
+torch's own alias analysis takes all inputs and all of a module's tensors for one another, since a caller may have made
+them so; then one counter that is written would be every weight. Here each is its own: who runs a compiled program
+gives it tensors of its own.
+
+Law: too much may be called written, too little never.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+
+_REPLACES_BYTES = "aten::set_"
+"""The operator after which its first argument is a view of its second, without a word in its schema."""
+
+_RUNNING_STATISTICS = {"aten::batch_norm": (3, 4, 5), "aten::instance_norm": (3, 4, 5)}
+"""Operators that write two tensors without saying so in their schema when a flag is set: the positions of all three.
+
+torch's alias analysis knows them by name too (AliasDb::analyzeBatchNorm, analyzeInstanceNorm in torch/csrc/jit/ir).
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """Where the tensors of a graph come from that it does not make itself; values by their names."""
+
+    inputs: tuple[str, ...]
+    attributes: dict[str, tuple[str, ...]]
+    """The path of the attribute behind a value: `("layer", "weight")`."""
+    constants: tuple[str, ...]
+
+
+def sources(graph: Any) -> Sources:
+    """Return the inputs, the tensors of the module and the constant tensors of a graph without calls."""
+    root = next(iter(graph.inputs())).debugName()
+    paths: dict[str, tuple[str, ...]] = {root: ()}
+    attributes, constants = {}, []
+    for node in nodes(graph):
+        if node.kind() == "prim::GetAttr" and (owner := paths.get(node.input().debugName())) is not None:
+            paths[node.output().debugName()] = (*owner, node.s("name"))
+            if _is_tensor(node.output()):
+                attributes[node.output().debugName()] = paths[node.output().debugName()]
+        elif node.kind() == "prim::Constant" and _is_tensor(node.output()):
+            constants.append(node.output().debugName())
+    given = [value.debugName() for value in graph.inputs() if value.debugName() != root]
+    return Sources(tuple(given), attributes, tuple(constants))
+
+
+def written(graph: Any, found: Sources) -> frozenset[str]:
+    """Return which of the sources the graph may write into, or into views of them."""
+    ordered = list(nodes(graph))
+    behind = {name: frozenset({name}) for name in (*found.inputs, *found.attributes, *found.constants)}
+    known = -1
+    while known != (known := sum(map(len, behind.values()))):  # loops and lists hand values back
+        for node in ordered:
+            _follow(node, behind)
+    return frozenset(
+        source for node in ordered for value in _targets(node) for source in behind.get(value.debugName(), ())
+    )
+
+
+def writes(graph: Any) -> bool:
+    """Return whether any operation of the graph writes in place."""
+    return any(any(True for _ in _targets(node)) or node.kind() == "prim::SetAttr" for node in nodes(graph))
+
+
+def nodes(graph_or_block: Any) -> Iterator[Any]:
+    """Yield all nodes in order, those of branches and loops behind the node that they belong to."""
+    for node in graph_or_block.nodes():
+        yield node
+        for block in node.blocks():
+            yield from nodes(block)
+
+
+def _targets(node: Any) -> Iterator[Any]:
+    """Yield the values that an operation writes into."""
+    given = list(node.inputs())
+    if (statistics := _RUNNING_STATISTICS.get(node.kind())) is not None:
+        *tensors, flag = (given[position] for position in statistics)
+        if flag.toIValue() is not False:
+            yield from tensors
+    schema = _schema(node)
+    if schema is None:
+        return
+    for value, argument in zip(given, schema.arguments, strict=False):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            yield value
+
+
+def _follow(node: Any, behind: dict[str, frozenset[str]]) -> None:
+    """Add to `behind` what the results of a node may share bytes with."""
+    schema = _schema(node)
+    inside = [value for block in node.blocks() for value in (*block.inputs(), *block.outputs())]
+    if schema is None or inside or node.kind() == _REPLACES_BYTES:
+        _join([*node.inputs(), *inside], [*node.inputs(), *inside, *node.outputs()], behind)
+        return
+    given = zip(node.inputs(), schema.arguments, strict=False)
+    sharing = [(value, argument.alias_info) for value, argument in given if argument.alias_info is not None]
+    results = [
+        value
+        for value, returned in zip(node.outputs(), schema.returns, strict=False)
+        if returned.alias_info is not None
+    ]
+    # what is put into a list is in it from then on
+    results += [value for value, alias in sharing if alias.is_write]
+    _join([value for value, _ in sharing], results, behind)
+
+
+def _join(origins: Iterable[Any], results: Sequence[Any], behind: dict[str, frozenset[str]]) -> None:
+    found = frozenset[str]().union(*(behind.get(value.debugName(), frozenset()) for value in origins))
+    for value in results:
+        behind[value.debugName()] = behind.get(value.debugName(), frozenset()) | found
+
+
+def _schema(node: Any) -> Any:
+    text = node.schema()
+    return None if text == "(no schema)" else _parsed(text)
+
+
+def _parsed(text: str) -> Any:
+    found = _schemas.get(text)
+    if found is None:
+        found = _schemas[text] = torch._C.parse_schema(text)  # noqa: SLF001 - torch has no public reader of schemas
+    return found
+
+
+_schemas: dict[str, Any] = {}
+
+
+def _is_tensor(value: Any) -> bool:
+    return bool(value.type().isSubtypeOf(torch._C.TensorType.get()))  # noqa: SLF001 - torch types graphs there

@@ -1,0 +1,55 @@
+"""Everything that the demo or the tests need, made side by side where one thing does not wait for another."""
+
+import concurrent.futures
+from collections.abc import Callable, Sequence
+
+from cluster import (
+    engine,
+    kind_cluster,
+    lifecycle,
+    loading,
+    product_images,
+    scopes,
+    tools,
+    virtual_environment,
+)
+
+
+def for_demo(name: str) -> None:
+    """The cluster with the product's images, helm, and an environment for the command line: nothing else."""
+    _prepare(name, virtual_environment.DEMO, _programs_of_the_demo)
+
+
+def for_tests(name: str) -> None:
+    """The same with every program and every requirement, in the versions of this checkout."""
+    _prepare(name, virtual_environment.EVERYTHING, tools.build)
+
+
+def _programs_of_the_demo() -> None:
+    # one after the other: the cluster waits for kind alone
+    tools.need("kind")
+    tools.need("helm")
+
+
+def _prepare(name: str, purpose: virtual_environment.Purpose, programs: Callable[[], object]) -> None:
+    with scopes.Crew() as crew:
+        crew.start(virtual_environment.build, purpose)
+        built = crew.start(programs)
+        engine.ensure()
+        images = crew.start(product_images.build_all)
+        crew.start(_cluster, name, images, built)
+
+
+def _cluster(
+    name: str,
+    images: "concurrent.futures.Future[dict[str, str]]",
+    programs: "concurrent.futures.Future[object]",
+) -> None:
+    def load(cluster: kind_cluster.Cluster, workers: Sequence[str]) -> None:
+        images.result()
+        loading.load_early(cluster, product_images.loadable(), workers)
+
+    lifecycle.up(name, load)
+
+
+TARGETS = {"demo": for_demo, "tests": for_tests}

@@ -1,0 +1,1 @@
+"""The webhook in tests: replicas of it beside a real API server."""

@@ -1,0 +1,227 @@
+"""A compiled program has no effect but its outputs and its states, and tracing it has none at all."""
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+import torch_neuron
+import torch_neuronx
+from kits.device import neuron_models, neuron_processes, writing_models
+from neuronspan_runtime import errors
+from neuronspan_runtime.compiling import recording, tracing
+
+CALLS = 20
+
+Call = Callable[[torch.Tensor], Any]
+
+
+def inferentia(model: torch.nn.Module) -> Call:
+    return torch_neuron.trace(model, writing_models.example())
+
+
+def trainium(model: torch.nn.Module) -> Call:
+    return torch_neuronx.trace(model, writing_models.example())
+
+
+def outside(model: torch.nn.Module) -> Call:
+    return torch_neuronx.trace(model, writing_models.example(), inline_weights_to_neff=False)
+
+
+def dynamic(model: torch.nn.Module) -> Call:
+    return torch_neuronx.dynamic_batch(torch_neuronx.trace(model, writing_models.example()))
+
+
+def parallel(model: torch.nn.Module) -> Call:
+    found: Call = torch_neuronx.DataParallel(torch_neuronx.trace(model, writing_models.example()), [0, 1])
+    return found
+
+
+def pipelined(model: torch.nn.Module) -> Call:
+    return torch_neuron.trace(model, writing_models.example(), compiler_args="--neuroncore-pipeline-cores 2")
+
+
+def partitioned(model: torch.nn.Module) -> Call:
+    return torch_neuron.trace(model, writing_models.example(), op_whitelist={"aten::linear"}, minimum_segment_size=1)
+
+
+def on_the_host(model: torch.nn.Module) -> Call:
+    return tracing.trace_for_host(model, writing_models.example())
+
+
+MODES = (inferentia, trainium, outside, dynamic, parallel, pipelined, partitioned)
+IN_TWO = ("dynamic", "parallel")
+"""Modes that take twice the rows, and compute each half in a call of its own."""
+
+
+def differences(mode: Callable[[torch.nn.Module], Call], device: str) -> list[str]:
+    """Call every model twenty times with one tensor, and return what was not as with a fresh one."""
+    rows = 2 if mode.__name__ in IN_TWO else 1
+    refused = {"SharedBuffers"} if mode.__name__ == "outside" else set()
+    names = [name for name in writing_models.KINDS if name not in refused]
+    return [found for name in names for found in differences_of(name, mode, device, rows)]
+
+
+def differences_of(
+    name: str, mode: Callable[[torch.nn.Module], Call], device: str = "cpu", times: int = 1
+) -> list[str]:
+    model = writing_models.made(name)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    traced = mode(model)
+    found = []
+    if not all(torch.equal(value, before[key]) for key, value in model.state_dict().items()):
+        found.append(f"{name}: tracing changed the model")
+    if bool(writing_models.captured.any()) or bool(model.plain[0].any()):
+        found.append(f"{name}: tracing changed a variable")
+    given = writing_models.example(seed=1).repeat(times, 1).to(device)
+    kept, expected = given.cpu().clone(), writing_models.fresh(name, given[: writing_models.ROWS].cpu())
+    for call in range(CALLS):
+        outputs = traced(given)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        parts = [[one.cpu()[at : at + writing_models.ROWS] for one in outputs] for at in range(0, len(given), 2)]
+        if not all(all(map(torch.equal, part, expected)) for part in parts):
+            found.append(f"{name}: call {call} is another one")
+            break
+    if not torch.equal(given.cpu(), kept):
+        found.append(f"{name}: a call changed its input")
+    return found
+
+
+@pytest.mark.parametrize("name", writing_models.KINDS)
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_a_part_that_stays_on_the_host_computes_the_same_in_every_call(name: str) -> None:
+    assert differences_of(name, on_the_host) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "device"),
+    [
+        pytest.param(mode, device, id=f"{mode.__name__}-{device}")
+        for mode in MODES
+        for device in ("cpu", "neuron:0")
+        if device == "cpu" or mode is not parallel  # which takes what is on the CPU
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_every_call_is_the_first(
+    mode: Callable[[torch.nn.Module], Call], device: str, processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    assert processes.run(machine, differences, mode, device) == []
+
+
+def nodes_of(model: torch.nn.Module) -> list[str]:
+    traced = tracing.trace_for_host(model, writing_models.example())
+    return [node.kind() for node in traced.inlined_graph.nodes()]
+
+
+def test_a_model_that_writes_into_its_own_values_only_is_recorded_as_it_is() -> None:
+    assert "aten::clone" not in nodes_of(writing_models.made("Writing"))
+    assert nodes_of(writing_models.made("Counter")).count("aten::clone") == 1
+
+
+def test_buffers_that_share_bytes_are_copied_once() -> None:
+    assert nodes_of(writing_models.made("SharedBuffers")).count("aten::clone") == 1
+
+
+def test_the_example_stays_what_it_was() -> None:
+    example = writing_models.example()
+    tracing.trace_for_host(writing_models.made("Input"), example)
+    assert torch.equal(example, writing_models.example())
+
+
+def test_one_tensor_given_twice_is_two_inputs() -> None:
+    def difference(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        return first - 2 * second
+
+    one = writing_models.example()
+    traced = tracing.trace_for_host(difference, (one, one))
+    assert torch.equal(traced(one, one + 1), one - 2 * (one + 1))
+
+
+def test_weights_outside_that_share_bytes_are_not_written() -> None:
+    with pytest.raises(errors.TraceRefused, match=r"history and recent share memory, and the model writes into it"):
+        outside(writing_models.made("SharedBuffers"))
+
+
+class Hidden:
+    """Keeps a tensor where nobody finds it."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = torch.zeros(3)
+
+
+def test_a_tensor_that_cannot_be_found_is_not_written() -> None:
+    hidden = Hidden()
+
+    def counted(values: torch.Tensor) -> torch.Tensor:
+        return values + hidden.value.add_(1)
+
+    with pytest.raises(errors.TraceRefused, match=r"writes into a tensor of shape \[3\].*make it a buffer"):
+        tracing.trace_for_host(counted, torch.ones(3))
+
+
+class Remembering(torch.nn.Module):
+    """Sets an attribute in each call, which only a TorchScript module can keep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = torch.zeros(3)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        result = values + self.last
+        self.last = values
+        return result
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_scripted_module_that_sets_an_attribute_is_refused() -> None:
+    scripted: Any = torch.jit.script(Remembering())
+    with pytest.raises(errors.TraceRefused, match="sets its attribute last"):
+        tracing.trace_for_host(scripted, torch.ones(3))
+
+
+class Filling(torch.nn.Module):
+    """Writes into both of its inputs."""
+
+    def forward(self, values: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
+        state.copy_(values.add_(1))
+        return values * 2
+
+
+def test_of_the_inputs_only_states_are_written() -> None:
+    values, state = torch.zeros(2), torch.zeros(2)
+    recording.recorded(Filling(), [torch.zeros(2), torch.zeros(2)], states=1)(values, state)
+    assert values.tolist() == [0, 0]
+    assert state.tolist() == [1, 1]
+
+
+def counting_state(path: pathlib.Path) -> list[list[float]]:
+    """A declared state goes on from call to call; the counter beside it does not."""
+
+    class Both(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("kept", torch.zeros(1))
+            self.register_buffer("lost", torch.zeros(1))
+            self.kept: torch.Tensor
+            self.lost: torch.Tensor
+
+        def forward(self, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            self.lost.add_(1)
+            return values + self.kept + self.lost, self.kept + 1
+
+    model = Both()
+    traced = torch_neuronx.trace(model, torch.zeros(1), input_output_aliases={model.kept: 1})
+    traced.save(path / "model.pt")
+    loaded = neuron_models.jit_load(path / "model.pt")
+    return [[float(one(torch.zeros(1))) for _ in range(3)] for one in (traced, loaded)]
+
+
+def test_states_are_written_and_nothing_else(
+    tmp_path: pathlib.Path, processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    assert processes.run(machine, counting_state, tmp_path) == [[1.0, 2.0, 3.0]] * 2
