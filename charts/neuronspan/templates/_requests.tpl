@@ -11,9 +11,14 @@ template's) metadata and spec, first = the container that is meant where the pod
 (has({{ .spec }}.initContainers) ? {{ .spec }}.initContainers : [])
 {{- end }}
 
+{{/* CEL: the containers, an empty list for a pod without any, which the API server refuses, but only after it has asked us. */}}
+{{- define "neuronspan.requests.containers" -}}
+(has({{ .spec }}.containers) && {{ .spec }}.containers != null ? {{ .spec }}.containers : [])
+{{- end }}
+
 {{/* CEL: does any container ask by resource limits? A limit of 0 asks for nothing. */}}
 {{- define "neuronspan.requests.limitsAsk" -}}
-({{ include "neuronspan.requests.initContainers" . }} + {{ .spec }}.containers).exists(c,
+({{ include "neuronspan.requests.initContainers" . }} + {{ include "neuronspan.requests.containers" . }}).exists(c,
   has(c.resources) && has(c.resources.limits) && [{{ include "neuronspan.annotations.resources" . }}].exists(r,
   r in c.resources.limits && quantity(string(c.resources.limits[r])).isGreaterThan(quantity('0'))))
 {{- end }}
@@ -35,7 +40,7 @@ has({{ .metadata }}.labels) && {{ .metadata }}.labels[?'neuronspan.dev/managed']
   || (has({{ .spec }}.schedulingGates) && {{ .spec }}.schedulingGates.exists(g, g.name == 'neuronspan.dev/cores')))
 && (!has({{ .metadata }}.annotations) || {{ .metadata }}.annotations.all(k, !{{ include "neuronspan.annotations.asks" . }}
   || [{{ include "neuronspan.annotations.container" . }} : {{ .metadata }}.annotations[?'neuronspan.dev/container'].orValue('')].all(name,
-  name != '' && ({{ include "neuronspan.requests.initContainers" . }} + {{ .spec }}.containers).all(c, c.name != name
+  name != '' && ({{ include "neuronspan.requests.initContainers" . }} + {{ include "neuronspan.requests.containers" . }}).all(c, c.name != name
   || (has(c.resources) && [{{ include "neuronspan.annotations.resources" . }}].exists(r,
   (has(c.resources.limits) && r in c.resources.limits) || (has(c.resources.requests) && r in c.resources.requests)))))))
 {{- end }}
@@ -46,7 +51,7 @@ annotation that says the same, and nothing else of ours: the sentences of _sente
 them costs the API server as much as to store the pod.
 */}}
 {{- define "neuronspan.requests.podIsOrdinary" -}}
-{{ .spec }}.containers.size() == 1 && {{ include "neuronspan.requests.initContainers" . }}.size() == 0
+{{ include "neuronspan.requests.containers" . }}.size() == 1 && {{ include "neuronspan.requests.initContainers" . }}.size() == 0
 && has({{ .spec }}.schedulerName) && {{ .spec }}.schedulerName == 'neuronspan'
 && !has({{ .spec }}.resourceClaims) && !has({{ .spec }}.nodeName) && !has({{ .spec }}.schedulingGates)
 && has({{ .spec }}.containers[0].resources) && has({{ .spec }}.containers[0].resources.limits)
@@ -64,13 +69,14 @@ them costs the API server as much as to store the pod.
 (has({{ .metadata }}.annotations) && {{ .metadata }}.annotations.exists(k, {{ include "neuronspan.annotations.isOurs" . }}))
 || (has({{ .metadata }}.labels) && {{ .metadata }}.labels.exists(k, {{ include "neuronspan.annotations.isOurs" . }}))
 || (has({{ .spec }}.schedulerName) && {{ .spec }}.schedulerName == 'neuronspan')
-|| ({{ include "neuronspan.requests.initContainers" . }} + {{ .spec }}.containers).exists(c,
+|| ({{ include "neuronspan.requests.initContainers" . }} + {{ include "neuronspan.requests.containers" . }}).exists(c,
   has(c.resources) && has(c.resources.limits) && c.resources.limits.exists(r, r.startsWith('aws.amazon.com/neuron')))
 {{- end }}
 
 {{/* CEL: does the pod ask, and lack something that the mutation gives? One condition, because the API server evaluates them all. */}}
 {{- define "neuronspan.requests.podLacks" -}}
 ({{- include "neuronspan.requests.podAsks" . | nindent 2 }})
+&& {{ include "neuronspan.requests.containers" . }}.size() > 0
 && !({{- include "neuronspan.requests.podIsDone" . | nindent 2 }})
 {{- end }}
 

@@ -20,7 +20,7 @@ Operation = dict[str, Any]
 def patch(metadata: Any, spec: Any, settings: Settings) -> tuple[Operation, ...]:
     """Return what a pod lacks; nothing when it does not ask, or has everything."""
     pod = wishes.read(metadata, spec, settings, _first_brought(metadata, spec))
-    is_pod = isinstance(metadata, Mapping) and isinstance(spec, Mapping)
+    is_pod = isinstance(metadata, Mapping) and isinstance(spec, Mapping) and bool(pod.containers)
     if not pod.asks or not is_pod:
         return ()
     found = [*_label(pod)]

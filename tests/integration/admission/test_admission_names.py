@@ -19,3 +19,14 @@ def test_pod_is_refused_with_its_sentence(
     said = admission_kit.refusal(admission.submit(manifest), http.HTTPStatus.UNPROCESSABLE_ENTITY)
     assert said == sentence or (sentence.endswith(", ") and said.startswith(sentence))
     assert admission.pod_names() == before
+
+
+@pytest.mark.parametrize("containers", [None, []], ids=["none", "empty"])
+@pytest.mark.parametrize("annotations", [{}, {"neuronspan.dev/cores": "4"}], ids=["foreign", "asking"])
+def test_pod_without_containers_is_refused_by_the_api_server_alone(
+    admission: admission_kit.Admission, annotations: dict[str, str], containers: list[Any] | None
+) -> None:
+    manifest = admission_kit.pod(annotations)
+    answer = admission.submit({**manifest, "spec": {"containers": containers}})
+    assert answer.status == http.HTTPStatus.UNPROCESSABLE_ENTITY
+    assert answer.message.endswith("is invalid: spec.containers: Required value")

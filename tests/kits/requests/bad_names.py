@@ -93,4 +93,18 @@ WORDS: Cases = {
         pod({P + "cores": "4", P + "grant": "{}"}),
         "annotation neuronspan.dev/grant is written by the operator alone, once it has decided: remove it",
     ),
+    "limits of unknown names": (
+        pod(
+            {},
+            {
+                **container("app"),
+                "resources": {"limits": {"aws.amazon.com/neurons": "1", "aws.amazon.com/neuroncores": "1"}},
+            },
+        ),
+        "; ".join(
+            f'container "app" has the limit aws.amazon.com/{name}, which no node has: '
+            "use aws.amazon.com/neuroncore for NeuronCores, or aws.amazon.com/neuron for whole Neuron devices"
+            for name in ("neuroncores", "neurons")
+        ),
+    ),
 }

@@ -9,11 +9,6 @@ container = admission_kit.container
 pod = admission_kit.pod
 
 
-def limited(limits: dict[str, str]) -> dict[str, Any]:
-    """Return the container `app` with these limits."""
-    return {**container("app"), "resources": {"limits": limits}}
-
-
 def annotated(name: str, value: str) -> dict[str, Any]:
     """Return a pod with this annotation of ours."""
     return pod({P + name: value})
@@ -92,14 +87,6 @@ VALUES: Cases = {
         (
             'container "app" has the limit aws.amazon.com/neuroncore: 10000, and no node has so many: '
             "write a number from 1 to 128"
-        ),
-    ),
-    "limits of unknown names": (
-        pod({}, limited({"aws.amazon.com/neurons": "1", "aws.amazon.com/neuroncores": "1"})),
-        "; ".join(
-            f'container "app" has the limit aws.amazon.com/{name}, which no node has: '
-            "use aws.amazon.com/neuroncore for NeuronCores, or aws.amazon.com/neuron for whole Neuron devices"
-            for name in ("neuroncores", "neurons")
         ),
     ),
 }

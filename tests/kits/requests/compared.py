@@ -2,6 +2,7 @@
 
 import dataclasses
 import http
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,5 +65,8 @@ def _words(answer: api_client.Response) -> str:
 
 
 def _lasting(stored: Mapping[str, Any]) -> Manifest:
-    metadata = {each: value for each, value in stored["metadata"].items() if each not in _NOTED}
-    return {**stored, "metadata": metadata}
+    """Return an object without what is new each time; a Job's pods are found by its UID, which is in many places."""
+    told = json.dumps(stored).replace(stored["metadata"]["uid"], "UID")
+    made: Manifest = json.loads(told)
+    metadata = {each: value for each, value in made["metadata"].items() if each not in _NOTED}
+    return {**made, "metadata": metadata}

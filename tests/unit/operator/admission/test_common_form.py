@@ -115,3 +115,8 @@ def test_init_containers_get_their_limits_at_their_place() -> None:
     asked = pod({"cores.neuronspan.dev/s": "4"}, init=[container("i"), container("s", sidecar=True)])
     assert _patch(asked)["/spec/initContainers/1/resources"] == {"limits": FOUR, "requests": FOUR}
     assert answered.admitted(asked).refusal == ""
+
+
+@pytest.mark.parametrize("containers", [None, []], ids=["none", "empty"])
+def test_pod_without_containers_is_left_to_the_api_server(containers: Any) -> None:
+    assert _patch({"metadata": {"annotations": CORES}, "spec": {"containers": containers}}) == {}
