@@ -42,7 +42,7 @@ help: ## this list
 try: venv ## the main job without a cluster: the six examples as local processes (TRY="manifests and options")
 	PYTHONPATH=deviceplugin:operator:runtime $(BIN)/python -m neuronspan_embedded try $(TRY)
 
-.PHONY: test test-unit test-device test-integration test-kubernetes test-admission test-oracle test-planner test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
+.PHONY: test test-unit test-device test-integration test-kubernetes test-admission test-oracle test-planner test-chart test-chart-values test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
 test: ## everything: lint beside what the tests need, then all tests, those that compute beside those that wait
 	@$(MAKE) -j2 lint prepared
 	$(RUN) -m lanes computing="$(UNIT) $(DEVICE) $(STRESS)" \
@@ -79,6 +79,10 @@ test-planner: venv ## the kept planner beside a new one after every change: WORL
 
 test-chart: venv tools ## what the Helm chart renders and refuses
 	$(PYTEST) $(CHART)
+
+test-chart-values: export CHART_VALUES_EVERY = 1
+test-chart-values: venv tools ## every value of the chart set to everything (a twentieth of it in `make test-chart`)
+	$(PYTEST) tests/chart/test_sweep.py
 
 test-image: venv images ## the runtime's tests inside the runtime's image
 	$(PYTEST) $(IMAGE)

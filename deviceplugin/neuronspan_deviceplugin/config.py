@@ -35,6 +35,12 @@ class Settings:
         "the node's directory of hardware description and lock files; the same path on the host",
         default=_RUN,
     )
+    selinux_label: str = settings.declared(
+        settings.TEXT,
+        "SELinux label of what containers see of that directory, like system_u:object_r:container_file_t:s0; empty: "
+        "as the host's own rules have it",
+        default="",
+    )
     checkpoint: pathlib.Path = settings.declared(
         settings.PATH,
         "the plugin's record; best on memory, because after a reboot nobody holds anything",

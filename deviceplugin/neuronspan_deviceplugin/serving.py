@@ -102,7 +102,8 @@ def _write_files(
     profile: reading.HardwareProfile, settings: config.Settings, catalogue: cdi.Catalogue | cdi.NoCatalogue
 ) -> None:
     try:
-        node_directory.NodeDirectory(settings.run_directory).write(profile.hardware)
+        directory = node_directory.NodeDirectory(settings.run_directory, settings.selinux_label)
+        directory.write(profile.hardware)
         written = catalogue.write(profile.hardware, profile.numbering)
     except OSError as error:
         raise errors.CannotServe(

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from kits.api_server import chart
 
@@ -101,7 +102,7 @@ def test_device_plugin_runs_exactly_on_the_nodes_of_the_pools() -> None:
 
 def test_device_plugin_runs_everywhere_without_pools_and_where_affinity_says() -> None:
     assert "affinity" not in pod_spec("DaemonSet", "deviceplugin", {"pools": []})
-    terms: dict[str, Any] = {"nodeSelectorTerms": []}
+    terms = {"nodeSelectorTerms": [{"matchExpressions": [{"key": "x", "operator": "Exists"}]}]}
     own = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
     assert pod_spec("DaemonSet", "deviceplugin", {"devicePlugin": {"affinity": own}})["affinity"] == own
 
@@ -224,7 +225,7 @@ def test_quota_admits_critical_pods_where_clusters_want_one() -> None:
         ({"metrics": {"service": {"enabled": False}}}, {"Service"}),
         ({"devicePlugin": {"enabled": False}}, {"DaemonSet"}),
         ({"cleanup": {"enabled": False}}, {"Job"}),
-        ({"rbac": {"create": False}}, {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Job"}),
+        ({"rbac": {"create": False}}, {"ClusterRole", "Role", "RoleBinding", "Job"}),
         (
             {"admission": {"mode": "none"}},
             {"MutatingAdmissionPolicy", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"},
@@ -245,12 +246,21 @@ def test_every_object_carries_the_labels_and_its_namespace() -> None:
         assert manifest["metadata"].get("namespace", chart.NAMESPACE) == chart.NAMESPACE
 
 
-def test_full_name_override_renames_everything_but_the_pools() -> None:
+def test_full_name_override_renames_everything_but_the_pools_and_the_marker() -> None:
     rendered = chart.render({"fullnameOverride": "other"})
-    named = [each["metadata"]["name"] for each in rendered.manifests if each["kind"] != "NeuronPool"]
+    marker = chart.render().one("ClusterRoleBinding", chart.INSTALLATION)
+    kept = {each["metadata"]["name"] for each in (*rendered.of_kind("NeuronPool"), marker)}
+    named = [each["metadata"]["name"] for each in rendered.manifests if each["metadata"]["name"] not in kept]
     assert [name for name in named if not name.startswith("other-")] == []
 
 
 def test_what_the_cleanup_says_reaches_whoever_uninstalls() -> None:
     annotations = chart.render().one("Job", "cleanup")["metadata"]["annotations"]
     assert annotations["helm.sh/hook-output-log-policy"] == "hook-succeeded,hook-failed"
+
+
+def test_shown_custom_resources_are_documents_of_their_own() -> None:
+    """What `helm show crds | kubectl apply` applies: helm joins the files as they are."""
+    shown = yaml.safe_load_all(chart.helm("show", "crds", str(chart.CHART)))
+    names = [manifest["metadata"]["name"] for manifest in shown if manifest]
+    assert names == ["neuronnodes.neuronspan.dev", "neuronpools.neuronspan.dev"]

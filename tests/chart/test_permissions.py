@@ -140,7 +140,11 @@ def test_everything_of_the_cleanup_exists_during_an_uninstall_only() -> None:
     for manifest in found:
         annotations = manifest["metadata"]["annotations"]
         assert annotations["helm.sh/hook"] == "pre-delete", manifest["kind"]
-        assert set(annotations["helm.sh/hook-delete-policy"].split(",")) == {"before-hook-creation", "hook-succeeded"}
+        assert set(annotations["helm.sh/hook-delete-policy"].split(",")) == {
+            "before-hook-creation",
+            "hook-succeeded",
+            "hook-failed",
+        }
 
 
 def test_lease_has_the_name_the_role_allows() -> None:
@@ -169,7 +173,8 @@ def test_existing_service_accounts_are_used_everywhere() -> None:
     assert rendered.of_kind("ServiceAccount") == []
     assert rendered.one("Deployment", "operator")["spec"]["template"]["spec"]["serviceAccountName"] == "op"
     assert rendered.one("DaemonSet", "deviceplugin")["spec"]["template"]["spec"]["serviceAccountName"] == "dp"
-    assert {each["subjects"][0]["name"] for each in rendered.of_kind("ClusterRoleBinding")} == {"op", "dp"}
+    subjects = [each["subjects"] for each in rendered.of_kind("ClusterRoleBinding")]
+    assert {subject["name"] for given in subjects for subject in given} == {"op", "dp"}
     policies = str(rendered.of_kind("ValidatingAdmissionPolicy"))
     assert "system:serviceaccount:neuronspan:op" in policies
     assert "system:serviceaccount:neuronspan:dp" in policies

@@ -6,8 +6,8 @@ apiVersion: v1
 kind: Service
 metadata:
   name: {{ include "neuronspan.fullname" .root }}-{{ .component }}-metrics
-  namespace: {{ .root.Release.Namespace | quote }}
-  labels: {{- include "neuronspan.labels" . | nindent 4 }}
+  namespace: {{ include "neuronspan.namespace" .root | quote }}
+  {{- include "neuronspan.metadata" . | nindent 2 }}
 spec:
   clusterIP: None # every pod is scraped, none stands for the others
   selector: {{- include "neuronspan.selectorLabels" . | nindent 4 }}
@@ -18,25 +18,31 @@ spec:
 
 {{- define "neuronspan.serviceMonitor" -}}
 {{- if include "neuronspan.metrics.serviceMonitor" .root }}
-{{- $monitor := (.root.Values.metrics).serviceMonitor | default dict }}
+{{- include "neuronspan.monitor" (merge (dict "kind" "ServiceMonitor" "ends" "endpoints" "values" .root.Values.metrics.serviceMonitor) .) }}
+{{- end }}
+{{- end }}
+
+{{/* For clusters that want no Services of ours: the same pods, found by themselves. */}}
+{{- define "neuronspan.podMonitor" -}}
+{{- if include "neuronspan.metrics.podMonitor" .root }}
+{{- include "neuronspan.monitor" (merge (dict "kind" "PodMonitor" "ends" "podMetricsEndpoints" "values" .root.Values.metrics.podMonitor) .) }}
+{{- end }}
+{{- end }}
+
+{{- define "neuronspan.monitor" -}}
 apiVersion: monitoring.coreos.com/v1
-kind: ServiceMonitor
+kind: {{ .kind }}
 metadata:
   name: {{ include "neuronspan.fullname" .root }}-{{ .component }}
-  namespace: {{ .root.Release.Namespace | quote }}
-  labels:
-    {{- include "neuronspan.labels" . | nindent 4 }}
-    {{- with $monitor.labels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+  namespace: {{ include "neuronspan.namespace" .root | quote }}
+  {{- include "neuronspan.metadata" (dict "root" .root "component" .component "labels" .values.labels) | nindent 2 }}
 spec:
   selector:
     matchLabels: {{- include "neuronspan.selectorLabels" . | nindent 6 }}
   namespaceSelector:
-    matchNames: [{{ .root.Release.Namespace | quote }}]
-  endpoints:
-    - {port: http, path: /metrics, interval: {{ $monitor.interval | default "30s" }}}
-{{- end }}
+    matchNames: [{{ include "neuronspan.namespace" .root | quote }}]
+  {{ .ends }}:
+    - {port: http, path: /metrics, interval: {{ .values.interval | default "30s" | quote }}}
 {{- end }}
 
 {{/* In: the HTTP port. kubelet's probes come from the node itself, which a NetworkPolicy cannot keep out. Out: DNS, API server. */}}
@@ -47,8 +53,8 @@ apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
   name: {{ include "neuronspan.fullname" .root }}-{{ .component }}
-  namespace: {{ .root.Release.Namespace | quote }}
-  labels: {{- include "neuronspan.labels" . | nindent 4 }}
+  namespace: {{ include "neuronspan.namespace" .root | quote }}
+  {{- include "neuronspan.metadata" . | nindent 2 }}
 spec:
   podSelector:
     matchLabels: {{- include "neuronspan.selectorLabels" . | nindent 6 }}

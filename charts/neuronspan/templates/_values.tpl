@@ -110,12 +110,14 @@ webhook elsewhere; without a cluster (helm template) nothing is known, and the w
 {{- include "neuronspan.switch" (dict "value" ((.Values.metrics).serviceMonitor).enabled "default" false) }}
 {{- end }}
 
-{{/* Resources of a container as YAML. Takes a dict: value, cpu, memory, memoryLimit. */}}
-{{- define "neuronspan.resources" -}}
-{{- if .value }}
-{{- toYaml .value }}
-{{- else -}}
-limits: {memory: {{ .memoryLimit }}}
-requests: {cpu: {{ .cpu }}, memory: {{ .memory }}}
+{{- define "neuronspan.metrics.podMonitor" -}}
+{{- include "neuronspan.switch" (dict "value" ((.Values.metrics).podMonitor).enabled "default" false) }}
 {{- end }}
+
+{{- define "neuronspan.metrics.prometheusRule" -}}
+{{- include "neuronspan.switch" (dict "value" ((.Values.metrics).prometheusRule).enabled "default" false) }}
+{{- end }}
+
+{{- define "neuronspan.metrics.dashboard" -}}
+{{- include "neuronspan.switch" (dict "value" ((.Values.metrics).dashboard).enabled "default" false) }}
 {{- end }}

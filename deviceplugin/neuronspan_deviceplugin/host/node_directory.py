@@ -12,6 +12,7 @@ from neuronspan import errors as domain_errors
 from neuronspan import instance_types, names
 from neuronspan_deviceplugin.host import files
 
+_SELINUX = "security.selinux"  # of xattr(7): the kernel's own name of an object's SELinux label
 _READABLE = 0o644
 _LOCK_MODE = 0o444  # flock needs no write access, and a lock file is never written
 _TRAVERSABLE = 0o755
@@ -22,8 +23,9 @@ _PRIVATE = 0o700  # and users of the host do not get there: cutting a page off w
 class NodeDirectory:
     """Usually /run/neuronspan, on memory: it is new after a reboot, as locks and processes are."""
 
-    def __init__(self, path: pathlib.Path) -> None:
+    def __init__(self, path: pathlib.Path, selinux_label: str = "") -> None:
         self._path = path
+        self._selinux_label = selinux_label
 
     def write(self, hardware: instance_types.Hardware) -> None:
         """Describe the hardware and make the lock files that are missing; raises OSError."""
@@ -36,6 +38,17 @@ class NodeDirectory:
             _make(pages / f"{core}{names.TELEMETRY_SUFFIX}", _PAGE_MODE, names.TELEMETRY_BYTES)
         content = json.dumps(hardware.to_dict(), sort_keys=True).encode()
         files.write_atomically(self._path / names.HARDWARE_FILE, content, _READABLE)
+        self._label(self._path / names.HARDWARE_FILE, locks, *locks.iterdir(), pages, *pages.iterdir())
+
+    def _label(self, *paths: pathlib.Path) -> None:
+        """Let containers at what is mounted into them, where SELinux asks for a label of theirs.
+
+        A container runtime labels volumes, and not the mounts of a device. A folder is labelled too: what is made in it
+        later has its type.
+        """
+        if self._selinux_label:
+            for path in paths:
+                os.setxattr(path, _SELINUX, self._selinux_label.encode())
 
     def hardware(self) -> instance_types.Hardware | None:
         """Return the hardware described last; None when there is none, or none that can be read."""

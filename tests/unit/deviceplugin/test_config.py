@@ -17,7 +17,7 @@ def test_defaults_need_the_node_name_only() -> None:
 def test_every_setting_has_both_ways() -> None:
     values = {
         "node_name": "w1", "kubelet_directory": "/a", "pod_resources_socket": "/b", "cdi": "false",
-        "cdi_directory": "/c", "run_directory": "/d", "checkpoint": "/e", "cgroup_root": "/f",
+        "cdi_directory": "/c", "run_directory": "/d", "selinux_label": "u:r:t", "checkpoint": "/e", "cgroup_root": "/f",
         "core_numbering": "container", "probe_port": "1", "poll_seconds": "3", "start_wait_seconds": "4",
         "kubeconfig": "/g", "log_level": "debug", "log_format": "text",
     }  # fmt: skip

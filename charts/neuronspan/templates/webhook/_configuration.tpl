@@ -1,11 +1,11 @@
 {{/* Name, labels and, for cert-manager, annotations of both configurations. */}}
 {{- define "neuronspan.webhook.metadata" -}}
 name: {{ include "neuronspan.fullname" . }}-webhook
-labels: {{- include "neuronspan.labels" (dict "root" . "component" "admission") | nindent 2 }}
+{{- $annotations := dict }}
 {{- if eq (include "neuronspan.webhook.certificates" .) "cert-manager" }}
-annotations:
-  cert-manager.io/inject-ca-from: {{ printf "%s/%s-webhook" .Release.Namespace (include "neuronspan.fullname" .) | quote }}
+{{- $_ := set $annotations "cert-manager.io/inject-ca-from" (printf "%s/%s-webhook" (include "neuronspan.namespace" .) (include "neuronspan.fullname" .)) }}
 {{- end }}
+{{ include "neuronspan.metadata" (dict "root" . "component" "admission" "annotations" $annotations) }}
 {{- end }}
 
 {{/*
@@ -19,7 +19,7 @@ timeoutSeconds: {{ include "neuronspan.webhook.timeoutSeconds" .root }}
 clientConfig:
   service:
     name: {{ include "neuronspan.fullname" .root }}-webhook
-    namespace: {{ .root.Release.Namespace | quote }}
+    namespace: {{ include "neuronspan.namespace" .root | quote }}
     path: {{ .path }}
     port: 443
   {{- if eq (include "neuronspan.webhook.certificates" .root) "secret" }}

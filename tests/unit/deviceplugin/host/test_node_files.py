@@ -53,6 +53,34 @@ def test_modes_do_not_depend_on_the_umask(tmp_path: pathlib.Path) -> None:
     assert (tmp_path / "cores" / "0.lock").stat().st_mode & 0o777 == 0o444
 
 
+LABEL = "system_u:object_r:container_file_t:s0"
+
+
+def test_what_containers_see_gets_its_label_and_later_files_do_too(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recorded, as a kernel takes such a label from root alone, and acts on it only where SELinux is on."""
+    labels: dict[str, tuple[str, bytes]] = {}
+
+    def record(path: pathlib.Path, name: str, value: bytes) -> None:
+        labels[str(path.relative_to(tmp_path))] = (name, value)
+
+    monkeypatch.setattr(os, "setxattr", record)
+    node_directory.NodeDirectory(tmp_path).write(HARDWARE)
+    assert labels == {}
+    node_directory.NodeDirectory(tmp_path, LABEL).write(HARDWARE)
+    seen = {
+        "hardware.json",
+        "cores",
+        "cores/0.lock",
+        "cores/1.lock",
+        "telemetry",
+        "telemetry/0.page",
+        "telemetry/1.page",
+    }
+    assert labels == dict.fromkeys(seen, ("security.selinux", LABEL.encode()))
+
+
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"instanceType": "x"}'], ids=["none", "cut", "list", "partial"])
 def test_unusable_description_is_no_hardware(tmp_path: pathlib.Path, content: str | None) -> None:
     if content is not None:

@@ -1,0 +1,147 @@
+"""The life of a release while pods run: upgrade from the chart before this one, uninstallation, installation again.
+
+Each test leaves the cluster as the others expect it, with this checkout's chart installed.
+"""
+
+import json
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from cluster import errors, process, product_images, tools
+from kits.release import cluster_access, helm_release, installation, predecessor, workloads
+
+SECONDS = 300.0
+WHERE = ("--namespace", helm_release.NAMESPACE)
+CRDS = ("neuronnodes.neuronspan.dev", "neuronpools.neuronspan.dev")
+
+
+def helm(cluster: cluster_access.Cluster, *words: str | pathlib.Path, values: Mapping[str, Any] | None = None) -> str:
+    """Run helm for the release; gives what it printed, with the words of hooks, which go to standard error."""
+    given: list[str] = [] if values is None else ["--values", "-"]
+    timeout = () if words[0] == "show" or "--timeout" in words else ("--timeout", f"{SECONDS:.0f}s")
+    command = [tools.program("helm"), *words, "--kubeconfig", cluster.kubeconfig, *timeout, *given]
+    both = ["sh", "-c", 'exec "$@" 2>&1', "sh"]
+    return process.run([*both, *command], timeout=SECONDS + 60, stdin=json.dumps(values or {}).encode())
+
+
+@pytest.fixture
+def release(cluster: cluster_access.Cluster, namespace: str) -> Iterator[cluster_access.Cluster]:
+    """The cluster, whose release may be taken away: it is back at the end, before the pods of the test go."""
+    assert namespace
+    yield cluster
+    helm_release.install(cluster)
+
+
+def held(cluster: cluster_access.Cluster, namespace: str) -> dict[str, Any]:
+    """Return everything that must not change for pods that run: who they are, their restarts, their cores."""
+    return {
+        item["metadata"]["name"]: (
+            item["metadata"]["uid"],
+            [status["restartCount"] for status in item["status"].get("containerStatuses", [])],
+            [status["containerID"] for status in item["status"].get("containerStatuses", [])],
+            installation.grants_of(cluster, namespace, item["metadata"]["name"]),
+        )
+        for item in cluster.list("pods", namespace)
+    }
+
+
+def uids(cluster: cluster_access.Cluster, labels: str) -> set[str]:
+    """Return who the pods of a component are."""
+    return {item["metadata"]["uid"] for item in cluster.list("pods", installation.NAMESPACE, labels=labels)}
+
+
+def uninstall(cluster: cluster_access.Cluster) -> str:
+    """Uninstall with the chart's hooks; gives what helm said, the Job's words among it."""
+    return helm(cluster, "uninstall", helm_release.RELEASE, *WHERE, "--wait")
+
+
+def test_upgrade_from_the_chart_before_touches_no_running_pod(
+    release: cluster_access.Cluster, namespace: str, trn1: str, inf2: str, tmp_path: pathlib.Path
+) -> None:
+    uninstall(release)
+    release.kubectl("delete", "customresourcedefinitions", *CRDS)  # those of the predecessor come with its release
+    values = helm_release.values(product_images.loadable())
+    before = predecessor.chart(tmp_path)
+    helm(release, "install", helm_release.RELEASE, before, *WHERE, "--wait", values=values)
+    release.apply_all([workloads.pod("a", cores=4, node=trn1), workloads.pod("b", cores=24, node=inf2)], namespace)
+    workloads.wait_phases(release, namespace, {"Running": 2}, seconds=120)
+    running = held(release, namespace)
+    plugins = uids(release, installation.PLUGIN_LABELS)
+
+    shown = helm(release, "show", "crds", helm_release.CHART)
+    release.kubectl("apply", "--server-side", "--force-conflicts", "--filename", "-", stdin=shown)
+    rolled = {
+        "podAnnotations": {"example.com/rolled": "yes"}
+    }  # the images are the same ones: this makes new pods of both
+    for component in ("operator", "devicePlugin"):
+        values[component] = {**values[component], **rolled}
+    helm(release, "upgrade", helm_release.RELEASE, helm_release.CHART, *WHERE, "--wait", values=values)
+    release.wait_for(
+        lambda: not plugins & uids(release, installation.PLUGIN_LABELS),
+        seconds=SECONDS,
+        what=lambda: "every device plugin replaced",
+    )
+    assert held(release, namespace) == running
+    release.wait_for(
+        lambda: installation.agreement_verdict(release).complaints == (),
+        seconds=60,
+        what=lambda: str(installation.agreement_verdict(release)),
+    )
+    release.apply_all([workloads.pod("c", cores=28, node=trn1)], namespace)
+    workloads.wait_phases(release, namespace, {"Running": 3}, seconds=120)
+    assert {name: state for name, state in held(release, namespace).items() if name != "c"} == running
+
+
+def test_uninstallation_leaves_running_pods_alone_and_no_object_of_its_own(
+    release: cluster_access.Cluster, namespace: str, trn1: str
+) -> None:
+    release.apply_all(
+        [workloads.pod("runs", cores=30, node=trn1), workloads.pod("waits", cores=31, node=trn1)], namespace
+    )
+    workloads.wait_phases(release, namespace, {"Running": 1, "Pending": 1}, seconds=120)
+    running = held(release, namespace)
+
+    said = uninstall(release)
+    assert f"pods that wait for NeuronCores: 1 ({namespace}/waits)" in said
+    assert held(release, namespace) == running
+    left = release.kubectl(
+        "get", "jobs,pods,deployments,daemonsets,serviceaccounts,roles,rolebindings", *WHERE, "--output", "name"
+    )
+    assert [line for line in left.splitlines() if helm_release.RELEASE in line] == []
+    wide = release.kubectl(
+        "get",
+        "clusterroles,clusterrolebindings,validatingadmissionpolicies,mutatingadmissionpolicies",
+        "--output",
+        "name",
+    )
+    assert [line for line in wide.splitlines() if helm_release.RELEASE in line] == []
+    assert set(installation.neuron_nodes(release)) >= {trn1}
+
+    helm_release.install(release)
+    release.wait_for(
+        lambda: installation.agreement_verdict(release).complaints == (),
+        seconds=60,
+        what=lambda: str(installation.agreement_verdict(release)),
+    )
+    assert held(release, namespace)["runs"] == running["runs"]
+    release.delete("pod", "runs", namespace)
+    workloads.wait_phases(release, namespace, {"Running": 1}, seconds=120)  # and what waited is scheduled now
+
+
+def test_failed_uninstallation_leaves_no_job(release: cluster_access.Cluster) -> None:
+    """The Job cannot start: its image does not exist."""
+    values = helm_release.values(product_images.loadable())
+    values["operator"] = {**values["operator"], "image": {"tag": "none"}}
+    helm(release, "upgrade", helm_release.RELEASE, helm_release.CHART, *WHERE, values=values)
+    with pytest.raises(errors.CommandFailed, match="timed out waiting"):
+        helm(release, "uninstall", helm_release.RELEASE, *WHERE, "--timeout", "20s")
+    left = release.kubectl("get", "jobs,pods,serviceaccounts,roles,rolebindings", *WHERE, "--output", "name")
+    assert [line for line in left.splitlines() if "cleanup" in line] == []
+    # the way out that the page names
+    helm(release, "uninstall", helm_release.RELEASE, *WHERE, "--no-hooks")
+    freed = '{"metadata":{"finalizers":null}}'
+    for pool in release.list("neuronpools.neuronspan.dev"):
+        release.kubectl("patch", "neuronpools", pool["metadata"]["name"], "--type", "merge", "--patch", freed)
