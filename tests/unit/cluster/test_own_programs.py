@@ -31,8 +31,8 @@ def test_version_is_read_from_what_the_program_says(text: str, version: tuple[in
         ("helm", (3, 19), False),
         ("helm", (3, 20), True),
         ("helm", (4, 0), False),
-        ("kind", (0, 26), False),
-        ("kind", (0, 27), True),
+        ("kind", (0, 32), False),
+        ("kind", (0, 33), True),
         ("kind", (0, 0), False),
     ],
 )
