@@ -40,15 +40,14 @@ COMMANDS = {
 def ranges(kubernetes: str) -> dict[str, Range]:
     """Which versions will do with a `kubernetes` like `v1.36.3`. Pure.
 
-    kind: older ones than 0.27 do not know the configuration of containerd 2, which nodes of this version have (release
-    notes of kind 0.27.0). helm: 3.18 brought the JSON schema library that says which value is wrong, and 4 applies on
-    the server, which was not tried. kubectl: one minor version away from the API server (Kubernetes' version skew
-    policy).
+    kind and helm: from the oldest versions on that were tried with the nodes and the chart of this checkout, 0.33 and
+    3.20 (and 3.22). helm 4 applies on the server, and was not tried. kubectl: one minor version away from the API
+    server (Kubernetes' version skew policy).
     """
     minor = int(kubernetes.split(".")[1])
     return {
-        "kind": Range((0, 27), (1, 0)),
-        "helm": Range((3, 18), (4, 0)),
+        "kind": Range((0, 33), (1, 0)),
+        "helm": Range((3, 20), (4, 0)),
         "kubectl": Range((1, minor - 1), (1, minor + 2)),
     }
 

@@ -34,17 +34,13 @@ def _programs_of_the_demo() -> None:
 def _prepare(name: str, purpose: virtual_environment.Purpose, programs: Callable[[], object]) -> None:
     with scopes.Crew() as crew:
         crew.start(virtual_environment.build, purpose)
-        built = crew.start(programs)
+        crew.start(programs)
         engine.ensure()
         images = crew.start(product_images.build_all)
-        crew.start(_cluster, name, images, built)
+        crew.start(_cluster, name, images)
 
 
-def _cluster(
-    name: str,
-    images: "concurrent.futures.Future[dict[str, str]]",
-    programs: "concurrent.futures.Future[object]",
-) -> None:
+def _cluster(name: str, images: "concurrent.futures.Future[dict[str, str]]") -> None:
     def load(cluster: kind_cluster.Cluster, workers: Sequence[str]) -> None:
         images.result()
         loading.load_early(cluster, product_images.loadable(), workers)

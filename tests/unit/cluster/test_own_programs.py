@@ -28,11 +28,11 @@ def test_version_is_read_from_what_the_program_says(text: str, version: tuple[in
         ("kubectl", (1, 35), True),
         ("kubectl", (1, 37), True),
         ("kubectl", (1, 38), False),
-        ("helm", (3, 17), False),
-        ("helm", (3, 18), True),
+        ("helm", (3, 19), False),
+        ("helm", (3, 20), True),
         ("helm", (4, 0), False),
-        ("kind", (0, 26), False),
-        ("kind", (0, 27), True),
+        ("kind", (0, 32), False),
+        ("kind", (0, 33), True),
         ("kind", (0, 0), False),
     ],
 )
@@ -76,9 +76,9 @@ def put(directory: Path, name: str, says: str) -> Path:
 
 
 def test_own_program_that_is_new_enough_is_used(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    helm = put(machine, "helm", "v3.19.0+gabc")
+    helm = put(machine, "helm", "v3.21.0+gabc")
     assert tools.program("helm") == tools.program("helm") == helm
-    assert capsys.readouterr().err == f"cluster: using {helm} 3.19\n", "it is asked, and told, once"
+    assert capsys.readouterr().err == f"cluster: using {helm} 3.21\n", "it is asked, and told, once"
 
 
 def test_own_program_that_is_too_old_is_named_and_not_used(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,7 +95,7 @@ def test_own_program_that_fails_is_not_used(machine: Path) -> None:
 
 
 def test_built_program_comes_before_the_machines_own(machine: Path) -> None:
-    own = put(machine, "helm", "v3.19.0+gabc")
+    own = put(machine, "helm", "v3.21.0+gabc")
     assert tools.find("helm") == own
     built = put(tools.module_directory(tools.module_of("helm")), "helm", "v3.20.2")
     assert tools.find("helm") == built
@@ -109,7 +109,7 @@ def test_etcd_of_the_machine_is_never_used(machine: Path) -> None:
 def test_only_what_is_lacking_is_built(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[str] = []
     monkeypatch.setattr(tools, "_build_modules", lambda modules: built.extend(module.name for module in modules))
-    put(machine, "helm", "v3.19.0+gabc")
+    put(machine, "helm", "v3.21.0+gabc")
     tools.need("helm")
     assert built == []
     tools.need("kind", "helm", "kubeadm", "kubelet")
@@ -120,6 +120,6 @@ def test_missing_program_is_no_version(monkeypatch: pytest.MonkeyPatch, machine:
     def gone(*_: object, **__: object) -> str:
         raise FileNotFoundError
 
-    put(machine, "helm", "v3.19.0")
+    put(machine, "helm", "v3.21.0")
     monkeypatch.setattr(process, "run", gone)
     assert tools.find("helm") is None
