@@ -112,8 +112,10 @@ format: venv ## format, and fix what can be fixed without thinking
 venv: ## the Python environment, third-party packages only
 	@$(CLUSTER) venv >/dev/null
 
-lock: ## write constraints.txt anew: the newest versions that pyproject.toml allows
+lock: ## choose versions anew (constraints.txt), and name what is installed of them by hash: wheels, Debian's packages
 	$(CLUSTER) lock
+	@$(CLUSTER) venv >/dev/null
+	PYTHONPATH=tests:deviceplugin:operator:runtime "$$($(CLUSTER) venv --path)/bin/python" -m releasing lock
 
 tools: ## Kubernetes, etcd, kind, helm and containerd, built from Go modules
 	@$(CLUSTER) tools >/dev/null
@@ -123,9 +125,12 @@ images: ## the product's container images
 
 # --- releases ---------------------------------------------------------------------------------------------------------
 
-.PHONY: release push lint-workflows
-release: venv tools ## images for amd64 and arm64, chart, requirements, bills of materials, checksums and provenance into build/release
+.PHONY: release release-twice push lint-workflows
+release: venv tools ## images, chart, wheel, requirements, bills of materials, checksums and provenance into build/release
 	$(RUN) -m releasing release
+
+release-twice: venv tools ## make the commit's release in two other checkouts and compare every byte
+	$(RUN) -m releasing twice
 
 push: venv tools ## put images and chart of build/release into REGISTRY=host/prefix (INSECURE=1 for plain HTTP)
 	$(RUN) -m releasing push $(or $(REGISTRY),$(error say where to: make push REGISTRY=host/prefix)) $(if $(INSECURE),--insecure)

@@ -53,7 +53,7 @@ class ProductImage:
     @property
     def requirements(self) -> str:
         """The hashed requirements that it installs, where there are any."""
-        return f"requirements/{self.name}.txt"
+        return f"{self.name}/requirements.txt"
 
     def files(self) -> dict[str, bytes]:
         """Everything the build may see, by path below the checkout."""

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cluster import errors, go_modules, tools
-from releasing import images, oci_layout, pushing
+from releasing import pushing
+from releasing.images import debian, oci_layout, python_images
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 """crane is built from its Go module at first use."""
@@ -35,8 +36,8 @@ def release(tmp_path: Path) -> Path:
     tree.mkdir()
     (tree / "file").write_text("content", encoding="utf-8")
     layer = oci_layout.layer_of(tree)
-    variants = [oci_layout.Variant(each, (layer,)) for each in images.ARCHITECTURES]
-    start = images.start_of(images.COMPONENTS[0], "1.2.3")
+    variants = [oci_layout.Variant(each, (layer,)) for each in debian.ARCHITECTURES]
+    start = python_images.start_of(python_images.COMPONENTS[0], "1.2.3")
     name = "neuronspan/operator:1.2.3"
     oci_layout.write(directory / "neuronspan-operator-1.2.3.oci.tar", name, variants, start, "2026-01-02T03:04:05Z")
     return directory

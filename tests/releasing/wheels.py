@@ -1,24 +1,25 @@
-"""Wheels: the requirements of each part, locked with hashes in `requirements/`, and our own wheel.
+"""Wheels: the requirements of each part, locked with hashes in the versions of constraints.txt, and our own wheel.
 
 Law: what is installed was named by its hash in the commit; an index decides nothing.
 """
 
 from pathlib import Path
 
-from cluster import layout, process, requirements, virtual_environment
+from cluster import environment, layout, process, requirements, virtual_environment
 
 COMPONENTS = ("operator", "deviceplugin", "cli", "try")
 """What one installs by requirements: extras of pyproject.toml."""
 BUILD = "build"
 """The file with what builds our own wheel."""
-LOCKED = layout.CHECKOUT / "requirements"
+IMAGES = ("operator", "deviceplugin")
+"""Those whose Dockerfile installs the list, so it lies beside it."""
 PLATFORMS = {"amd64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 PYTHON = "3.13"
 SECONDS = 900.0
 
 
 def lock() -> None:
-    """Write `requirements/` anew, in the versions of constraints.txt, for every supported Python and platform."""
+    """Write every list anew, in the versions of constraints.txt, for every supported Python and platform."""
     pyproject = (layout.CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
     for component in COMPONENTS:
         _lock(component, requirements.of_extras(pyproject, [component]))
@@ -27,7 +28,9 @@ def lock() -> None:
 
 def locked(component: str) -> Path:
     """Return the hashed requirements of a component."""
-    return LOCKED / f"{component}.txt"
+    if component in IMAGES:
+        return layout.CHECKOUT / component / "requirements.txt"
+    return layout.CHECKOUT / "tests/releasing/locked" / f"{component}.txt"
 
 
 def install(target: Path, hashed: Path, architecture: str) -> None:
@@ -38,11 +41,11 @@ def install(target: Path, hashed: Path, architecture: str) -> None:
     (target / ".lock").unlink(missing_ok=True)
 
 
-def build(directory: Path) -> Path:
-    """Build our own wheel into ``directory`` with the locked build tools; return it."""
+def build(directory: Path, created: int) -> Path:
+    """Build our own wheel into ``directory`` with the locked build tools and one time; return it."""
     command = [uv(), "build", "--quiet", "--wheel", "--no-create-gitignore", "--require-hashes"]
     command += ["--build-constraint", str(locked(BUILD)), "--out-dir", str(directory), str(layout.CHECKOUT)]
-    process.run(command, timeout=SECONDS)
+    process.run(command, timeout=SECONDS, variables=environment.variables(SOURCE_DATE_EPOCH=str(created)))
     (wheel,) = directory.glob("*.whl")
     return wheel
 

@@ -1,4 +1,4 @@
-"""`requirements/` says what pyproject.toml asks for, in the versions that are tested, whole and with hashes."""
+"""The locked lists say what pyproject.toml asks for, in the versions that are tested, whole and with hashes."""
 
 import importlib.metadata
 import re

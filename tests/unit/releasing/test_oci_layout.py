@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from releasing import images, oci_layout
+from releasing.images import debian, oci_layout, python_images
 
-START = images.start_of(images.COMPONENTS[0], "1.2.3")
+START = python_images.start_of(python_images.COMPONENTS[0], "1.2.3")
 TIME = "2026-01-02T03:04:05Z"
 
 
@@ -20,7 +20,7 @@ def tree(tmp_path: Path) -> Path:
 
 def written(out: Path, tree: Path) -> str:
     layer = oci_layout.layer_of(tree)
-    variants = [oci_layout.Variant(architecture, (layer,)) for architecture in images.ARCHITECTURES]
+    variants = [oci_layout.Variant(architecture, (layer,)) for architecture in debian.ARCHITECTURES]
     return oci_layout.write(out, "neuronspan/operator:1.2.3", variants, START, TIME)
 
 

@@ -33,10 +33,11 @@ class Layer:
 class Start:
     """How a container of the image starts, and what its labels say."""
 
-    entrypoint: tuple[str, ...]
     user: str
     environment: Mapping[str, str]
     labels: Mapping[str, str]
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,13 +80,14 @@ def write(out: Path, reference: str, variants: Sequence[Variant], start: Start, 
 
 def config_of(variant: Variant, start: Start, created: str) -> dict[str, Any]:
     """Return the configuration document of one architecture's image."""
+    starts = {"Entrypoint": list(start.entrypoint), "Cmd": list(start.command)}
     return {
         "architecture": variant.architecture,
         "os": "linux",
         "created": created,
         "config": {
             "User": start.user,
-            "Entrypoint": list(start.entrypoint),
+            **{name: words for name, words in starts.items() if words},
             "Env": [f"{name}={value}" for name, value in sorted(start.environment.items())],
             "Labels": dict(start.labels),
         },

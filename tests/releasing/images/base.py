@@ -1,0 +1,53 @@
+"""What every image begins with: Debian's Python, one layer per architecture; and the Python that compiles bytecode.
+
+Law: nothing of another architecture is run; bytecode is made by this machine's own variant, and is the same for all.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from cluster import process
+from releasing.images import debian, oci_layout, trees
+
+MODELS = "/kubernetes/(aio/)?client/models/"
+"""One module per API type, half of the image: nobody imports them, so they are not compiled."""
+COMPILE_SECONDS = 1800.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Base:
+    """Debian with Python, per architecture: the tree, its layer, the packages in it, and where apt keeps others."""
+
+    trees: Mapping[str, Path]
+    layers: Mapping[str, oci_layout.Layer]
+    packages: Mapping[str, tuple[debian.Package, ...]]
+    downloads: Mapping[str, Path]
+    native: str
+    """The architecture of this machine."""
+
+    def compiled(self, tree: Path, *directories: str) -> oci_layout.Layer:
+        """Compile the Python modules in ``directories`` of a tree; return the tree as a layer."""
+        root = self.trees[self.native]
+        inside = root / "staged"
+        tree.rename(inside)
+        # one hash seed: the order of a set of strings in bytecode follows from it
+        command = ["chroot", str(root), "/usr/bin/python3", "-m", "compileall", "-q", "-x", MODELS, "-s", "/staged"]
+        command += ["-p", "/", "--invalidation-mode", "unchecked-hash", *(f"/staged/{name}" for name in directories)]
+        process.run(command, timeout=COMPILE_SECONDS, variables={"PATH": "/usr/bin:/usr/sbin", "PYTHONHASHSEED": "0"})
+        inside.rename(tree)
+        return oci_layout.layer_of(tree)
+
+
+def make(work: Path) -> Base:
+    """Unpack Debian's Python for every architecture below ``work``."""
+    packages, roots, downloads = {}, {}, {}
+    for architecture in debian.ARCHITECTURES:
+        downloads[architecture], tree = work / f"apt-{architecture}", work / f"debian-{architecture}"
+        packages[architecture] = debian.fetch(downloads[architecture], debian.PYTHON, architecture)
+        trees.unpack(tree, debian.archives(downloads[architecture]), packages[architecture])
+        trees.finish_base(tree)
+        roots[architecture] = tree
+    layers = {architecture: oci_layout.layer_of(tree) for architecture, tree in roots.items()}
+    native = process.run(["dpkg", "--print-architecture"], timeout=60).strip()
+    return Base(roots, layers, packages, downloads, native)
