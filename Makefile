@@ -27,6 +27,7 @@ STRESS := $(wildcard tests/stress)
 CHART := $(wildcard tests/chart)
 IMAGE := $(wildcard tests/image)
 E2E := $(wildcard tests/e2e)
+INSTALL := $(wildcard tests/install)
 E2E_CLUSTER ?= neuronspan-e2e
 DEMO_CLUSTER ?= neuronspan-demo
 
@@ -40,7 +41,7 @@ help: ## this list
 try: venv ## the main job without a cluster: the six examples as local processes (TRY="manifests and options")
 	PYTHONPATH=deviceplugin:operator:runtime $(BIN)/python -m neuronspan_embedded try $(TRY)
 
-.PHONY: test test-unit test-device test-integration test-kubernetes test-oracle test-planner test-chart test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
+.PHONY: test test-unit test-device test-integration test-kubernetes test-oracle test-planner test-chart test-image test-e2e test-install test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
 test: lint tools images cluster ## everything: lint, then all tests in one run (cold about an hour, warm half an hour)
 	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(UNIT) $(DEVICE) $(INTEGRATION) $(ORACLE) $(CHART) $(IMAGE) $(STRESS) $(E2E)
 
@@ -73,6 +74,9 @@ test-image: venv images ## the runtime's tests inside the runtime's image
 
 test-e2e: venv tools images cluster ## on a real cluster with the product installed
 	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(E2E)
+
+test-install: release ## the installation pages as a reader follows them, from the files of `make release`, on a cluster of their own
+	$(PYTEST) $(INSTALL)
 
 test-stress: export STRESS_SECONDS ?= 600
 test-stress: venv ## processes that use NeuronCores and are killed at random, for STRESS_SECONDS (600; 30 in `make test`)
@@ -125,12 +129,15 @@ images: ## the product's container images
 
 # --- releases ---------------------------------------------------------------------------------------------------------
 
-.PHONY: release release-twice push lint-workflows
+.PHONY: release release-twice release-start push lint-workflows
 release: venv tools ## images, chart, wheel, requirements, bills of materials, checksums and provenance into build/release
 	$(RUN) -m releasing release
 
 release-twice: venv tools ## make the commit's release in two other checkouts and compare every byte
 	$(RUN) -m releasing twice
+
+release-start: venv ## start each image of build/release, for each architecture (others emulated by qemu-user-static)
+	$(RUN) -m releasing start
 
 push: venv tools ## put images and chart of build/release into REGISTRY=host/prefix (INSECURE=1 for plain HTTP)
 	$(RUN) -m releasing push $(or $(REGISTRY),$(error say where to: make push REGISTRY=host/prefix)) $(if $(INSECURE),--insecure)

@@ -1,4 +1,4 @@
-"""Command line of releases: what one is made of, one, two that are compared, one in a registry.
+"""Command line of releases: what one is made of, one, two compared, one started, one pushed.
 
 Law: failures are one sentence.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import neuronspan
 from cluster import console, errors, go_modules, layout, tools
-from releasing import pushing, release, twice, wheels
+from releasing import pushing, release, starting, twice, wheels
 from releasing.images import debian
 
 OUT = layout.CHECKOUT / "build/release"
@@ -24,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("lock", help="write the lists of what is installed anew")
     commands.add_parser("release", help="write everything of a release")
     commands.add_parser("twice", help="release the commit from two checkouts, and compare")
+    commands.add_parser("start", help="start every image of the release, other architectures emulated")
     push = commands.add_parser("push", help="push images and chart of a release")
     push.add_argument("registry", help="host and prefix, registry.example.com/team for one")
     push.add_argument("--insecure", action="store_true", help="speak plain HTTP")
@@ -50,6 +51,9 @@ def _run(options: argparse.Namespace) -> None:
         print(release.make(OUT))
     elif options.command == "twice":
         print(*(f"{sha256}  {name}" for name, sha256 in twice.make().items()), sep="\n")
+    elif options.command == "start":
+        for sentence in starting.start_all(OUT / neuronspan.__version__):
+            print(sentence, flush=True)
     else:
         crane = tools.ensure(go_modules.CRANE) / "crane"
         flags = ("--insecure",) if options.insecure else ()

@@ -40,9 +40,23 @@ def make(parent: Path) -> Path:
         work.mkdir()
         materials = _fill(draft, work, about)
         _conclude(draft, about, materials)
+        different = products(about.version) ^ {path.name for path in draft.iterdir()}
+        if different:
+            raise errors.ClusterError(f"a release has other files than it says: {', '.join(sorted(different))}")
         shutil.rmtree(final, ignore_errors=True)
         draft.rename(final)
     return final
+
+
+def products(version: str) -> frozenset[str]:
+    """Return the names of a release's files. Pure."""
+    images = [image.name for image in python_images.COMPONENTS] + [runtime_image.NAME]
+    return frozenset(
+        {CHECKSUMS, PROVENANCE, f"neuronspan-{version}.tgz", f"neuronspan-{version}-py3-none-any.whl"}
+        | {f"neuronspan-{image}-{version}.oci.tar" for image in images}
+        | {f"{name}-{version}.cdx.json" for name in (*images, "chart")}
+        | {f"requirements-{name}.txt" for name in wheels.COMPONENTS}
+    )
 
 
 def checksums(directory: Path) -> dict[str, str]:
