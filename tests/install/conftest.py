@@ -1,4 +1,4 @@
-"""A release as a reader has it, and a cluster of its own; the programs that the pages call, and nothing else of ours on PATH."""
+"""A release as a reader has it, a cluster of its own, and the programs that the pages call."""
 
 import json
 import shlex
@@ -35,7 +35,7 @@ def release() -> Path:
 
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """kind, kubectl, helm and crane; kind leaves making the cluster itself to the cluster tool, which has a node image."""
+    """kind, kubectl, helm and crane; the cluster tool, which has a node image, makes the cluster for kind."""
     directory = tmp_path_factory.mktemp("bin")
     for name in ("kubectl", "helm"):
         (directory / name).symlink_to(tools.program(name))

@@ -3,6 +3,7 @@
 Law: what is installed was named by its hash in the commit; an index decides nothing.
 """
 
+import shutil
 from pathlib import Path
 
 from cluster import environment, layout, process, requirements, virtual_environment
@@ -39,6 +40,7 @@ def install(target: Path, hashed: Path, architecture: str) -> None:
     command += ["--python-platform", PLATFORMS[architecture], "--python-version", PYTHON, "--link-mode", "copy"]
     process.run([*command, "--target", str(target), "--requirement", str(hashed)], timeout=SECONDS)
     (target / ".lock").unlink(missing_ok=True)
+    _without_commands(target)
 
 
 def build(directory: Path, created: int) -> Path:
@@ -59,6 +61,14 @@ def pins(hashed: str) -> tuple[tuple[str, str], ...]:
 def uv() -> str:
     """Return the path of uv in the tests' environment."""
     return str(virtual_environment.directory() / "bin/uv")
+
+
+def _without_commands(target: Path) -> None:
+    """Remove the commands that wheels bring: no image runs them, and their first line is a path of this machine."""
+    shutil.rmtree(target / "bin", ignore_errors=True)
+    for record in target.glob("*.dist-info/RECORD"):
+        lines = record.read_text(encoding="utf-8").splitlines(keepends=True)
+        record.write_text("".join(line for line in lines if not line.startswith("bin/")), encoding="utf-8")
 
 
 def _lock(component: str, wanted: tuple[str, ...]) -> None:

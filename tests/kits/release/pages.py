@@ -1,6 +1,6 @@
 """The commands of an installation page, as a script that can be run.
 
-A block of the kind `sh` is run, in the page's order and in one shell; one of the kind `console` is not, as its page says.
+Blocks of the kind `sh` are run, in the order of the page and in one shell; those of the kind `console` are not.
 """
 
 import re

@@ -1,6 +1,7 @@
 """The locked lists say what pyproject.toml asks for, in the versions that are tested, whole and with hashes."""
 
 import importlib.metadata
+import pathlib
 import re
 from collections.abc import Iterable, Mapping
 
@@ -85,3 +86,14 @@ def test_every_pin_has_a_hash(component: str) -> None:
 
 def test_requirement_without_a_pin_or_with_another_version_is_found() -> None:
     assert unmet(["kopf>=1.45,<1.46", "aiohttp>=3.14"], {"kopf": "1.44.0"}) == ["kopf<1.46,>=1.45", "aiohttp>=3.14"]
+
+
+def test_installed_wheels_keep_nothing_of_the_machine(tmp_path: pathlib.Path) -> None:
+    record = tmp_path / "kopf-1.dist-info/RECORD"
+    record.parent.mkdir()
+    record.write_text("bin/kopf,sha256=ab,9\nkopf/bin/a.py,sha256=cd,1\n", encoding="utf-8")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/kopf").write_text("#!/somewhere/python\n", encoding="ascii")
+    wheels._without_commands(tmp_path)
+    assert record.read_text(encoding="utf-8") == "kopf/bin/a.py,sha256=cd,1\n"
+    assert not (tmp_path / "bin").exists()

@@ -54,3 +54,9 @@ def test_every_blob_is_stored_under_its_digest(tmp_path: Path, tree: Path) -> No
 def test_digest_is_found_again_in_the_file(tmp_path: Path, tree: Path) -> None:
     digest = written(tmp_path / "image", tree)
     assert oci_layout.digest_in(tmp_path / "image") == digest
+
+
+def test_containerd_imports_the_image_under_the_name_that_kubelet_looks_for(tmp_path: Path, tree: Path) -> None:
+    written(tmp_path / "image", tree)
+    (entry,) = json.loads(blobs_of(tmp_path / "image")["index.json"])["manifests"]
+    assert entry["annotations"]["io.containerd.image.name"] == "docker.io/neuronspan/operator:1.2.3"
