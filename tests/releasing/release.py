@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -32,6 +33,7 @@ def source() -> provenance.Source:
 def make(parent: Path) -> Path:
     """Write the release of the checkout's commit below ``parent``; return its directory, whole or not there."""
     about = source()
+    os.umask(0o022)  # of this process and its children: the modes of files are part of a release
     final = parent / about.version
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=parent, prefix=".draft-") as temporary:

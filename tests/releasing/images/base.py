@@ -4,7 +4,7 @@ Law: nothing of another architecture is run; bytecode is made by this machine's 
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cluster import process
@@ -13,6 +13,8 @@ from releasing.images import debian, oci_layout, trees
 MODELS = "/kubernetes/(aio/)?client/models/"
 """One module per API type, half of the image: nobody imports them, so they are not compiled."""
 COMPILE_SECONDS = 1800.0
+SEED = {"PYTHONHASHSEED": "0"}
+"""The order of a set of strings in bytecode follows from it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,12 +33,16 @@ class Base:
         root = self.trees[self.native]
         inside = root / "staged"
         tree.rename(inside)
-        # one hash seed: the order of a set of strings in bytecode follows from it
-        command = ["chroot", str(root), "/usr/bin/python3", "-m", "compileall", "-q", "-x", MODELS, "-s", "/staged"]
-        command += ["-p", "/", "--invalidation-mode", "unchecked-hash", *(f"/staged/{name}" for name in directories)]
-        process.run(command, timeout=COMPILE_SECONDS, variables={"PATH": "/usr/bin:/usr/sbin", "PYTHONHASHSEED": "0"})
+        command = ["chroot", str(root), "/usr/bin/python3", *bytecode(directories)]
+        process.run(command, timeout=COMPILE_SECONDS, variables={"PATH": "/usr/bin:/usr/sbin", **SEED})
         inside.rename(tree)
         return oci_layout.layer_of(tree)
+
+
+def bytecode(directories: Iterable[str], staged: str = "/staged") -> list[str]:
+    """Return the arguments of a Python that compiles what will lie below /, and lies below ``staged`` now. Pure."""
+    words = ["-m", "compileall", "-q", "-x", MODELS, "-s", staged, "-p", "/", "--invalidation-mode", "unchecked-hash"]
+    return [*words, *(f"{staged}/{name}" for name in directories)]
 
 
 def make(work: Path) -> Base:

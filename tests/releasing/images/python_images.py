@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cluster import layout, product_images
 from releasing import wheels
-from releasing.images import base, debian, oci_layout
+from releasing.images import base, debian, oci_layout, trees
 
 PACKAGES = "opt/venv/lib/python3.13/site-packages"
 
@@ -38,6 +38,7 @@ def write(out: Path, component: Component, below: base.Base, work: Path, created
         tree = work / f"{component.name}-{architecture}"
         wheels.install(tree / PACKAGES, wheels.locked(component.name), architecture)
         _as_environment(tree / "opt/venv")
+        trees.readable(tree)
         libraries = below.compiled(tree, "opt")
         variants.append(oci_layout.Variant(architecture, (below.layers[architecture], libraries, ours)))
     reference = f"neuronspan/{component.name}:{version}"
@@ -75,8 +76,7 @@ def sources(name: str, tree: Path) -> Path:
         kept = shutil.ignore_patterns("__pycache__", "*.pyc", "*.so", "Dockerfile", "requirements.txt")
         target = tree / "opt/neuronspan" / ("" if source == name else Path(source).name)
         shutil.copytree(layout.CHECKOUT / source, target, ignore=kept, dirs_exist_ok=True)
-    for path in (tree, *tree.rglob("*")):
-        path.chmod(0o755 if path.is_dir() else 0o644)
+    trees.readable(tree)
     return tree
 
 

@@ -51,6 +51,13 @@ def finish_openblas(tree: Path) -> None:
         (directory.parent / name).symlink_to(f"{directory.name}/{name}")
 
 
+def readable(tree: Path) -> None:
+    """Give files the modes that everybody can use, whatever they were made with; executables stay so."""
+    for path in (tree, *tree.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+
+
 def _without_documentation(tree: Path) -> None:
     for pattern in root_filesystem.EXCLUDED:
         for path in tree.glob(pattern.removeprefix("/")):
