@@ -74,7 +74,7 @@ def _fill(draft: Path, work: Path, about: provenance.Source) -> dict[str, str]:
     with console.Step("release: wheel"):
         wheels.build(draft, int(about.created))
     used = _images(draft, work, about.version, created)
-    _chart(draft, about)
+    write_chart(draft, about)
     text = bills.text("neuronspan-chart", about.version, created, used)
     (draft / f"chart-{about.version}.cdx.json").write_text(text, encoding="utf-8")
     found = {f"deb/{each.file}": each.sha256 for each in debian.locked()}
@@ -115,7 +115,8 @@ def _bill(
     (draft / f"{name}-{version}.cdx.json").write_text(text, encoding="utf-8")
 
 
-def _chart(draft: Path, about: provenance.Source) -> None:
+def write_chart(draft: Path, about: provenance.Source) -> None:
+    """Write the chart's package, with the time of the commit."""
     chart = layout.CHECKOUT / "charts/neuronspan"
     with tempfile.TemporaryDirectory() as temporary:
         command = [tools.program("helm"), "package", chart, "--destination", temporary]
