@@ -139,8 +139,13 @@ release-twice: venv tools ## make the commit's release in two other checkouts an
 release-start: venv ## start each image of build/release, for each architecture (others emulated by qemu-user-static)
 	$(RUN) -m releasing start
 
-push: venv tools ## put images and chart of build/release into REGISTRY=host/prefix (INSECURE=1 for plain HTTP)
-	$(RUN) -m releasing push $(or $(REGISTRY),$(error say where to: make push REGISTRY=host/prefix)) $(if $(INSECURE),--insecure)
+push: named-registry venv tools ## put images and chart of build/release into REGISTRY=host/prefix (INSECURE=1 for plain HTTP)
+	$(RUN) -m releasing push "$(REGISTRY)" $(if $(INSECURE),--insecure)
+
+# said before anything is built
+.PHONY: named-registry
+named-registry:
+	@test -n "$(REGISTRY)" || { echo "say where to: make push REGISTRY=host/prefix" >&2; exit 2; }
 
 lint-workflows: venv ## the workflow files, against their schema and for what makes them unsafe
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
