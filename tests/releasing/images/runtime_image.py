@@ -43,6 +43,7 @@ def write(out: Path, below: base.Base, work: Path, created: str, version: str) -
         tree = work / f"{NAME}-{architecture}"
         trees.unpack(tree, debian.archives(store), packages)
         trees.finish_openblas(tree)
+        trees.without_tests(tree)
         elf.require_complete((tree, below.trees[architecture]), MACHINES[architecture])
         ours = python_images.sources(NAME, work / f"{NAME}-sources-{architecture}")
         headers = debian.fetch(store, debian.HEADERS, architecture)

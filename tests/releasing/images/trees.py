@@ -11,6 +11,8 @@ from cluster import process, root_filesystem
 from releasing.images import debian
 
 UNPACK_SECONDS = 600.0
+TESTED = ("sympy", "fsspec", "mpmath", "psutil")
+"""Python packages with many tests in them."""
 _PASSWD = "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/nonexistent:/sbin/nologin\n"
 _GROUP = "root:x:0:\nnonroot:x:65532:\n"
 
@@ -49,6 +51,17 @@ def finish_openblas(tree: Path) -> None:
     (directory,) = tree.glob("usr/lib/*/openblas-openmp")
     for name in ("libblas.so.3", "liblapack.so.3", "libopenblas.so.0"):
         (directory.parent / name).symlink_to(f"{directory.name}/{name}")
+
+
+def without_tests(tree: Path) -> None:
+    """Remove the tests that torch and what it is made with bring: the Dockerfile removes the same."""
+    packages = tree / "usr/lib/python3/dist-packages"
+    for path in (packages / "torch/bin").iterdir():
+        if path.name != "torch_shm_manager":
+            root_filesystem.remove(path)
+    for name in TESTED:
+        for path in sorted((packages / name).rglob("tests")):
+            root_filesystem.remove(path)
 
 
 def readable(tree: Path) -> None:

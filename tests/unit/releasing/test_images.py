@@ -6,7 +6,7 @@ import pytest
 
 from cluster import errors, layout, process
 from releasing import twice
-from releasing.images import debian, elf, oci_layout, python_images, runtime_image
+from releasing.images import debian, elf, oci_layout, python_images, runtime_image, trees
 
 READELF = """
  0x0000000000000001 (NEEDED)             Shared library: [libtorch_cpu.so.2.6]
@@ -79,3 +79,16 @@ def test_image_without_an_entrypoint_has_a_command_alone() -> None:
 
 def test_releases_that_differ_are_told_by_their_files() -> None:
     assert twice.differing({"a": "1", "b": "2"}, {"a": "1", "b": "3", "c": "4"}) == ["b", "c"]
+
+
+def test_tests_of_other_packages_go_and_the_program_that_torch_runs_stays(tmp_path: pathlib.Path) -> None:
+    packages = tmp_path / "usr/lib/python3/dist-packages"
+    names = ("torch/bin/torch_shm_manager", "torch/bin/test_jit", "sympy/core/tests/tests/a.py", "sympy/core/a.py")
+    for name in names:
+        (packages / name).parent.mkdir(parents=True, exist_ok=True)
+        (packages / name).touch()
+    trees.without_tests(tmp_path)
+    assert {str(path.relative_to(packages)) for path in packages.rglob("*") if path.is_file()} == {
+        "torch/bin/torch_shm_manager",
+        "sympy/core/a.py",
+    }
