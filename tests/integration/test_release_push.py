@@ -69,6 +69,7 @@ def test_pushed_chart_is_the_one_of_the_release(release: Path, registry: str, cr
     (chart,) = release.glob("*.tgz")
     *_, name = pushing.push(release, registry, crane, helm, ("--insecure",))
     assert name.startswith(f"{registry}/charts/neuronspan@sha256:")
-    pull = [helm, "pull", f"oci://{registry}/charts/neuronspan", "--version", neuronspan.__version__, "--plain-http"]
+    pull: list[str | Path] = [helm, "pull", f"oci://{registry}/charts/neuronspan", "--plain-http"]
+    pull += ["--version", neuronspan.__version__]
     process.run([*pull, "--destination", tmp_path], timeout=60)
     assert (tmp_path / chart.name).read_bytes() == chart.read_bytes()

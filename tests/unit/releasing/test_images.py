@@ -53,7 +53,7 @@ def test_image_without_a_library_that_it_needs_is_refused(tmp_path: pathlib.Path
     process.run(
         [*command, tmp_path / "usr/lib/x86_64-linux-gnu/libwhole.so"], timeout=60, stdin=b"int a(void){return 1;}"
     )
-    linked = ["-L", tmp_path / "usr/lib/x86_64-linux-gnu", "-lwhole", "-Wl,--no-as-needed"]
+    linked: list[str | pathlib.Path] = ["-L", tmp_path / "usr/lib/x86_64-linux-gnu", "-lwhole", "-Wl,--no-as-needed"]
     process.run([*command, modules / "ours.so", *linked], timeout=60, stdin=b"int a(void); int b(void){return a();}")
     elf.require_complete((tmp_path,), "x86_64")
     (tmp_path / "usr/lib/x86_64-linux-gnu/libwhole.so").unlink()
