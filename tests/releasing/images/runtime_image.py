@@ -76,7 +76,7 @@ def build_of(tree: Path, architecture: str, packages: Sequence[debian.Package]) 
     if not found:
         raise errors.ClusterError(f"{TORCH}/version.py of Debian's torch names no version")
     libc = next(each.version for each in packages if each.name == "libc6").partition("-")[0]
-    soname = (tree / TORCH / "lib/libtorch_cpu.so").readlink().name
+    soname = (tree / TORCH / "lib/libtorch_cpu.so").resolve().name
     directory = Path("/target", TORCH)
     return extension.TorchBuild(found[1], True, soname, MACHINES[architecture], directory, f"glibc {libc}")
 

@@ -66,8 +66,10 @@ def test_torch_is_described_by_what_is_in_the_image(tmp_path: pathlib.Path) -> N
     (torch / "lib").mkdir(parents=True)
     (torch / "version.py").write_text("__version__ = '2.6.0+debian'\n", encoding="ascii")
     (torch / "lib/libtorch_cpu.so").symlink_to("../../../../aarch64-linux-gnu/libtorch_cpu.so.2.6")
+    (tmp_path / "usr/lib/aarch64-linux-gnu").mkdir()
+    (tmp_path / "usr/lib/aarch64-linux-gnu/libtorch_cpu.so.2.6").symlink_to("libtorch_cpu.so.2.6.0")
     build = runtime_image.build_of(tmp_path, "arm64", [debian.Package("libc6", "2.41-12+deb13u5", "arm64", "", "")])
-    assert (build.version, build.soname) == ("2.6.0+debian", "libtorch_cpu.so.2.6")
+    assert (build.version, build.soname) == ("2.6.0+debian", "libtorch_cpu.so.2.6.0")
     assert (build.machine, build.libc) == ("aarch64", "glibc 2.41")
 
 
