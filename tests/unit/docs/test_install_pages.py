@@ -12,7 +12,7 @@ from releasing import release
 
 NAMES = sorted(path.stem for path in pages.DIRECTORY.glob("*.md"))
 RUN = {"air-gapped", "index", "kind", "own-registry"}
-"""Those that tests/install runs."""
+"""Those that tests/install follows."""
 FILES = re.compile(
     r"[\w.-]*(?:neuronspan|requirements|provenance|SHA256SUMS)[\w.$-]*(?:\.(?:tgz|tar|whl|txt|json)|SUMS)\b"
 )
