@@ -29,6 +29,7 @@ STRESS := $(wildcard tests/stress)
 CHART := $(wildcard tests/chart)
 IMAGE := $(wildcard tests/image)
 E2E := $(wildcard tests/e2e)
+INSTALL := $(wildcard tests/install)
 E2E_CLUSTER ?= neuronspan-e2e
 DEMO_CLUSTER ?= neuronspan-demo
 
@@ -42,7 +43,7 @@ help: ## this list
 try: venv ## the main job without a cluster: the six examples as local processes (TRY="manifests and options")
 	PYTHONPATH=deviceplugin:operator:runtime $(BIN)/python -m neuronspan_embedded try $(TRY)
 
-.PHONY: test test-unit test-device test-integration test-kubernetes test-admission test-oracle test-planner test-chart test-chart-values test-image test-e2e test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
+.PHONY: test test-unit test-device test-integration test-kubernetes test-admission test-oracle test-planner test-chart test-chart-values test-image test-e2e test-install test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
 test: ## everything: lint beside what the tests need, then all tests, those that compute beside those that wait
 	@$(MAKE) -j2 lint prepared
 	$(RUN) -m lanes computing="$(UNIT) $(DEVICE) $(STRESS)" \
@@ -90,6 +91,9 @@ test-image: venv images ## the runtime's tests inside the runtime's image
 test-e2e: venv tools images cluster ## on a real cluster with the product installed
 	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(E2E)
 
+test-install: release ## the installation pages as a reader follows them, from the files of `make release`, on a cluster of their own
+	$(PYTEST) $(INSTALL)
+
 test-stress: export STRESS_SECONDS ?= 600
 test-stress: venv ## processes that use NeuronCores and are killed at random, for STRESS_SECONDS (600; 30 in `make test`)
 	$(PYTEST) -s $(STRESS)
@@ -129,8 +133,10 @@ format: venv ## format, and fix what can be fixed without thinking
 venv: ## the Python environment, third-party packages only
 	@$(CLUSTER) venv >/dev/null
 
-lock: ## write constraints.txt anew: the newest versions that pyproject.toml allows
+lock: ## choose versions anew (constraints.txt), and name what is installed of them by hash: wheels, Debian's packages
 	$(CLUSTER) lock
+	@$(CLUSTER) venv >/dev/null
+	PYTHONPATH=tests:deviceplugin:operator:runtime "$$($(CLUSTER) venv --path)/bin/python" -m releasing lock
 
 tools: ## Kubernetes, etcd, kind, helm and containerd, built from Go modules
 	@$(CLUSTER) tools >/dev/null
@@ -140,12 +146,23 @@ images: ## the product's container images
 
 # --- releases ---------------------------------------------------------------------------------------------------------
 
-.PHONY: release push lint-workflows
-release: venv tools ## images for amd64 and arm64, chart, requirements, bills of materials, checksums and provenance into build/release
+.PHONY: release release-twice release-start push lint-workflows
+release: venv tools ## images, chart, wheel, requirements, bills of materials, checksums and provenance into build/release
 	$(RUN) -m releasing release
 
-push: venv tools ## put images and chart of build/release into REGISTRY=host/prefix (INSECURE=1 for plain HTTP)
-	$(RUN) -m releasing push $(or $(REGISTRY),$(error say where to: make push REGISTRY=host/prefix)) $(if $(INSECURE),--insecure)
+release-twice: venv tools ## make the commit's release in two other checkouts and compare every byte
+	$(RUN) -m releasing twice
+
+release-start: venv ## start each image of build/release, for each architecture (others emulated by qemu-user-static)
+	$(RUN) -m releasing start
+
+push: named-registry venv tools ## put images and chart of build/release into REGISTRY=host/prefix (INSECURE=1 for plain HTTP)
+	$(RUN) -m releasing push "$(REGISTRY)" $(if $(INSECURE),--insecure)
+
+# said before anything is built
+.PHONY: named-registry
+named-registry:
+	@test -n "$(REGISTRY)" || { echo "say where to: make push REGISTRY=host/prefix" >&2; exit 2; }
 
 lint-workflows: venv ## the workflow files, against their schema and for what makes them unsafe
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml

@@ -34,7 +34,7 @@ CERTIFICATES = "ca-certificates.crt"
 """Where Dockerfiles find the CA bundle of this machine, when it was told to trust one of its own."""
 AGENTS = ("deviceplugin/neuronspan", "deviceplugin/neuronspan_agent")
 """What operator and device plugin both run."""
-SHARED = ("pyproject.toml", "constraints.txt", "LICENSE")
+SHARED = ("LICENSE",)
 PASSED_ON = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST")
 
 
@@ -51,9 +51,14 @@ class ProductImage:
         """Its path below the checkout."""
         return f"{self.name}/Dockerfile"
 
+    @property
+    def requirements(self) -> str:
+        """The hashed requirements that it installs, where there are any."""
+        return f"{self.name}/requirements.txt"
+
     def files(self) -> dict[str, bytes]:
         """Everything the build may see, by path below the checkout."""
-        found = keys.files_of(self.checkout, (*SHARED, self.dockerfile))
+        found = keys.files_of(self.checkout, (*SHARED, self.dockerfile, self.requirements))
         for source in self.sources:
             tree = keys.tree_of(self.checkout / source)
             found |= {f"{source}/{name}": content for name, content in tree.items()}

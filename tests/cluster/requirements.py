@@ -27,6 +27,11 @@ def of_extras(pyproject: str, extras: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def of_build(pyproject: str) -> tuple[str, ...]:
+    """What building our wheel asks for."""
+    return tuple(tomllib.loads(pyproject)["build-system"]["requires"])
+
+
 def pins(report: str) -> tuple[str, ...]:
     """`name==version` for everything in pip's installation report."""
     chosen = (entry["metadata"] for entry in json.loads(report)["install"])

@@ -1,12 +1,18 @@
-"""Command line of releases: `release` writes one, `push` puts it into a registry; failures are one sentence."""
+"""Command line of releases: what one is made of, one, two compared, one started, one pushed.
+
+Law: failures are one sentence.
+"""
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import neuronspan
 from cluster import console, errors, go_modules, layout, tools
-from releasing import pushing, release
+from releasing import pushing, release, starting, twice, wheels
+from releasing.images import debian
 
 OUT = layout.CHECKOUT / "build/release"
 
@@ -15,7 +21,10 @@ def parser() -> argparse.ArgumentParser:
     """Return the commands and what they take."""
     top = argparse.ArgumentParser(prog="python -m releasing", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
+    commands.add_parser("lock", help="write the lists of what is installed anew")
     commands.add_parser("release", help="write everything of a release")
+    commands.add_parser("twice", help="release the commit from two checkouts, and compare")
+    commands.add_parser("start", help="start every image of the release, other architectures emulated")
     push = commands.add_parser("push", help="push images and chart of a release")
     push.add_argument("registry", help="host and prefix, registry.example.com/team for one")
     push.add_argument("--insecure", action="store_true", help="speak plain HTTP")
@@ -26,17 +35,30 @@ def main(words: Sequence[str]) -> int:
     """Run one command; return the exit status."""
     options = parser().parse_args(words)
     try:
-        if options.command == "release":
-            print(release.make(OUT))
-        else:
-            crane = tools.ensure(go_modules.CRANE) / "crane"
-            flags = ("--insecure",) if options.insecure else ()
-            where = OUT / neuronspan.__version__
-            print(*pushing.push(where, options.registry, crane, tools.program("helm"), flags), sep="\n")
+        _run(options)
     except errors.ClusterError as error:
         console.say(str(error))
         return 1
     return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    if options.command == "lock":
+        wheels.lock()
+        with tempfile.TemporaryDirectory() as temporary:
+            debian.lock(Path(temporary))
+    elif options.command == "release":
+        print(release.make(OUT))
+    elif options.command == "twice":
+        print(*(f"{sha256}  {name}" for name, sha256 in twice.make().items()), sep="\n")
+    elif options.command == "start":
+        for sentence in starting.start_all(OUT / neuronspan.__version__):
+            print(sentence, flush=True)
+    else:
+        crane = tools.ensure(go_modules.CRANE) / "crane"
+        flags = ("--insecure",) if options.insecure else ()
+        where = OUT / neuronspan.__version__
+        print(*pushing.push(where, options.registry, crane, tools.program("helm"), flags), sep="\n")
 
 
 if __name__ == "__main__":

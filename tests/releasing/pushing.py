@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cluster import errors, process
-from releasing import oci_layout
+from releasing.images import oci_layout
 
 SECONDS = 1800.0
 Run = Callable[[list[str]], str]

@@ -2,13 +2,18 @@
 
 import datetime as dt
 import json
+import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
+from cyclonedx.model import component
+
 import neuronspan
-from cluster import archive, console, errors, layout, process, tools
-from releasing import bills, chart_package, debian, images, provenance, wheels
+from cluster import archive, console, environment, errors, layout, process, tools
+from releasing import bills, chart_package, provenance, wheels
+from releasing.images import base, debian, python_images, runtime_image
 
 CHECKSUMS = "SHA256SUMS"
 PROVENANCE = "provenance.json"
@@ -17,18 +22,18 @@ HELM_SECONDS = 120.0
 
 
 def source() -> provenance.Source:
-    """Return the commit of the checkout; ClusterError when files differ from it."""
+    """Return the commit of the checkout, and its time or SOURCE_DATE_EPOCH; ClusterError when files differ from it."""
     changed = _git("status", "--porcelain")
     if changed:
         raise errors.ClusterError(f"a release is made of one commit, but these files differ from it:\n{changed}")
-    return provenance.Source(
-        _git("rev-parse", "HEAD"), _git("show", "-s", "--format=%ct", "HEAD"), neuronspan.__version__
-    )
+    created = environment.value("SOURCE_DATE_EPOCH") or _git("show", "-s", "--format=%ct", "HEAD")
+    return provenance.Source(_git("rev-parse", "HEAD"), created, neuronspan.__version__)
 
 
 def make(parent: Path) -> Path:
     """Write the release of the checkout's commit below ``parent``; return its directory, whole or not there."""
     about = source()
+    os.umask(0o022)  # of this process and its children: the modes of files are part of a release
     final = parent / about.version
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=parent, prefix=".draft-") as temporary:
@@ -37,11 +42,23 @@ def make(parent: Path) -> Path:
         work.mkdir()
         materials = _fill(draft, work, about)
         _conclude(draft, about, materials)
+        different = products(about.version) ^ {path.name for path in draft.iterdir()}
+        if different:
+            raise errors.ClusterError(f"a release has other files than it says: {', '.join(sorted(different))}")
         shutil.rmtree(final, ignore_errors=True)
         draft.rename(final)
-    for name, why in images.LEFT_OUT.items():
-        console.say(f"release: no image {name}: {why}")
     return final
+
+
+def products(version: str) -> frozenset[str]:
+    """Return the names of a release's files. Pure."""
+    images = [image.name for image in python_images.COMPONENTS] + [runtime_image.NAME]
+    return frozenset(
+        {CHECKSUMS, PROVENANCE, f"neuronspan-{version}.tgz", f"neuronspan-{version}-py3-none-any.whl"}
+        | {f"neuronspan-{image}-{version}.oci.tar" for image in images}
+        | {f"{name}-{version}.cdx.json" for name in (*images, "chart")}
+        | {f"requirements-{name}.txt" for name in wheels.COMPONENTS}
+    )
 
 
 def checksums(directory: Path) -> dict[str, str]:
@@ -53,35 +70,53 @@ def _fill(draft: Path, work: Path, about: provenance.Source) -> dict[str, str]:
     """Write the products; return what they were made of."""
     created = dt.datetime.fromtimestamp(int(about.created), dt.UTC)
     for name in wheels.COMPONENTS:
-        wheels.compile_requirements(draft / f"requirements-{name}.txt", name)
-    with console.Step("release: Debian's Python for " + " and ".join(images.ARCHITECTURES)):
-        base = images.make_base(work)
-    used = []
-    for component in images.COMPONENTS:
-        with console.Step(f"release: image {component.name}"):
-            hashed = draft / f"requirements-{component.name}.txt"
-            out = draft / f"neuronspan-{component.name}-{about.version}.oci.tar"
-            stamp = created.strftime("%Y-%m-%dT%H:%M:%SZ")
-            digest = images.write(out, component, base, hashed, work, stamp, about.version)
-            used.append(bills.container(component.name, about.version, digest))
-            _bill(draft, component.name, about.version, created, base, hashed)
-    _chart(draft, about)
+        shutil.copyfile(wheels.locked(name), draft / f"requirements-{name}.txt")
+    with console.Step("release: wheel"):
+        wheels.build(draft, int(about.created))
+    used = _images(draft, work, about.version, created)
+    write_chart(draft, about)
     text = bills.text("neuronspan-chart", about.version, created, used)
     (draft / f"chart-{about.version}.cdx.json").write_text(text, encoding="utf-8")
-    found = {f"deb/{each.file}": each.sha256 for packages in base.packages.values() for each in packages}
-    return found | {"constraints.txt": archive.digest_of(layout.CHECKOUT / "constraints.txt")}
+    found = {f"deb/{each.file}": each.sha256 for each in debian.locked()}
+    locked = (wheels.locked(name) for name in (*wheels.COMPONENTS, wheels.BUILD))
+    return found | {str(path.relative_to(layout.CHECKOUT)): archive.digest_of(path) for path in locked}
 
 
-def _bill(draft: Path, name: str, version: str, created: dt.datetime, base: images.Base, hashed: Path) -> None:
-    parts = [bills.python_package(*pin) for pin in wheels.pins(hashed.read_text(encoding="utf-8"))]
-    every: set[debian.Package] = {each for packages in base.packages.values() for each in packages}
-    known = sorted({(each.name, each.version, each.architecture) for each in every})
-    parts += [bills.debian_package(*each) for each in known]
+def _images(draft: Path, work: Path, version: str, created: dt.datetime) -> list[component.Component]:
+    """Write the images with their bills; return them as parts of the chart's."""
+    stamp = created.strftime("%Y-%m-%dT%H:%M:%SZ")
+    with console.Step("release: Debian's Python for " + " and ".join(debian.ARCHITECTURES)):
+        below = base.make(work)
+    lowest = {each for packages in below.packages.values() for each in packages}
+    digests = {}
+    for image in python_images.COMPONENTS:
+        with console.Step(f"release: image {image.name}"):
+            out = draft / f"neuronspan-{image.name}-{version}.oci.tar"
+            digests[image.name] = python_images.write(out, image, below, work, stamp, version)
+        pins = wheels.pins(wheels.locked(image.name).read_text(encoding="utf-8"))
+        _bill(draft, image.name, version, created, lowest, [bills.python_package(*pin) for pin in pins])
+    with console.Step(f"release: image {runtime_image.NAME}, with its library for each architecture"):
+        out = draft / f"neuronspan-{runtime_image.NAME}-{version}.oci.tar"
+        digests[runtime_image.NAME], packages = runtime_image.write(out, below, work, stamp, version)
+    _bill(draft, runtime_image.NAME, version, created, lowest | set(packages), [])
+    return [bills.container(name, version, digest) for name, digest in digests.items()]
+
+
+def _bill(
+    draft: Path,
+    name: str,
+    version: str,
+    created: dt.datetime,
+    packages: Iterable[debian.Package],
+    parts: list[component.Component],
+) -> None:
+    parts += [bills.debian_package(each.name, each.version, each.architecture) for each in sorted(packages)]
     text = bills.text(f"neuronspan-{name}", version, created, parts)
     (draft / f"{name}-{version}.cdx.json").write_text(text, encoding="utf-8")
 
 
-def _chart(draft: Path, about: provenance.Source) -> None:
+def write_chart(draft: Path, about: provenance.Source) -> None:
+    """Write the chart's package, with the time of the commit."""
     chart = layout.CHECKOUT / "charts/neuronspan"
     with tempfile.TemporaryDirectory() as temporary:
         command = [tools.program("helm"), "package", chart, "--destination", temporary]

@@ -1,26 +1,37 @@
-"""The Python requirements of a component: pinned with hashes, and installed for an architecture from wheels only."""
+"""Wheels: the requirements of each part, locked with hashes in the versions of constraints.txt, and our own wheel.
 
+Law: what is installed was named by its hash in the commit; an index decides nothing.
+"""
+
+import shutil
 from pathlib import Path
 
-from cluster import layout, process, requirements, virtual_environment
+from cluster import environment, layout, process, requirements, virtual_environment
 
-COMPONENTS = {"operator": "operator", "deviceplugin": "deviceplugin", "cli": "cli"}
-"""What one installs by requirements, and the extra of pyproject.toml that names them."""
+COMPONENTS = ("operator", "deviceplugin", "cli", "try")
+"""What one installs by requirements: extras of pyproject.toml."""
+BUILD = "build"
+"""The file with what builds our own wheel."""
+IMAGES = ("operator", "deviceplugin")
+"""Those whose Dockerfile installs the list, so it lies beside it."""
 PLATFORMS = {"amd64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 PYTHON = "3.13"
 SECONDS = 900.0
 
 
-def compile_requirements(out: Path, component: str) -> None:
-    """Write the hashed requirements of a component, in the versions of constraints.txt, for every platform."""
+def lock() -> None:
+    """Write every list anew, in the versions of constraints.txt, for every supported Python and platform."""
     pyproject = (layout.CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
-    wanted = out.with_suffix(".in")
-    wanted.write_text("\n".join(requirements.of_extras(pyproject, [COMPONENTS[component]])) + "\n", encoding="utf-8")
-    constraints = layout.CHECKOUT / "constraints.txt"
-    command = [uv(), "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header", "--no-annotate"]
-    command += ["--no-emit-index-url", "--python-version", "3.11", "--constraint", str(constraints)]
-    process.run([*command, "--output-file", str(out), str(wanted)], timeout=SECONDS)
-    wanted.unlink()
+    for component in COMPONENTS:
+        _lock(component, requirements.of_extras(pyproject, [component]))
+    _lock(BUILD, requirements.of_build(pyproject))
+
+
+def locked(component: str) -> Path:
+    """Return the hashed requirements of a component."""
+    if component in IMAGES:
+        return layout.CHECKOUT / component / "requirements.txt"
+    return layout.CHECKOUT / "tests/releasing/locked" / f"{component}.txt"
 
 
 def install(target: Path, hashed: Path, architecture: str) -> None:
@@ -29,6 +40,16 @@ def install(target: Path, hashed: Path, architecture: str) -> None:
     command += ["--python-platform", PLATFORMS[architecture], "--python-version", PYTHON, "--link-mode", "copy"]
     process.run([*command, "--target", str(target), "--requirement", str(hashed)], timeout=SECONDS)
     (target / ".lock").unlink(missing_ok=True)
+    _without_commands(target)
+
+
+def build(directory: Path, created: int) -> Path:
+    """Build our own wheel into ``directory`` with the locked build tools and one time; return it."""
+    command = [uv(), "build", "--quiet", "--wheel", "--no-create-gitignore", "--require-hashes"]
+    command += ["--build-constraint", str(locked(BUILD)), "--out-dir", str(directory), str(layout.CHECKOUT)]
+    process.run(command, timeout=SECONDS, variables=environment.variables(SOURCE_DATE_EPOCH=str(created)))
+    (wheel,) = directory.glob("*.whl")
+    return wheel
 
 
 def pins(hashed: str) -> tuple[tuple[str, str], ...]:
@@ -40,3 +61,18 @@ def pins(hashed: str) -> tuple[tuple[str, str], ...]:
 def uv() -> str:
     """Return the path of uv in the tests' environment."""
     return str(virtual_environment.directory() / "bin/uv")
+
+
+def _without_commands(target: Path) -> None:
+    """Remove the commands that wheels bring: no image runs them, and their first line is a path of this machine."""
+    shutil.rmtree(target / "bin", ignore_errors=True)
+    for record in target.glob("*.dist-info/RECORD"):
+        lines = record.read_text(encoding="utf-8").splitlines(keepends=True)
+        record.write_text("".join(line for line in lines if not line.startswith("bin/")), encoding="utf-8")
+
+
+def _lock(component: str, wanted: tuple[str, ...]) -> None:
+    command = [uv(), "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-annotate", "--upgrade"]
+    command += ["--no-emit-index-url", "--python-version", "3.11", "--custom-compile-command", "make lock"]
+    command += ["--constraint", str(layout.CHECKOUT / "constraints.txt"), "--output-file", str(locked(component)), "-"]
+    process.run(command, timeout=SECONDS, stdin="\n".join(wanted).encode())

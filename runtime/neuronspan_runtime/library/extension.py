@@ -175,14 +175,14 @@ def _names(sources: pathlib.Path, pattern: str) -> Sequence[str]:
     return sorted(path.relative_to(sources).as_posix() for path in sources.rglob(pattern))
 
 
-def compile_arguments(build: TorchBuild) -> Sequence[str]:
+def compile_arguments(build: TorchBuild, sources: pathlib.Path = SOURCES) -> Sequence[str]:
     """Return what the compiler must know to read the unit from its standard input."""
     include = build.directory / "include"
     system = (include, include / "torch" / "csrc" / "api" / "include")
     return (
         f"-D_GLIBCXX_USE_CXX11_ABI={int(build.cxx11_abi)}",
         *(argument for path in system for argument in ("-isystem", str(path))),
-        *("-I", str(SOURCES), "-x", "c++", "-"),
+        *("-I", str(sources), "-x", "c++", "-"),
     )
 
 

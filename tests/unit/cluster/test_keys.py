@@ -49,7 +49,7 @@ def _checkout(root: Path) -> product_images.ProductImage:
         "operator/Dockerfile": "FROM scratch\n",
         "operator/neuronspan_operator/a.py": "A = 1\n",
         "operator/neuronspan_operator/b.py": "B = 1\n",
-        "pyproject.toml": "",
+        "operator/requirements.txt": "",
         "charts/neuronspan/Chart.yaml": 'apiVersion: v2\nversion: 0.3.0\nappVersion: "0.2.0"\n',
         "README.md": "readme\n",
     }.items():
@@ -70,7 +70,8 @@ def test_image_is_named_by_content_and_by_the_charts_version(tmp_path: Path) -> 
         ("operator/neuronspan_operator/a.py", True),
         ("operator/neuronspan_operator/new.py", True),
         ("operator/Dockerfile", True),
-        ("pyproject.toml", True),
+        ("operator/requirements.txt", True),
+        ("deviceplugin/requirements.txt", False),
         ("README.md", False),
         ("deviceplugin/neuronspan_deviceplugin/c.py", False),
     ],

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from releasing import images, oci_layout
+from releasing.images import debian, oci_layout, python_images
 
-START = images.start_of(images.COMPONENTS[0], "1.2.3")
+START = python_images.start_of(python_images.COMPONENTS[0], "1.2.3")
 TIME = "2026-01-02T03:04:05Z"
 
 
@@ -20,7 +20,7 @@ def tree(tmp_path: Path) -> Path:
 
 def written(out: Path, tree: Path) -> str:
     layer = oci_layout.layer_of(tree)
-    variants = [oci_layout.Variant(architecture, (layer,)) for architecture in images.ARCHITECTURES]
+    variants = [oci_layout.Variant(architecture, (layer,)) for architecture in debian.ARCHITECTURES]
     return oci_layout.write(out, "neuronspan/operator:1.2.3", variants, START, TIME)
 
 
@@ -54,3 +54,9 @@ def test_every_blob_is_stored_under_its_digest(tmp_path: Path, tree: Path) -> No
 def test_digest_is_found_again_in_the_file(tmp_path: Path, tree: Path) -> None:
     digest = written(tmp_path / "image", tree)
     assert oci_layout.digest_in(tmp_path / "image") == digest
+
+
+def test_containerd_imports_the_image_under_the_name_that_kubelet_looks_for(tmp_path: Path, tree: Path) -> None:
+    written(tmp_path / "image", tree)
+    (entry,) = json.loads(blobs_of(tmp_path / "image")["index.json"])["manifests"]
+    assert entry["annotations"]["io.containerd.image.name"] == "docker.io/neuronspan/operator:1.2.3"

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cluster import archive
+from cluster import archive, loading
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -33,10 +33,11 @@ class Layer:
 class Start:
     """How a container of the image starts, and what its labels say."""
 
-    entrypoint: tuple[str, ...]
     user: str
     environment: Mapping[str, str]
     labels: Mapping[str, str]
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +66,9 @@ def write(out: Path, reference: str, variants: Sequence[Variant], start: Start, 
     blobs: dict[str, bytes] = {}
     manifests = [_manifest(blobs, variant, start, created) for variant in variants]
     index = archive.canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests})
-    entry = _stored(blobs, INDEX, index) | {"annotations": {"org.opencontainers.image.ref.name": reference}}
+    # containerd takes either as it stands, its own first, and kubelet looks for the full name
+    names = {"org.opencontainers.image.ref.name": reference, "io.containerd.image.name": loading.full_name(reference)}
+    entry = _stored(blobs, INDEX, index) | {"annotations": names}
     top = archive.canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]})
     files = {f"blobs/{name.replace(':', '/')}": content for name, content in blobs.items()}
     files |= {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": top}
@@ -79,13 +82,14 @@ def write(out: Path, reference: str, variants: Sequence[Variant], start: Start, 
 
 def config_of(variant: Variant, start: Start, created: str) -> dict[str, Any]:
     """Return the configuration document of one architecture's image."""
+    starts = {"Entrypoint": list(start.entrypoint), "Cmd": list(start.command)}
     return {
         "architecture": variant.architecture,
         "os": "linux",
         "created": created,
         "config": {
             "User": start.user,
-            "Entrypoint": list(start.entrypoint),
+            **{name: words for name, words in starts.items() if words},
             "Env": [f"{name}={value}" for name, value in sorted(start.environment.items())],
             "Labels": dict(start.labels),
         },

@@ -1,0 +1,40 @@
+"""The installation pages, run as they are written, from the files of a release alone.
+
+The page of kind comes last: it ends with the cluster's removal.
+"""
+
+from pathlib import Path
+
+from cluster import kind_cluster, kind_config
+from kits.release import pages
+
+WORKERS = kind_config.Shape(pages.CLUSTER).workers
+
+
+def test_command_line_is_installed_as_the_index_says(release: Path, programs: Path, tmp_path: Path) -> None:
+    pages.follow(pages.script(pages.text_of("index"), {}), release, tmp_path, programs, tmp_path / "none")
+
+
+def test_nodes_without_a_registry_get_the_images_from_files(
+    release: Path, programs: Path, cluster: kind_cluster.Cluster, tmp_path: Path
+) -> None:
+    here = {"node-1 node-2": " ".join(WORKERS), 'ssh "$1" sudo': 'docker exec --interactive "$1"'}
+    script = pages.script(pages.text_of("air-gapped"), here)
+    pages.follow(script, release, tmp_path, programs, cluster.kubeconfig)
+
+
+def test_nodes_pull_from_a_registry_of_ones_own(
+    release: Path, programs: Path, cluster: kind_cluster.Cluster, registry: str, tmp_path: Path
+) -> None:
+    plain = {"crane push": "crane push --insecure", "crane digest": "crane digest --insecure"}
+    plain |= {"helm push": "helm push --plain-http", "helm install": "helm install --plain-http"}
+    here = {"registry.example.com/team": registry, "node-1": WORKERS[0], **plain}
+    script = pages.script(pages.text_of("own-registry"), here)
+    pages.follow(script, release, tmp_path, programs, cluster.kubeconfig)
+
+
+def test_kind(release: Path, programs: Path, cluster: kind_cluster.Cluster, tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_bytes(cluster.kubeconfig.read_bytes())
+    pages.follow(pages.script(pages.text_of("kind"), {}), release, tmp_path, programs, kubeconfig)
+    assert not cluster.exists()
