@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from click import testing
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from kits.manifests import builders, domain, pool_views, snapshots
 from neuronspan import grants
 from neuronspan_agent import errors, kube, resources
@@ -18,9 +18,9 @@ from neuronspan_operator.cluster import world
 from neuronspan_operator.planning import planner, plans
 
 
-def _cluster(*pods: builders.Manifest, pool_deleted: bool = False) -> fake_kube.FakeKube:
+def _cluster(*pods: builders.Manifest, pool_deleted: bool = False) -> in_memory.ApiServer:
     """One node of one pool, and these pods."""
-    fake = fake_kube.FakeKube()
+    fake = in_memory.ApiServer()
     pool = pool_views.manifest()
     if pool_deleted:
         pool["metadata"]["deletionTimestamp"] = builders.CREATED
@@ -34,17 +34,17 @@ def _cluster(*pods: builders.Manifest, pool_deleted: bool = False) -> fake_kube.
     return fake
 
 
-def _serve(monkeypatch: pytest.MonkeyPatch, fake: fake_kube.FakeKube, namespace: str = "") -> list[str]:
+def _serve(monkeypatch: pytest.MonkeyPatch, fake: in_memory.ApiServer, namespace: str = "") -> list[str]:
     """Let the commands log in to this fake; gives the kubeconfigs and contexts they log in with."""
     used: list[str] = []
 
     @contextlib.asynccontextmanager
-    async def client() -> AsyncIterator[fake_kube.FakeKube]:
+    async def client() -> AsyncIterator[in_memory.ApiServer]:
         yield fake
 
     async def connect(
         _program: str, kubeconfig: str, *, context: str
-    ) -> contextlib.AbstractAsyncContextManager[fake_kube.FakeKube]:
+    ) -> contextlib.AbstractAsyncContextManager[in_memory.ApiServer]:
         used.append(f"{kubeconfig} {context}")
         return client()
 
@@ -57,7 +57,7 @@ def _run(*arguments: str, **environment: str | None) -> testing.Result:
     return testing.CliRunner(env=environment).invoke(commands.main, arguments)
 
 
-def _operator_snapshot(fake: fake_kube.FakeKube) -> plans.Snapshot:
+def _operator_snapshot(fake: in_memory.ApiServer) -> plans.Snapshot:
     """What the operator plans on, once its caches are complete."""
 
     async def read() -> plans.Snapshot:
@@ -162,7 +162,7 @@ def test_map_is_also_written_as_svg(monkeypatch: pytest.MonkeyPatch, tmp_path: p
 
 
 def test_map_of_a_cluster_without_neuron_nodes_says_what_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    _serve(monkeypatch, fake_kube.FakeKube())
+    _serve(monkeypatch, in_memory.ApiServer())
     result = _run("map")
     assert result.exit_code == 1
     assert "no NeuronNode has a hardware profile" in result.output
