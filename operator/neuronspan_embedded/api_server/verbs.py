@@ -10,7 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from neuronspan_embedded.api_server import admitting, store
-from neuronspan_embedded.api_server.rules import kinds, ledgers, lifecycle, patches, refusals, schemas, selectors
+from neuronspan_embedded.api_server.rules import (
+    fields,
+    kinds,
+    ledgers,
+    lifecycle,
+    patches,
+    refusals,
+    schemas,
+    selectors,
+    validation,
+)
 
 Manifest = dict[str, Any]
 
@@ -41,6 +51,7 @@ class Options:
     dry_run: bool = False
     user: str = ""
     manager: str = ""
+    strict: bool = False  # whether a field that the kind does not have is refused, as kubectl asks for
 
 
 NO_OPTIONS = Options()
@@ -104,6 +115,7 @@ class Verbs:
     def create(self, target: Target, manifest: Mapping[str, Any], options: Options = NO_OPTIONS) -> Manifest:
         """Store a new object; raises Refusal."""
         kind = target.kind
+        fields.refuse_wrong(kind, manifest, strict=options.strict)
         _refuse_other_kind(kind, manifest)
         metadata = manifest.get("metadata") or {}
         if metadata.get("namespace") and metadata["namespace"] != target.namespace:
@@ -116,6 +128,7 @@ class Verbs:
                 kind.full_name, "", "metadata.name: Required value: name or generateName is required"
             )
         made = lifecycle.created(kind, manifest, target.namespace, name, self.sources.uid(), self.now)
+        _refuse_invalid(kind, made)
         made = admitting.prepared(self.store, kind, made)
         made = self._admitted(admitting.Write(admitting.CREATE, kind, "", made, None, options.user))
         if self.store.find(kind.resource, target.namespace, name) is not None:
@@ -126,6 +139,7 @@ class Verbs:
 
     def replace(self, target: Target, manifest: Mapping[str, Any], options: Options = NO_OPTIONS) -> Manifest:
         """Store an object, or its part "status", as it is given; raises Refusal."""
+        fields.refuse_wrong(target.kind, manifest, strict=options.strict)
         _refuse_other_kind(target.kind, manifest)
         return self._update(target, self.get(target), manifest, options)
 
@@ -150,8 +164,11 @@ class Verbs:
 
     def _update(self, target: Target, before: Manifest, manifest: Mapping[str, Any], options: Options) -> Manifest:
         kind = target.kind
+        fields.refuse_wrong(kind, manifest, strict=options.strict)
         _refuse_stale(target, before, manifest)
         made = lifecycle.changed(kind, before, manifest, target.subresource)
+        if not target.subresource:
+            _refuse_invalid(kind, made)
         made = self._admitted(admitting.Write(admitting.UPDATE, kind, target.subresource, made, before, options.user))
         if made == before or options.dry_run:
             return made
@@ -161,6 +178,7 @@ class Verbs:
         return self.store.put(kind.resource, made)
 
     def _apply(self, target: Target, manifest: Any, options: Options) -> Manifest:
+        fields.refuse_wrong(target.kind, manifest, strict=options.strict)
         _refuse_other_kind(target.kind, manifest)
         current = self.store.find(target.kind.resource, target.namespace, target.name)
         if current is None:
@@ -214,6 +232,12 @@ def _refuse_other_kind(kind: kinds.Kind, manifest: Mapping[str, Any]) -> None:
     if told != (kind.name, kind.api_version):
         message = f"{told[0]} in version {told[1]!r} cannot be handled as a {kind.name} of {kind.api_version}"
         raise refusals.bad_request(message)
+
+
+def _refuse_invalid(kind: kinds.Kind, made: Manifest) -> None:
+    problems = list(validation.problems(kind, made))
+    if problems:
+        raise refusals.invalid(kind.full_name, made["metadata"]["name"], *problems)
 
 
 def _refuse_stale(target: Target, before: Manifest, manifest: Mapping[str, Any]) -> None:
