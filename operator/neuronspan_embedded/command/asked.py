@@ -20,7 +20,7 @@ def nodes(text: str) -> list[str]:
             raise click.BadParameter(f"{part}: the number of nodes is {count!r}, write it like {name}=2")
         try:
             instance_types.hardware_of(name)
-        except errors.InvalidHardware as error:
+        except (errors.InvalidHardware, errors.UnknownInstanceType) as error:
             raise click.BadParameter(str(error)) from error
         found += [name] * int(count or 1)
     if not found:

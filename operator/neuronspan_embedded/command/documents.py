@@ -9,9 +9,9 @@ from typing import Any
 import click
 import yaml
 
-MOST_BYTES = 8 * 2**20
-"""kube-apiserver takes 3 MiB in one object; a file may have several."""
-MOST_VALUES = 1_000_000
+MOST_BYTES = 3 * 2**20
+"""What kube-apiserver takes in one request."""
+MOST_VALUES = 100_000
 _DEEPEST = 100
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 

@@ -29,8 +29,11 @@ def _is_base64(value: Any) -> bool:
         return False
 
 
-_MODELS: Mapping[str, str] = {"Event": "CoreV1Event"}
+_OTHERWISE: Mapping[str, str] = {"Event": "CoreV1Event"}
 """The names of models that are not V1 and the kind."""
+_MODELS: Mapping[str, str] = {
+    kind.plural: _OTHERWISE.get(kind.name, f"V1{kind.name}") for kind in kinds.BUILT_IN if kind.plural != kinds.CRD
+}
 _PLAIN: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "str": ("text", lambda value: isinstance(value, str)),
     "bytes": ("text in base64", _is_base64),
@@ -64,11 +67,10 @@ def _problems(kind: kinds.Kind, manifest: Any) -> Iterator[str]:
     if not isinstance(manifest, Mapping):
         yield f"it is {_word(manifest)}, and has to be a map"
         return
-    name = _MODELS.get(kind.name, f"V1{kind.name}")
-    if kind.is_custom or kind.plural == kinds.CRD or not hasattr(models, name):
+    if kind.is_custom or kind.plural not in _MODELS:
         yield from _of(_METADATA, manifest.get("metadata"), "metadata")
     else:
-        yield from _of(name, manifest, "")
+        yield from _of(_MODELS[kind.plural], manifest, "")
 
 
 def _of(declared: str, value: Any, path: str) -> Iterator[str]:
@@ -129,3 +131,7 @@ def _fields(model: str) -> Mapping[str, str]:
     """Return the types of a model's fields by their names in manifests."""
     found = getattr(models, model)
     return {found.attribute_map[attribute]: declared for attribute, declared in found.openapi_types.items()}
+
+
+for _name in _MODELS.values():  # the models are loaded when they are asked for: now, not while a request waits
+    _fields(_name)
