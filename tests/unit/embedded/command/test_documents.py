@@ -11,8 +11,8 @@ def read(text: bytes) -> list[object]:
 
 
 def test_dates_and_keys_are_text_as_in_json() -> None:
-    assert read(b"{day: 2026-01-01, 1: a, on: b}\n---\n# nothing\n---\n[1]") == [
-        {"day": "2026-01-01", "1": "a", "true": "b"},
+    assert read(b"{day: 2026-01-01, 2: a, on: b}\n---\n# nothing\n---\n[1]") == [
+        {"day": "2026-01-01", "2": "a", "true": "b"},
         [1],
     ]
 
@@ -27,7 +27,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     [
         (BOMB.encode(), "more than 100000 values"),
         (b"&a [*a]", "nested more than 100 deep"),
-        (b"[" * 5000, "nested too deeply"),
+        (b"[" * 1000, "nested too deeply"),
         (b"a: [1, 2", "cannot be read as YAML"),
         (b"\xff\xfe\x00", "cannot be read as YAML"),
         (b"!!python/object/apply:os.system [ls]", "could not determine a constructor"),

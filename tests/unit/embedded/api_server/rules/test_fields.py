@@ -49,14 +49,14 @@ def test_unknown_field_is_refused_when_that_is_asked_for_and_only_then() -> None
 
 def test_data_of_a_secret_is_base64() -> None:
     secret = {"metadata": {"name": "s"}, "data": {"key": "%%%"}}
-    with pytest.raises(refusals.Refusal, match="data[.]key is text, and has to be text in base64"):
+    with pytest.raises(refusals.Refusal, match=r"data\.key is text, and has to be text in base64"):
         fields.refuse_wrong(KINDS["secrets"], secret, strict=False)
 
 
 def test_custom_resources_are_left_to_their_schema_but_for_their_metadata() -> None:
     kind = kinds.Kind("example.com", "v1", "foos", "Foo", schema={})
     fields.refuse_wrong(kind, {"metadata": {"name": "x"}, "spec": [5]}, strict=True)
-    with pytest.raises(refusals.Refusal, match="metadata[.]labels is text"):
+    with pytest.raises(refusals.Refusal, match=r"metadata\.labels is text"):
         fields.refuse_wrong(kind, {"metadata": {"name": "x", "labels": "a"}}, strict=True)
 
 
