@@ -165,7 +165,7 @@ async def test_program_that_is_replaced_is_told_once(rig: Rig) -> None:
 async def test_variables_with_any_bytes_reach_the_process(rig: Rig) -> None:
     rig.cluster.create("secrets", {"metadata": {"name": "s"}, "data": {"raw": "/w==", "word": "aGk="}})
     source = {"name": "RAW", "valueFrom": {"secretKeyRef": {"name": "s", "key": "raw"}}}
-    fields = {"envFrom": [{"secretRef": {"name": "s"}, "prefix": "S_"}], "env": [source]}
+    fields: dict[str, Any] = {"envFrom": [{"secretRef": {"name": "s"}, "prefix": "S_"}], "env": [source]}
     await rig.worker(sh('printf %s "$RAW$S_word" | od -An -tx1', **fields), restartPolicy="Never").run()
     assert rig.printed().split() == ["ff", "68", "69"]
 

@@ -29,7 +29,9 @@ spec:
           command: [sh, -c, 'sleep 1000 & trap "" TERM; echo serves; wait; sleep 1000']
 """
 MODEL = "{apiVersion: v1, kind: Pod, metadata: {name: m}, spec: {containers: [{name: app, image: neuronspan/runtime}]}}"
-PATIENCE = 100.0
+PATIENCE = 200.0
+
+pytestmark = pytest.mark.timeout(300)  # several clusters begin and end, beside whatever else the machine does
 STAGES = {
     "building the library": ("looking for the runtime's C++ library", MODEL, ()),
     "starting": ("starting API server", MANIFEST, ()),
@@ -48,10 +50,10 @@ class Trial:
         path = directory / "pods.yaml"
         path.write_text(manifest)
         paths = os.pathsep.join(each for each in sys.path if each)
-        environment = {"PATH": os.defpath, "PYTHONPATH": paths, "HOME": str(directory), "TMPDIR": str(directory)}
+        self.environment = {"PATH": os.defpath, "PYTHONPATH": paths, "HOME": str(directory), "TMPDIR": str(directory)}
         arguments = [sys.executable, "-m", "neuronspan_embedded", "try", str(path), "--nodes", "inf2.xlarge", *flags]
         self.running = subprocess.Popen(
-            arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=directory
+            arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.environment, cwd=directory
         )
         self._lines: queue.Queue[str | None] = queue.Queue()
         self.printed: list[str] = []
@@ -137,9 +139,29 @@ def test_try_leaves_nothing_behind_when_it_is_asked_to_end_again_and_again(direc
         trial.running.kill()
 
 
+def test_kubectl_neuron_reaches_a_cluster_that_is_kept(directory: pathlib.Path) -> None:
+    trial = Trial(directory, MANIFEST, "--keep", "--seconds", "1")
+    try:
+        trial.until("serves")
+        trial.until("export KUBECONFIG=")
+        kubeconfig = trial.printed[-1].partition("KUBECONFIG=")[2].strip()
+        program = "from neuronspan_operator.cli import commands; commands.main()"
+        environment = {**trial.environment, "KUBECONFIG": kubeconfig}
+        shown = subprocess.run(
+            [sys.executable, "-c", program, "map"], capture_output=True, text=True, check=False, env=environment
+        )
+        assert shown.returncode == 0, shown.stderr
+        assert "0 of 2 cores free" in shown.stdout
+        trial.running.send_signal(signal.SIGINT)
+        assert trial.ended() == 0
+        assert trial.left() == NOTHING
+    finally:
+        trial.running.kill()
+
+
 def test_two_trials_at_once_do_not_know_each_other(directory: pathlib.Path) -> None:
     (directory / "b").mkdir()
-    trials = [Trial(each, MANIFEST, "--seconds", "1") for each in (directory, directory / "b")]
+    trials = [Trial(each, MANIFEST, "--seconds", "20") for each in (directory, directory / "b")]
     for each in trials:
         each.until("serves")
     assert [each.ended() for each in trials] == [0, 0]

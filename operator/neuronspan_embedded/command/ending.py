@@ -36,3 +36,5 @@ class Ending:
         finally:
             for each in SIGNALS:
                 loop.remove_signal_handler(each)
+                if self.code:
+                    signal.signal(each, signal.SIG_IGN)  # all has ended: another signal must not change how

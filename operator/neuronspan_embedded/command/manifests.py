@@ -61,7 +61,7 @@ def _documents(path: pathlib.Path) -> Iterator[Manifest]:
 
 def _kustomized(path: pathlib.Path) -> Iterator[Manifest]:
     name = str(path / _KUSTOMIZATION)
-    asked = next(iter(documents.read(name, (path / _KUSTOMIZATION).read_bytes())), {})
+    asked: Any = next(iter(documents.read(name, (path / _KUSTOMIZATION).read_bytes())), {})
     if not isinstance(asked, dict):
         raise click.ClickException(f"{name} is no kustomization: it has to be a map")
     unknown = asked.keys() - _KNOWN

@@ -9,7 +9,7 @@ import functools
 import json
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -24,6 +24,7 @@ Rule = Callable[[resources.Resource, Manifest], str]
 """Says what is wrong with an object that a client writes, "" when nothing is."""
 Fault = errors.KubernetesError | Callable[[], None] | asyncio.Event
 
+_Value = TypeVar("_Value")
 _NAMESPACES = ("default", "kube-system")
 _OF_THE_SERVER = ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 _GRACE_SECONDS = 30
@@ -70,7 +71,7 @@ class ApiServer:
 
     def put(self, resource: resources.Resource, manifest: Mapping[str, Any]) -> Manifest:
         """Store an object as a whole, its status too, as if others had made it so: with defaults, without checks."""
-        given: Manifest = _copied(manifest)
+        given = _copied(dict(manifest))
         told = given.setdefault("metadata", {})
         kind, namespace = self._kind(resource), told.get("namespace", "")
         uid = told.get("uid") or str(uuid.uuid4())
@@ -280,9 +281,10 @@ def _empty_cluster() -> rewinding.Backup:
     return begun.backup()
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: _Value) -> _Value:
     """Return what arrives at the other end of a wire."""
-    return json.loads(json.dumps(value))
+    arrived: _Value = json.loads(json.dumps(value))
+    return arrived
 
 
 async def _meet(fault: Fault) -> None:
