@@ -17,7 +17,7 @@ from kits.api_server import control_plane
 from kits.embedded import cluster, rewinding, streams
 from neuronspan_agent import errors, kube, resources
 from neuronspan_embedded.api_server import admitting, requests, verbs
-from neuronspan_embedded.api_server.rules import kinds, lifecycle, refusals
+from neuronspan_embedded.api_server.rules import fields, kinds, lifecycle, refusals
 
 Manifest = dict[str, Any]
 Rule = Callable[[resources.Resource, Manifest], str]
@@ -75,7 +75,8 @@ class ApiServer:
         told = given.setdefault("metadata", {})
         kind, namespace = self._kind(resource), told.get("namespace", "")
         uid = told.get("uid") or str(uuid.uuid4())
-        made = lifecycle.created(kind, given, namespace, told["name"], uid, self._verbs.now)
+        told["uid"] = uid
+        made = self._completed(kind, given, namespace, uid)
         made["metadata"] |= {field: told[field] for field in _OF_THE_SERVER if field in told}
         if resource == resources.PODS and "deletionTimestamp" in told:
             made["metadata"].setdefault("deletionGracePeriodSeconds", _GRACE_SECONDS)
@@ -233,6 +234,14 @@ class ApiServer:
         self._answer("POST", self._target(resources.PODS, name, namespace, "eviction"), eviction)
 
     # --- inside --------------------------------------------------------------------------------------------------
+
+    def _completed(self, kind: kinds.Kind, given: Manifest, namespace: str, uid: str) -> Manifest:
+        """Return an object with its defaults; one that makes no sense stays as it is: older servers let it in."""
+        try:
+            fields.refuse_wrong(kind, given, strict=False)
+        except refusals.Refusal:
+            return given
+        return lifecycle.created(kind, given, namespace, given["metadata"]["name"], uid, self._verbs.now)
 
     async def _enter(self, verb: str, resource: resources.Resource, name: str = "", subresource: str = "") -> None:
         call = " ".join(part for part in (verb, resource.plural, name, subresource) if part)
