@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from kits.api_server import control_plane as control_plane_kit
-from kits.api_server import neuron_node_store, tcp_proxy
+from kits.api_server import tcp_proxy
+from kits.embedded import neuron_node_store
 from kits.kubelet import plugin_rig
 from kits.manifests import builders, domain
 from neuronspan_agent import errors, kube, resources, signals

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from kits.embedded import neuron_node_store
 from kits.kubelet import plugin_rig
 from kits.manifests import builders, domain
 from neuronspan import grants, instance_types, names
@@ -281,11 +282,9 @@ async def test_plugin_waits_for_hardware_and_says_so() -> None:
 
 async def test_node_without_an_object_waits_for_it() -> None:
     async with plugin_rig.running(start=False) as rig:
-        manifest = rig.store._manifest
-        assert manifest is not None
-        rig.store._manifest = None
+        rig.store.remove()
         await rig.start_agent(registered=False)
-        rig.store.put(manifest)
+        rig.store.put(neuron_node_store.neuron_node())
         await rig.registered()
 
         assert _allocatable(rig.kubelet) == EVERYTHING
@@ -324,8 +323,7 @@ async def test_started_container_starts_again_without_the_api_server() -> None:
 async def test_plugin_catches_up_when_the_api_server_is_back() -> None:
     async with plugin_rig.running() as rig:
         rig.store.go_down()
-        rig.store._manifest["spec"]["grants"] = [domain.grant("4-7").to_dict()]  # type: ignore[index]
-        rig.store._stored("MODIFIED")
+        rig.grant(domain.grant("4-7"))
         rig.store.come_back()
         await rig.seen()
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from kits.api_server import neuron_node_store
+from kits.embedded import neuron_node_store
 from kits.kubelet import plugin_rig
 from kits.manifests import builders, domain
 from neuronspan import names

@@ -224,7 +224,7 @@ async def test_unmanaged_pod_without_a_run_beside_the_grants_is_refused_in_clear
 
 async def test_grant_that_the_watch_has_not_brought_yet_is_read_on_the_spot() -> None:
     async with plugin_rig.running() as rig:
-        rig.store.deaf = True
+        rig.store.deafen()
         rig.grant(domain.grant("28-31"))
         await rig.kubelet.admit(builders.make_pod(cores=4, node="w1"))
 

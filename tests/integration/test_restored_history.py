@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from kits.api_server import control_plane as control_plane_kit
-from kits.api_server import neuron_node_store, tcp_proxy
+from kits.api_server import tcp_proxy
+from kits.embedded import neuron_node_store
 from kits.world import running_operator
 from neuronspan_agent import kube, meters, mirror, resources
 

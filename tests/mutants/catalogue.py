@@ -10,7 +10,12 @@ from collections.abc import Iterator, Mapping
 ROOT = pathlib.Path(__file__).parents[2]
 LISTED = pathlib.Path(__file__).parent / "listed"
 DIRECTORIES: Mapping[str, str] = types.MappingProxyType(
-    {"neuronspan_operator": "operator", "neuronspan": "deviceplugin", "neuronspan_runtime": "runtime"}
+    {
+        "neuronspan_operator": "operator",
+        "neuronspan_embedded": "operator",
+        "neuronspan": "deviceplugin",
+        "neuronspan_runtime": "runtime",
+    }
 )
 """The directories of the checkout that have the packages in which there are mutants."""
 

@@ -112,7 +112,7 @@ def _pool(processes: int) -> concurrent.futures.ProcessPoolExecutor:
 def _try(mutant: catalogue.Mutant) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="mutant-") as directory:
         checkout = pathlib.Path(directory)
-        for each in catalogue.DIRECTORIES.values():
+        for each in dict.fromkeys(catalogue.DIRECTORIES.values()):
             shutil.copytree(catalogue.ROOT / each, checkout / each)
         (checkout / mutant.directory / mutant.path).write_text(mutant.mutated(), encoding="utf-8")
         return Verdict(mutant, _run(checkout, mutant.package, mutant.tests))

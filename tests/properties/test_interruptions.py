@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from kits.manifests import builders, domain, volumes
 from kits.world import frail_server, rehearsal, virtual_time
 from neuronspan import names
@@ -23,7 +23,7 @@ IDLE_ROUNDS = 3
 FEWEST_CALLS = 4
 
 
-def _give_back(server: fake_kube.FakeKube) -> None:
+def _give_back(server: in_memory.ApiServer) -> None:
     """Play the plugins: no process of any pod is left whose grant is being released."""
     for manifest in server.all(resources.NEURON_NODES):
         over = [each["podUID"] for each in manifest["spec"]["grants"] if each["state"] == "Releasing"]
@@ -77,7 +77,7 @@ def ended(play: rehearsal.Rehearsal) -> None:
     play.add_pod("next", cores=32)
 
 
-def _bind_volumes(server: fake_kube.FakeKube) -> None:
+def _bind_volumes(server: in_memory.ApiServer) -> None:
     """Play the controller of volumes."""
     for manifest in server.all(resources.VOLUMES):
         holder = manifest["spec"].get("claimRef")

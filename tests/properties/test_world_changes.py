@@ -8,7 +8,7 @@ from typing import Any
 import hypothesis
 from hypothesis import strategies
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from kits.manifests import builders, pool_views, volumes
 from kits.world import virtual_time
 from neuronspan_agent import errors, mirror, resources
@@ -81,7 +81,7 @@ class Reader:
 class Story:
     """What happens to a cluster and its reader; each step is drawn."""
 
-    def __init__(self, server: fake_kube.FakeKube, known: world.World) -> None:
+    def __init__(self, server: in_memory.ApiServer, known: world.World) -> None:
         self.server = server
         self.known = known
         self.reader = Reader()
@@ -158,7 +158,9 @@ class Story:
         if pool is None:
             return
         with contextlib.suppress(errors.KubernetesError):
-            answer = await self.server.merge_patch(resources.NEURON_POOLS, name, {"status": {"word": word}})
+            answer = await self.server.merge_patch(
+                resources.NEURON_POOLS, name, {"metadata": {"annotations": {"word": word}}}
+            )
             self.known.saw_pool(pool, answer)
 
     async def select(self, _kind: resources.Resource, name: str, word: str) -> None:
@@ -214,7 +216,7 @@ _STEPS = [
 
 @contextlib.asynccontextmanager
 async def running() -> AsyncIterator[Story]:
-    server = fake_kube.FakeKube()
+    server = in_memory.ApiServer()
     for kind, make in _MAKERS.items():
         server.put(kind, make("a", "x"))
     known = world.World(server, metrics.Metrics(), mirror.Pace(relist_seconds=600.0))

@@ -38,7 +38,8 @@ class Asked:
     def options(self) -> verbs.Options:
         """How a write is meant."""
         dry = "dryRun" in self.query or bool(isinstance(self.body, Mapping) and self.body.get("dryRun"))
-        return verbs.Options(dry, manager=self.query.get("fieldManager", ""))
+        strict = self.query.get("fieldValidation") == "Strict"
+        return verbs.Options(dry, manager=self.query.get("fieldManager", ""), strict=strict)
 
 
 def answer(calls: verbs.Verbs, asked: Asked) -> tuple[int, Manifest]:

@@ -9,8 +9,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from neuronspan_embedded.api_server import admitting, store
-from neuronspan_embedded.api_server.rules import kinds, ledgers, lifecycle, patches, refusals, schemas, selectors
+from neuronspan_embedded.api_server import admitting, checks, store
+from neuronspan_embedded.api_server.rules import fields, kinds, lifecycle, patches, refusals, schemas, selectors
 
 Manifest = dict[str, Any]
 
@@ -41,6 +41,7 @@ class Options:
     dry_run: bool = False
     user: str = ""
     manager: str = ""
+    strict: bool = False  # whether a field that the kind does not have is refused, as kubectl asks for
 
 
 NO_OPTIONS = Options()
@@ -104,7 +105,8 @@ class Verbs:
     def create(self, target: Target, manifest: Mapping[str, Any], options: Options = NO_OPTIONS) -> Manifest:
         """Store a new object; raises Refusal."""
         kind = target.kind
-        _refuse_other_kind(kind, manifest)
+        fields.refuse_wrong(kind, manifest, strict=options.strict)
+        checks.refuse_other_kind(kind, manifest)
         metadata = manifest.get("metadata") or {}
         if metadata.get("namespace") and metadata["namespace"] != target.namespace:
             raise refusals.bad_request(
@@ -116,6 +118,7 @@ class Verbs:
                 kind.full_name, "", "metadata.name: Required value: name or generateName is required"
             )
         made = lifecycle.created(kind, manifest, target.namespace, name, self.sources.uid(), self.now)
+        checks.refuse_invalid(kind, made)
         made = admitting.prepared(self.store, kind, made)
         made = self._admitted(admitting.Write(admitting.CREATE, kind, "", made, None, options.user))
         if self.store.find(kind.resource, target.namespace, name) is not None:
@@ -126,7 +129,8 @@ class Verbs:
 
     def replace(self, target: Target, manifest: Mapping[str, Any], options: Options = NO_OPTIONS) -> Manifest:
         """Store an object, or its part "status", as it is given; raises Refusal."""
-        _refuse_other_kind(target.kind, manifest)
+        fields.refuse_wrong(target.kind, manifest, strict=options.strict)
+        checks.refuse_other_kind(target.kind, manifest)
         return self._update(target, self.get(target), manifest, options)
 
     def patch(
@@ -135,7 +139,7 @@ class Verbs:
         """Change an object, or its part "status", by a patch of this content type; raises Refusal."""
         if form == patches.APPLY:
             return self._apply(target, patch, options)
-        _refuse_form(target.kind, form)
+        checks.refuse_form(target.kind, form)
         current = self.get(target)
         return self._update(target, current, _patched(current, patch, form), options)
 
@@ -150,8 +154,11 @@ class Verbs:
 
     def _update(self, target: Target, before: Manifest, manifest: Mapping[str, Any], options: Options) -> Manifest:
         kind = target.kind
-        _refuse_stale(target, before, manifest)
+        fields.refuse_wrong(kind, manifest, strict=options.strict)
+        checks.refuse_stale(kind, target.name, before, manifest)
         made = lifecycle.changed(kind, before, manifest, target.subresource)
+        if not target.subresource:
+            checks.refuse_invalid(kind, made)
         made = self._admitted(admitting.Write(admitting.UPDATE, kind, target.subresource, made, before, options.user))
         if made == before or options.dry_run:
             return made
@@ -161,7 +168,8 @@ class Verbs:
         return self.store.put(kind.resource, made)
 
     def _apply(self, target: Target, manifest: Any, options: Options) -> Manifest:
-        _refuse_other_kind(target.kind, manifest)
+        fields.refuse_wrong(target.kind, manifest, strict=options.strict)
+        checks.refuse_other_kind(target.kind, manifest)
         current = self.store.find(target.kind.resource, target.namespace, target.name)
         if current is None:
             result = self.create(target, manifest, options)
@@ -178,9 +186,7 @@ class Verbs:
         kind, made = write.kind, self._admission.admitted(write)
         if kind.schema is not None:
             made = schemas.completed(kind.schema, made)
-            problems = list(schemas.problems(kind.schema, made)) or list(ledgers.problems(kind.plural, made, write.old))
-            if problems:
-                raise refusals.invalid(kind.full_name, made["metadata"]["name"], *problems)
+            checks.refuse_nonconforming(kind, made, write.old)
         return made
 
 
@@ -196,43 +202,6 @@ def _patched(current: Manifest, patch: Any, form: str) -> Manifest:
         result: Manifest = patches.merged(current, patch)
         return result
     return patches.strategic(current, patch)
-
-
-def _refuse_form(kind: kinds.Kind, form: str) -> None:
-    if form in {patches.JSON, patches.MERGE} or (form == patches.STRATEGIC and not kind.is_custom):
-        return
-    supported = ", ".join(
-        (patches.JSON, patches.MERGE, *(() if kind.is_custom else (patches.STRATEGIC,)), patches.APPLY)
-    )
-    raise refusals.Refusal(
-        415, f"the body of the request was in an unknown format - accepted media types include: {supported}"
-    )
-
-
-def _refuse_other_kind(kind: kinds.Kind, manifest: Mapping[str, Any]) -> None:
-    told = manifest.get("kind") or kind.name, manifest.get("apiVersion") or kind.api_version
-    if told != (kind.name, kind.api_version):
-        message = f"{told[0]} in version {told[1]!r} cannot be handled as a {kind.name} of {kind.api_version}"
-        raise refusals.bad_request(message)
-
-
-def _refuse_stale(target: Target, before: Manifest, manifest: Mapping[str, Any]) -> None:
-    metadata, kind = manifest.get("metadata") or {}, target.kind
-    if metadata.get("name") not in {None, "", target.name}:
-        raise refusals.bad_request(
-            f"the name of the object ({metadata['name']}) does not match the name on the URL ({target.name})"
-        )
-    uid, version = metadata.get("uid"), metadata.get("resourceVersion")
-    if uid and uid != before["metadata"]["uid"]:
-        why = f"Precondition failed: UID in precondition: {before['metadata']['uid']}, UID in object meta: {uid}"
-        raise refusals.conflict(kind.resource, target.name, why)
-    if version and version != before["metadata"]["resourceVersion"]:
-        why = "the object has been modified; please apply your changes to the latest version and try again"
-        raise refusals.conflict(kind.resource, target.name, why)
-    if not version and kind.is_custom:
-        raise refusals.invalid(
-            kind.full_name, target.name, "metadata.resourceVersion: Invalid value: 0: must be specified for an update"
-        )
 
 
 def _is_over(kind: kinds.Kind, manifest: Manifest) -> bool:

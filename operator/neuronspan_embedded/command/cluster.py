@@ -7,9 +7,7 @@ import logging
 import os
 import pathlib
 import shutil
-import signal
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
@@ -18,7 +16,7 @@ import yaml
 from neuronspan_agent import kube, logs, settings
 from neuronspan_embedded.api_server import server as servers
 from neuronspan_embedded.api_server import verbs
-from neuronspan_embedded.command import admission, package_files
+from neuronspan_embedded.command import admission, directories, package_files
 from neuronspan_embedded.controllers import manager
 from neuronspan_embedded.processes import launching, node, process
 
@@ -28,6 +26,10 @@ _TYPE_LABEL = "node.kubernetes.io/instance-type"
 _OPERATOR_GRACE = 5.0
 _CACHE = "NEURONSPAN_RUNTIME_CACHE"
 _HANDED_ON = ("PATH", "LANG", "LC_ALL", "CXX", "PYTHONPATH", "LD_LIBRARY_PATH", "TMPDIR", "NEURONSPAN_RUNTIME_LIBRARY")
+
+
+class NotServed(Exception):  # noqa: N818 - the name says what happened
+    """There is no such kind here."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,25 +54,39 @@ class Cluster:
         return self.server.store.all("pods")
 
     def add(self, manifest: Manifest) -> Manifest:
-        """Create an object as kubectl would; raises Refusal, and LookupError for a kind that is not served."""
+        """Create an object as kubectl would; raises Refusal, and NotServed."""
         group, _, version = manifest.get("apiVersion", "v1").rpartition("/")
         for (of, at, _), kind in self.server.calls.served().items():
             if (of, at, kind.name) == (group, version, manifest["kind"]):
                 given = manifest["metadata"].get("namespace") or "default"
                 target = verbs.Target(kind, given if kind.namespaced else "")
-                return self.server.calls.create(target, manifest)
-        raise LookupError(f"{manifest['kind']} of {manifest.get('apiVersion', 'v1')} is not served here")
+                return self.server.calls.create(target, manifest, verbs.Options(strict=True))
+        way_out = "give its CustomResourceDefinition before it, or leave it out"
+        raise NotServed(f"{manifest['kind']} of {manifest.get('apiVersion', 'v1')} is not served here: {way_out}")
 
 
 @contextlib.asynccontextmanager
-async def running(types: Iterable[str], say: Callable[[str], None]) -> AsyncIterator[Cluster]:
-    """Run a cluster with a node of each of these instance types, in a directory of its own that goes with it."""
-    root = pathlib.Path(tempfile.mkdtemp(prefix="ns-", dir="/tmp"))
+async def running(root: pathlib.Path, types: Iterable[str], say: Callable[[str], None]) -> AsyncIterator[Cluster]:
+    """Run a cluster with a node of each of these instance types, and its files in this directory."""
+    async with contextlib.AsyncExitStack() as stack:
+        yield await _started(stack, root, list(types), say)
+
+
+async def build_library(root: pathlib.Path) -> str:
+    """Have the runtime's C++ library built unless it is; return what was wrong, "" when nothing was.
+
+    Raises CannotLaunch when the interpreter cannot be started.
+    """
+    arguments = (sys.executable, "-m", "neuronspan_runtime", "build")
+    environment = {**_of_this_process(), _CACHE: str(directories.cache(settings.from_process(), _CACHE, root))}
+    log = root / "logs" / "library.log"
+    running = await process.Process.start(launching.Launch(arguments, environment, str(root)), log)
     try:
-        async with contextlib.AsyncExitStack() as stack:
-            yield await _started(stack, root, list(types), say)
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
+        code = await running.ended()
+    except asyncio.CancelledError:
+        await running.end(0.0)
+        raise
+    return log.read_text(errors="replace").strip() if code else ""
 
 
 async def _started(
@@ -89,7 +105,7 @@ async def _started(
     await stack.enter_async_context(_operator(root, kubeconfig))
     _plugins_log_to(root / "logs" / "plugins.log")
     machine = launching.Machine(sys.executable, shutil.which)
-    variables = _variables()
+    variables = _variables(root)
     for number, each in enumerate(types, 1):
         name = f"w{number}"
         await stack.enter_async_context(
@@ -158,9 +174,9 @@ def _of_this_process() -> dict[str, str]:
     return known
 
 
-def _variables() -> Mapping[str, str]:
+def _variables(root: pathlib.Path) -> Mapping[str, str]:
     known = _of_this_process()
-    cache = known.get(_CACHE) or str(pathlib.Path("~/.cache/neuronspan/runtime").expanduser())
+    cache = str(directories.cache(known, _CACHE, root))
     handed = {each: known[each] for each in _HANDED_ON if each in known}
     programs = os.pathsep.join((str(pathlib.Path(sys.executable).parent), handed.get("PATH", os.defpath)))
     return {**handed, "PATH": programs, "PYTHONUNBUFFERED": "1", _CACHE: cache}
@@ -177,10 +193,3 @@ def _reader(root: pathlib.Path) -> servers.Logs:
         return "".join(each.read_text(errors="replace") for each in found if each.exists())
 
     return read
-
-
-def end_on_sigterm() -> None:
-    """Let SIGTERM end the command as Ctrl-C does."""
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

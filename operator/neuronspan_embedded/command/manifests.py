@@ -1,15 +1,20 @@
-"""Reads manifests: files, directories, and kustomizations as plain as those of the examples."""
+"""Reads manifests: files, standard input, directories, and kustomizations as plain as those of the examples."""
 
 import pathlib
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import click
-import yaml
+
+from neuronspan_embedded.command import documents
+from neuronspan_embedded.processes import launching
 
 Manifest = dict[str, Any]
 
 _KUSTOMIZATION = "kustomization.yaml"
+_SUFFIXES = (".yaml", ".yml", ".json")
+STANDARD_INPUT = pathlib.Path("-")
 _KNOWN = {"apiVersion", "kind", "namespace", "generatorOptions", "configMapGenerator", "resources"}
 _CLUSTER_SCOPED = {"Namespace", "PriorityClass", "NeuronPool", "PersistentVolume", "StorageClass"}
 
@@ -18,25 +23,47 @@ def load(path: pathlib.Path) -> list[Manifest]:
     """Return the objects of a file or directory, in order; raises click.ClickException when it cannot be read."""
     if (path / _KUSTOMIZATION).exists():
         return list(_kustomized(path))
-    files = sorted(each for each in path.rglob("*") if each.suffix in {".yaml", ".yml"}) if path.is_dir() else [path]
+    if not path.is_dir():
+        return list(_documents(path))
+    files = sorted(each for each in path.rglob("*") if each.suffix in _SUFFIXES and each.is_file())
+    if not files:
+        raise click.ClickException(f"{path} has no manifest: no file ends in {', '.join(_SUFFIXES)}")
     return [each for file in files for each in _documents(file)]
+
+
+def images(manifests: Iterable[Manifest]) -> set[str]:
+    """Return the images that these objects name, in pods and in templates of pods."""
+    found: set[str] = set()
+    waiting: list[Any] = list(manifests)
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            found |= {value["image"]} if isinstance(value.get("image"), str) else set()
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return found
+
+
+def needs_runtime(manifests: Iterable[Manifest]) -> bool:
+    """Whether a container of the runtime's image is among these objects, so that models are to run."""
+    return any(map(launching.is_runtime_image, images(manifests)))
 
 
 def _documents(path: pathlib.Path) -> Iterator[Manifest]:
     try:
-        found = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise click.ClickException(f"{path} cannot be read as YAML: {error}") from error
-    for each in found:
-        if each is None:
-            continue
-        if not isinstance(each, dict) or "kind" not in each:
-            raise click.ClickException(f"{path} has a document without a kind: give manifests of Kubernetes objects")
-        yield from each["items"] if each["kind"] == "List" else [each]
+        text = sys.stdin.buffer.read(documents.MOST_BYTES + 1) if path == STANDARD_INPUT else path.read_bytes()
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be read: {error.strerror}") from error
+    name = "standard input" if path == STANDARD_INPUT else str(path)
+    yield from documents.objects(name, documents.read(name, text))
 
 
 def _kustomized(path: pathlib.Path) -> Iterator[Manifest]:
-    (asked,) = _documents(path / _KUSTOMIZATION)
+    name = str(path / _KUSTOMIZATION)
+    asked: Any = next(iter(documents.read(name, (path / _KUSTOMIZATION).read_bytes())), {})
+    if not isinstance(asked, dict):
+        raise click.ClickException(f"{name} is no kustomization: it has to be a map")
     unknown = asked.keys() - _KNOWN
     if unknown:
         raise click.ClickException(

@@ -12,15 +12,18 @@ from collections.abc import Iterable, Sequence
 import click
 from rich import console
 
+from neuronspan_agent import settings
+from neuronspan_embedded import reasons
 from neuronspan_embedded.api_server.rules import refusals
+from neuronspan_embedded.command import asked, directories, ending, manifests, package_files, sightings, watching
 from neuronspan_embedded.command import cluster as clusters
-from neuronspan_embedded.command import manifests, package_files, sightings, watching
 from neuronspan_embedded.controllers import limits
 from neuronspan_operator.cli import core_map, reading, standing
 
 _LOOK_SECONDS = 0.2
 _NODE_SECONDS = 60.0
 _REGISTERED = "Registered"
+_PATH = click.Path(exists=True, allow_dash=True, path_type=pathlib.Path)
 
 
 class Trial:
@@ -45,10 +48,26 @@ class Trial:
 
     async def run(self, *, keep: bool) -> int:
         """Run everything; return the exit status."""
-        clusters.end_on_sigterm()
-        await self._build_library()
+        end = ending.Ending()
+        with end.by_signals():
+            try:
+                with directories.own(settings.from_process()) as root:
+                    await self._run(root, keep=keep)
+            except asyncio.CancelledError:
+                if not end.code:
+                    raise
+                self.say("ended by a signal, nothing is left behind")
+                return end.code
+            except directories.NoDirectory as error:
+                raise click.ClickException(str(error)) from error
+        self._summary()
+        return 1 if self._problems else 0
+
+    async def _run(self, root: pathlib.Path, *, keep: bool) -> None:
+        if manifests.needs_runtime(self._wanted):
+            await self._build_library(root)
         self.say("starting API server, controllers, operator, and the plugin of each node")
-        async with clusters.running(self._types, self.say) as cluster:
+        async with clusters.running(root, self._types, self.say) as cluster:
             await self._nodes(cluster)
             self._apply(cluster)
             watcher = watching.Watcher(cluster)
@@ -57,21 +76,16 @@ class Trial:
             self._check(cluster, watcher.reports())
             if keep:
                 await self._stay(cluster, watcher)
-        self._summary()
-        return 1 if self._problems else 0
 
-    async def _build_library(self) -> None:
+    async def _build_library(self, root: pathlib.Path) -> None:
         """Have the runtime's C++ library ready before any model asks for it."""
         if importlib.util.find_spec("torch") is None:
             self.say("torch is not installed: containers of the runtime's image cannot run models")
             return
         self.say("looking for the runtime's C++ library; it is built once for each torch, in about a minute")
-        building = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "neuronspan_runtime", "build", stdout=asyncio.subprocess.PIPE
-        )
-        await building.communicate()
-        if building.returncode:
-            self._problems.append("the runtime's C++ library cannot be built: see the message above")
+        if problem := await clusters.build_library(root):
+            self._problems.append(f"the runtime's C++ library cannot be built, so no model can run: {problem}")
+            self.say(self._problems[-1])
 
     async def _nodes(self, cluster: clusters.Cluster) -> None:
         end = time.monotonic() + _NODE_SECONDS
@@ -86,16 +100,18 @@ class Trial:
 
     def _apply(self, cluster: clusters.Cluster) -> None:
         for each in self._wanted:
-            name = f"{each['kind']} {each['metadata'].get('name', '')}"
+            name = f"{each['kind']} {each['metadata'].get('name') or each['metadata'].get('generateName') or ''}"
             try:
                 cluster.add(each)
-            except (refusals.Refusal, LookupError) as error:
-                self._problems.append(f"{name} is refused: {error}")
+            except (refusals.Refusal, clusters.NotServed) as error:
+                reason = reasons.ManifestReason
+                code = reason.REFUSED if isinstance(error, refusals.Refusal) else reason.KIND_NOT_SERVED
+                self._problems.append(f"{name} is refused: {error} ({code})")
                 self.say(self._problems[-1])
                 continue
             self.say(f"{name} created")
             for sentence in limits.of(each):
-                self.say(f"not carried out: {sentence}")
+                self.say(f"{sentence} ({reasons.ManifestReason.NOT_CARRIED_OUT})")
 
     async def _follow(self, watcher: watching.Watcher) -> None:
         """Print what happens until all that is expected has, or the time is over."""
@@ -157,35 +173,22 @@ def _is_registered(neuron_node: manifests.Manifest) -> bool:
     return any((each["type"], each["status"]) == (_REGISTERED, "True") for each in conditions)
 
 
-def read_nodes(text: str) -> list[str]:
-    """Return the instance types of nodes, from ``trn1.32xlarge=2,inf2.48xlarge``; raises click.BadParameter."""
-    found: list[str] = []
-    for part in filter(None, (each.strip() for each in text.split(","))):
-        name, _, count = part.partition("=")
-        if count and not (count.isdecimal() and int(count)):
-            raise click.BadParameter(f"{part}: the number of nodes is {count}, write it like {name}=2")
-        found += [name] * int(count or 1)
-    if not found:
-        raise click.BadParameter("no node is named: write them like trn1.32xlarge=2,inf2.48xlarge")
-    return found
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Contiguous, exclusive NeuronCores for every pod, without a Neuron device."""
 
 
 @main.command("try")
-@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=pathlib.Path), metavar="[MANIFEST]...")
+@click.argument("paths", nargs=-1, type=_PATH, metavar="[MANIFEST]...")
 @click.option("--nodes", default="trn1.32xlarge,inf2.48xlarge", show_default=True, help="instance types, with =COUNT")
 @click.option("--keep", is_flag=True, help="leave the cluster running until Ctrl-C, with a KUBECONFIG")
 @click.option("--seconds", type=float, help="how long pods are followed; default 180, 30 with manifests of your own")
 def try_(paths: Iterable[pathlib.Path], nodes: str, keep: bool, seconds: float | None) -> None:
-    """Run MANIFESTs, or the six examples, on a cluster that lives as long as this command: no root, no containers."""
+    """Run MANIFESTs (files, directories, - for standard input), or the six examples, on a cluster of its own.
+
+    The cluster lives as long as this command: no root, no containers, nothing is left behind.
+    """
     given = list(paths)
     wanted = [each for path in given or [package_files.examples()] for each in manifests.load(path)]
-    trial = Trial(read_nodes(nodes), wanted, 0 if given else sightings.WANTED, seconds or (30.0 if given else 180.0))
-    try:
-        sys.exit(asyncio.run(trial.run(keep=keep)))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        sys.exit(130)
+    trial = Trial(asked.nodes(nodes), wanted, 0 if given else sightings.WANTED, seconds or (30.0 if given else 180.0))
+    sys.exit(asyncio.run(trial.run(keep=keep)))

@@ -6,8 +6,7 @@ from typing import Any
 Manifest = Mapping[str, Any]
 
 _KINDS: Mapping[str, str] = {
-    "DaemonSet": "no pods are made of it",
-    "CronJob": "no Jobs are made of it",
+    "CronJob": "no Jobs are made of it; with --keep, `kubectl create job --from=cronjob/NAME JOB` makes one",
     "Service": "no traffic is carried to its pods",
     "NetworkPolicy": "no traffic is held back by it",
     "PersistentVolumeClaim": "no volume is provisioned for it",
@@ -16,6 +15,9 @@ _KINDS: Mapping[str, str] = {
 }
 _FIELDS: Mapping[str, Mapping[str, str]] = {
     "Deployment": {"minReadySeconds": "a pod counts as available once it is ready"},
+    "DaemonSet": {
+        "minReadySeconds": "a pod counts as available once it is ready",
+    },
     "StatefulSet": {
         "volumeClaimTemplates": "no claims are made of it",
         "minReadySeconds": "a pod counts as available once it is ready",

@@ -8,6 +8,7 @@ from neuronspan_embedded.api_server import verbs
 from neuronspan_embedded.api_server.rules import refusals
 from neuronspan_embedded.controllers import (
     budgets,
+    daemon_sets,
     deployments,
     garbage,
     jobs,
@@ -25,7 +26,9 @@ class Controller(Protocol):
         """Bring what is stored nearer to what it says."""
 
 
-_CONTROLLERS: tuple[Controller, ...] = garbage, deployments, replica_sets, stateful_sets, jobs, scheduler, budgets
+_CONTROLLERS: tuple[Controller, ...] = (
+    garbage, deployments, replica_sets, stateful_sets, daemon_sets, jobs, scheduler, budgets
+)  # fmt: skip
 _MOST_PASSES = 100
 """More than any chain of objects is long: a pass changes something once, and a later one takes it up."""
 

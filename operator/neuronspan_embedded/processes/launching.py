@@ -1,10 +1,15 @@
 """What is started for a container: program, arguments, environment, directory. Pure."""
 
 import dataclasses
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from neuronspan_embedded import reasons
+
+_NOT_RUNNABLE = reasons.ContainerReason.IMAGE_NOT_RUNNABLE
+_CONFIGURATION = reasons.ContainerReason.CONFIGURATION
 _RUNTIME = "neuronspan/runtime"
 _INTERPRETER = re.compile(r"python(?:3(?:\.\d+)?)?")
 _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][\w.-]*)\)")
@@ -13,9 +18,13 @@ _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][\w.-]*)\)")
 class CannotLaunch(Exception):  # noqa: N818 - the name says what happened
     """A container cannot be a process here; ``reason`` is that of its waiting state."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: reasons.ContainerReason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+Sources = Callable[[str, str], Mapping[str, bytes] | None]
+"""Returns the data of a ConfigMap or a Secret ("configMap" or "secret", and its name), None when there is none."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ def launch(
     if not words and is_runtime:
         words = ["python3"]
     if not words:
-        raise CannotLaunch("ImageNotRunnable", f"image {image} has a program of its own: give command in the manifest")
+        raise CannotLaunch(_NOT_RUNNABLE, f"image {image} has a program of its own: give command in the manifest")
     program = _program(words[0], machine, image)
     note = "" if is_runtime else f"image {image} is not used: {words[0]} of this machine runs, {program}"
     directory = translated(container.get("workingDir") or "", mounts) or home
@@ -89,9 +98,7 @@ def translated(text: str, mounts: Mapping[str, str]) -> str:
     return re.sub(pattern, lambda found: known[found[1]], text)
 
 
-def resolved(
-    container: Mapping[str, Any], facts: Mapping[str, str], sources: Callable[[str, str], Mapping[str, str] | None]
-) -> Sequence[tuple[str, str]]:
+def resolved(container: Mapping[str, Any], facts: Mapping[str, str], sources: Sources) -> Sequence[tuple[str, str]]:
     """Return the variables of a manifest with their values; raises CannotLaunch.
 
     ``facts`` are the fields of the pod that can be asked for, ``sources`` gives the data of a ConfigMap or Secret.
@@ -103,7 +110,7 @@ def resolved(
         data = sources(kind, reference["name"])
         if data is None and not reference.get("optional"):
             raise _missing(kind, reference["name"])
-        known |= {f"{each.get('prefix') or ''}{key}": value for key, value in (data or {}).items()}
+        known |= {f"{each.get('prefix') or ''}{key}": value for key, value in _texts(data or {}).items()}
     for each in container.get("env") or ():
         value = _value(each, known, facts, sources)
         if value is not None:
@@ -115,7 +122,7 @@ def _value(
     variable: Mapping[str, Any],
     known: Mapping[str, str],
     facts: Mapping[str, str],
-    sources: Callable[[str, str], Mapping[str, str] | None],
+    sources: Sources,
 ) -> str | None:
     source = variable.get("valueFrom")
     if not source:
@@ -127,16 +134,21 @@ def _value(
     for kind in ("configMap", "secret"):
         reference = source.get(f"{kind}KeyRef")
         if reference:
-            found = (sources(kind, reference["name"]) or {}).get(reference["key"])
+            found = _texts(sources(kind, reference["name"]) or {}).get(reference["key"])
             if found is None and not reference.get("optional"):
                 raise _missing(kind, f"{reference['name']}, key {reference['key']}")
             return found
     message = f"variable {variable['name']} takes its value from {source}, which the embedded cluster does not know"
-    raise CannotLaunch("CreateContainerConfigError", message)
+    raise CannotLaunch(_CONFIGURATION, message)
+
+
+def _texts(data: Mapping[str, bytes]) -> dict[str, str]:
+    """Return data as variables can have it: any bytes, as the system hands them on, but no NUL."""
+    return {key: os.fsdecode(value) for key, value in data.items()}
 
 
 def _missing(kind: str, name: str) -> CannotLaunch:
-    return CannotLaunch("CreateContainerConfigError", f'{kind.lower()} "{name}" not found')
+    return CannotLaunch(_CONFIGURATION, f'{kind.lower()} "{name}" not found')
 
 
 def _program(word: str, machine: Machine, image: str) -> str:
@@ -145,5 +157,5 @@ def _program(word: str, machine: Machine, image: str) -> str:
     found = machine.find(word)
     if found is None:
         message = f"images are not run here, and this machine has no {word} to run in place of {image}'s"
-        raise CannotLaunch("ImageNotRunnable", message)
+        raise CannotLaunch(_NOT_RUNNABLE, message)
     return found

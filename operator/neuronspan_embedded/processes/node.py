@@ -63,20 +63,22 @@ class Node:
             self._leaving[uid] = asyncio.create_task(self._end(uid, 0.0, None))
 
     async def _end(self, uid: str, grace_seconds: float, pod: reports.Manifest | None) -> None:
-        found = self._workers.pop(uid, None)
+        found = self._workers.get(uid)
         if found is not None:
             leaving, task = found
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             await leaving.leave(grace_seconds)
+            self._workers.pop(uid, None)
         if pod is not None:
             self._host.reports.pod_gone(pod)
         self._leaving.pop(uid, None)
 
     async def _end_all(self) -> None:
-        for task in self._leaving.values():
+        cut_short = list(self._leaving.values())  # a pod that is given long to end is ended sooner now
+        for task in cut_short:
             task.cancel()
-        await asyncio.gather(*self._leaving.values(), return_exceptions=True)
+        await asyncio.gather(*cut_short, return_exceptions=True)
         await asyncio.gather(*(self._end(uid, _GRACE_AT_END, None) for uid in list(self._workers)))
 
 

@@ -7,6 +7,7 @@ import pathlib
 import signal
 from typing import Self
 
+from neuronspan_embedded import reasons
 from neuronspan_embedded.processes import launching
 
 _CANNOT_START = 128
@@ -34,8 +35,10 @@ class Process:
                     cwd=wanted.directory,
                     start_new_session=True,
                 )
-            except OSError as error:
-                raise launching.CannotLaunch("RunContainerError", f"{wanted.arguments[0]}: {error}") from error
+            except (OSError, ValueError) as error:  # ValueError: a NUL in an argument or a variable
+                raise launching.CannotLaunch(
+                    reasons.ContainerReason.CANNOT_START, f"{wanted.arguments[0]}: {error}"
+                ) from error
         return cls(running)
 
     async def ended(self) -> int:

@@ -31,12 +31,12 @@ class Reports:
         """Return the pods that are bound to this node: not to be changed."""
         return [each for each in self.calls.store.all("pods") if each["spec"].get("nodeName") == self.node]
 
-    def source(self, namespace: str, kind: str, name: str) -> Mapping[str, str] | None:
+    def source(self, namespace: str, kind: str, name: str) -> Mapping[str, bytes] | None:
         """Return the data of a ConfigMap or Secret, None when there is none."""
         found = self.calls.store.find(f"{kind.lower()}s", namespace, name)
         if found is None:
             return None
-        return volumes.decoded(found) if kind == "secret" else dict(found.get("data") or {})
+        return volumes.data(kind, found)
 
     def add_node(self, labels: Mapping[str, str], capacity: Mapping[str, str]) -> None:
         """Make the Node of this kubelet."""

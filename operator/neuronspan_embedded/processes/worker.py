@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from neuronspan import names
+from neuronspan_embedded import reasons
 from neuronspan_embedded.kubelet import kubelet as kubelets
 from neuronspan_embedded.kubelet import pods
 from neuronspan_embedded.processes import launching, process, reports, statuses, volumes
@@ -58,7 +59,7 @@ class Worker:
             return
         (pod,) = await self._host.kubelet.admit(resolved)
         if pod.phase is pods.Phase.FAILED:
-            self._host.reports.pod_failed(self.manifest, "UnexpectedAdmissionError", pod.message)
+            self._host.reports.pod_failed(self.manifest, reasons.PodReason.NOT_ADMITTED, pod.message)
             return
         self._host.kubelet.groups.start(self.uid, kubelets.SANDBOX)
         self._tell()
@@ -106,7 +107,7 @@ class Worker:
                 return
             state.last, state.restarts = state.terminated(), state.restarts + 1
             words = f"back-off {pause:g}s restarting failed container={state.name}"
-            self._waits(state, "CrashLoopBackOff", words)
+            self._waits(state, reasons.ContainerReason.BACK_OFF, words)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -117,7 +118,7 @@ class Worker:
                 await self._host.kubelet.start_container(self.uid, state.name)
                 break
             except kubelets.PreStartFailed as error:
-                self._waits(state, "PreStartHookError", str(error))
+                self._waits(state, reasons.ContainerReason.PRE_START_HOOK, str(error))
                 await asyncio.sleep(_PRE_START_PAUSE)
         metadata = self.manifest["metadata"]
         log = self._host.logs(metadata["namespace"], metadata["name"], state.name)
@@ -131,7 +132,7 @@ class Worker:
             self._waits(state, error.reason, str(error))
             return None
         if wanted.note and not state.restarts:
-            self._host.reports.tell(self.manifest, "Normal", "ImageReplaced", wanted.note)
+            self._host.reports.tell(self.manifest, "Normal", reasons.ContainerReason.IMAGE_REPLACED, wanted.note)
             self._host.say(f"pod {metadata['name']}, container {state.name}: {wanted.note}")
         self._processes[state.name] = running
         state.pid, state.started, state.reason, state.message = running.pid, self._host.reports.now, "", ""
@@ -142,14 +143,14 @@ class Worker:
     def _launch(self, state: statuses.Container) -> launching.Launch:
         spec = self.manifest["spec"]
         raw = next(
-            each for each in (*spec.get("initContainers", ()), *spec["containers"]) if each["name"] == state.name
+            each for each in (*(spec.get("initContainers") or ()), *spec["containers"]) if each["name"] == state.name
         )
         given = self._host.kubelet.created(self.uid, state.name)
         home = self._directory / "home" / state.name
         home.mkdir(parents=True, exist_ok=True)
         own = {"HOME": str(home), "HOSTNAME": self.manifest["metadata"]["name"]}
         variables = {**self._host.variables, **own, **given.environment}
-        mounts = volumes.mounts(raw, self._directory / "volumes")
+        mounts = volumes.mounts(raw, self._directory / "volumes", tuple(spec.get("volumes") or ()))
         return launching.launch(raw, self._host.machine, variables, mounts, str(home))
 
     def _again(self, state: statuses.Container, code: int) -> bool:

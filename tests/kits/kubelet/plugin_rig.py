@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from kits.api_server import neuron_node_store
+from kits.embedded import neuron_node_store
 from kits.manifests import builders
 from neuronspan import grants, ledger, names, spans
 from neuronspan_deviceplugin import config, outside, serving, supervisor

@@ -1,14 +1,15 @@
-"""An API server in memory of which one call goes wrong: it fails, its answer is lost, or others were quicker.
+"""The embedded API server, of which one call goes wrong: it fails, its answer is lost, or others were quicker.
 
-It fails the test at once when a ledger overlaps, or a member of a group starts before all have their cores.
+It refuses a ledger that overlaps, as any does, and fails the test at once when a member of a group starts before all
+have their cores.
 """
 
 import dataclasses
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from kits.manifests import builders
 from neuronspan import ledger, names
 from neuronspan_agent import errors, resources
@@ -24,7 +25,7 @@ class Mishap:
     """What happens to one call: it is made or not, and then fails; or others are quicker, and it is made."""
 
     name: str
-    change: Callable[[fake_kube.FakeKube], None] | None = None  # what others do just before
+    change: Callable[[in_memory.ApiServer], None] | None = None  # what others do just before
     lands: bool = False
     error: errors.KubernetesError | None = None  # None: the process ends
 
@@ -45,7 +46,7 @@ MISHAPS = (
 )
 
 
-def _made_anew(server: fake_kube.FakeKube) -> None:
+def _made_anew(server: in_memory.ApiServer) -> None:
     """Delete every pod that has no node, and make another one of the same name."""
     for manifest in server.all(resources.PODS):
         metadata = manifest["metadata"]
@@ -57,7 +58,7 @@ def _made_anew(server: fake_kube.FakeKube) -> None:
             )
 
 
-def _bound_by_others(server: fake_kube.FakeKube) -> None:
+def _bound_by_others(server: in_memory.ApiServer) -> None:
     """Bind a pod without asking anybody, to a node that it may have no grant on."""
     waiting = [each for each in server.all(resources.PODS) if not each["spec"].get("nodeName")]
     for manifest in waiting[:1] if not _members(server) else ():
@@ -65,7 +66,7 @@ def _bound_by_others(server: fake_kube.FakeKube) -> None:
         server.put(resources.PODS, manifest)
 
 
-def _annotated(server: fake_kube.FakeKube) -> None:
+def _annotated(server: in_memory.ApiServer) -> None:
     """Change what every pod without a node says, in a way that makes its grant another one."""
     for manifest in server.all(resources.PODS):
         if not manifest["spec"].get("nodeName"):
@@ -73,7 +74,7 @@ def _annotated(server: fake_kube.FakeKube) -> None:
             server.put(resources.PODS, manifest)
 
 
-def _cordoned(server: fake_kube.FakeKube) -> None:
+def _cordoned(server: in_memory.ApiServer) -> None:
     """Cordon the first node; another one comes instead."""
     first = server.stored(resources.NODES, "w1")
     first["spec"]["unschedulable"] = True
@@ -90,7 +91,7 @@ CHANGES = (
 )
 
 
-class FrailServer(fake_kube.FakeKube):
+class FrailServer(in_memory.ApiServer):
     """Lets its call of number ``countdown`` meet the ``mishap``; ``made`` are all calls.
 
     Once the process is ``dead`` no call is answered; a new process needs it to be set back.
@@ -102,7 +103,7 @@ class FrailServer(fake_kube.FakeKube):
         self.countdown = -1
         self.dead = False
         self.made: list[str] = []
-        self.rules.append(_no_overlap)
+        self.on_write(lambda: _gang_is_granted_before_any_starts(self))
 
     async def _frail(self, name: str, call: Callable[[], Awaitable[Any]]) -> Any:
         if self.dead:
@@ -135,13 +136,8 @@ class FrailServer(fake_kube.FakeKube):
     async def bind(self, *args: Any, **options: Any) -> Any:
         return await self._frail(f"bind {args[0]}", functools.partial(super().bind, *args, **options))
 
-    def _store(self, resource: resources.Resource, manifest: Mapping[str, Any], event: str) -> Any:
-        stored = super()._store(resource, dict(manifest), event)
-        _gang_is_granted_before_any_starts(self)
-        return stored
 
-
-def books(server: fake_kube.FakeKube) -> dict[str, ledger.Ledger]:
+def books(server: in_memory.ApiServer) -> dict[str, ledger.Ledger]:
     """Return the stored ledgers by node."""
     found = {}
     for manifest in server.all(resources.NEURON_NODES):
@@ -151,16 +147,12 @@ def books(server: fake_kube.FakeKube) -> dict[str, ledger.Ledger]:
     return found
 
 
-def _no_overlap(resource: resources.Resource, manifest: Mapping[str, Any]) -> str:
-    return neuron_nodes.read(manifest).problem if resource == resources.NEURON_NODES else ""
-
-
-def _members(server: fake_kube.FakeKube) -> list[pods.PodView]:
+def _members(server: in_memory.ApiServer) -> list[pods.PodView]:
     known = [pods.read(manifest) for manifest in server.all(resources.PODS)]
     return [pod for pod in known if pod.pod_group]
 
 
-def _gang_is_granted_before_any_starts(server: fake_kube.FakeKube) -> None:
+def _gang_is_granted_before_any_starts(server: in_memory.ApiServer) -> None:
     members = _members(server)
     if any(pod.node_name for pod in members):
         granted = {grant.pod_uid for book in books(server).values() for grant in book.grants}

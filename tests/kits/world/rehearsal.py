@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from kits.manifests import builders
 from neuronspan import names
 from neuronspan_agent import resources
@@ -33,8 +33,8 @@ async def _here(work: thinking.Work) -> plans.Plan:
 class Rehearsal:
     """A server, and what the operator makes of it; give the server of another one to play a restart."""
 
-    def __init__(self, server: fake_kube.FakeKube | None = None) -> None:
-        self.server = server or fake_kube.FakeKube()
+    def __init__(self, server: in_memory.ApiServer | None = None) -> None:
+        self.server = server or in_memory.ApiServer()
         self.meters = metrics.Metrics()
         self.known = world.World(self.server, self.meters)
         self.events = recorder.Recorder(self.server, self.meters, instance="me", now=now)

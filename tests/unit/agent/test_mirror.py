@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from kits.api_server import mirror_rig
+from kits.embedded import mirror_rig
 from neuronspan import errors as domain_errors
 from neuronspan_agent import errors, mirror, resources
 
@@ -72,7 +72,8 @@ async def test_mirror_drops_an_object_that_becomes_unreadable_and_goes_on(refusa
     rig = mirror_rig.Rig()
     rig.server.put(resources.NODES, mirror_rig.a_node("w0"))
     async with rig.running():
-        rig.server.put(resources.NODES, {**mirror_rig.a_node("w0"), "colour": refusal})
+        rig.unreadable["broken"] = refusal
+        rig.server.put(resources.NODES, mirror_rig.a_node("w0", "broken"))
         rig.server.put(resources.NODES, mirror_rig.a_node("w1"))
         await rig.shows(w1="red")
     assert mirror_rig.node_events(rig.meters, f"{mirror_rig.COUNTED}_unreadable_total") == {(): 1}

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from kits.api_server import mirror_rig
+from kits.embedded import mirror_rig
 from neuronspan_agent import errors, mirror, resources
 
 OWN = mirror.Pace(resumes=False)

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Collection, Iterable, Mapping
 from typing import cast
 
-from kits.api_server import neuron_node_store
+from kits.embedded import neuron_node_store
 from kits.manifests import builders, domain
 from neuronspan import grants, instance_types, ledger, names
 from neuronspan_agent import signals

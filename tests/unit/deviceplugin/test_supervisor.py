@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from kits.api_server import fake_kube, neuron_node_store
+from kits.embedded import in_memory, neuron_node_store
 from kits.manifests import builders, domain
 from neuronspan import grants, instance_types, names
 from neuronspan_agent import errors, resources, signals
@@ -100,7 +100,7 @@ async def test_hardware_of_before_is_served_only_after_the_api_server_was_out_of
 ) -> None:
     """A node without a NeuronNode, where the watch breaks after an hour, must not offer what it had once."""
     node_directory.NodeDirectory(tmp_path).write(instance_types.hardware_of(builders.LARGE))
-    server = fake_kube.FakeKube()
+    server = in_memory.ApiServer()
     clock = asyncio.get_running_loop().time
     settings = config.Settings(node_name="w1", run_directory=tmp_path, checkpoint=tmp_path / "checkpoint.json")
     agent = supervisor.Supervisor(settings, server, outside.Outside(clock=clock))

@@ -55,6 +55,7 @@ def _of(group: str, plural: str, name: str, *short: str, sub: tuple[str, ...] = 
     return Kind(group, more.pop("version", "v1"), plural, name, subresources=sub, short=short, **more)
 
 
+_ADMISSION = "admissionregistration.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
 _STORAGE = "storage.k8s.io"
 BUILT_IN: tuple[Kind, ...] = (
@@ -87,6 +88,16 @@ BUILT_IN: tuple[Kind, ...] = (
     _of(_RBAC, "rolebindings", "RoleBinding"),
     _of(_RBAC, "clusterroles", "ClusterRole", namespaced=False),
     _of(_RBAC, "clusterrolebindings", "ClusterRoleBinding", namespaced=False),
+    _of(
+        _ADMISSION, "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", namespaced=False, generations=True
+    ),
+    _of(
+        _ADMISSION,
+        "validatingwebhookconfigurations",
+        "ValidatingWebhookConfiguration",
+        namespaced=False,
+        generations=True,
+    ),
     _of("networking.k8s.io", "networkpolicies", "NetworkPolicy", "netpol", generations=True),
     _of(
         "apiextensions.k8s.io",

@@ -33,6 +33,7 @@ _NODE_INFO = (
 )
 _WITH_OWN_STATUS = frozenset({"Node", "Namespace", "PersistentVolume", "PersistentVolumeClaim"})
 _CHANGEABLE_IN_PODS = ("activeDeadlineSeconds", "tolerations", "schedulingGates", "terminationGracePeriodSeconds")
+_NARROWED = ("nodeSelector", "affinity")
 
 
 def created(kind: kinds.Kind, manifest: Mapping[str, Any], namespace: str, name: str, uid: str, now: str) -> Manifest:
@@ -148,7 +149,8 @@ def _meaning(kind: kinds.Kind, manifest: Mapping[str, Any]) -> Any:
 
 
 def _refuse_pod_changes(before: Manifest, made: Manifest) -> None:
-    if _fixed(before["spec"]) != _fixed(made["spec"]):
+    gated = bool(before["spec"].get("schedulingGates"))
+    if _fixed(before["spec"], gated=gated) != _fixed(made["spec"], gated=gated):
         fields = (
             "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations`"
         )
@@ -156,8 +158,10 @@ def _refuse_pod_changes(before: Manifest, made: Manifest) -> None:
         raise refusals.invalid("Pod", made["metadata"]["name"], f"spec: Forbidden: {why}")
 
 
-def _fixed(spec: Mapping[str, Any]) -> Manifest:
-    fixed = {key: value for key, value in spec.items() if key not in _CHANGEABLE_IN_PODS}
+def _fixed(spec: Mapping[str, Any], *, gated: bool) -> Manifest:
+    """Return what no update of a pod changes; its place may become narrower as long as a gate holds it back."""
+    free = (*_CHANGEABLE_IN_PODS, *(_NARROWED if gated else ()))
+    fixed = {key: value for key, value in spec.items() if key not in free}
     for field in ("containers", "initContainers"):
         fixed[field] = [{**each, "image": ""} for each in spec.get(field) or ()]
     return fixed

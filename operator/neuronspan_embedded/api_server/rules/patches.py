@@ -34,6 +34,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "imagePullSecrets": ("name",),
     "resourceClaims": ("name",),
     "schedulingGates": ("name",),
+    "webhooks": ("name",),
     "topologySpreadConstraints": ("topologyKey",),
     "hostAliases": ("ip",),
     "podIPs": ("ip",),

@@ -94,8 +94,9 @@ def select_own_pods(job: Manifest) -> None:
 def _cron_job(manifest: Manifest) -> None:
     spec = manifest["spec"]
     _set(spec, concurrencyPolicy="Allow", suspend=False, successfulJobsHistoryLimit=3, failedJobsHistoryLimit=1)
-    spec["jobTemplate"].setdefault("metadata", {})
-    _templated(spec["jobTemplate"].setdefault("spec", {}))
+    template = spec.setdefault("jobTemplate", {})
+    template.setdefault("metadata", {})
+    _templated(template.setdefault("spec", {}))
 
 
 def _service(manifest: Manifest) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kits.api_server import fake_kube, neuron_node_store
+from kits.embedded import in_memory, neuron_node_store
 from neuronspan_agent import errors, resources
 from neuronspan_deviceplugin import metrics
 from neuronspan_deviceplugin.neuron_node import own_node, reading
@@ -26,8 +26,8 @@ def numbered(numbering: str) -> dict[str, Any]:
 class Rig:
     """An agent's view of its node over a fake server."""
 
-    def __init__(self, server: fake_kube.FakeKube | None = None) -> None:
-        self.server = server or fake_kube.FakeKube()
+    def __init__(self, server: in_memory.ApiServer | None = None) -> None:
+        self.server = server or in_memory.ApiServer()
         self.seen: list[str | None] = []
         self.own = own_node.OwnNode(self.server, "w1", self._see, metrics.Metrics())
 
@@ -95,14 +95,14 @@ async def test_event_that_is_older_than_what_was_read_is_not_shown() -> None:
         await rig.shows("node", "node")
 
 
-class SlowAnswer(fake_kube.FakeKube):
+class SlowAnswer(in_memory.ApiServer):
     """The answer to the first read is on its way until ``arrive``."""
 
     def __init__(self) -> None:
         super().__init__()
         self.arrive = asyncio.Event()
 
-    async def get(self, resource: resources.Resource, name: str, namespace: str = "") -> fake_kube.Manifest:
+    async def get(self, resource: resources.Resource, name: str, namespace: str = "") -> in_memory.Manifest:
         answer = await super().get(resource, name, namespace)
         if self.calls.count(f"get neuronnodes {name}") == 1:
             await self.arrive.wait()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kits.api_server import neuron_node_store
+from kits.embedded import neuron_node_store
 from kits.manifests import builders, domain
 from neuronspan import grants, instance_types, names
 from neuronspan_agent import errors

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click import testing
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from kits.manifests import builders, domain, pool_views, snapshots
 from neuronspan import grants
 from neuronspan_agent import errors, kube, resources
@@ -21,9 +21,9 @@ from neuronspan_operator.objects import pods
 from neuronspan_operator.planning import planner, plans
 
 
-def _cluster(*created: builders.Manifest, pool_deleted: bool = False) -> fake_kube.FakeKube:
+def _cluster(*created: builders.Manifest, pool_deleted: bool = False) -> in_memory.ApiServer:
     """One node of one pool, and these pods."""
-    fake = fake_kube.FakeKube()
+    fake = in_memory.ApiServer()
     pool = pool_views.manifest()
     if pool_deleted:
         pool["metadata"]["deletionTimestamp"] = builders.CREATED
@@ -38,19 +38,19 @@ def _cluster(*created: builders.Manifest, pool_deleted: bool = False) -> fake_ku
 
 
 def _serve(
-    monkeypatch: pytest.MonkeyPatch, fake: fake_kube.FakeKube, namespace: str = ""
+    monkeypatch: pytest.MonkeyPatch, fake: in_memory.ApiServer, namespace: str = ""
 ) -> list[tuple[str, targets.Target]]:
     """Let the commands log in to this fake; gives the kubeconfigs that they name, and the targets they reach."""
     used: list[tuple[str, targets.Target]] = []
     named: list[str] = []
 
     @contextlib.asynccontextmanager
-    async def client() -> AsyncIterator[fake_kube.FakeKube]:
+    async def client() -> AsyncIterator[in_memory.ApiServer]:
         yield fake
 
     async def reach(
         _program: str, target: targets.Target, *, call_seconds: float | None
-    ) -> contextlib.AbstractAsyncContextManager[fake_kube.FakeKube]:
+    ) -> contextlib.AbstractAsyncContextManager[in_memory.ApiServer]:
         assert call_seconds == 30
         used.append((named[-1], target))
         return client()
@@ -72,7 +72,7 @@ def _run(*arguments: str, **environment: str | None) -> testing.Result:
     return testing.CliRunner(env=environment).invoke(commands.main, arguments)
 
 
-def _operator_snapshot(fake: fake_kube.FakeKube) -> plans.Snapshot:
+def _operator_snapshot(fake: in_memory.ApiServer) -> plans.Snapshot:
     """What the operator plans on, once its caches are complete."""
 
     async def read() -> plans.Snapshot:
@@ -182,7 +182,7 @@ def test_map_is_also_written_as_svg(monkeypatch: pytest.MonkeyPatch, tmp_path: p
 
 
 def test_map_of_a_cluster_without_neuron_nodes_says_what_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    _serve(monkeypatch, fake_kube.FakeKube())
+    _serve(monkeypatch, in_memory.ApiServer())
     result = _run("map")
     assert result.exit_code == 1
     assert "no NeuronNode has a hardware profile" in result.output
@@ -253,7 +253,7 @@ EVENT = {
 }
 
 
-def _hiding(*created: builders.Manifest, refused: str = "list neuronnodes") -> fake_kube.FakeKube:
+def _hiding(*created: builders.Manifest, refused: str = "list neuronnodes") -> in_memory.ApiServer:
     fake = _cluster(*created)
     fake.put(resources.EVENTS, EVENT)
     fake.put(resources.EVENTS, EVENT | {"metadata": {"name": "e2", "namespace": "ml"}, "reportingComponent": "kubelet"})

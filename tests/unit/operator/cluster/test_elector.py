@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from neuronspan_agent import errors, resources
 from neuronspan_operator.cluster import elector
 
@@ -15,13 +15,13 @@ OTHER = elector.Candidacy("ns", "lease", "other")
 
 
 def now() -> dt.datetime:
-    return dt.datetime(2026, 1, 31, 9, tzinfo=dt.UTC)
+    return dt.datetime(2026, 1, 31, 9, tzinfo=dt.UTC) + dt.timedelta(seconds=seconds() - 1000)
 
 
 class Candidate:
     """An elector that notes when it lost."""
 
-    def __init__(self, server: fake_kube.FakeKube, candidacy: elector.Candidacy = CANDIDACY) -> None:
+    def __init__(self, server: in_memory.ApiServer, candidacy: elector.Candidacy = CANDIDACY) -> None:
         self.lost_at: float | None = None
         self.elector = elector.Elector(server, candidacy, on_lost=self._lose, now=now)
 
@@ -34,17 +34,19 @@ def seconds() -> float:
     return asyncio.get_running_loop().time()
 
 
-def lease(server: fake_kube.FakeKube) -> dict[str, Any]:
+def lease(server: in_memory.ApiServer) -> dict[str, Any]:
     spec: dict[str, Any] = server.stored(resources.LEASES, "lease", "ns")["spec"]
     return spec
 
 
 @pytest.fixture
-def server() -> fake_kube.FakeKube:
-    return fake_kube.FakeKube()
+def server() -> in_memory.ApiServer:
+    made = in_memory.ApiServer()
+    made.put(resources.NAMESPACES, {"metadata": {"name": "ns"}})
+    return made
 
 
-async def test_candidate_creates_the_lease_when_there_is_none(server: fake_kube.FakeKube) -> None:
+async def test_candidate_creates_the_lease_when_there_is_none(server: in_memory.ApiServer) -> None:
     await Candidate(server).elector.acquire()
     spec = lease(server)
     assert spec["holderIdentity"] == "me"
@@ -53,7 +55,7 @@ async def test_candidate_creates_the_lease_when_there_is_none(server: fake_kube.
 
 
 async def test_candidate_takes_over_only_after_the_lease_time_without_a_sign_of_life(
-    server: fake_kube.FakeKube,
+    server: in_memory.ApiServer,
 ) -> None:
     await Candidate(server, OTHER).elector.acquire()
     started = seconds()
@@ -63,7 +65,7 @@ async def test_candidate_takes_over_only_after_the_lease_time_without_a_sign_of_
     assert lease(server)["leaseTransitions"] == 1
 
 
-async def test_standby_waits_while_the_leader_renews(server: fake_kube.FakeKube) -> None:
+async def test_standby_waits_while_the_leader_renews(server: in_memory.ApiServer) -> None:
     leader = Candidate(server, OTHER)
     await leader.elector.acquire()
     keeping = asyncio.create_task(leader.elector.keep())
@@ -75,7 +77,7 @@ async def test_standby_waits_while_the_leader_renews(server: fake_kube.FakeKube)
     keeping.cancel()
 
 
-async def test_standby_takes_over_at_once_after_a_release(server: fake_kube.FakeKube) -> None:
+async def test_standby_takes_over_at_once_after_a_release(server: in_memory.ApiServer) -> None:
     leader = Candidate(server, OTHER)
     await leader.elector.acquire()
     await leader.elector.release()
@@ -84,7 +86,7 @@ async def test_standby_takes_over_at_once_after_a_release(server: fake_kube.Fake
     assert seconds() == started
 
 
-async def test_candidate_with_the_name_of_the_holder_goes_on_where_it_was(server: fake_kube.FakeKube) -> None:
+async def test_candidate_with_the_name_of_the_holder_goes_on_where_it_was(server: in_memory.ApiServer) -> None:
     """The container of a pod was restarted: the same name, no other process can have it."""
     await Candidate(server).elector.acquire()
     started = seconds()
@@ -93,7 +95,7 @@ async def test_candidate_with_the_name_of_the_holder_goes_on_where_it_was(server
     assert lease(server)["leaseTransitions"] == 0
 
 
-async def test_of_two_candidates_one_wins(server: fake_kube.FakeKube) -> None:
+async def test_of_two_candidates_one_wins(server: in_memory.ApiServer) -> None:
     both = [asyncio.create_task(Candidate(server, who).elector.acquire()) for who in (CANDIDACY, OTHER)]
     done, waiting = await asyncio.wait(both, timeout=10)
     assert len(done) == 1
@@ -107,7 +109,7 @@ async def test_of_two_candidates_one_wins(server: fake_kube.FakeKube) -> None:
     ids=["down", "409"],
 )
 async def test_leader_survives_troubles_shorter_than_the_deadline(
-    server: fake_kube.FakeKube, trouble: errors.KubernetesError
+    server: in_memory.ApiServer, trouble: errors.KubernetesError
 ) -> None:
     leader = Candidate(server)
     await leader.elector.acquire()
@@ -120,7 +122,7 @@ async def test_leader_survives_troubles_shorter_than_the_deadline(
 
 @pytest.mark.parametrize("hangs", [True, False], ids=["server-hangs", "server-refuses"])
 async def test_leader_gives_up_at_its_deadline_and_before_others_may_take_over(
-    server: fake_kube.FakeKube, *, hangs: bool
+    server: in_memory.ApiServer, *, hangs: bool
 ) -> None:
     leader = Candidate(server)
     await leader.elector.acquire()
@@ -132,7 +134,7 @@ async def test_leader_gives_up_at_its_deadline_and_before_others_may_take_over(
     assert 10 <= leader.lost_at - started < 10.5
 
 
-async def test_leader_counts_from_before_the_call_that_renewed(server: fake_kube.FakeKube) -> None:
+async def test_leader_counts_from_before_the_call_that_renewed(server: in_memory.ApiServer) -> None:
     """A slow answer must not lengthen the leadership: others count from when the server stored it."""
     leader = Candidate(server)
     await leader.elector.acquire()
@@ -145,7 +147,7 @@ async def test_leader_counts_from_before_the_call_that_renewed(server: fake_kube
     assert leader.lost_at - started == pytest.approx(2 + 10)
 
 
-async def test_leader_gives_up_at_once_when_somebody_else_holds_the_lease(server: fake_kube.FakeKube) -> None:
+async def test_leader_gives_up_at_once_when_somebody_else_holds_the_lease(server: in_memory.ApiServer) -> None:
     leader = Candidate(server)
     await leader.elector.acquire()
     taken = server.stored(resources.LEASES, "lease", "ns")
@@ -159,7 +161,7 @@ async def test_leader_gives_up_at_once_when_somebody_else_holds_the_lease(server
 
 
 @pytest.mark.parametrize("trouble", [errors.Unavailable("down"), asyncio.Event], ids=["down", "hangs"])
-async def test_release_is_no_trouble_when_the_server_is_away(server: fake_kube.FakeKube, trouble: Any) -> None:
+async def test_release_is_no_trouble_when_the_server_is_away(server: in_memory.ApiServer, trouble: Any) -> None:
     leader = Candidate(server)
     await leader.elector.acquire()
     server.fail("get leases", trouble() if trouble is asyncio.Event else trouble)
@@ -167,7 +169,7 @@ async def test_release_is_no_trouble_when_the_server_is_away(server: fake_kube.F
     assert lease(server)["holderIdentity"] == "me"
 
 
-async def test_release_leaves_the_lease_of_somebody_else_alone(server: fake_kube.FakeKube) -> None:
+async def test_release_leaves_the_lease_of_somebody_else_alone(server: in_memory.ApiServer) -> None:
     await Candidate(server, OTHER).elector.acquire()
     await Candidate(server).elector.release()
     assert lease(server)["holderIdentity"] == "other"

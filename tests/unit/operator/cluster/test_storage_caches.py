@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from kits.manifests import volumes
 from neuronspan_agent import errors, resources
 from neuronspan_operator import metrics, tasks
@@ -18,8 +18,8 @@ from neuronspan_operator.scheduling.volumes import claiming
 FORBIDDEN = errors.Forbidden("list persistentvolumes: 403", status=403)
 
 
-def filled() -> fake_kube.FakeKube:
-    server = fake_kube.FakeKube()
+def filled() -> in_memory.ApiServer:
+    server = in_memory.ApiServer()
     server.put(resources.CLAIMS, volumes.make_claim())
     server.put(resources.VOLUMES, volumes.make_volume())
     server.put(resources.STORAGE_CLASSES, volumes.make_class())
@@ -31,7 +31,7 @@ def filled() -> fake_kube.FakeKube:
 
 
 @contextlib.asynccontextmanager
-async def running(server: fake_kube.FakeKube) -> AsyncIterator[world.World]:
+async def running(server: in_memory.ApiServer) -> AsyncIterator[world.World]:
     known = world.World(server, metrics.Metrics())
     async with tasks.Parts(asyncio.Event()) as started:
         started.start("caches", known.run())

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from kits.manifests import builders, volumes
 from neuronspan_agent import resources
 from neuronspan_operator import metrics, tasks
@@ -13,7 +13,7 @@ from neuronspan_operator.planning import facts
 
 
 @contextlib.asynccontextmanager
-async def running(server: fake_kube.FakeKube) -> AsyncIterator[world.World]:
+async def running(server: in_memory.ApiServer) -> AsyncIterator[world.World]:
     known = world.World(server, metrics.Metrics())
     async with tasks.Parts(asyncio.Event()) as started:
         started.start("caches", known.run())
@@ -22,8 +22,8 @@ async def running(server: fake_kube.FakeKube) -> AsyncIterator[world.World]:
         yield known
 
 
-def filled() -> fake_kube.FakeKube:
-    server = fake_kube.FakeKube()
+def filled() -> in_memory.ApiServer:
+    server = in_memory.ApiServer()
     server.put(resources.NODES, builders.make_node())
     server.put(resources.NEURON_NODES, builders.make_neuron_node())
     for name in ("web", "db"):

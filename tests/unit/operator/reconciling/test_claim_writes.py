@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from kits.manifests import builders, domain, volumes
 from neuronspan_agent import backoff, errors, resources
 from neuronspan_operator import metrics, reasons, tasks
@@ -28,7 +28,7 @@ class Stage:
     """A server with a pod, its claim and a volume, and what carries out plans."""
 
     def __init__(self) -> None:
-        self.server = fake_kube.FakeKube()
+        self.server = in_memory.ApiServer()
         self.server.put(resources.PODS, volumes.make_pod("web", ["data"]))
         self.server.put(resources.NODES, builders.make_node())
         self.server.put(resources.NEURON_NODES, builders.make_neuron_node())
@@ -59,7 +59,7 @@ class Stage:
         await asyncio.sleep(0.01)
 
     def selected(self) -> str | None:
-        annotations = self.server.stored(resources.CLAIMS, "data", "default")["metadata"]["annotations"]
+        annotations = self.server.stored(resources.CLAIMS, "data", "default")["metadata"].get("annotations", {})
         found: str | None = annotations.get(SELECTED)
         return found
 

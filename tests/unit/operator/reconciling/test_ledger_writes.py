@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from kits.manifests import builders, domain
 from kits.world import rehearsal
 from neuronspan import grants
@@ -19,7 +19,7 @@ async def play() -> rehearsal.Rehearsal:
     return rehearsal.Rehearsal()
 
 
-def _without(*bad: str) -> fake_kube.Rule:
+def _without(*bad: str) -> in_memory.Rule:
     """Refuse every ledger that names one of these pods."""
 
     def rule(resource: resources.Resource, manifest: dict[str, Any]) -> str:
@@ -31,7 +31,7 @@ def _without(*bad: str) -> fake_kube.Rule:
     return rule
 
 
-def _with(pod: str) -> fake_kube.Rule:
+def _with(pod: str) -> in_memory.Rule:
     """Refuse every ledger that does not name this pod any more."""
 
     def rule(resource: resources.Resource, manifest: dict[str, Any]) -> str:

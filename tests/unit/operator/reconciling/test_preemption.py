@@ -2,7 +2,7 @@
 
 import asyncio
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from kits.manifests import builders, domain
 from kits.world import rehearsal
 from neuronspan import grants
@@ -39,6 +39,7 @@ async def test_victim_is_evicted_and_the_pod_nominated_and_bound_once_the_cores_
         status = play.server.stored(resources.PODS, "big", "default")["status"]
         assert status["nominatedNodeName"] == "w1"
         assert status["conditions"][0]["reason"] == "Preempting"
+        play.server.remove(resources.PODS, "low", "default")  # its kubelet has ended it
         await play.round()
         assert play.ledger() == {"low": "Releasing 0+16", "high": "Confirmed 16+16"}, "no cores without proof"
         play.edit(resources.NEURON_NODES, "w1", lambda node: node["status"].update(released=["uid-low"]))
@@ -99,7 +100,7 @@ async def test_budgets_that_the_cache_has_are_obeyed() -> None:
 
 
 async def test_budgets_that_must_not_be_read_stop_nobody() -> None:
-    server = fake_kube.FakeKube()
+    server = in_memory.ApiServer()
     server.fail("list poddisruptionbudgets", *[errors.Forbidden("no", status=403)] * 100)
     play = rehearsal.Rehearsal(server)
     _full(play, "low")

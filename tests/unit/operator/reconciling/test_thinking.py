@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from kits.manifests import builders
 from kits.world import rehearsal
 from neuronspan_agent import resources
@@ -21,7 +21,7 @@ class Desk:
     """A thinker over a server in memory, and what its planners were told."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.server = fake_kube.FakeKube()
+        self.server = in_memory.ApiServer()
         self.server.put(resources.NODES, builders.make_node())
         self.server.put(resources.NEURON_NODES, builders.make_neuron_node())
         self.server.put(resources.PODS, builders.make_pod("web", cores=2))

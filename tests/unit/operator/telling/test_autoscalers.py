@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from kits.manifests import builders
 from neuronspan_agent import resources
 from neuronspan_operator import metrics, reasons
@@ -67,7 +67,7 @@ class _Cache:
 
 async def told(reason: reasons.WaitingReason, **pod: Any) -> Manifest:
     """Return a pod that waits for this reason, after it was told."""
-    server = fake_kube.FakeKube()
+    server = in_memory.ApiServer()
     server.put(resources.PODS, builders.make_pod("web", cores=4, owner="web", **pod))
     now = dt.datetime(2026, 1, 31, 9, tzinfo=dt.UTC)
     teller = conditions.Teller(server, _Cache(), refusals.Refusals(), metrics.Metrics(), now=lambda: now)

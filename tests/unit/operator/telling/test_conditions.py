@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from kits.manifests import builders
 from neuronspan import names
 from neuronspan_agent import errors, resources
@@ -27,8 +27,8 @@ GROUP = plans.Waiting(reasons.WaitingReason.POD_GROUP, "2 of the 3 pods of group
 class Desk:
     """A teller before a server; the cache is as the server is unless ``cached`` is set."""
 
-    def __init__(self, server: fake_kube.FakeKube | None = None) -> None:
-        self.server = server or fake_kube.FakeKube()
+    def __init__(self, server: in_memory.ApiServer | None = None) -> None:
+        self.server = server or in_memory.ApiServer()
         self.meters = metrics.Metrics()
         self.refused = refusals.Refusals()
         self.answers: list[Mapping[str, Any]] = []

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 
 import pytest
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from neuronspan_agent import errors, resources
 from neuronspan_operator import metrics, reasons
 from neuronspan_operator.planning import plans
@@ -31,8 +31,8 @@ def notice(
 class Desk:
     """A recorder and what it posted."""
 
-    def __init__(self, server: fake_kube.FakeKube | None = None) -> None:
-        self.server = server or fake_kube.FakeKube()
+    def __init__(self, server: in_memory.ApiServer | None = None) -> None:
+        self.server = server or in_memory.ApiServer()
         self.meters = metrics.Metrics()
         self.recorder = recorder.Recorder(self.server, self.meters, instance="me", now=self._now)
         self.alive = {"uid-web", "uid-db"}

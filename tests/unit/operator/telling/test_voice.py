@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from kits.manifests import builders
 from neuronspan_agent import errors, resources
 from neuronspan_operator import metrics, reasons
@@ -26,7 +26,7 @@ class Stage:
     """A voice, the pods that it asks for, and the server that hears it."""
 
     def __init__(self) -> None:
-        self.server = fake_kube.FakeKube()
+        self.server = in_memory.ApiServer()
         self.meters = metrics.Metrics()
         self.refused = refusals.Refusals()
         self.pods: dict[str, pods.PodView] = {}

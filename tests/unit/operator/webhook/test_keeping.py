@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from neuronspan_agent import errors, resources
 from neuronspan_operator.webhook import handshakes, identities, issuing, keeping, rotation
 
@@ -37,11 +37,12 @@ class Cluster:
     """An API server with the configurations of the chart, and the Secret that it brings."""
 
     def __init__(self) -> None:
-        self.kube = fake_kube.FakeKube()
+        self.kube = in_memory.ApiServer()
         for resource in CONFIGURATIONS:
             webhooks = [{"name": name, "clientConfig": {"service": {"name": "x"}}} for name in ("a.b.c", "d.b.c")]
             manifest = {"metadata": {"name": "neuronspan-webhook"}, "webhooks": webhooks}
             self.kube.put(resource, manifest)
+        self.kube.put(resources.NAMESPACES, {"metadata": {"name": "neuronspan"}})
         self.kube.put(resources.SECRETS, {"metadata": {"name": SECRET, "namespace": "neuronspan"}})
         self._started = asyncio.get_running_loop().time()
 

@@ -9,7 +9,7 @@ import ssl
 import aiohttp
 import pytest
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from neuronspan_agent import resources
 from neuronspan_operator import config, metrics
 from neuronspan_operator.webhook import issuing, server
@@ -17,9 +17,9 @@ from neuronspan_operator.webhook import issuing, server
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
 
-def webhook(*flags: str, kube: fake_kube.FakeKube | None = None, now: dt.datetime = NOW) -> server.Webhook:
+def webhook(*flags: str, kube: in_memory.ApiServer | None = None, now: dt.datetime = NOW) -> server.Webhook:
     settings = config.load(["--webhook-port=0", *flags], {})
-    return server.Webhook(settings, kube or fake_kube.FakeKube(), metrics.Metrics(), now=lambda: now)
+    return server.Webhook(settings, kube or in_memory.ApiServer(), metrics.Metrics(), now=lambda: now)
 
 
 def seconds() -> float:
@@ -68,7 +68,7 @@ async def test_it_ends_at_once_with_an_error() -> None:
 
 
 async def test_it_answers_over_https_under_the_name_of_its_service() -> None:
-    kube = fake_kube.FakeKube()
+    kube = in_memory.ApiServer()
     for resource in (resources.MUTATING_WEBHOOKS, resources.VALIDATING_WEBHOOKS):
         manifest = {"metadata": {"name": "neuronspan-webhook"}, "webhooks": [{"name": "a", "clientConfig": {}}]}
         kube.put(resource, manifest)

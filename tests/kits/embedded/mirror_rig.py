@@ -1,11 +1,11 @@
-"""A running mirror over a fake API server, and what it counted."""
+"""A running mirror over the embedded API server, and what it counted."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from kits.api_server import fake_kube
+from kits.embedded import in_memory
 from neuronspan_agent import meters, mirror, resources
 
 COUNTED = "neuronspan_cache"
@@ -15,36 +15,36 @@ def a_node(name: str, colour: str = "red") -> dict[str, Any]:
     return {"metadata": {"name": name}, "colour": colour}
 
 
-def colour_of(manifest: dict[str, Any]) -> str | None:
-    colour = manifest["colour"]
-    if isinstance(colour, Exception):
-        raise colour
-    return None if colour == "none" else str(colour)
-
-
 def node_events(counted: meters.Meters, sample: str) -> dict[tuple[str, ...], float]:
     samples = [each for metric in counted.registry.collect() for each in metric.samples if each.name == sample]
     return {tuple(v for k, v in sorted(each.labels.items()) if k != "resource"): each.value for each in samples}
 
 
 class Rig:
-    """A running mirror over a fake server."""
+    """A running mirror over a server."""
 
     def __init__(self, pace: mirror.Pace | None = None) -> None:
-        self.server = fake_kube.FakeKube()
+        self.server = in_memory.ApiServer()
         self.changes: list[str] = []
         self.meters = meters.Meters("neuronspan")
         self.listed = 0
+        self.unreadable: dict[str, Exception] = {}
         self.cache = mirror.Mirror(
             self.server,
             resources.NODES,
-            colour_of,
+            self._colour_of,
             key_of=resources.name_of,
             on_change=self.changes.append,
             on_listed=self._listed,
             meters=self.meters,
             pace=pace,
         )
+
+    def _colour_of(self, manifest: dict[str, Any]) -> str | None:
+        colour = str(manifest["colour"])
+        if colour in self.unreadable:
+            raise self.unreadable[colour]
+        return None if colour == "none" else colour
 
     def _listed(self) -> None:
         self.listed += 1
