@@ -93,21 +93,6 @@ class Branching(torch.nn.Module):
         return self.second(_halved(self.first(values), 3)) + values
 
 
-class Counting(torch.nn.Module):
-    """Changes a buffer in every call: its stages must not share it, and no call may see another's."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("calls", torch.zeros(8))
-        self.first = torch.nn.Linear(8, 8)
-        self.second = torch.nn.Linear(8, 8)
-
-    def forward(self, values: torch.Tensor) -> Outputs:
-        calls = self.get_buffer("calls")
-        calls.add_(1)
-        return self.second(self.first(values)) + calls
-
-
 _script: Callable[[Any], Any] = torch.jit.script
 
 
@@ -157,7 +142,6 @@ CASES: dict[str, Callable[[], Case]] = {
     "tied": lambda: (Tied(), (torch.randint(0, 50, (2, 5)),)),
     "changed later": lambda: (ChangedLater(), (torch.randn(3, 8),)),
     "branching": _branching,
-    "counting": lambda: (Counting(), (torch.randn(2, 8),)),
     "too small": lambda: (torch.nn.ReLU(), (torch.randn(3),)),
 }
 

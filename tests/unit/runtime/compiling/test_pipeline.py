@@ -70,7 +70,7 @@ def traced_copied_and_loaded(name: str, stages: int) -> list[Any]:
     ("name", "stages"),
     [
         ("perceptron", 4), ("convolutional", 2), ("convolutional", 4), ("attentive", 3), ("recurrent", 3), ("keyed", 2),
-        ("keyed", 4), ("tied", 3), ("changed later", 2), ("changed later", 4), ("branching", 2), ("counting", 2),
+        ("keyed", 4), ("tied", 3), ("changed later", 2), ("changed later", 4), ("branching", 2),
     ],
 )  # fmt: skip
 def test_cut_models_compute_the_same_bits(
