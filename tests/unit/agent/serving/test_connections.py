@@ -2,49 +2,12 @@
 
 import asyncio
 
-import hypothesis
-import pytest
-from hypothesis import strategies
-
+from kits.connecting import sockets
 from neuronspan_agent.serving import connections
-
-BOUNDS = connections.Bounds(connections=3, request_seconds=10, idle_seconds=100)
-
-
-class Socket(asyncio.Transport):
-    """Tells whether it was broken, and its protocol, as asyncio does."""
-
-    def __init__(self, protocol: asyncio.Protocol) -> None:
-        super().__init__()
-        self.protocol = protocol
-        self._broken = False
-        protocol.connection_made(self)
-
-    def broken(self) -> bool:
-        return self._broken
-
-    def abort(self) -> None:
-        self._broken = True
-        self.protocol.connection_lost(None)
-
-
-class Kept:
-    """Connections, and what is behind each of them."""
-
-    def __init__(self, bounds: connections.Bounds = BOUNDS) -> None:
-        self.answering: list[asyncio.Protocol] = []
-        self.connections = connections.Connections(bounds, self._protocol, None)
-
-    def _protocol(self) -> asyncio.Protocol:
-        self.answering.append(asyncio.Protocol())
-        return self.answering[-1]
-
-    def connect(self, count: int = 1) -> list[Socket]:
-        return [Socket(self.connections.accept()) for _ in range(count)]
 
 
 async def test_connection_that_says_nothing_is_ended() -> None:
-    kept = Kept()
+    kept = sockets.Kept()
     (silent,) = kept.connect()
     await asyncio.sleep(9)
     assert not silent.broken()
@@ -54,7 +17,7 @@ async def test_connection_that_says_nothing_is_ended() -> None:
 
 
 async def test_one_that_works_has_no_deadline_and_is_kept_alive_afterwards() -> None:
-    kept = Kept()
+    kept = sockets.Kept()
     (busy,) = kept.connect()
     with kept.connections.working(kept.answering[0]):
         await asyncio.sleep(1000)
@@ -65,7 +28,7 @@ async def test_one_that_works_has_no_deadline_and_is_kept_alive_afterwards() -> 
 
 
 async def test_the_oldest_that_waits_gives_way_and_who_works_stays() -> None:
-    kept = Kept()
+    kept = sockets.Kept()
     first, second, third = kept.connect(3)
     with kept.connections.working(kept.answering[0]):
         (fourth,) = kept.connect()
@@ -79,7 +42,7 @@ async def test_the_oldest_that_waits_gives_way_and_who_works_stays() -> None:
 
 
 async def test_the_oldest_gives_way_when_all_work() -> None:
-    kept = Kept()
+    kept = sockets.Kept()
     first, *_ = kept.connect(3)
     with (
         kept.connections.working(kept.answering[0]),
@@ -92,7 +55,7 @@ async def test_the_oldest_gives_way_when_all_work() -> None:
 
 
 async def test_answer_for_one_that_is_gone_brings_nothing_back() -> None:
-    kept = Kept()
+    kept = sockets.Kept()
     (gone,) = kept.connect()
     gone.abort()
     with kept.connections.working(kept.answering[0]):
@@ -101,10 +64,10 @@ async def test_answer_for_one_that_is_gone_brings_nothing_back() -> None:
 
 
 async def test_close_ends_all() -> None:
-    kept = Kept()
-    sockets = kept.connect(3)
+    kept = sockets.Kept()
+    made = kept.connect(3)
     kept.connections.close()
-    assert [each.broken() for each in sockets] == [True] * 3
+    assert [each.broken() for each in made] == [True] * 3
     assert len(kept.connections) == 0
 
 
@@ -134,48 +97,11 @@ class _Behind(asyncio.Protocol):
 
 async def test_everything_reaches_the_protocol_behind() -> None:
     behind = _Behind()
-    protocol = connections.Connections(BOUNDS, lambda: behind, None).accept()
-    there = Socket(protocol)
+    protocol = connections.Connections(sockets.BOUNDS, lambda: behind, None).accept()
+    there = sockets.Socket(protocol)
     protocol.data_received(b"GET")
     protocol.pause_writing()
     protocol.resume_writing()
     assert protocol.eof_received()
     there.abort()
-    assert behind.heard == [Socket, b"GET", "pause", "resume", "end", None]
-
-
-STEPS = strategies.lists(
-    strategies.one_of(
-        strategies.just(("connect", 0)),
-        strategies.tuples(strategies.sampled_from(["work", "rest", "leave", "wait"]), strategies.integers(0, 9)),
-    ),
-    max_size=40,
-)
-
-
-@pytest.mark.parametrize("most", [1, 3])
-@hypothesis.given(steps=STEPS)
-@hypothesis.settings(deadline=None)
-def test_there_are_never_too_many_and_the_newest_is_always_in(most: int, steps: list[tuple[str, int]]) -> None:
-    async def play() -> None:
-        kept = Kept(connections.Bounds(connections=most))
-        sockets: list[Socket] = []
-        working = {}
-        for step, which in steps:
-            if step == "connect":
-                sockets += kept.connect()
-                assert not sockets[-1].broken()
-            elif step == "wait":
-                await asyncio.sleep(0)
-            elif which < len(sockets):
-                if step == "leave" and not sockets[which].broken():
-                    sockets[which].abort()
-                elif step == "work" and which not in working:
-                    working[which] = kept.connections.working(kept.answering[which])
-                    working[which].__enter__()
-                elif step == "rest" and which in working:
-                    working.pop(which).__exit__(None, None, None)
-            assert len(kept.connections) == sum(not each.broken() for each in sockets) <= most
-        kept.connections.close()
-
-    asyncio.run(play())
+    assert behind.heard == [sockets.Socket, b"GET", "pause", "resume", "end", None]

@@ -8,11 +8,13 @@ import pytest
 
 from cluster import errors, locking, process, scopes
 
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]  # programs are started
+
 
 def test_steps_of_a_crew_run_side_by_side() -> None:
     meeting = threading.Barrier(2)
     with scopes.Crew() as crew:
-        steps = [crew.start(meeting.wait, 1.5) for _ in range(2)]
+        steps = [crew.start(meeting.wait, 30) for _ in range(2)]
     assert sorted(step.result() for step in steps) == [0, 1]
 
 
@@ -54,7 +56,7 @@ def test_failure_ends_the_programs_of_the_other_steps_and_is_the_one_that_is_tol
         )
 
     def fail_later() -> None:
-        started.wait(1.5)
+        started.wait(30)
         fail()
 
     other, _ = together(long, fail_later)
@@ -65,9 +67,9 @@ def test_stopped_crew_starts_nothing_more(tmp_path: Path) -> None:
     failed = threading.Event()
 
     def next_command() -> None:
-        failed.wait(1.5)
+        failed.wait(30)
         while True:
-            process.run(["true"], timeout=1)
+            process.run(["true"], timeout=30)
 
     def fail_first() -> None:
         failed.set()
@@ -75,13 +77,13 @@ def test_stopped_crew_starts_nothing_more(tmp_path: Path) -> None:
 
     other, _ = together(next_command, fail_first)
     assert isinstance(other.exception(), (errors.Abandoned, errors.CommandFailed))
-    assert process.run(["echo", "on"], timeout=1) == "on\n", "the crew has ended, and whoever started it goes on"
+    assert process.run(["echo", "on"], timeout=30) == "on\n", "the crew has ended, and whoever started it goes on"
 
 
 def test_failed_crew_inside_a_crew_lets_the_step_around_it_clean_up() -> None:
     def step() -> str:
         together(fail)
-        return process.run(["echo", "cleaned"], timeout=1)
+        return process.run(["echo", "cleaned"], timeout=30)
 
     with scopes.Crew() as crew:
         outer = crew.start(step)
@@ -100,7 +102,7 @@ def test_failure_around_a_crew_ends_the_one_inside() -> None:
             inner.start(inside)
 
     def fail_later() -> None:
-        running.wait(1.5)
+        running.wait(30)
         fail()
 
     outer, _ = together(step, fail_later)
