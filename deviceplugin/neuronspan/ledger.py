@@ -5,6 +5,7 @@ a new Ledger or raises a LedgerError; it never gives a half-changed one.
 """
 
 import dataclasses
+import itertools
 import operator
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self
@@ -147,20 +148,31 @@ class Ledger:
 
     def _refuse_flaws(self) -> None:
         """Refuse grants past the last core, two with a core in common, and two of one container."""
-        seen: dict[granting.Key, granting.Grant] = {}
-        before, end = None, 0
+        seen: set[granting.Key] = set()
+        end = 0
         for grant in self.grants:  # by first core: only neighbours can overlap
-            if grant.span.first < end:
-                raise errors.SpanOverlap(f"grants {before} and {grant} share a core: choose free cores for one of them")
-            before, end = grant, grant.span.end
-            if end > self.cores:
-                raise errors.SpanOutOfRange(
+            key = grant.key
+            if grant.span.first < end or grant.span.end > self.cores or key in seen:
+                raise self._flaw()
+            seen.add(key)
+            end = grant.span.end
+
+    def _flaw(self) -> errors.LedgerError:
+        """Return what is wrong: cores that do not exist before cores in common before a second grant."""
+        for grant in self.grants:
+            if grant.span.end > self.cores:
+                return errors.SpanOutOfRange(
                     f"grant {grant} reaches past the node's last core {self.cores - 1}: choose cores 0-{self.cores - 1}"
                 )
-            key = grant.key
-            if key in seen:
-                raise errors.DuplicateGrant(
-                    f"container {grant.container} of pod {grant.pod_uid} has two grants, {seen[key].span} and "
-                    f"{grant.span}: keep one"
+        for before, after in itertools.pairwise(self.grants):
+            if before.span.overlaps(after.span):
+                return errors.SpanOverlap(
+                    f"grants {before} and {after} share a core: choose free cores for one of them"
                 )
-            seen[key] = grant
+        first, second = next(
+            (one, other) for one, other in itertools.combinations(self.grants, 2) if one.key == other.key
+        )
+        return errors.DuplicateGrant(
+            f"container {first.container} of pod {first.pod_uid} has two grants, {first.span} and {second.span}: "
+            "keep one"
+        )
