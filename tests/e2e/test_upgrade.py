@@ -53,6 +53,16 @@ def uids(cluster: cluster_access.Cluster, labels: str) -> set[str]:
     return {item["metadata"]["uid"] for item in cluster.list("pods", installation.NAMESPACE, labels=labels)}
 
 
+def wait_gone(cluster: cluster_access.Cluster, kinds: str, *where: str, part: str = helm_release.RELEASE) -> None:
+    """Wait until no object of these kinds has this in its name; pods end a little later than what made them."""
+
+    def left() -> list[str]:
+        named = cluster.kubectl("get", kinds, *where, "--output", "name")
+        return [line for line in named.splitlines() if part in line]
+
+    cluster.wait_for(lambda: not left(), seconds=60, what=lambda: f"nothing left, there is {left()}")
+
+
 def uninstall(cluster: cluster_access.Cluster) -> str:
     """Uninstall with the chart's hooks; gives what helm said, the Job's words among it."""
     return helm(cluster, "uninstall", helm_release.RELEASE, *WHERE, "--wait")
@@ -107,17 +117,8 @@ def test_uninstallation_leaves_running_pods_alone_and_no_object_of_its_own(
     said = uninstall(release)
     assert f"pods that wait for NeuronCores: 1 ({namespace}/waits)" in said
     assert held(release, namespace) == running
-    left = release.kubectl(
-        "get", "jobs,pods,deployments,daemonsets,serviceaccounts,roles,rolebindings", *WHERE, "--output", "name"
-    )
-    assert [line for line in left.splitlines() if helm_release.RELEASE in line] == []
-    wide = release.kubectl(
-        "get",
-        "clusterroles,clusterrolebindings,validatingadmissionpolicies,mutatingadmissionpolicies",
-        "--output",
-        "name",
-    )
-    assert [line for line in wide.splitlines() if helm_release.RELEASE in line] == []
+    wait_gone(release, "jobs,pods,deployments,daemonsets,serviceaccounts,roles,rolebindings", *WHERE)
+    wait_gone(release, "clusterroles,clusterrolebindings,validatingadmissionpolicies,mutatingadmissionpolicies")
     assert set(installation.neuron_nodes(release)) >= {trn1}
 
     helm_release.install(release)
@@ -138,10 +139,9 @@ def test_failed_uninstallation_leaves_no_job(release: cluster_access.Cluster) ->
     helm(release, "upgrade", helm_release.RELEASE, helm_release.CHART, *WHERE, values=values)
     with pytest.raises(errors.CommandFailed, match="timed out waiting"):
         helm(release, "uninstall", helm_release.RELEASE, *WHERE, "--timeout", "20s")
-    left = release.kubectl("get", "jobs,pods,serviceaccounts,roles,rolebindings", *WHERE, "--output", "name")
-    assert [line for line in left.splitlines() if "cleanup" in line] == []
     # the way out that the page names
     helm(release, "uninstall", helm_release.RELEASE, *WHERE, "--no-hooks")
     freed = '{"metadata":{"finalizers":null}}'
     for pool in release.list("neuronpools.neuronspan.dev"):
         release.kubectl("patch", "neuronpools", pool["metadata"]["name"], "--type", "merge", "--patch", freed)
+    wait_gone(release, "jobs,pods,serviceaccounts,roles,rolebindings", *WHERE, part="cleanup")

@@ -41,7 +41,7 @@ FIRST = f'the cluster has neuronspan already, as release "{chart.RELEASE}" in na
 
 
 @pytest.mark.parametrize(
-    "values",
+    "other",
     [
         {},
         {"nameOverride": "other"},
@@ -51,10 +51,10 @@ FIRST = f'the cluster has neuronspan already, as release "{chart.RELEASE}" in na
     ids=["plain", "named otherwise", "prefixed otherwise", "in another mode"],
 )
 def test_second_release_is_refused_with_the_name_of_the_first(
-    admission: admission_kit.Admission, values: dict[str, Any]
+    admission: admission_kit.Admission, other: dict[str, Any]
 ) -> None:
     with pytest.raises(chart.RenderError) as refusal:
-        chart.release(admission.plane, "install", name="second", values={"pools": [], **values})
+        chart.release(admission.plane, "install", name="second", values={"pools": [], **other})
     assert FIRST in str(refusal.value)
 
 
