@@ -29,6 +29,7 @@ CONFIGURATIONS = tuple(
     f"/apis/admissionregistration.k8s.io/v1/{plural}/{SERVICE}"
     for plural in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
 )
+_FAREWELL_SECONDS = 0.25
 _SECONDS = 30.0
 _HOUR = 3600
 
@@ -116,6 +117,8 @@ def serving(
                 await asyncio.to_thread(stop.wait)
                 keeping.cancel()
                 await asyncio.wait({keeping})
+        # a call that was cut off leaves TLS behind, which needs the loop to end (aiohttp's page "Graceful shutdown")
+        await asyncio.sleep(_FAREWELL_SECONDS)
 
     def main() -> None:
         try:
