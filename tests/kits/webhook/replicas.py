@@ -25,6 +25,7 @@ Manifest = dict[str, Any]
 SERVICE = f"{chart.RELEASE}-webhook"
 SECRET = f"/api/v1/namespaces/{chart.NAMESPACE}/secrets/{chart.RELEASE}-webhook-certificate"
 SLICES = f"/apis/discovery.k8s.io/v1/namespaces/{chart.NAMESPACE}/endpointslices"
+ENDPOINTS = f"/api/v1/namespaces/{chart.NAMESPACE}/endpoints"
 CONFIGURATIONS = tuple(
     f"/apis/admissionregistration.k8s.io/v1/{plural}/{SERVICE}"
     for plural in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
@@ -57,7 +58,10 @@ def log_in(plane: control_plane_kit.ControlPlane) -> str:
 
 
 def endpoints(plane: control_plane_kit.ControlPlane, *ports: int) -> None:
-    """Say where the Service's pods are, one per port: nobody else does, without a controller manager."""
+    """Say where the Service's pods are, one per port: nobody else does, without a controller manager.
+
+    API servers below 1.34 look them up in Endpoints, newer ones in EndpointSlices.
+    """
     for index in range(max(len(ports), 4)):
         plane.request("DELETE", f"{SLICES}/{SERVICE}-{index}")
     for index, port in enumerate(ports):
@@ -68,6 +72,12 @@ def endpoints(plane: control_plane_kit.ControlPlane, *ports: int) -> None:
             "endpoints": [{"addresses": [own_address()], "conditions": {"ready": True}}],
         }
         plane.request("POST", SLICES, manifest).expect()
+    subsets = [
+        {"addresses": [{"ip": own_address()}], "ports": [{"name": "webhook", "port": port, "protocol": "TCP"}]}
+        for port in ports
+    ]
+    plane.request("DELETE", f"{ENDPOINTS}/{SERVICE}")
+    plane.request("POST", ENDPOINTS, {"metadata": {"name": SERVICE}, "subsets": subsets}).expect()
 
 
 @dataclasses.dataclass
