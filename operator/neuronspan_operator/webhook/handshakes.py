@@ -1,8 +1,8 @@
 """The identity that new connections meet: swapped while the server runs, none of the open ones ends for it."""
 
+import os
 import pathlib
 import ssl
-import tempfile
 
 from neuronspan_operator import errors
 
@@ -10,10 +10,11 @@ from neuronspan_operator import errors
 def context(certificate: str, key: str) -> ssl.SSLContext:
     """Return what a server with this certificate speaks TLS with; raises BrokenCertificate."""
     made = _blank()
-    with tempfile.NamedTemporaryFile() as file:  # ssl reads keys from files alone; this one only its owner may read
+    # ssl reads keys from files alone, and the operator's root is read-only: this file is in memory, without a directory
+    with os.fdopen(os.memfd_create("neuronspan-webhook"), "wb") as file:
         file.write(f"{key}\n{certificate}".encode())
         file.flush()
-        return _loaded(made, pathlib.Path(file.name), None)
+        return _loaded(made, pathlib.Path(f"/proc/self/fd/{file.fileno()}"), None)
 
 
 def context_of_files(certificate: pathlib.Path, key: pathlib.Path) -> ssl.SSLContext:
