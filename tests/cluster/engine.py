@@ -98,7 +98,7 @@ def _wait_for_answer(child: "subprocess.Popen[bytes]", log: Path, seconds: Calla
         if child.poll() is not None or seconds() > START_SECONDS:
             said = process.tail_of(log.read_text(encoding="utf-8", errors="replace"))
             raise errors.EngineUnavailable(f"dockerd did not start; the end of {log}:\n{said}")
-        time.sleep(0.3)
+        time.sleep(0.3)  # a starting engine tells nobody when it answers: asking is all there is
 
 
 def remove_stale_process_file(path: Path) -> None:

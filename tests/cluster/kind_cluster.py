@@ -85,5 +85,5 @@ def wait_for(ask: Callable[[], Answer | None], seconds: float, what: str) -> Ans
             answer, reason = None, f": {error}"
         if answer:
             return answer
-        time.sleep(POLL_SECONDS)
+        time.sleep(POLL_SECONDS)  # one question through kubectl, whatever it is about: not all of them can be watched
     raise errors.ClusterError(f"{what} did not happen within {seconds:.0f} s{reason}")

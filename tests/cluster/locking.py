@@ -30,7 +30,7 @@ def exclusive(lock: Path) -> Iterator[None]:
                 console.say(f"waiting for process {holder}, which is making {lock.stem}")
             while not _taken(handle):
                 scopes.current().check()
-                time.sleep(POLL_SECONDS)
+                time.sleep(POLL_SECONDS)  # a flock that blocks could not be given up when a step beside this one fails
         handle.truncate(0)
         handle.write(str(os.getpid()))
         handle.flush()

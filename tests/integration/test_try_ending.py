@@ -132,7 +132,7 @@ def test_try_leaves_nothing_behind_when_it_is_asked_to_end_again_and_again(direc
         trial.until("serves")
         while trial.running.poll() is None:
             trial.running.send_signal(signal.SIGINT)
-            time.sleep(0.05)
+            time.sleep(0.05)  # as fast as somebody can press a key, and no faster than Python takes signals
         assert trial.ended() == 128 + signal.SIGINT
         assert trial.left() == NOTHING
     finally:

@@ -2,5 +2,5 @@
 
 Law: kubectl's rules; where these are from stands beside them. What is meant is decided by functions of values; files,
 programs and sockets are touched by `kubeconfigs`, `identities`, `exec_plugins`, `in_cluster`, `trust`, `transport`.
-Doors: ``entries``, ``in_cluster``, ``kubeconfigs``, ``targets``, ``transport``.
+Doors: ``entries``, ``in_cluster``, ``kubeconfigs``, ``pem_files``, ``targets``, ``transport``.
 """

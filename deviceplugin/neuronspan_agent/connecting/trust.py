@@ -6,10 +6,9 @@ what proves a server, the chain to its authority and its name, is checked unless
 
 import pathlib
 import ssl
-import tempfile
 
 from neuronspan_agent import errors
-from neuronspan_agent.connecting import entries, targets
+from neuronspan_agent.connecting import entries, pem_files, targets
 
 
 def authority(cluster: entries.Cluster) -> bytes:
@@ -48,15 +47,10 @@ def authorities(target: targets.Target) -> str | None:
 
 
 def show(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """Let a context show this client certificate from now on; raises Unavailable when the two are not one pair.
-
-    Python reads them from a file only, so for a moment there is one, which nobody else can read.
-    """
-    with tempfile.NamedTemporaryFile(prefix="neuronspan-") as file:
-        file.write(certificate.rstrip() + b"\n" + key)
-        file.flush()
+    """Let a context show this client certificate from now on; raises Unavailable when the two are not one pair."""
+    with pem_files.holding(certificate.rstrip() + b"\n" + key) as path:
         try:
-            context.load_cert_chain(file.name, password="")  # else OpenSSL asks on the terminal
+            context.load_cert_chain(path, password="")  # else OpenSSL asks on the terminal
         except (ssl.SSLError, ValueError) as error:
             way_out = "give a PEM certificate and the key that belongs to it, without a password"
             raise errors.Unavailable(f"the client certificate or its key cannot be used: {error}; {way_out}") from error

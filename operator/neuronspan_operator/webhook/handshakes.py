@@ -1,20 +1,17 @@
 """The identity that new connections meet: swapped while the server runs, none of the open ones ends for it."""
 
-import os
 import pathlib
 import ssl
 
+from neuronspan_agent.connecting import pem_files
 from neuronspan_operator import errors
 
 
 def context(certificate: str, key: str) -> ssl.SSLContext:
     """Return what a server with this certificate speaks TLS with; raises BrokenCertificate."""
     made = _blank()
-    # ssl reads keys from files alone, and the operator's root is read-only: this file is in memory, without a directory
-    with os.fdopen(os.memfd_create("neuronspan-webhook"), "wb") as file:
-        file.write(f"{key}\n{certificate}".encode())
-        file.flush()
-        return _loaded(made, pathlib.Path(f"/proc/self/fd/{file.fileno()}"), None)
+    with pem_files.holding(f"{key}\n{certificate}".encode()) as path:
+        return _loaded(made, pathlib.Path(path), None)
 
 
 def context_of_files(certificate: pathlib.Path, key: pathlib.Path) -> ssl.SSLContext:

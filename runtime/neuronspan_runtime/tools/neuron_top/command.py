@@ -64,7 +64,7 @@ def _sample(machine: hardware.Machine) -> samples.Sample:
 
 def _once(machine: hardware.Machine, period: float) -> None:
     before = _sample(machine)
-    time.sleep(period)
+    time.sleep(period)  # the screen shows use over a period, and this is it
     interval = samples.Interval(before, _sample(machine))
     screen = console.Console(width=_PIPE_WIDTH)
     screen.print(frame.frame(interval, screen_state.State(), width=_PIPE_WIDTH))
