@@ -15,7 +15,7 @@ import pytest_kind
 
 from cluster import kind_cluster as kind
 from cluster import kind_config, layout, logs, tools
-from kits.release import cluster_access, helm_release
+from kits.release import cluster_access, helm_release, workloads
 
 HERE = pathlib.Path(__file__).parent
 SHIM = HERE.parent / "cluster" / "kind-shim"
@@ -93,6 +93,7 @@ def namespace(cluster: cluster_access.Cluster, request: pytest.FixtureRequest) -
     cluster.kubectl("create", "namespace", name)
     yield name
     if request.node.stash.get(_failed, False):
+        request.node.add_report_section("teardown", "pods", workloads.statuses(cluster, name))
         evidence = layout.cache().root / "logs" / "e2e" / request.node.name
         logs.collect(kind.Cluster(cluster.name), evidence)
         request.node.add_report_section("teardown", "cluster", f"the cluster's state and logs are in {evidence}")

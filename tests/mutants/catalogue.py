@@ -14,6 +14,7 @@ DIRECTORIES: Mapping[str, str] = types.MappingProxyType(
         "neuronspan_operator": "operator",
         "neuronspan_embedded": "operator",
         "neuronspan": "deviceplugin",
+        "neuronspan_deviceplugin": "deviceplugin",
         "neuronspan_runtime": "runtime",
     }
 )

@@ -138,6 +138,7 @@ def test_no_core_serves_two_whatever_happens(seed: int, obedient: bool, operatio
     for number, operation in enumerate(operations):
         _apply(node, number, operation)
         assert node.shared_cores() == []
+        assert node.renamed == []
 
 
 @hypothesis.settings(max_examples=150)
@@ -160,3 +161,16 @@ def test_every_granted_container_lands_exactly_and_starts(seed: int, wishes: lis
             assert steering.covers(grant, beginning)
         node.start(grant.pod_uid)
     assert node.refusals == []
+
+
+@hypothesis.settings(max_examples=50)
+@hypothesis.given(st.integers(0, 2**16), st.lists(sizes, min_size=2, max_size=8))
+def test_cores_of_a_pod_that_is_over_are_reported_as_the_next_ones(seed: int, lives: list[int]) -> None:
+    node = simulated_node.SimulatedNode(seed)
+    for number, size in enumerate(lives):
+        node.submit(f"n{number}", [size])
+        node.poll()
+        node.start(f"uid-n{number}")
+        node.finish(f"uid-n{number}")
+        node.poll()
+    assert node.renamed == []

@@ -89,6 +89,16 @@ def allocated(current: Holdings, new: Holding) -> Holdings:
     return (*(each for each in current if not _replaces(new, each)), new)
 
 
+def given_anew(placed: Iterable[Placed], resource: str, span: spans.CoreSpan, pod_uid: str) -> frozenset[Placed]:
+    """Return the entries that are over once kubelet gives these cores to this pod: it gives away only what it freed.
+
+    Entries of the pod itself stay: a container gets the devices of a finished init container of its pod.
+    """
+    return frozenset(
+        each for each in placed if each.resource == resource and each.pod_uid != pod_uid and each.span.overlaps(span)
+    )
+
+
 def overlapping(current: Iterable[Holding], span: spans.CoreSpan) -> Iterator[Holding]:
     """Return the holdings that share a core with the span."""
     return (each for each in current if each.span.overlaps(span))

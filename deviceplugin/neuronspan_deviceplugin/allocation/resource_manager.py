@@ -46,6 +46,7 @@ class ResourceManager:
         self._meters = meters
         self._expected: dict[tuple[str, spans.CoreSpan], grants.Grant] = {}
         self._shared: frozenset[frozenset[str]] = frozenset()
+        self._outdated: frozenset[holdings.Placed] = frozenset()
         meters.healthy.set(hardware.cores)
 
     # --- what others tell us -------------------------------------------------------------------------------------
@@ -78,8 +79,15 @@ class ResourceManager:
     def learn_assignments(
         self, assignments: Sequence[pod_devices.Assignment] | None, alive: Mapping[str, bool | None]
     ) -> None:
-        """Complete the record from kubelet's checkpoint (None: unreadable) and from the pods' processes."""
-        self.placed = None if assignments is None else tuple(self._placed(assignments))
+        """Complete the record from kubelet's checkpoint (None: unreadable) and from the pods' processes.
+
+        Kubelet writes the checkpoint after Allocate has answered: one that was read before names the former pod still.
+        """
+        self.placed = None
+        if assignments is not None:
+            read = tuple(self._placed(assignments))
+            self._outdated &= frozenset(read)
+            self.placed = tuple(each for each in read if each not in self._outdated)
         self._hold(holdings.reconciled(self.holdings, self.placed, self.book, alive.get, self._clock()))
         self._count_shared(alive)
 
@@ -131,6 +139,8 @@ class ResourceManager:
         span = self._contiguous(ids)
         self._refuse_taken(resource, span)
         grant = self._expected.pop((resource, span), None) or self._granted(resource, span)
+        if grant is not None:
+            self._outdated |= holdings.given_anew(self.placed or (), resource, span, grant.pod_uid)
         mode = grant.env if grant else grants.EnvMode.VISIBLE
         variables = container_edits.environment(span, mode, self.numbering)
         variables |= container_edits.group_environment(grant, span)

@@ -97,6 +97,17 @@ def nodes_of(cluster: cluster_access.Cluster, namespace: str) -> dict[str, str]:
     return {item["metadata"]["name"]: item["spec"]["nodeName"] for item in items if item["spec"].get("nodeName")}
 
 
+def statuses(cluster: cluster_access.Cluster, namespace: str) -> str:
+    """One line for each pod: name, node, phase, and what the status says about it; for the report of a failed test."""
+    lines = []
+    for item in cluster.list("pods", namespace):
+        status, leaving = item["status"], "terminating" if "deletionTimestamp" in item["metadata"] else ""
+        told = (status.get("phase"), leaving, status.get("reason"), status.get("message"))
+        words = (item["metadata"]["name"], item["spec"].get("nodeName", "on no node"), *told)
+        lines.append(" ".join(word for word in words if word))
+    return "\n".join(lines)
+
+
 def uids(cluster: cluster_access.Cluster, namespace: str) -> dict[str, str]:
     """The UID of every pod: another one of the same name is another pod."""
     return {item["metadata"]["name"]: item["metadata"]["uid"] for item in cluster.list("pods", namespace)}

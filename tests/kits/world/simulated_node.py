@@ -1,7 +1,8 @@
 """One node without sockets and files: the plugin's decisions, kubelet's device manager, processes, and an operator.
 
 Each operation is what could happen on a real node; nothing here is careful on the plugin's behalf. A container that
-the plugin lets start uses its cores until its pod's processes end, whatever anybody has recorded by then.
+the plugin lets start uses its cores until its pod's processes end, whatever anybody has recorded by then. Kubelet's
+record is what it wrote last: pods that are over leave it only with the next allocation, after the plugin's answer.
 """
 
 import asyncio
@@ -21,6 +22,8 @@ from neuronspan_embedded.kubelet import devices as device_manager
 from neuronspan_embedded.kubelet import pods
 
 HARDWARE = instance_types.Hardware("test.small", 6, 2, 1, 1 << 30, topologies.Topology.NONE)
+LOOKS_BEFORE = 0.5
+"""How often the plugin looks between its answer to Allocate and kubelet's entry for it."""
 BEST_FIT = placement.Packing.BEST_FIT
 
 
@@ -43,9 +46,11 @@ class SimulatedNode:
         self.pods: dict[str, pods.Pod] = {}
         self.uses: list[Use] = []
         self.refusals: list[str] = []
+        self.renamed: list[holdings.Holding] = []
         self.clock = 0.0
+        self._recorded: tuple[pod_devices.Assignment, ...] = ()
         self.manager = self._new_manager()
-        self.kubelet = self._new_kubelet()
+        self.kubelet = self._new_kubelet({})
 
     # --- processes of the node's software ------------------------------------------------------------------------
 
@@ -57,10 +62,7 @@ class SimulatedNode:
 
     def restart_kubelet(self) -> None:
         """Start kubelet anew: it remembers what it gave, and the plugin registers at once."""
-        given = self.kubelet.given
-        self.kubelet = self._new_kubelet()
-        self.kubelet.given = given
-        self.kubelet.allocated = self.kubelet._all_given()
+        self.kubelet = self._new_kubelet(self.kubelet.given)
 
     # --- users ---------------------------------------------------------------------------------------------------
 
@@ -129,9 +131,20 @@ class SimulatedNode:
 
     def refresh(self) -> None:
         """Let the plugin read kubelet's record and the processes."""
-        assignments = self._assignments()
-        wanted = self.manager.pods_of_interest(assignments)
-        self.manager.learn_assignments(assignments, self._look(wanted))
+        wanted = self.manager.pods_of_interest(self._recorded)
+        self.manager.learn_assignments(self._recorded, self._look(wanted))
+
+    def look_before_kubelet_writes(self) -> None:
+        """Let the plugin read the record between its answer to Allocate and kubelet's entry for it.
+
+        What the answer gave away must not get another pod's name from a record that is older than it. Of a kubelet that
+        is not obedient the plugin may not know for whom it asked.
+        """
+        new = self.manager.holdings[-1]
+        self.refresh()
+        kept = {(each.pod_uid, each.span) for each in self.manager.holdings}
+        if self.obedient and new.pod_uid and (new.pod_uid, new.span) not in kept:
+            self.renamed.append(new)
 
     # --- truths --------------------------------------------------------------------------------------------------
 
@@ -164,10 +177,11 @@ class SimulatedNode:
         manager.learn_ledger(self.book, ())
         return manager
 
-    def _new_kubelet(self) -> device_manager.DeviceManager:
+    def _new_kubelet(self, given: device_manager.PodDevices) -> device_manager.DeviceManager:
         kubelet = device_manager.DeviceManager(
-            lambda: (each for each in self.pods.values() if each.active), lambda: None, self.chance
+            lambda: (each for each in self.pods.values() if each.active), lambda: self._record(kubelet), self.chance
         )
+        kubelet.restore(given, ())
         for resource in names.RESOURCES:
             kubelet.plugins[resource] = DirectPlugin(self, resource)
             kubelet.listed(resource, {each.device_id: each.healthy for each in self.manager.devices(resource)})
@@ -202,7 +216,7 @@ class SimulatedNode:
         if ids is None or any((each.uid, each.container) == (pod.uid, container.name) for each in self.uses):
             return
         self.refresh()
-        alive = self._look(self.manager.pods_of_interest(self._assignments()))
+        alive = self._look(self.manager.pods_of_interest(self._recorded))
         try:
             holder, _ = self.manager.check_start(resource, ids, alive)
         except errors.NotYet as error:
@@ -216,10 +230,10 @@ class SimulatedNode:
             if each.state is not grants.GrantState.RELEASING:
                 self._write(self.book.release(each.key, domain.LATER))
 
-    def _assignments(self) -> tuple[pod_devices.Assignment, ...]:
-        return tuple(
+    def _record(self, kubelet: device_manager.DeviceManager) -> None:
+        self._recorded = tuple(
             pod_devices.Assignment(uid, container, resource, each.ids)
-            for uid, containers in self.kubelet.given.items()
+            for uid, containers in kubelet.given.items()
             for container, resources in containers.items()
             for resource, each in resources.items()
         )
@@ -266,6 +280,8 @@ class DirectPlugin:
             edits: container_edits.Edits = self._node.manager.allocate(self._resource, ids)
         except errors.AllocationRefused as error:
             raise device_manager.AdmissionFailed(str(error)) from error
+        if self._node.chance.random() < LOOKS_BEFORE:
+            self._node.look_before_kubelet_writes()
         return edits.environment[names.GRANT_ENV].encode()
 
     async def pre_start(self, ids: list[str]) -> None:

@@ -142,3 +142,13 @@ def test_start_verifies_exactly_the_holder_that_started() -> None:
 def test_two_pods_that_run_on_one_core_are_seen(other: holdings.Holding, alive: bool, found: int) -> None:
     record = (_holding(verified=True), other)
     assert len(holdings.shared(record, _alive(web=True, b=alive))) == found
+
+
+def test_what_is_given_anew_outdates_entries_of_other_pods_only() -> None:
+    over = _placed("4-7", "uid-former")
+    kept = [
+        _placed("4-7", "uid-web", "init"),
+        _placed("8-9", "uid-former"),
+        _placed("4-7", "uid-former", resource=names.DEVICE_RESOURCE),  # kubelet counts the two apart
+    ]
+    assert holdings.given_anew([over, *kept], CORES, domain.span("6-7"), "uid-web") == {over}

@@ -193,3 +193,35 @@ def test_devices_of_another_hardware_in_kubelets_record_are_left_out(node: _Node
 def test_start_on_devices_that_do_not_exist_is_not_yet(node: _Node) -> None:
     with pytest.raises(errors.NotYet, match="does not exist on this node"):
         node.manager.check_start(CORES, ["nc-40"], {})
+
+
+def _finish_former_pod(node: _Node) -> None:
+    """Let a pod that had cores 0 and 1 be over, and grant them to the next one; kubelet's record still names it."""
+    node.manager.learn_ledger(domain.book(12, [domain.grant("0-1", "next")]), ())
+    node.alive["uid-former"] = True
+    node.assign("uid-former", NC[:2])
+    node.alive["uid-former"] = False
+    node.assign("uid-former", NC[:2])
+    assert node.manager.holdings == ()
+
+
+@pytest.mark.parametrize("seen", [False, None])
+def test_record_that_kubelet_wrote_before_an_allocation_does_not_name_its_pod(node: _Node, seen: bool | None) -> None:
+    """Kubelet writes its record after Allocate; the former pod that it names until then holds nothing any more."""
+    _finish_former_pod(node)
+    node.manager.allocate(CORES, NC[:2])
+    node.alive["uid-former"] = seen
+    node.assign("uid-former", NC[:2])
+    assert [(held.pod_uid, str(held.span)) for held in node.manager.holdings] == [("uid-next", "0-1")]
+    node.assign("uid-next", NC[:2])
+    assert [(held.pod_uid, held.certain) for held in node.manager.holdings] == [("uid-next", True)]
+
+
+def test_record_of_the_former_pod_counts_again_when_kubelet_has_it_anew(node: _Node) -> None:
+    """What was outdated once is forgotten with the first record that does not have it."""
+    _finish_former_pod(node)
+    node.manager.allocate(CORES, NC[:2])
+    node.assign("uid-next", NC[:2])
+    node.alive["uid-former"] = True
+    node.assign("uid-former", NC[:2])
+    assert {held.pod_uid for held in node.manager.holdings} == {"uid-former", "uid-next"}
