@@ -10,16 +10,26 @@ from kits.api_server import control_plane as control_plane_kit
 from neuronspan import names, spans
 from neuronspan_operator.objects import pod_changes, pods
 
-POLICIES = ("admissionregistration.k8s.io/v1", "mutatingadmissionpolicies")
-"""What the mode of policies needs of the API server: Kubernetes 1.36."""
-
 
 @pytest.fixture(scope="session", params=["policy", "webhook"])
 def mode(request: pytest.FixtureRequest, control_plane: control_plane_kit.ControlPlane) -> str:
     """How requests are changed and refused; left out, by name, where the API server cannot do it."""
-    if request.param == "policy" and not control_plane.serves(*POLICIES):
-        pytest.skip(f"the API server does not serve {POLICIES[1]} of {POLICIES[0]}: Kubernetes 1.36 does")
+    if request.param == "policy" and not control_plane.serves(*control_plane_kit.POLICIES):
+        pytest.skip("the API server has no policies that change pods: Kubernetes 1.36 has")
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def claims(control_plane: control_plane_kit.ControlPlane) -> bool:
+    """Whether the API server keeps a pod's resource claims; older ones drop them before they ask for admission."""
+    return control_plane.serves(*control_plane_kit.RESOURCE_CLAIMS)
+
+
+@pytest.fixture
+def needs_claims(claims: bool) -> None:
+    """Leave the test out, by name, where resource claims are dropped."""
+    if not claims:
+        pytest.skip("the API server drops a pod's resource claims: Kubernetes 1.34 and newer keep them")
 
 
 @pytest.fixture(scope="session")

@@ -40,9 +40,9 @@ def plain(control_plane: control_plane_kit.ControlPlane) -> api_client.Client:
     return control_plane.client()
 
 
-def test_pods_become_the_same(admission: admission_kit.Admission, plain: api_client.Client) -> None:
+def test_pods_become_the_same(admission: admission_kit.Admission, plain: api_client.Client, claims: bool) -> None:
     @thorough
-    @hypothesis.given(pod=drawn.pods())
+    @hypothesis.given(pod=drawn.pods(claims=claims))
     def agree(pod: dict[str, Any]) -> None:
         found = compared.created(admission, plain, pod, Settings())
         assert found.theirs == found.ours

@@ -45,12 +45,12 @@ def guest(*gates: dict[str, str], **spec: Any) -> dict[str, Any]:
 
 
 def test_drawn_requests_become_the_same_where_guests_are_let_in(
-    admission: admission_kit.Admission, control_plane: control_plane_kit.ControlPlane
+    admission: admission_kit.Admission, control_plane: control_plane_kit.ControlPlane, claims: bool
 ) -> None:
     plain = control_plane.client()
 
     @hypothesis.settings(max_examples=100, deadline=None, database=None)
-    @hypothesis.given(pod=drawn.pods())
+    @hypothesis.given(pod=drawn.pods(claims=claims))
     def agree(pod: dict[str, Any]) -> None:
         found = compared.created(admission, plain, pod, Settings(guests=True))
         assert found.theirs == found.ours
@@ -74,8 +74,10 @@ def waiting(admission: admission_kit.Admission) -> dict[str, Any]:
     ids=["another scheduler", "resource claims", "both"],
 )
 def test_guest_keeps_its_scheduler_and_waits_behind_our_gate(
-    admission: admission_kit.Admission, spec: dict[str, Any], scheduler: str
+    admission: admission_kit.Admission, spec: dict[str, Any], scheduler: str, request: pytest.FixtureRequest
 ) -> None:
+    if "resourceClaims" in spec:
+        request.getfixturevalue("needs_claims")
     stored = admission.stored(guest(**spec))
     assert stored["spec"]["schedulerName"] == scheduler
     assert stored["spec"]["schedulingGates"] == [GATE]
@@ -103,6 +105,7 @@ def test_pod_without_a_scheduler_of_its_own_is_no_guest(admission: admission_kit
     assert "schedulingGates" not in stored["spec"]
 
 
+@pytest.mark.usefixtures("needs_claims")
 def test_our_scheduler_cannot_allocate_resource_claims(admission: admission_kit.Admission) -> None:
     answer = admission.submit(guest(schedulerName=names.SCHEDULER, resourceClaims=CLAIMS))
     assert admission_kit.words(answer) == (

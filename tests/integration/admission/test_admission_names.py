@@ -13,8 +13,10 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]  # the first te
 
 @pytest.mark.parametrize(("manifest", "sentence"), bad_names.WORDS.values(), ids=bad_names.WORDS)
 def test_pod_is_refused_with_its_sentence(
-    admission: admission_kit.Admission, manifest: dict[str, Any], sentence: str
+    admission: admission_kit.Admission, manifest: dict[str, Any], sentence: str, request: pytest.FixtureRequest
 ) -> None:
+    if "resourceClaims" in manifest["spec"]:
+        request.getfixturevalue("needs_claims")
     before = admission.pod_names()
     said = admission_kit.refusal(admission.submit(manifest), http.HTTPStatus.UNPROCESSABLE_ENTITY)
     assert said == sentence or (sentence.endswith(", ") and said.startswith(sentence))

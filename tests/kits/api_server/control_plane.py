@@ -27,6 +27,10 @@ ADMIN_TOKEN = "admin"
 """Bearer token of a user in system:masters."""
 USER_TOKEN = "user"
 """Bearer token of user `nobody`, who has no rights beyond those of every authenticated user."""
+POLICIES = ("admissionregistration.k8s.io/v1", "mutatingadmissionpolicies")
+"""What an API server serves that has policies which change pods: Kubernetes 1.36."""
+RESOURCE_CLAIMS = ("resource.k8s.io/v1", "resourceclaims")
+"""What an API server serves that keeps a pod's resource claims: Kubernetes 1.34."""
 CRDS = pathlib.Path(__file__).parents[3] / "charts" / "neuronspan" / "crds"
 
 _CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -150,8 +154,8 @@ class ControlPlane:
                 )
 
     def serves(self, group_version: str, plural: str) -> bool:
-        """Whether the API server serves these resources, like `admissionregistration.k8s.io/v1` and their plural."""
-        found = self.request("GET", f"/apis/{group_version}").body
+        """Whether the API server serves these resources: `apps/v1` or `v1`, and their plural or `pods/resize`."""
+        found = self.request("GET", f"/apis/{group_version}" if "/" in group_version else f"/api/{group_version}").body
         return any(resource["name"] == plural for resource in found.get("resources") or [])
 
     def pause(self) -> None:

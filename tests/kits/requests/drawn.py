@@ -151,9 +151,14 @@ def _likely(draw: strategies.DrawFn) -> Manifest:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
-def pods() -> Drawn:
-    """Draw a pod: one that can be meant, or whatever somebody writes."""
-    return strategies.one_of(_likely(), _likely(), _wild())
+def pods(*, claims: bool = True) -> Drawn:
+    """Draw a pod: one that can be meant, or whatever somebody writes; with resource claims only where they are kept."""
+    drawn = strategies.one_of(_likely(), _likely(), _wild())
+    return drawn if claims else drawn.map(_without_claims)
+
+
+def _without_claims(pod: Manifest) -> Manifest:
+    return {**pod, "spec": {key: value for key, value in pod["spec"].items() if key != "resourceClaims"}}
 
 
 @strategies.composite
