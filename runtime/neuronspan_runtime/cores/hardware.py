@@ -39,15 +39,15 @@ class Machine:
 
     def lock_files(self, core: int) -> tuple[pathlib.Path, ...]:
         """Return the files whose locks, together, are the ownership of this core."""
-        first = core * self.locks_per_core
+        first = self.first_lock(core)
         return tuple(self._lock_file(first + part) for part in range(self.locks_per_core))
+
+    def first_lock(self, core: int) -> int:
+        """Return the number of the core's first lock file: the same for all who join cores otherwise."""
+        return core * self.locks_per_core
 
     def _lock_file(self, number: int) -> pathlib.Path:
         return self.core_directory / f"{number}{names.CORE_LOCK_SUFFIX}"
-
-    def telemetry_file(self, core: int) -> pathlib.Path:
-        """Return the file in which the owner of this core counts, named as its first lock file; it may be missing."""
-        return self.directory / names.TELEMETRY_DIRECTORY / f"{core * self.locks_per_core}{names.TELEMETRY_SUFFIX}"
 
     @property
     def core_directory(self) -> pathlib.Path:

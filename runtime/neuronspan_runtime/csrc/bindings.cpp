@@ -71,8 +71,8 @@ c10::Dict<std::string, std::int64_t> memory_stats(std::int64_t index) {
   return numbers;
 }
 
-bool open_telemetry(std::int64_t core, const std::string& file) {
-  return telemetry::open(static_cast<std::size_t>(index_of(core)), file);
+bool open_telemetry(std::int64_t descriptor, std::int64_t cores) {
+  return telemetry::open(static_cast<int>(descriptor), static_cast<std::size_t>(cores));
 }
 
 std::int64_t telemetry_bucket(std::int64_t nanoseconds) {
@@ -187,7 +187,7 @@ TORCH_LIBRARY(neuron, library) {
               [](std::int64_t index) { core(index_of(index)).arena.reset_counters(); });
   library.def("empty_cache() -> ()", &empty_cache);
 
-  library.def("open_telemetry(int core, str file) -> bool", &open_telemetry);
+  library.def("open_telemetry(int descriptor, int cores) -> bool", &open_telemetry);
   library.def("close_telemetry() -> ()", [] { telemetry::close(); });
   library.def("telemetry_layout() -> str", &telemetry::layout);
   library.def("telemetry_bucket(int nanoseconds) -> int", &telemetry_bucket);

@@ -33,9 +33,9 @@ def shutdown() -> None:
     torch.ops.neuron.shutdown()
 
 
-def open_telemetry(core: int, file: str) -> bool:
-    """Count on the page in this file from now on; return whether that works. Without it the core counts in private."""
-    return bool(torch.ops.neuron.open_telemetry(core, file))
+def open_telemetry(descriptor: int, cores: int) -> bool:
+    """Count on the pages of this memory from now on; return whether that works. Without them cores count in private."""
+    return bool(torch.ops.neuron.open_telemetry(descriptor, cores))
 
 
 def close_telemetry() -> None:

@@ -8,15 +8,13 @@ Law: the only module that claims cores; all of a start happens, or nothing of it
 import contextlib
 import dataclasses
 import os
-import pathlib
 import threading
-from collections.abc import Mapping
 
 from neuronspan import instance_types, spans
 from neuronspan_runtime import environment, errors
 from neuronspan_runtime.cores import hardware, hbm, ownership, selection
 from neuronspan_runtime.device import nrt_log, operators
-from neuronspan_runtime.telemetry import page_files
+from neuronspan_runtime.telemetry import page_memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,8 +25,8 @@ class Started:
     """Its cores, node numbering."""
     hardware: instance_types.Hardware
     """The machine they belong to."""
-    pages: Mapping[int, pathlib.Path]
-    """Where the tools see what each core does; a core without a page works as well."""
+    pages: int | None
+    """Descriptor of the memory in which the tools see what each core does; without it all works as well."""
 
 
 class _Process:
@@ -84,7 +82,7 @@ def close() -> None:
         if _process.claim is None or _process.started is None:
             return
         operators.shutdown()
-        page_files.withdraw(_process.started.pages)
+        page_memory.withdraw(_process.started.pages)
         _process.claim.release()
         _process.claim = _process.started = None
 
@@ -96,11 +94,9 @@ def _start() -> tuple[ownership.Claim, Started]:
     with contextlib.ExitStack() as undo:
         machine, asked, claim = _claimed(settings)
         undo.callback(claim.release)
-        pages = page_files.publish(machine, claim.span, settings.process_tag)
-        undo.callback(page_files.withdraw, pages)
+        pages = _counted(machine, claim.span, settings.process_tag)
+        undo.callback(page_memory.withdraw, pages)
         undo.callback(operators.close_telemetry)
-        for core, page in pages.items():
-            operators.open_telemetry(core - claim.span.first, str(page))
         memory = hbm.with_ledgers(hbm.layout_of(machine.hardware, claim.span), machine)
         undo.callback(operators.shutdown)
         log_errors = settings.log_level != "QUIET"
@@ -109,6 +105,19 @@ def _start() -> tuple[ownership.Claim, Started]:
         )
         undo.pop_all()
     return claim, Started(claim.span, machine.hardware, pages)
+
+
+def _counted(machine: hardware.Machine, span: spans.CoreSpan, tag: str) -> int | None:
+    """Let the cores count where the tools see it; return the memory, None when they count in private."""
+    pages = page_memory.publish(machine, span, tag)
+    if pages is None:
+        return None
+    with contextlib.ExitStack() as undo:
+        undo.callback(page_memory.withdraw, pages)
+        if operators.open_telemetry(pages, span.count):
+            undo.pop_all()
+            return pages
+    return None
 
 
 def _claimed(settings: environment.Environment) -> tuple[hardware.Machine, selection.Wish, ownership.Claim]:
@@ -123,8 +132,9 @@ def _claimed(settings: environment.Environment) -> tuple[hardware.Machine, selec
 
 def _forget_parent() -> None:
     """Run in a forked child: drop the inherited locks, which would otherwise outlive the parent."""
-    if _process.claim is not None:
+    if _process.claim is not None and _process.started is not None:
         _process.claim.abandon()
+        page_memory.withdraw(_process.started.pages)
         _process.forked_from = os.getppid()
         _process.claim = _process.started = None
     _process.lock.release()

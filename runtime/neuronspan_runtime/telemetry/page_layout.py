@@ -11,14 +11,14 @@ import dataclasses
 import struct
 from collections.abc import Iterator, Sequence
 
-from neuronspan import names, spans
+from neuronspan import spans
 
-MAGIC = b"NSPAGE\x00\x01"
-VERSION = 1
-PAGE_BYTES = names.TELEMETRY_BYTES
-HEADER_BYTES = 1088
+MAGIC = b"NSPAGE\x00\x02"
+VERSION = 2
+PAGE_BYTES = 16384
+HEADER_BYTES = 576
 
-_HEADER = struct.Struct("<8sIIqqqqQ8x256s512s32s128s64s")
+_HEADER = struct.Struct("<8sIIqqqqQq256s32s128s64s")
 _COUNTERS_AT = HEADER_BYTES
 _RESERVED = 3
 BUCKETS = 208
@@ -33,19 +33,20 @@ MODELS = 64
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """Who counts on this page."""
+    """Who counts on this page; no command line, which may hold secrets: the kernel tells it to those who may know."""
 
     pid: int
     """In the process's own PID namespace."""
     core: int
-    """The core that the page is for, node numbering."""
+    """The core that the page is for, as its process numbers the node's."""
+    first_lock: int
+    """Number of the core's first lock file: what finds the page for readers who join cores in another way."""
     span: spans.CoreSpan
     """All cores of the process, node numbering."""
     start_ticks: int
     """When the process began, in clock ticks since boot: the same in every PID namespace."""
     tag: str
     """NEURON_PROCESS_TAG, or the PID."""
-    command: str
     runtime_version: str
     host: str
     """Host name: in a pod, the pod's name."""
@@ -133,7 +134,8 @@ def encode(header: Header) -> bytes:
         header.span.first,
         header.span.count,
         header.start_ticks,
-        *(_cut(text, size) for text, size in zip(_texts(header), (256, 512, 32, 128, 64), strict=True)),
+        header.first_lock,
+        *(_cut(text, size) for text, size in zip(_texts(header), (256, 32, 128, 64), strict=True)),
     )
     return packed.ljust(PAGE_BYTES, b"\x00")
 
@@ -142,10 +144,10 @@ def decode(content: bytes) -> Page | None:
     """Read a page; None when it is not one, is cut off, or has another version's layout."""
     if len(content) < PAGE_BYTES or content[: len(MAGIC)] != MAGIC:
         return None
-    _, version, _, pid, core, first, count, start_ticks, *texts = _HEADER.unpack_from(content)
+    _, version, _, pid, core, first, count, start_ticks, lock, *texts = _HEADER.unpack_from(content)
     if version != VERSION or first < 0 or count < 1 or not first <= core < first + count:
         return None
-    header = Header(pid, core, spans.CoreSpan(first, count), start_ticks, *map(_text, texts))
+    header = Header(pid, core, lock, spans.CoreSpan(first, count), start_ticks, *map(_text, texts))
     return Page(
         header,
         Counters(*_NUMBERS.unpack_from(content, _COUNTERS_AT)),
@@ -205,7 +207,7 @@ def _in_pages(size: int) -> int:
 
 
 def _texts(header: Header) -> Sequence[str]:
-    return header.tag, header.command, header.runtime_version, header.host, header.namespace
+    return header.tag, header.runtime_version, header.host, header.namespace
 
 
 def _cut(text: str, size: int) -> bytes:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from neuronspan import instance_types, names
 from neuronspan_runtime.cores import hardware
-from neuronspan_runtime.telemetry import page_files, page_layout, processes
+from neuronspan_runtime.telemetry import page_layout, page_memory, processes
 from neuronspan_runtime.tools import lock_owners
 
 UNKNOWN_VERSION = "NA"
@@ -30,6 +30,7 @@ class CoreOwner:
     cores: tuple[int, ...]
     """Node numbering, ascending."""
     command: str
+    """Empty when the reader may not know it."""
     pages: Mapping[int, page_layout.Page] = dataclasses.field(default_factory=dict)
     """Of each core that has one, at the moment of the view."""
     process: processes.Process | None = None
@@ -122,14 +123,13 @@ def _held(machine: hardware.Machine, cores: Iterable[int], proc: pathlib.Path) -
 
 def _owner(machine: hardware.Machine, pid: int, cores: tuple[int, ...], proc: pathlib.Path) -> CoreOwner:
     process = processes.read(pid, proc)
-    found = {core: page_files.read(machine, core) for core in cores}
-    pages = {core: page for core, page in found.items() if page is not None and _written_by(page, process)}
-    header = next((page.header for page in pages.values()), None)
-    return CoreOwner(pid, cores, processes.command(pid, proc) or (header.command if header else ""), pages, process)
+    found = page_memory.read(machine, pid, cores, proc)
+    pages = {core: page for core, page in found.items() if _written_by(page, process)}
+    return CoreOwner(pid, cores, processes.command(pid, proc), pages, process)
 
 
 def _written_by(page: page_layout.Page, process: processes.Process | None) -> bool:
-    """Whether the owner wrote the page, or a process before it that was killed; when it began tells them apart."""
+    """Whether the owner wrote the page, or a process that it was forked from; when it began tells them apart."""
     return process is None or page.header.start_ticks == process.start_ticks
 
 

@@ -33,12 +33,14 @@ class Answer:
 class Claimer:
     """One process; it starts to claim when it is told to, so that several can race."""
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
+    def __init__(self, variables: Mapping[str, str], *descriptors: int) -> None:
+        """Start it; it has these open descriptors of ours, too."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "kits.device.core_claimer"],
             env={"PYTHONPATH": os.pathsep.join(sys.path), **variables},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            pass_fds=descriptors,
             text=True,
         )
 

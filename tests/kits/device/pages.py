@@ -1,13 +1,14 @@
 """Pages of counters as a runtime would leave them, without one."""
 
+import contextlib
 import dataclasses
-import pathlib
+import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from neuronspan import spans
 from neuronspan_runtime.cores import hardware
-from neuronspan_runtime.telemetry import page_layout
+from neuronspan_runtime.telemetry import page_layout, page_memory
 
 OFFSETS = {name: offset for name, offset, _ in page_layout.layout()}
 
@@ -19,10 +20,10 @@ def header(
     return page_layout.Header(
         pid=pid,
         core=core,
+        first_lock=core,
         span=spans.CoreSpan.parse(span),
         start_ticks=start_ticks,
         tag=tag or str(pid),
-        command="python serve.py --port 80",
         runtime_version="0.1.0",
         host="serve-1",
         namespace="shop",
@@ -68,9 +69,23 @@ def page(
     return decoded
 
 
-def store(machine: hardware.Machine, core: int, data: bytes) -> pathlib.Path:
-    """Put a page where the owner of a core would."""
-    path = machine.telemetry_file(core)
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(data)
-    return path
+@contextlib.contextmanager
+def memory(*contents: bytes) -> Iterator[int]:
+    """Memory such as an owner has its pages in, without seals: the test writes to it at will."""
+    descriptor = os.memfd_create(page_memory.NAME)
+    try:
+        os.pwrite(descriptor, b"".join(contents), 0)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def published(machine: hardware.Machine, span: str, tag: str = "") -> Iterator[int]:
+    """The pages of this very process, for cores that it need not own."""
+    descriptor = page_memory.publish(machine, spans.CoreSpan.parse(span), tag)
+    assert descriptor is not None
+    try:
+        yield descriptor
+    finally:
+        page_memory.withdraw(descriptor)

@@ -11,7 +11,7 @@ from cluster import layout, product_images
 from neuronspan_deviceplugin import config as plugin_config
 from neuronspan_operator import config as operator_config
 from neuronspan_operator.cli import commands
-from neuronspan_runtime.telemetry import page_files
+from neuronspan_runtime.telemetry import page_memory
 
 VERSION = re.escape(neuronspan.__version__)
 
@@ -35,7 +35,7 @@ def test_topmost_entry_of_the_changelog_is_the_version() -> None:
 
 
 def test_runtime_says_the_version() -> None:
-    assert neuronspan.__version__ == page_files.RUNTIME_VERSION
+    assert neuronspan.__version__ == page_memory.RUNTIME_VERSION
 
 
 def test_examples_use_images_of_the_version() -> None:

@@ -1,6 +1,6 @@
 #include "reporting/telemetry.h"
 
-#include <fcntl.h>
+#include <fcntl.h>  // with glibc's own extensions: the seals
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +15,10 @@
 namespace neuronspan::telemetry {
 
 namespace {
+
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010  // Linux 5.1; headers of older systems lack it
+#endif
 
 // Reserved once and never given back: the counters of all cores, one page after the other.
 Page* pages() {
@@ -76,16 +80,18 @@ Page& next_page() {
   return page(next.fetch_add(1));
 }
 
-bool open(std::size_t index, const std::string& file) {
-  if (index >= kPages) return false;  // configure tells how many cores there can be
-  put_private(index, 1);
-  const int descriptor = ::open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-  if (descriptor < 0) return false;
+bool open(int descriptor, std::size_t count) {
+  close();
+  if (count > kPages) return false;  // configure tells how many cores there can be
+  const int seals = fcntl(descriptor, F_GET_SEALS);
+  if (seals < 0 || (seals & F_SEAL_SHRINK) == 0) return false;
   struct stat status {};
-  const bool fits = fstat(descriptor, &status) == 0 && status.st_size >= static_cast<off_t>(kPageBytes);
-  const bool opened = fits && put_under(index, 1, MAP_SHARED, descriptor);
-  ::close(descriptor);
-  return opened;
+  if (fstat(descriptor, &status) != 0 || status.st_size < static_cast<off_t>(count * kPageBytes)) return false;
+  if (!put_under(0, count, MAP_SHARED, descriptor)) return false;
+  // this mapping stays writable and is the last one, whoever gets hold of the descriptor
+  if (fcntl(descriptor, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) == 0) return true;
+  close();
+  return false;
 }
 
 void close() noexcept { put_private(0, kPages); }

@@ -1,7 +1,7 @@
-// What the tools see of a process while it runs: one page of counters per NeuronCore, in a file that they map or read.
-// Law: a page never moves. Opening puts the file under its address, closing puts private memory there again, so counting
-// is one relaxed addition and never asks whether anybody looks. telemetry/page_layout.py states the layout; a test
-// compares both.
+// What the tools see of a process while it runs: one page of counters per NeuronCore, in memory of its own that they read.
+// Law: a page never moves. Opening puts the shared memory under its address, closing puts private memory there again, so
+// counting is one relaxed addition and never asks whether anybody looks. Memory that somebody could cut off is not
+// mapped: counting on it would end the process. telemetry/page_layout.py states the layout; a test compares both.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@ static_assert(Counter::is_always_lock_free && sizeof(Counter) == sizeof(std::int
 
 constexpr std::size_t kPages = 127;  // one for each core that a process can own; device/device.h says why no more
 constexpr std::size_t kPageBytes = 16384;
-constexpr std::size_t kHeaderBytes = 1088;  // Python's, written before the page is opened here
+constexpr std::size_t kHeaderBytes = 576;  // Python's, written before the page is opened here
 constexpr std::size_t kBuckets = 208;
 constexpr std::size_t kModels = 64;
 
@@ -76,9 +76,10 @@ Page& page(std::size_t index);
 // The pages in turn, for an array of cores.
 Page& next_page();
 
-// Puts the file's page under core `index`'s counters, or fresh private memory when there is no file to be had: then the
-// process works without telemetry. The file must have kPageBytes. Returns whether it is the file's.
-bool open(std::size_t index, const std::string& file);
+// Puts the pages of a sealed memory file under the counters of the first `count` cores, and seals it against all other
+// writers; or fresh private memory when it is too small or could still shrink: then the process works without telemetry.
+// The descriptor stays the caller's. Returns whether the pages are the file's.
+bool open(int descriptor, std::size_t count);
 // Puts fresh private memory under every page: when the cores are given back, and in a forked child, whose parent they are.
 void close() noexcept;
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from rich import box, console, panel, style, table, text
 
-from neuronspan_runtime.telemetry import page_files
+from neuronspan_runtime.telemetry import page_memory
 from neuronspan_runtime.tools import device_facts, machine_view, memory_use, samples
 from neuronspan_runtime.tools.neuron_top import screen_state
 
@@ -27,7 +27,7 @@ def frame(
     view = interval.after.view
     owners = screen_state.shown(state, view.owners)
     hardware = view.hardware
-    title = text.Text(f"neuron-top {page_files.RUNTIME_VERSION}", style="bold")
+    title = text.Text(f"neuron-top {page_memory.RUNTIME_VERSION}", style="bold")
     title.append(f"   {view.instance_id}   {hardware.instance_type}", style="cyan")
     cores = f"NeuronCore {device_facts.core_version(hardware)} Utilization"
     return console.Group(

@@ -19,12 +19,12 @@ OWNER = """
 import json, os, sys
 from neuronspan_runtime import environment
 from neuronspan_runtime.cores import hardware, ownership, selection
-from neuronspan_runtime.telemetry import page_files
+from neuronspan_runtime.telemetry import page_memory
 from neuronspan_runtime.tools import machine_view
 settings = environment.read()
 machine = hardware.find(settings)
 claim = ownership.claim(machine, selection.wish(settings, machine.hardware, machine.scope))
-page_files.publish(machine, claim.span, settings.process_tag)
+page_memory.publish(machine, claim.span, settings.process_tag)
 print(json.dumps([[owner.pid, owner.cores, owner.tag] for owner in machine_view.look(machine).owners]), flush=True)
 sys.stdin.read()
 """

@@ -16,7 +16,7 @@ from neuronspan import instance_types
 from neuronspan_runtime import environment, errors
 from neuronspan_runtime.cores import hardware, hbm
 from neuronspan_runtime.device import device_module, operators, session
-from neuronspan_runtime.telemetry import page_files
+from neuronspan_runtime.telemetry import page_memory
 
 NOT_INITIALIZED = "The PyTorch Neuron Runtime could not be initialized. Neuron Driver issues are logged"
 
@@ -76,7 +76,7 @@ def test_failed_start_is_tried_again_and_a_started_runtime_reads_no_more_variabl
     assert processes.run(machine, failed_then_started) == ("2-3", "2-3")
 
 
-def interrupted_start(last_step: bool) -> tuple[bool, bool, list[bool], str]:
+def interrupted_start(last_step: bool) -> tuple[bool, bool, list[int], str]:
     """Start with a device that is interrupted while or after it is configured; then start again, undisturbed.
 
     Returns whether anything of the first start was left: the device, ownership, and pages for the tools.
@@ -94,7 +94,7 @@ def interrupted_start(last_step: bool) -> tuple[bool, bool, list[bool], str]:
             session.start()
     configured = device_module.is_initialized()
     machine = hardware.find(environment.read())
-    pages = [page_files.read(machine, core) is not None for core in range(8)]
+    pages = list(page_memory.read(machine, os.getpid(), range(8)))
     child = in_child(owned)  # only an owner's child could not own them
     return configured, child == "0-7", pages, owned()
 
@@ -103,7 +103,7 @@ def interrupted_start(last_step: bool) -> tuple[bool, bool, list[bool], str]:
 def test_interrupted_start_leaves_nothing_and_is_tried_again(
     last_step: bool, processes: neuron_processes.Parent, machine: dict[str, str]
 ) -> None:
-    assert processes.run(machine, interrupted_start, last_step) == (False, True, [False] * 8, "0-7")
+    assert processes.run(machine, interrupted_start, last_step) == (False, True, [], "0-7")
 
 
 def closed_and_started_again() -> tuple[str, str, str, int]:

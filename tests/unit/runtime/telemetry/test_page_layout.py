@@ -1,20 +1,22 @@
 """The page of counters: one layout in two languages, and readers that take only what is whole."""
 
 import dataclasses
+import fcntl
+import mmap
 import os
 import pathlib
 import threading
+from collections.abc import Callable
 
 import pytest
 import torch
 
 from kits.device import neuron_models, neuron_processes, pages
-from neuronspan import spans
 from neuronspan_runtime import environment
 from neuronspan_runtime.cores import hardware
-from neuronspan_runtime.device import device_module, session
+from neuronspan_runtime.device import device_module, operators, session
 from neuronspan_runtime.models import model
-from neuronspan_runtime.telemetry import page_files, page_layout, processes
+from neuronspan_runtime.telemetry import page_layout, page_memory
 
 
 def layout_and_buckets(durations: list[int]) -> tuple[str, list[int]]:
@@ -50,10 +52,10 @@ def test_page_is_read_as_it_was_written() -> None:
     "content",
     [
         pytest.param(b"", id="empty"),
-        pytest.param(bytes(page_layout.PAGE_BYTES), id="never used, or given back"),
+        pytest.param(bytes(page_layout.PAGE_BYTES), id="no page at all"),
         pytest.param(pages.content()[:-1], id="cut off"),
-        pytest.param(pages.content()[:8] + b"\x02" + pages.content()[9:], id="newer layout"),
-        pytest.param(pages.content()[:8] + b"\x00" + pages.content()[9:], id="older layout"),
+        pytest.param(pages.content()[:8] + b"\x03" + pages.content()[9:], id="newer layout"),
+        pytest.param(pages.content()[:8] + b"\x01" + pages.content()[9:], id="older layout"),
         pytest.param(pages.content(dataclasses.replace(pages.header(), core=9)), id="core outside of the span"),
     ],
 )
@@ -62,70 +64,16 @@ def test_what_is_no_page_of_this_layout_is_not_read(content: bytes) -> None:
 
 
 def test_texts_are_cut_between_characters_and_cannot_command_a_terminal() -> None:
-    header = dataclasses.replace(pages.header(), tag="ü" * 200, command="a\x1b[2Jb\nc")
+    header = dataclasses.replace(pages.header(), tag="ü" * 200, host="a\x1b[2Jb\nc")
     found = pages.page(header).header
     assert found.tag == "ü" * 127
-    assert found.command == "a�[2Jb�c"
-
-
-# --- files ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def simulated(machine: dict[str, str]) -> hardware.Machine:
-    return hardware.find(environment.read(machine), pathlib.Path("/nonexistent"))
-
-
-def test_published_page_names_its_process(simulated: hardware.Machine) -> None:
-    files = page_files.publish(simulated, spans.CoreSpan(2, 2), "shop")
-    found = page_files.read(simulated, 3)
-    assert sorted(files) == [2, 3]
-    assert found is not None
-    assert (found.header.pid, found.header.core, str(found.header.span)) == (os.getpid(), 3, "2-3")
-    assert (found.header.tag, found.header.host) == ("shop", os.uname().nodename)
-    assert found.header.command == processes.command(os.getpid())[: len(found.header.command)] != ""
-    assert found.counters == page_layout.Counters()
-
-
-def test_page_without_a_tag_is_tagged_with_the_process(simulated: hardware.Machine) -> None:
-    page_files.publish(simulated, spans.CoreSpan(0, 1), "")
-    found = page_files.read(simulated, 0)
-    assert found is not None
-    assert found.header.tag == str(os.getpid())
-
-
-def test_new_owner_starts_from_nothing_in_the_same_file(simulated: hardware.Machine) -> None:
-    path = pages.store(simulated, 2, pages.content(pages.header(2, "2"), page_layout.Counters(completed=9)))
-    inode = path.stat().st_ino
-    page_files.publish(simulated, spans.CoreSpan(2, 1), "")
-    found = page_files.read(simulated, 2)
-    assert found is not None
-    assert (found.counters.completed, path.stat().st_ino) == (0, inode)
-
-
-def test_withdrawn_page_is_nobodys(simulated: hardware.Machine) -> None:
-    page_files.withdraw(page_files.publish(simulated, spans.CoreSpan(0, 2), ""))
-    assert [page_files.read(simulated, core) for core in (0, 1)] == [None, None]
-
-
-def test_process_in_a_pod_without_pages_publishes_nothing(simulated: hardware.Machine) -> None:
-    pod = dataclasses.replace(simulated, prepared=True)
-    assert page_files.publish(pod, spans.CoreSpan(0, 2), "") == {}
-    assert not (simulated.directory / "telemetry").exists()
-
-
-def test_page_that_keeps_changing_is_read_all_the_same(simulated: hardware.Machine) -> None:
-    """A writer that is killed while it lists a model leaves the number odd for ever."""
-    pages.store(simulated, 4, pages.content(counters=page_layout.Counters(models_sequence=3)))
-    found = page_files.read(simulated, 4)
-    assert found is not None
-    assert not found.whole
+    assert found.host == "a�[2Jb�c"
 
 
 # --- what the library counts ------------------------------------------------------------------------------------------
 
 
-def after_calls(models: pathlib.Path, calls: int) -> tuple[dict[int, str], dict[str, int]]:
+def after_calls(models: pathlib.Path, calls: int) -> dict[str, int]:
     kept = neuron_models.load(models, 2)
     for _ in range(calls - 1):
         neuron_models.check(kept, 2)
@@ -134,7 +82,7 @@ def after_calls(models: pathlib.Path, calls: int) -> tuple[dict[int, str], dict[
         kept(torch.ones(3, 3))
     statistics = device_module.memory_stats(0)
     keep.extend([kept, tensor])
-    return {core: str(path) for core, path in session.start().pages.items()}, statistics
+    return statistics
 
 
 keep: list[object] = []
@@ -146,11 +94,10 @@ def test_counters_of_a_running_process_are_seen_from_outside(
     variables = machine | {"NEURON_RT_VISIBLE_CORES": "4-7", "NEURON_PROCESS_TAG": "shop"}
     seen = hardware.find(environment.read(variables), pathlib.Path("/nonexistent"))
     with processes.start(variables, after_calls, model_files, 5) as process:
-        files, statistics = process.outcome().value
-        first, second = (page_files.read(seen, core) for core in (4, 5))
-        assert list(files) == [4, 5, 6, 7]
-        assert first is not None
-        assert second is not None
+        statistics = process.outcome().value
+        found = page_memory.read(seen, process.pid, range(8))
+        assert list(found) == [4, 5, 6, 7]
+        first, second = found[4], found[5]
         assert (first.header.tag, str(first.header.span), second.header.core) == ("shop", "4-7", 5)
         counters = first.counters
         assert (counters.completed, counters.completed_with_error, counters.executions) == (5, 0, 5)
@@ -165,7 +112,12 @@ def test_counters_of_a_running_process_are_seen_from_outside(
         assert [(model.id, model.subgraph) for model in second.models] == [(first.models[0].id, 1)]
         assert (counters.models_loaded, counters.model_loads) == (1, 1)
         process.kill()
-    assert page_files.read(seen, 4) == first
+    assert page_memory.read(seen, process.pid, range(8)) == {}
+
+
+def own_page() -> page_layout.Page:
+    """The page of this process's core 0, as others read it."""
+    return page_memory.read(hardware.find(environment.read()), os.getpid(), [0])[0]
 
 
 def counted_refusals(models: pathlib.Path) -> list[int]:
@@ -176,8 +128,7 @@ def counted_refusals(models: pathlib.Path) -> list[int]:
     def refuse(wrong: torch.Tensor) -> None:
         with pytest.raises(RuntimeError, match=r"Incorrect tensor|must be allocated on same vnc"):
             traced(wrong)
-        page = page_layout.decode(pathlib.Path(session.start().pages[0]).read_bytes())
-        assert page is not None
+        page = own_page()
         assert (page.counters.completed, page.counters.completed_with_error) == (1, 0)
         counted.append(page.counters.incorrect_input)
 
@@ -201,11 +152,9 @@ def loaded_and_dropped(models: pathlib.Path) -> str:
     for _ in range(70):
         neuron_models.load(models, 1)
     kept = [neuron_models.jit_load(neuron_models.file_of(models, 1)) for _ in range(66)]
-    page = page_layout.decode(pathlib.Path(session.start().pages[0]).read_bytes())
+    page = own_page()
     del kept
-    after = page_layout.decode(pathlib.Path(session.start().pages[0]).read_bytes())
-    assert page is not None
-    assert after is not None
+    after = own_page()
     return f"{len(page.models)} of {page.counters.models_loaded}, {len(after.models)} of {after.counters.models_loaded}"
 
 
@@ -218,15 +167,13 @@ def test_table_of_models_follows_loads_and_keeps_counting_when_it_is_full(
 
 def counted_in_a_child() -> tuple[int, int]:
     tensor = torch.ones(1024, device="neuron:0")
-    path = pathlib.Path(session.start().pages[0])
     child = os.fork()
     if child == 0:
         del tensor
-        os._exit(0)
-    os.waitpid(child, 0)
-    page = page_layout.decode(path.read_bytes())
-    assert page is not None
-    return page.counters.tensor_bytes, tensor.numel()
+        os._exit(len(page_memory.read(hardware.find(environment.read()), os.getpid(), [0])))
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    return own_page().counters.tensor_bytes, tensor.numel()
 
 
 def test_forked_child_does_not_count_on_its_parents_page(
@@ -236,17 +183,80 @@ def test_forked_child_does_not_count_on_its_parents_page(
 
 
 def used_without_pages(models: pathlib.Path) -> tuple[int, int]:
-    model = neuron_models.load(models, 1)
+    def refused(*_: object) -> int:
+        raise OSError("no memory to share")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "memfd_create", refused)
+        model = neuron_models.load(models, 1)
     neuron_models.check(model, 1)
-    return len(session.start().pages), int(device_module.memory_stats(0)["executions"])
+    seen = page_memory.read(hardware.find(environment.read()), os.getpid(), [0])
+    return len(seen), int(device_module.memory_stats(0)["executions"])
 
 
 def test_process_works_and_counts_without_a_place_for_its_pages(
-    processes: neuron_processes.Parent, machine: dict[str, str], model_files: pathlib.Path, tmp_path: pathlib.Path
+    processes: neuron_processes.Parent, machine: dict[str, str], model_files: pathlib.Path
 ) -> None:
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "telemetry").write_text("in the way")
     assert processes.run(machine, used_without_pages, model_files) == (0, 2)
+
+
+def opened(seals: int, size: int, cores: int) -> tuple[bool, int]:
+    """Let the library count in such memory; also what it counted there of two tensors."""
+    descriptor = os.memfd_create("any", os.MFD_ALLOW_SEALING)
+    os.ftruncate(descriptor, size)
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+    torch.ones(2, device="neuron:0")
+    taken = operators.open_telemetry(descriptor, cores)
+    torch.ones(2, device="neuron:0").cpu()
+    return taken, sum(os.pread(descriptor, size, 0))
+
+
+@pytest.mark.parametrize(
+    ("seals", "size", "cores"),
+    [
+        pytest.param(fcntl.F_SEAL_GROW, 16384, 1, id="others could cut it off"),
+        pytest.param(fcntl.F_SEAL_SHRINK, 16383, 1, id="too small"),
+        pytest.param(fcntl.F_SEAL_SHRINK, 16384, 2, id="too small for its cores"),
+        pytest.param(fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_WRITE, 16384, 1, id="read-only"),
+        pytest.param(fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL, 16384, 1, id="open to other writers for ever"),
+        pytest.param(fcntl.F_SEAL_SHRINK, 128 * 16384, 128, id="more cores than there can be"),
+    ],
+)
+def test_memory_that_is_not_the_processs_alone_is_not_counted_in(
+    seals: int, size: int, cores: int, processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    assert processes.run(machine, opened, seals, size, cores) == (False, 0)
+
+
+def attacked() -> list[str]:
+    """Do to the own pages what whoever has the descriptor could try; then count on."""
+    torch.ones(2, device="neuron:0")
+    descriptor = session.start().pages
+    assert descriptor is not None
+    before = own_page().counters.host_to_device_bytes
+    again = os.open(f"/proc/self/fd/{descriptor}", os.O_RDWR)
+    attempts: list[Callable[[], object]] = [
+        lambda: os.ftruncate(descriptor, 0),
+        lambda: os.ftruncate(again, 300 << 20),
+        lambda: os.pwrite(again, b"x", 0),
+        lambda: os.pwrite(descriptor, b"x", page_layout.PAGE_BYTES * 8),
+        lambda: mmap.mmap(again, page_layout.PAGE_BYTES),
+        lambda: fcntl.fcntl(again, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE),
+    ]
+    found = []
+    for attempt in attempts:
+        with pytest.raises(PermissionError) as refused:
+            attempt()
+        found.append(type(refused.value).__name__)
+    torch.ones(256, device="cpu").to("neuron:0")
+    assert own_page().counters.host_to_device_bytes == before + 1024
+    return found
+
+
+def test_pages_can_neither_be_cut_nor_grown_nor_written_by_who_has_their_descriptor(
+    processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    assert processes.run(machine, attacked) == ["PermissionError"] * 6
 
 
 def reloading(models: pathlib.Path) -> bool:
@@ -269,8 +279,7 @@ def test_pages_are_read_whole_while_models_come_and_go(
     seen = hardware.find(environment.read(machine), pathlib.Path("/nonexistent"))
     with processes.start(machine, reloading, model_files) as process:
         process.outcome()
-        found = [page_files.read(seen, 2) for _ in range(300)]
-    assert None not in found
-    texts = {(listed.name, len(listed.uuid)) for page in found if page for listed in page.models}
+        found = [page_memory.read(seen, process.pid, [2])[2] for _ in range(300)]
+    texts = {(listed.name, len(listed.uuid)) for page in found for listed in page.models}
     assert texts <= {("Small", 32)}
-    assert max(page.counters.model_loads for page in found if page) > 1
+    assert max(page.counters.model_loads for page in found) > 1

@@ -1,6 +1,8 @@
 """What can be seen of other processes: real ones own the cores, pages are written here as they would."""
 
+import dataclasses
 import json
+import os
 import pathlib
 
 import pytest
@@ -31,7 +33,6 @@ def page_of(pid: int, core: int, span: str, **counters: int) -> bytes:
 def pod(tmp_path: pathlib.Path) -> dict[str, str]:
     """A container that was granted cores 4-5 and 8, and sees their files only."""
     (tmp_path / "cores").mkdir()
-    (tmp_path / "telemetry").mkdir()
     for core in (4, 5, 8):
         (tmp_path / "cores" / f"{core}.lock").touch(mode=0o444)
     (tmp_path / "hardware.json").write_text(json.dumps(instance_types.hardware_of("inf1.6xlarge").to_dict()))
@@ -49,13 +50,13 @@ def test_idle_machine_shows_its_cores_and_no_owner(machine: dict[str, str]) -> N
 
 def test_owners_are_seen_with_and_without_pages(machine: dict[str, str]) -> None:
     with (
-        core_claimer.Claimer(machine | {"NEURON_RT_VISIBLE_CORES": "2-3"}) as first,
+        pages.memory() as memory,
+        core_claimer.Claimer(machine | {"NEURON_RT_VISIBLE_CORES": "2-3"}, memory) as first,
         core_claimer.Claimer(machine | {"NEURON_RT_VISIBLE_CORES": "5"}) as second,
     ):
         first.claim()
         second.claim()
-        found = hardware.find(environment.read(machine), ELSEWHERE)
-        pages.store(found, 3, page_of(first.process.pid, 3, "2-3", completed=4))
+        os.pwrite(memory, page_of(first.process.pid, 3, "2-3", completed=4), 0)
         view = seen(machine)
         assert {owner.pid: owner.cores for owner in view.owners} == {
             first.process.pid: (2, 3),
@@ -74,12 +75,12 @@ def test_owners_are_seen_with_and_without_pages(machine: dict[str, str]) -> None
         assert [owner.cores for owner in seen(machine).owners] == [(5,)]
 
 
-def test_page_of_a_killed_process_is_not_shown_for_the_next_owner(machine: dict[str, str]) -> None:
+def test_page_of_a_parent_is_not_shown_for_its_child(machine: dict[str, str]) -> None:
+    """A program that was started with its parent's descriptors has the parent's memory among them."""
     variables = machine | {"NEURON_RT_VISIBLE_CORES": "2"}
-    found = hardware.find(environment.read(machine), ELSEWHERE)
-    with core_claimer.Claimer(variables) as owner:
+    with pages.memory() as memory, core_claimer.Claimer(variables, memory) as owner:
         owner.claim()
-        pages.store(found, 2, pages.content(pages.header(2, "2", pid=owner.process.pid, start_ticks=1)))
+        os.pwrite(memory, pages.content(pages.header(2, "2", pid=owner.process.pid, start_ticks=1)), 0)
         (seen_owner,) = seen(machine).owners
     assert seen_owner.pages == {}
     assert seen_owner.tag == str(owner.process.pid)
@@ -87,12 +88,12 @@ def test_page_of_a_killed_process_is_not_shown_for_the_next_owner(machine: dict[
 
 def test_tag_that_is_a_process_number_is_told_in_the_readers_numbers(machine: dict[str, str]) -> None:
     """A container's process 7 is another one on the node."""
-    with core_claimer.Claimer(machine | {"NEURON_RT_VISIBLE_CORES": "2"}) as owner:
+    variables = machine | {"NEURON_RT_VISIBLE_CORES": "2"}
+    with pages.memory() as memory, core_claimer.Claimer(variables, memory) as owner:
         owner.claim()
         process = processes.read(owner.process.pid)
         assert process is not None
-        head = pages.header(2, "2", pid=7, start_ticks=process.start_ticks)
-        pages.store(hardware.find(environment.read(machine), ELSEWHERE), 2, pages.content(head))
+        os.pwrite(memory, pages.content(pages.header(2, "2", pid=7, start_ticks=process.start_ticks)), 0)
         (found,) = seen(machine).owners
     assert (found.tag, found.pid) == (str(owner.process.pid), owner.process.pid)
 
@@ -112,12 +113,18 @@ def test_instance_is_the_same_for_all_who_look_at_a_node(pod: dict[str, str], ma
 
 
 def test_process_that_joins_cores_in_another_way_owns_every_core_it_touches(tmp_path: pathlib.Path) -> None:
+    """Its page is found by the number of its core's first lock file, which all agree on."""
     joined = {"NEURONSPAN_STATE_DIR": str(tmp_path), "NEURONSPAN_INSTANCE_TYPE": "trn2.3xlarge"}
-    with core_claimer.Claimer(joined | {"NEURON_RT_VISIBLE_CORES": "1"}) as owner:
+    with pages.memory() as memory, core_claimer.Claimer(joined | {"NEURON_RT_VISIBLE_CORES": "1"}, memory) as owner:
         assert owner.claim().span
+        process = processes.read(owner.process.pid)
+        assert process is not None
+        head = pages.header(1, "1", pid=owner.process.pid, start_ticks=process.start_ticks)
+        os.pwrite(memory, pages.content(dataclasses.replace(head, first_lock=2)), 0)
         (apart,) = seen(joined | {"NEURON_RT_VIRTUAL_CORE_SIZE": "1"}).owners
         (together,) = seen(joined).owners
     assert (apart.cores, together.cores) == ((2, 3), (1,))
+    assert (list(apart.pages), list(together.pages)) == ([2], [1])
 
 
 def test_owner_whose_times_are_hidden_keeps_its_page() -> None:

@@ -175,18 +175,15 @@ def test_container_is_shown_its_own_cores_only(
 ) -> None:
     """Two containers of a node: their files are the node's, each has those of its cores."""
     node, pods = tmp_path / "node", (tmp_path / "first", tmp_path / "second")
-    for directory in ("cores", "telemetry"):
-        (node / directory).mkdir(parents=True)
+    (node / "cores").mkdir(parents=True)
     described = json.dumps(instance_types.hardware_of("inf1.xlarge").to_dict())
     (node / "hardware.json").write_text(described)
     for core in range(4):
         (node / "cores" / f"{core}.lock").touch(mode=0o444)
-        (node / "telemetry" / f"{core}.page").write_bytes(bytes(16384))
     for pod, cores in zip(pods, ((0, 1), (2, 3)), strict=True):
-        for kind, suffix in (("cores", "lock"), ("telemetry", "page")):
-            (pod / kind).mkdir(parents=True)
-            for core in cores:
-                (pod / kind / f"{core}.{suffix}").hardlink_to(node / kind / f"{core}.{suffix}")
+        (pod / "cores").mkdir(parents=True)
+        for core in cores:
+            (pod / "cores" / f"{core}.lock").hardlink_to(node / "cores" / f"{core}.lock")
         (pod / "hardware.json").write_text(described)
     first, second = ({"NEURONSPAN_STATE_DIR": str(pod)} for pod in pods)
     with (
