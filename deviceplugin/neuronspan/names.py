@@ -68,7 +68,4 @@ NODE_DIRECTORY: Final = "/run/neuronspan"
 HARDWARE_FILE: Final = "hardware.json"  # Hardware.to_dict()
 CORE_LOCKS_DIRECTORY: Final = "cores"
 CORE_LOCK_SUFFIX: Final = ".lock"  # cores/<n>.lock: flock = ownership of that core between processes
-TELEMETRY_DIRECTORY: Final = "telemetry"
-TELEMETRY_SUFFIX: Final = ".page"  # telemetry/<n>.page: what the owner of that core counts, for the tools
-TELEMETRY_BYTES: Final = 16384  # of each such file
 DEVICE_NODE_PREFIX: Final = "/dev/neuron"  # + device index

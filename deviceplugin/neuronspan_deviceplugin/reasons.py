@@ -21,6 +21,7 @@ class StartRefusal(enum.StrEnum):
     DRIFT = "Drift"  # the pod is granted other cores, and these to no pod: the operator has to correct the ledger
     GRANTED_TO_ANOTHER = "GrantedToAnother"  # its cores, or some of them, are granted to another container
     FORMER_HOLDER_ALIVE = "FormerHolderAlive"  # processes of a former holder are left, or cannot be ruled out
+    LOCK_FILES_UNWRITABLE = "LockFilesUnwritable"  # the lock files of its cores cannot be made for it
     POD_UNKNOWN = "PodUnknown"  # PodResources does not know the pod: it is being deleted
     POD_RESOURCES_DIFFERS = "PodResourcesDiffers"  # PodResources has other devices for it: the pod was replaced
 

@@ -67,12 +67,14 @@ async def prepared(profile: reading.HardwareProfile, parts: AgentParts) -> Async
     """Write the node's files and build what serves the profile; nothing is registered yet. Raises CannotServe."""
     settings = parts.settings
     catalogue = _catalogue(settings)
-    _write_files(profile, settings, catalogue)
+    directory = node_directory.NodeDirectory(settings.run_directory, settings.selinux_label)
+    _write_files(profile, settings, catalogue, directory)
     processes = cgroups.PodProcesses(settings.cgroup_root)
     manager = resource_manager.ResourceManager(
         profile.hardware,
         profile.numbering,
         catalogue=catalogue,
+        locks=directory.locks,
         look=processes.look,
         clock=parts.outside.clock,
         changed=parts.changed,
@@ -99,10 +101,12 @@ async def prepared(profile: reading.HardwareProfile, parts: AgentParts) -> Async
 
 
 def _write_files(
-    profile: reading.HardwareProfile, settings: config.Settings, catalogue: cdi.Catalogue | cdi.NoCatalogue
+    profile: reading.HardwareProfile,
+    settings: config.Settings,
+    catalogue: cdi.Catalogue | cdi.NoCatalogue,
+    directory: node_directory.NodeDirectory,
 ) -> None:
     try:
-        directory = node_directory.NodeDirectory(settings.run_directory, settings.selinux_label)
         directory.write(profile.hardware)
         written = catalogue.write(profile.hardware, profile.numbering)
     except OSError as error:

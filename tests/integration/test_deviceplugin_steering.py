@@ -21,7 +21,7 @@ async def test_pod_gets_exactly_the_granted_cores() -> None:
         assert environment[names.GRANT_ENV] == "20-23"
 
 
-async def test_container_sees_its_locks_its_pages_its_devices_and_the_hardware_file() -> None:
+async def test_container_sees_its_locks_its_devices_and_the_hardware_file() -> None:
     async with plugin_rig.running(domain.grant("5-7")) as rig:
         await rig.kubelet.run(builders.make_pod(cores=3, node="w1"))
 
@@ -30,7 +30,6 @@ async def test_container_sees_its_locks_its_pages_its_devices_and_the_hardware_f
         assert set(created.mounts) == {
             "/run/neuronspan/hardware.json",
             *(f"/run/neuronspan/cores/{core}.lock" for core in (5, 6, 7)),
-            *(f"/run/neuronspan/telemetry/{core}.page" for core in (5, 6, 7)),
         }
         assert all((rig.root / host).exists() for host in created.mounts.values())
 
@@ -56,7 +55,7 @@ async def test_count_mode_and_groups_reach_the_container(cdi: bool) -> None:
         assert created.environment[names.GROUP_SIZES_ENV] == "3,4,1"
         assert created.environment[names.GRANT_ENV] == "8-15"
         assert created.devices == {f"/dev/neuron{device}" for device in (4, 5, 6, 7)}
-        assert len(created.mounts) == 1 + 8 * 2  # the hardware, and a lock and a page for each core
+        assert len(created.mounts) == 1 + 8  # the hardware, and a lock for each core
         assert (rig.kubelet.cdi.exists() and any(rig.kubelet.cdi.iterdir())) is cdi
 
 

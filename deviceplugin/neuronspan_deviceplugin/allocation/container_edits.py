@@ -17,11 +17,10 @@ NULL_DEVICE = "/dev/null"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mount:
-    """A file of the host that the container sees."""
+    """A file of the host that the container sees and cannot write to."""
 
     host_path: str
     container_path: str
-    read_only: bool = True
 
 
 def environment(span: spans.CoreSpan, mode: grants.EnvMode, numbering: str) -> dict[str, str]:
@@ -65,12 +64,6 @@ def lock_mount(node_directory: pathlib.PurePath, core: int) -> Mount:
     return _mount(node_directory, f"{names.CORE_LOCKS_DIRECTORY}/{core}{names.CORE_LOCK_SUFFIX}")
 
 
-def page_mount(node_directory: pathlib.PurePath, core: int) -> Mount:
-    """Return the mount of the page on which the container counts what one core does."""
-    name = f"{names.TELEMETRY_DIRECTORY}/{core}{names.TELEMETRY_SUFFIX}"
-    return dataclasses.replace(_mount(node_directory, name), read_only=False)
-
-
 def device_path(device: int) -> str:
     """Return the path of a Neuron device in the container."""
     return f"{names.DEVICE_NODE_PREFIX}{device}"
@@ -106,9 +99,9 @@ def plain(
     node_directory: pathlib.PurePath,
 ) -> Edits:
     """Return everything without CDI, for container runtimes that do not know it."""
-    files = (mount(node_directory, core) for core in span for mount in (lock_mount, page_mount))
+    locks = (lock_mount(node_directory, core) for core in span)
     devices = tuple(map(device_path, hardware.devices_of(span)))
-    return Edits(variables, mounts=(hardware_mount(node_directory), *files), devices=devices)
+    return Edits(variables, mounts=(hardware_mount(node_directory), *locks), devices=devices)
 
 
 def _mount(node_directory: pathlib.PurePath, name: str) -> Mount:

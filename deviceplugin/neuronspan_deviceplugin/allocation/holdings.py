@@ -153,6 +153,11 @@ def verified(current: Holdings, resource: str, span: spans.CoreSpan, pod_uid: st
     )
 
 
+def started_on(current: Iterable[Holding], pod_uid: str) -> frozenset[int]:
+    """Return the cores on which a container of this pod was let start."""
+    return frozenset(core for each in current if each.verified and each.pod_uid == pod_uid for core in each.span)
+
+
 def _replaces(new: Holding, old: Holding) -> bool:
     if new.pod_uid:
         return _container(old) == _container(new)

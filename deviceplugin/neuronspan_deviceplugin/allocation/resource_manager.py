@@ -11,7 +11,15 @@ from neuronspan import device_ids, grants, instance_types, ledger, names, spans
 from neuronspan import errors as domain_errors
 from neuronspan_agent import logs, signals
 from neuronspan_deviceplugin import errors, metrics, reasons
-from neuronspan_deviceplugin.allocation import container_edits, health, holdings, pod_devices, steering, verification
+from neuronspan_deviceplugin.allocation import (
+    container_edits,
+    core_locks,
+    health,
+    holdings,
+    pod_devices,
+    steering,
+    verification,
+)
 
 Look = Callable[[Collection[str]], Mapping[str, bool | None]]
 """Pod UIDs -> whether a process of each is left (None: cannot see); reads the control groups now."""
@@ -28,6 +36,7 @@ class ResourceManager:
         numbering: str,
         *,
         catalogue: container_edits.EditsMaker,
+        locks: core_locks.CoreLocks,
         look: Look,
         clock: Callable[[], float],
         changed: signals.Signal,
@@ -41,6 +50,7 @@ class ResourceManager:
         self.holdings: holdings.Holdings = ()
         self.placed: tuple[holdings.Placed, ...] | None = ()
         self._catalogue = catalogue
+        self._locks = locks
         self._look = look
         self._clock = clock
         self._meters = meters
@@ -159,9 +169,19 @@ class ResourceManager:
         verification.refuse_former_holders(start, holder.pod_uid, self.book, self.holdings, alive.get)
         return holder, grant
 
-    def started(self, resource: str, ids: Collection[str], pod_uid: str) -> None:
-        """Note that a container of this pod was let start on these devices."""
-        self._hold(holdings.verified(self.holdings, resource, self._known(ids), pod_uid))
+    def start(self, resource: str, ids: Collection[str]) -> None:
+        """Let a container start, with lock files that are its pod's own; raises NotYet.
+
+        Everything is looked at once more: what was seen before an await may have changed, and another pod may have
+        been let start on these cores meanwhile. Their lock files would say so.
+        """
+        span = self._known(ids)
+        locks = self._locks.of(span)
+        alive = self._look(self.pods_of_interest(()) | {each.pod_uid for each in locks} - {""})
+        holder, _ = self.check_start(resource, ids, alive)
+        started_on = holdings.started_on(self.holdings, holder.pod_uid)
+        self._locks.renew(core_locks.outdated(locks, holder.pod_uid, started_on, alive.get), holder.pod_uid)
+        self._hold(holdings.verified(self.holdings, resource, span, holder.pod_uid))
 
     # --- inside --------------------------------------------------------------------------------------------------
 

@@ -91,8 +91,7 @@ def _runs(
 
 def _cores(hardware: instance_types.Hardware, node_directory: pathlib.Path) -> Iterator[Document]:
     for core in range(hardware.cores):
-        files = (container_edits.lock_mount(node_directory, core), container_edits.page_mount(node_directory, core))
-        yield _device(str(core), mounts=list(map(_mount, files)))
+        yield _device(str(core), mounts=[_mount(container_edits.lock_mount(node_directory, core))])
 
 
 def _devices(hardware: instance_types.Hardware) -> Iterator[Document]:
@@ -112,7 +111,7 @@ def _device(name: str, **edits: Any) -> Document:
 
 
 def _mount(mount: container_edits.Mount) -> Document:
-    options = ["ro" if mount.read_only else "rw", "nosuid", "nodev", "bind"]
+    options = ["ro", "nosuid", "nodev", "bind"]
     return {"hostPath": mount.host_path, "containerPath": mount.container_path, "options": options}
 
 

@@ -6,12 +6,15 @@ Law: temporary file in the same folder, fsync, rename, fsync of the folder.
 import os
 import pathlib
 
+_SELINUX = "security.selinux"  # of xattr(7): the kernel's own name of an object's SELinux label
 
-def write_atomically(path: pathlib.Path, content: bytes, mode: int) -> None:
-    """Replace the file's content; raises OSError and leaves the old content then."""
+
+def write_atomically(path: pathlib.Path, content: bytes, mode: int, selinux_label: str = "") -> None:
+    """Replace the file by a new one; raises OSError and leaves the old one then."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         _write(temporary, content, mode)
+        label(selinux_label, temporary)
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
@@ -21,6 +24,16 @@ def write_atomically(path: pathlib.Path, content: bytes, mode: int) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def label(selinux_label: str, *paths: pathlib.Path) -> None:
+    """Let containers at what is mounted into them, where SELinux asks for a label of theirs ("": it does not).
+
+    A container runtime labels volumes, and not the mounts of a device. Raises OSError.
+    """
+    if selinux_label:
+        for path in paths:
+            os.setxattr(path, _SELINUX, selinux_label.encode())
 
 
 def _write(path: pathlib.Path, content: bytes, mode: int) -> None:

@@ -11,6 +11,7 @@ import pathlib
 import random
 from collections.abc import Collection, Sequence
 
+from kits.kubelet import lock_table
 from kits.manifests import builders, domain
 from neuronspan import grants, instance_types, ledger, names, placement, spans, topologies
 from neuronspan.fitting import places
@@ -49,6 +50,7 @@ class SimulatedNode:
         self.renamed: list[holdings.Holding] = []
         self.clock = 0.0
         self._recorded: tuple[pod_devices.Assignment, ...] = ()
+        self.locks = lock_table.LockTable()
         self.manager = self._new_manager()
         self.kubelet = self._new_kubelet({})
 
@@ -169,6 +171,7 @@ class SimulatedNode:
             HARDWARE,
             names.NODE_NUMBERING,
             catalogue=cdi.NoCatalogue(pathlib.Path("/run/neuronspan")),
+            locks=self.locks,
             look=self._look,
             clock=lambda: self.clock,
             changed=signals.Signal(),
@@ -216,13 +219,11 @@ class SimulatedNode:
         if ids is None or any((each.uid, each.container) == (pod.uid, container.name) for each in self.uses):
             return
         self.refresh()
-        alive = self._look(self.manager.pods_of_interest(self._recorded))
         try:
-            holder, _ = self.manager.check_start(resource, ids, alive)
+            self.manager.start(resource, ids)
         except errors.NotYet as error:
             self.refusals.append(error.reason)
             return
-        self.manager.started(resource, ids, holder.pod_uid)
         self.uses.append(Use(pod.uid, container.name, self.manager._known(ids)))
 
     def _release(self, uid: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import cast
 
 from kits.embedded import neuron_node_store
+from kits.kubelet import lock_table
 from kits.manifests import builders, domain
 from neuronspan import grants, instance_types, ledger, names
 from neuronspan_agent import signals
@@ -39,6 +40,7 @@ def _observer(directory: pathlib.Path, before: ledger.Ledger, meanwhile: ledger.
         HARDWARE,
         names.NODE_NUMBERING,
         catalogue=cdi.NoCatalogue(directory),
+        locks=lock_table.LockTable(),
         look=lambda uids: dict.fromkeys(uids, False),
         clock=lambda: 0.0,
         changed=signals.Signal(),

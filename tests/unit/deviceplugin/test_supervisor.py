@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from kits.embedded import in_memory, neuron_node_store
+from kits.kubelet import lock_table
 from kits.manifests import builders, domain
 from neuronspan import grants, instance_types, names
 from neuronspan_agent import errors, resources, signals
@@ -31,6 +32,7 @@ def _serving(record: holdings.Holdings) -> serving.Serving:
         hardware,
         names.NODE_NUMBERING,
         catalogue=cdi.NoCatalogue(pathlib.Path("/run/neuronspan")),
+        locks=lock_table.LockTable(),
         look=lambda uids: dict.fromkeys(uids, True),
         clock=lambda: 0.0,
         changed=signals.Signal(),

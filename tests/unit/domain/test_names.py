@@ -49,8 +49,6 @@ PUBLIC_STRINGS = {
     "HARDWARE_FILE": "hardware.json",
     "CORE_LOCKS_DIRECTORY": "cores",
     "CORE_LOCK_SUFFIX": ".lock",
-    "TELEMETRY_DIRECTORY": "telemetry",
-    "TELEMETRY_SUFFIX": ".page",
     "DEVICE_NODE_PREFIX": "/dev/neuron",
 }
 

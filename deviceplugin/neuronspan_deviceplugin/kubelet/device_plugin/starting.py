@@ -4,6 +4,7 @@ Law: kubelet's record, the ledger and PodResources say who has the cores. The fi
 process of a former holder may be left. Our own record stands in for kubelet's while that cannot be read, and for the
 ledger while that is unknown and the pod started on these cores before; the pod is then not looked up in PodResources.
 PodResources can only contradict: while it is silent, two witnesses of three suffice.
+Last, and in one step with a new look at the processes, the pod gets lock files of its own.
 What does not settle in time is left to kubelet, which asks again by itself.
 """
 
@@ -28,13 +29,13 @@ async def let_start(shared: services.Services, resource: str, ids: frozenset[str
             holder, grant = manager.check_start(resource, ids, alive)
             if grant is not None:
                 await _confirm(shared, resource, ids, grant.namespace, grant.pod, holder.containers)
+            manager.start(resource, ids)
         except errors.NotYet:
             left = deadline - shared.clock()
             if left <= 0:
                 raise
             await manager.changed.beyond_within(version, min(left, shared.poll_seconds))
         else:
-            manager.started(resource, ids, holder.pod_uid)
             whose = logs.of_grant(grant) if grant else {"pod_uid": holder.pod_uid}
             _log.info("start approved", extra={"resource": resource, **whose})
             return

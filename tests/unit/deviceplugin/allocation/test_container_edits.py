@@ -64,7 +64,7 @@ def test_every_name_an_answer_can_carry_is_in_the_catalogue(mode: grants.EnvMode
         assert device in entries[kind]
 
 
-def test_catalogue_entries_are_a_read_only_lock_a_writable_page_and_devices_of_known_number() -> None:
+def test_catalogue_entries_are_a_read_only_lock_and_devices_of_known_number() -> None:
     entries = _entries()
     assert entries[names.CDI_CORE_KIND]["4"] == {
         "mounts": [
@@ -72,12 +72,7 @@ def test_catalogue_entries_are_a_read_only_lock_a_writable_page_and_devices_of_k
                 "hostPath": "/run/neuronspan/cores/4.lock",
                 "containerPath": "/run/neuronspan/cores/4.lock",
                 "options": ["ro", "nosuid", "nodev", "bind"],
-            },
-            {
-                "hostPath": "/run/neuronspan/telemetry/4.page",
-                "containerPath": "/run/neuronspan/telemetry/4.page",
-                "options": ["rw", "nosuid", "nodev", "bind"],
-            },
+            }
         ]
     }
     assert entries[names.CDI_DEVICE_KIND]["1"] == {
@@ -113,9 +108,9 @@ def test_catalogue_of_a_large_node_stays_in_bounds() -> None:
 def test_plain_answer_carries_what_cdi_would() -> None:
     edits = container_edits.plain(domain.span("5-6"), {"A": "b"}, HARDWARE, RUN)
     assert edits.devices == ("/dev/neuron2", "/dev/neuron3")
-    assert [(each.container_path, each.read_only) for each in edits.mounts] == [
-        ("/run/neuronspan/hardware.json", True),
-        ("/run/neuronspan/cores/5.lock", True), ("/run/neuronspan/telemetry/5.page", False),
-        ("/run/neuronspan/cores/6.lock", True), ("/run/neuronspan/telemetry/6.page", False),
-    ]  # fmt: skip
+    assert [each.container_path for each in edits.mounts] == [
+        "/run/neuronspan/hardware.json",
+        "/run/neuronspan/cores/5.lock",
+        "/run/neuronspan/cores/6.lock",
+    ]
     assert edits.cdi_devices == ()

@@ -4,6 +4,7 @@ import pathlib
 
 import pytest
 
+from kits.kubelet import lock_table
 from kits.manifests import domain
 from neuronspan import grants, instance_types, names
 from neuronspan_agent import signals
@@ -24,10 +25,12 @@ class _Node:
         self.now = 100.0
         self.alive: dict[str, bool | None] = {}
         self.meters = metrics.Metrics()
+        self.locks = lock_table.LockTable()
         self.manager = resource_manager.ResourceManager(
             HARDWARE,
             names.NODE_NUMBERING,
             catalogue=cdi.NoCatalogue(pathlib.Path("/run/neuronspan")),
+            locks=self.locks,
             look=lambda uids: {each: self.alive.get(each) for each in uids},
             clock=lambda: self.now,
             changed=signals.Signal(),
@@ -225,3 +228,76 @@ def test_record_of_the_former_pod_counts_again_when_kubelet_has_it_anew(node: _N
     node.alive["uid-former"] = True
     node.assign("uid-former", NC[:2])
     assert {held.pod_uid for held in node.manager.holdings} == {"uid-former", "uid-next"}
+
+
+# --- lock files -------------------------------------------------------------------------------------------------------
+
+
+def _granted_node(*pods: str) -> _Node:
+    """The last of these pods has cores 4-5 by ledger and by kubelet's record; those before it are over."""
+    node = _Node()
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-5", pods[-1])]), ())
+    node.alive = {**dict.fromkeys((f"uid-{each}" for each in pods), False), f"uid-{pods[-1]}": True}
+    node.assign(f"uid-{pods[-1]}", ["nc-4", "nc-5"])
+    return node
+
+
+IDS = ["nc-4", "nc-5"]
+
+
+def test_pod_starts_with_lock_files_of_its_own_and_keeps_them_when_it_starts_again() -> None:
+    node = _granted_node("old", "web")
+    node.locks.holders = {4: "uid-old", 5: ""}
+    node.manager.start(CORES, IDS)
+    assert (node.locks.holders, node.locks.made) == ({4: "uid-web", 5: "uid-web"}, [4, 5])
+    node.manager.start(CORES, IDS)
+    assert node.locks.made == [4, 5]
+    assert [each.verified for each in node.manager.holdings] == [True]
+
+
+@pytest.mark.parametrize("lives", [True, None])
+def test_pod_does_not_start_while_the_one_that_the_lock_files_name_may_live(lives: bool | None) -> None:
+    """Nothing else knows of it any more: not kubelet, not the ledger, not the plugin's record."""
+    node = _granted_node("old", "web")
+    node.locks.holders = {5: "uid-old"}
+    node.alive["uid-old"] = lives
+    with pytest.raises(errors.NotYet, match="core 5: its lock file is that of pod uid-old") as refusal:
+        node.manager.start(CORES, IDS)
+    assert refusal.value.reason == reasons.StartRefusal.FORMER_HOLDER_ALIVE
+    assert (node.locks.made, [each.verified for each in node.manager.holdings]) == ([], [False])
+
+
+def test_processes_are_looked_at_in_the_step_that_makes_the_files() -> None:
+    """What was seen before may be over: another pod may have been let start meanwhile."""
+    node = _granted_node("old", "web")
+    node.manager.check_start(CORES, IDS, {"uid-old": False})
+    node.locks.holders = {4: "uid-old"}
+    node.alive["uid-old"] = True
+    with pytest.raises(errors.NotYet, match="uid-old"):
+        node.manager.start(CORES, IDS)
+
+
+def test_ledger_is_compared_in_the_step_that_makes_the_files() -> None:
+    node = _granted_node("web")
+    node.manager.check_start(CORES, IDS, {})
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-5", "next")]), ())
+    with pytest.raises(errors.NotYet):
+        node.manager.start(CORES, IDS)
+    assert node.locks.made == []
+
+
+def test_pod_that_an_older_version_let_start_keeps_its_files() -> None:
+    """They name nobody, and a process of the pod may hold their locks."""
+    node = _granted_node("web")
+    node.locks.locked = {4, 5}
+    node.manager.restore((holdings.Holding(CORES, domain.span("4-5"), 0.0, "uid-web", verified=True),))
+    node.manager.start(CORES, IDS)
+    assert node.locks.made == []
+
+
+def test_pod_whose_lock_files_cannot_be_made_does_not_start() -> None:
+    node = _granted_node("web")
+    node.locks.problem = errors.NotYet("no room", reason=reasons.StartRefusal.LOCK_FILES_UNWRITABLE)
+    with pytest.raises(errors.NotYet, match="no room"):
+        node.manager.start(CORES, IDS)
+    assert [each.verified for each in node.manager.holdings] == [False]

@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+from kits.kubelet import lock_table
 from kits.manifests import domain
 from neuronspan import instance_types, names
 from neuronspan_agent import signals
@@ -57,13 +58,17 @@ def _listed(devices: Mapping[str, frozenset[str]], container: str = "app") -> po
     return pod_devices.PodDevices("default", "web", (pod_devices.ContainerDevices(container, devices),))
 
 
-def _manager() -> resource_manager.ResourceManager:
-    """Make the node on which kubelet's record and the ledger agree that uid-web has cores 4-7."""
+def _manager(*, old_lives: bool = True) -> resource_manager.ResourceManager:
+    """Make the node on which kubelet's record and the ledger agree that uid-web has cores 4-7.
+
+    ``old_lives``: what the last look finds of any other pod.
+    """
     manager = resource_manager.ResourceManager(
         instance_types.hardware_of("inf2.24xlarge"),
         names.NODE_NUMBERING,
         catalogue=cdi.NoCatalogue(pathlib.Path("/run/neuronspan")),
-        look=lambda uids: dict.fromkeys(uids, True),
+        locks=lock_table.LockTable(),
+        look=lambda uids: {each: old_lives or each == "uid-web" for each in uids},
         clock=lambda: 0.0,
         changed=signals.Signal(),
         meters=metrics.Metrics(),
@@ -146,7 +151,7 @@ async def test_silence_of_pod_resources_does_not_replace_kubelets_record() -> No
 
 async def test_pod_resources_is_not_asked_about_a_pod_that_started_here_before_when_the_ledger_is_unknown() -> None:
     manager = _manager()
-    manager.started(CORES, IDS, "uid-web")
+    manager.start(CORES, IDS)
     manager.book = None
     pods = _PodResources(errors.PodUnknown("kubelet does not know pod x"))
     await starting.let_start(_services(manager, pods, [{}]), CORES, IDS)
@@ -170,7 +175,7 @@ async def test_former_holder_is_looked_for_at_the_start_whatever_an_earlier_repo
 
 
 async def test_start_is_checked_again_when_something_changed_before_its_time_is_up() -> None:
-    manager = _manager()
+    manager = _manager(old_lives=False)
     manager.learn_assignments(
         [
             pod_devices.Assignment("uid-web", "app", CORES, IDS),
@@ -181,3 +186,27 @@ async def test_start_is_checked_again_when_something_changed_before_its_time_is_
     shared = _services(manager, _PodResources(SILENT), [{"uid-old": True}, {"uid-old": False}], wait=60.0)
     await starting.let_start(shared, CORES, IDS)
     assert _started(manager)
+
+
+async def test_container_starts_with_lock_files_of_its_pod_alone() -> None:
+    manager = _manager()
+    await starting.let_start(_services(manager, _PodResources(SILENT), [{}]), CORES, IDS)
+    assert {each.pod_uid for each in manager._locks.of(range(4, 8))} == {"uid-web"}
+    assert {each.pod_uid for each in manager._locks.of((3, 8))} == {""}
+
+
+async def test_pod_that_was_let_start_while_pod_resources_answered_is_not_robbed_of_its_lock_files() -> None:
+    """The look before the answer saw no process of it."""
+    manager = _manager()
+    shared = _services(manager, _PodResources(SILENT), [{"uid-next": False}])
+    pods = cast("_PodResources", shared.pods)
+
+    async def answer(namespace: str, name: str) -> pod_devices.PodDevices:
+        manager._locks.renew([5], "uid-next")
+        return _listed({CORES: IDS})
+
+    pods.get = answer  # type: ignore[method-assign] # something happens while kubelet answers
+    with pytest.raises(errors.NotYet, match="core 5: its lock file is that of pod uid-next"):
+        await starting.let_start(shared, CORES, IDS)
+    assert not _started(manager)
+    assert [each.pod_uid for each in manager._locks.of([4, 5])] == ["", "uid-next"]
