@@ -1,11 +1,11 @@
 """Fixtures of the integration tests."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from kits.api_server import control_plane as control_plane_kit
+from kits.connecting import left_open
 from kits.world import stand_in
 
 
@@ -21,12 +21,6 @@ def cluster(control_plane: control_plane_kit.ControlPlane) -> Iterator[stand_in.
 
 @pytest.fixture(autouse=True)
 async def _no_connection_is_left() -> AsyncIterator[None]:
-    """Break what a cancelled task leaves open, which would be blamed on whatever test runs when it is collected.
-
-    asyncio does not close the socket of a TLS connection that is cancelled before its handshake has begun.
-    """
+    """Break what a cancelled task leaves open, which would be blamed on whatever test runs when it is collected."""
     yield
-    loop = asyncio.get_running_loop()
-    for transport in tuple(loop._transports.values()):  # type: ignore[attr-defined]  # of selector loops
-        transport.abort()
-    await asyncio.sleep(0)
+    await left_open.closed()

@@ -16,6 +16,7 @@ from typing import Any
 
 from kits.api_server import chart
 from kits.api_server import control_plane as control_plane_kit
+from kits.connecting import left_open
 from kits.world import running_operator
 from neuronspan_agent import kube
 from neuronspan_operator import application, config, metrics
@@ -30,7 +31,6 @@ CONFIGURATIONS = tuple(
     f"/apis/admissionregistration.k8s.io/v1/{plural}/{SERVICE}"
     for plural in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
 )
-_FAREWELL_SECONDS = 0.25
 _SECONDS = 30.0
 _HOUR = 3600
 
@@ -127,8 +127,7 @@ def serving(
                 await asyncio.to_thread(stop.wait)
                 keeping.cancel()
                 await asyncio.wait({keeping})
-        # a call that was cut off leaves TLS behind, which needs the loop to end (aiohttp's page "Graceful shutdown")
-        await asyncio.sleep(_FAREWELL_SECONDS)
+        await left_open.closed()
 
     def main() -> None:
         try:
