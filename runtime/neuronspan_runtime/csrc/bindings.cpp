@@ -140,6 +140,8 @@ TORCH_LIBRARY(neuron, library) {
       .def("unload", &Model::unload)
       .def("is_loaded", &Model::is_loaded)
       .def("set_neuron_devices", &Model::set_neuron_devices)
+      .def("standing", &Model::standing)
+      .def("put_back", &Model::put_back)
       .def("placement", &spans_of)
       .def("nbytes", &Model::nbytes)
       .def("stage_bytes", &Model::stage_bytes)

@@ -81,11 +81,14 @@ def joined(parts: Sequence[Any], dim: int) -> Any:
 
 
 def _core_id(device_id: int | str) -> int:
-    if isinstance(device_id, int):
+    if isinstance(device_id, int) and device_id >= 0:
         return device_id
     if match := _CORE.fullmatch(str(device_id)):
         return int(match[1])
-    raise ValueError(f"Expected `nc:#` or an integer, but got: {device_id}")
+    raise ValueError(
+        f"Expected `nc:#` or an integer, but got: {device_id}. NeuronCores are counted from the first one of this "
+        "process, which is 0"
+    )
 
 
 def _rows(columns: Sequence[Sequence[Any]], count: int) -> list[tuple[Any, ...]]:

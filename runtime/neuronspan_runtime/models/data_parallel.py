@@ -19,7 +19,7 @@ from torch._utils import ExceptionWrapper
 
 from neuronspan_runtime import errors
 from neuronspan_runtime.device import session
-from neuronspan_runtime.models import batches, dynamic_batching, loading, model, placing
+from neuronspan_runtime.models import batches, dynamic_batching, loading, model, placing, undoing
 
 _log = logging.getLogger(__name__)
 
@@ -32,8 +32,8 @@ class DataParallel(torch.nn.Module):
 
     `device_ids` are ints or "nc:<n>" from the process's first core; without them all cores of the process are used.
     Dynamic batching of the module is switched on for dim 0 unless told otherwise. Raises ValueError for what is no
-    device id, RuntimeError when the cores cannot be had. Any other problem in switching or loading, such as more ids
-    than cores, is logged, and raised by the first call.
+    device id, RuntimeError when the cores cannot be had; the model is then as it was. More consecutive ids than cores,
+    and a model that cannot be batched, are logged, and raised by the first call.
 
     `num_workers` (threads) and `split_size` (rows of a chunk, None is an even split) may be set between calls.
     """
@@ -55,9 +55,10 @@ class DataParallel(torch.nn.Module):
         self._workers = _Workers()
         self._blocked = False
         try:
-            if set_dynamic_batching and dim == 0:
-                dynamic_batching.dynamic_batch(model)
-            self._load()
+            with undoing.as_before_when_refused(model):
+                if set_dynamic_batching and dim == 0:
+                    dynamic_batching.dynamic_batch(model)
+                self._load()
         except (ValueError, errors.NotBatchable) as error:
             self._blocked = True
             _log.warning("Automatic dynamic batching failed due to %s", error)

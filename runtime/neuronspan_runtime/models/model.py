@@ -28,7 +28,15 @@ class Model(Protocol):
         ...
 
     def set_neuron_devices(self, start_nc: int, nc_count: int) -> None:
-        """Unload, then load on these cores. Raises RuntimeError when they are not owned or too few."""
+        """Unload, then load on these cores. Raises RuntimeError when they are not owned or too few; nothing changes."""
+        ...
+
+    def standing(self) -> list[int]:
+        """Return where it was asked to be and where it is, for `put_back`."""
+        ...
+
+    def put_back(self, standing: list[int]) -> None:
+        """Place it, or leave it unplaced, as it was."""
         ...
 
     def unload(self) -> None:

@@ -60,6 +60,14 @@ def move_to_models(trace: torch.nn.Module) -> None:
                     setattr(holder, key, _parameter(value.detach().to(target)))
 
 
+def outside(trace: torch.nn.Module) -> Iterator[tuple[torch.nn.Module, str, torch.nn.Parameter]]:
+    """Yield the weights and states outside: what holds each, the attribute there, and the tensor."""
+    for name in (WEIGHTS, STATES):
+        for _, holder in _holders(trace, name):
+            for key, value in holder.named_parameters():
+                yield holder, key, value
+
+
 def _holders(module: torch.nn.Module, name: str) -> Iterator[tuple[model.Model, torch.nn.Module]]:
     for part, held in model.parts_of(module):
         holder = dict(part.named_children()).get(name)

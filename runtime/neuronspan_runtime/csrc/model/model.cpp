@@ -71,10 +71,50 @@ void Model::unload() {
 void Model::set_neuron_devices(std::int64_t start, std::int64_t count) {
   initialize();
   std::lock_guard<std::mutex> lock(mutex_);
+  const std::vector<std::int64_t> before = standing_locked();
+  std::shared_ptr<BackgroundLoad> loading = std::move(background_);
   background_.reset();
   loaded_.reset();
   request_ = {start, count};
-  load_locked();
+  try {
+    load_locked();
+  } catch (...) {
+    put_back_locked(before);
+    background_ = std::move(loading);
+    throw;
+  }
+}
+
+std::vector<std::int64_t> Model::standing() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return standing_locked();
+}
+
+void Model::put_back(const std::vector<std::int64_t>& standing) {
+  initialize();
+  std::lock_guard<std::mutex> lock(mutex_);
+  put_back_locked(standing);
+}
+
+std::vector<std::int64_t> Model::standing_locked() const {
+  std::vector<std::int64_t> standing{request_.start, request_.count};
+  if (loaded_) {
+    const std::vector<placement::CoreSpan>& spans = loaded_->replicas();
+    standing.push_back(spans.front().first);
+    standing.push_back(static_cast<std::int64_t>(spans.size()) * spans.front().count);
+  }
+  return standing;
+}
+
+void Model::put_back_locked(const std::vector<std::int64_t>& standing) {
+  TORCH_CHECK(standing.size() == 2 || standing.size() == 4, "where a model stood is 2 or 4 numbers, got ", standing.size());
+  background_.reset();
+  loaded_.reset();
+  if (standing.size() == 4) {  // the very cores, also where the least used ones were asked for
+    request_ = {standing[2], standing[3]};
+    load_locked();
+  }
+  request_ = {standing[0], standing[1]};
 }
 
 bool Model::is_loaded() const {

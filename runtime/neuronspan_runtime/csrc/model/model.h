@@ -38,8 +38,13 @@ class Model final : public torch::CustomClassHolder {
   void load_as_asked();
   // Gives cores, HBM and host copies back; the next use loads again where it was placed before.
   void unload();
-  // Unloads, and loads again on these cores. -1 = least used, -1 = as many as the model needs.
+  // Unloads, and loads again on these cores. -1 = least used, -1 = as many as the model needs. When that is refused, the
+  // model is where it was.
   void set_neuron_devices(std::int64_t start, std::int64_t count);
+
+  // Where it was asked to be, and, when it is loaded, where it is: start and count of both. `put_back` makes it so again.
+  std::vector<std::int64_t> standing() const;
+  void put_back(const std::vector<std::int64_t>& standing);
 
   bool is_loaded() const;
   std::vector<placement::CoreSpan> placement();        // of each replica; empty when not loaded
@@ -65,6 +70,8 @@ class Model final : public torch::CustomClassHolder {
  private:
   std::shared_ptr<Loaded> loaded();
   void load_locked();
+  std::vector<std::int64_t> standing_locked() const;
+  void put_back_locked(const std::vector<std::int64_t>& standing);
   void count_incorrect_input() const;
   const Stages& stages_locked();
 

@@ -27,6 +27,8 @@ std::string described(at::ScalarType type, at::IntArrayRef sizes, bool any_batch
   return text.str();
 }
 
+bool is_dense(const at::Tensor& tensor) { return tensor.layout() == c10::kStrided && !tensor.is_nested(); }
+
 }  // namespace
 
 Signature::Signature(std::vector<Input> inputs, std::int64_t arguments, std::int64_t states)
@@ -46,7 +48,7 @@ Signature signature_of(const std::vector<at::Tensor>& examples, std::vector<std:
 }
 
 bool Signature::matches(const at::Tensor& given, const Input& expected, bool any_batch) {
-  if (given.scalar_type() != expected.type) return false;
+  if (!given.defined() || given.scalar_type() != expected.type || !is_dense(given)) return false;
   const at::IntArrayRef sizes = given.sizes();
   const at::IntArrayRef wanted(expected.sizes);
   if (!any_batch) return sizes == wanted;
@@ -55,6 +57,12 @@ bool Signature::matches(const at::Tensor& given, const Input& expected, bool any
 
 void Signature::refuse(std::size_t position, const at::Tensor& given, bool any_batch) const {
   const Input& expected = inputs_[position];
+  TORCH_CHECK(given.defined(), "Incorrect input tensor #", position, " (", expected.name, "): received None, expected ",
+              described(expected.type, expected.sizes, any_batch), ". A compiled model takes all of its inputs: give a tensor, or trace the ",
+              "model again without this input");
+  TORCH_CHECK(is_dense(given), "Incorrect tensor layout at input tensor #", position, " (", expected.name, "): received a ",
+              given.is_nested() ? "nested tensor" : c10::str(given.layout(), " tensor"),
+              ". A compiled model takes dense tensors: use ", given.is_nested() ? "to_padded_tensor(0)" : "to_dense()");
   const bool type = given.scalar_type() != expected.type;
   const char* const advice =
       type ? "types it was traced with: convert the input, or trace the model again"

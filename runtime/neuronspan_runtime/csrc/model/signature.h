@@ -33,7 +33,7 @@ class Signature {
   std::size_t arguments(std::size_t given) const { return inputs_.empty() ? given : arguments_; }
   bool has_states() const { return states_ > 0; }
 
-  // Throws with the input's name, what it is and what it must be; `any_batch` frees dim 0 of the
+  // Throws with the input's name, what it is and what it must be, also for one that is not dense; `any_batch` frees dim 0 of the
   // arguments, and a wrong input is then a ValueError.
   void check(const std::vector<at::Tensor>& given, bool any_batch) const;
   // Dim 0 of all arguments, which dynamic batching needs to be one number. Throws when it is not.
