@@ -74,7 +74,8 @@ def analyze_model(model: Callable[..., Any], example_inputs: Any, **options: Any
     """
     if options:
         _log.debug("analyze_model ignores %s", ", ".join(sorted(options)))
-    kinds = [operation.kind for operation in _program(model, example_inputs).operations]
+    inputs = tuple(example_inputs) if isinstance(example_inputs, list) else example_inputs  # as torch.neuron.trace does
+    kinds = [operation.kind for operation in _program(model, inputs).operations]
     supported = [kind for kind in kinds if operator_support.support_of(kind).supported]
     _listed("The following operations are currently supported:", supported)
     _listed("The following operations are currently not supported:", sorted({*kinds} - {*supported}))

@@ -31,12 +31,12 @@ def names(separated: separation.Separated) -> dict[str, list[list[str]]]:
     return {name: [one.names for one in kept] for name, kept in _groups(separated).items()}
 
 
-def call_of(separated: separation.Separated) -> str:
+def call_of(separated: separation.Separated, arguments: Sequence[str]) -> str:
     """Return the TorchScript call of the compiled model of a module that has those submodules.
 
-    `{}` in it is where the caller's own tensors go.
+    `arguments` are the expressions of the caller's own tensors.
     """
-    passed = f"[{', '.join(['{}', *_expressions(weights.WEIGHTS, separated.weights)])}]"
+    passed = f"[{', '.join([*arguments, *_expressions(weights.WEIGHTS, separated.weights)])}]"
     if separated.states:
         states = ", ".join(_expressions(weights.STATES, separated.states))
         return f"torch.ops.neuron.forward_with_states({passed}, [{states}], self.{model.ATTRIBUTE})"

@@ -10,7 +10,7 @@ import io
 import threading
 import types
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -27,7 +27,18 @@ def recorded(module: torch.nn.Module, example_inputs: Sequence[torch.Tensor]) ->
     examples = tuple(one.detach().clone().requires_grad_(one.requires_grad) for one in example_inputs)
     with _quietly():
         traced = _trace(module, examples, check_trace=False, strict=False, _store_inputs=False)
+        _name_in_ascii(traced)
         return traced.eval()
+
+
+def _name_in_ascii(module: torch.jit.ScriptModule) -> None:
+    """Rename values that have the name of a Python variable with letters that TorchScript files cannot have."""
+    for part in module.modules():
+        held: Any = part._c  # noqa: SLF001 - torch has no public way to change a graph
+        for graph in (held._get_method(name).graph for name in held._method_names()):  # noqa: SLF001 - as above
+            for value in (*graph.inputs(), *(one for node in graph.nodes() for one in node.outputs())):
+                if not value.debugName().isascii():
+                    value.setDebugName("value")
 
 
 def archived(module: torch.jit.ScriptModule) -> bytes:
@@ -117,6 +128,18 @@ def module_of(
         # what module.define(source) does, without keeping the caller's local variables, and so the module, in a cycle
         module._c._define(module._concrete_type, source, {"torch": torch, **functions}.get)  # noqa: SLF001
         return module.eval()
+
+
+def without_inputs(module: torch.jit.ScriptModule, inputs: int, dropped: Collection[int]) -> torch.jit.ScriptModule:
+    """Return a recorded module without the dropped ones of its inputs, none of which it uses."""
+    arguments = "".join(f", x{index}: Tensor" for index in range(inputs) if index not in dropped)
+    passed = ", ".join("torch.zeros([0])" if index in dropped else f"x{index}" for index in range(inputs))
+    joined = module_of({"whole": module}, f"def forward(self{arguments}):\n    return self.whole({passed})\n")
+    with _tracing:
+        graph: Any = joined._c._get_method("forward").graph  # noqa: SLF001 - torch has no public passes
+        torch._C._jit_pass_inline(graph)  # noqa: SLF001
+        torch._C._jit_pass_dce(graph)  # noqa: SLF001
+    return joined
 
 
 @contextlib.contextmanager

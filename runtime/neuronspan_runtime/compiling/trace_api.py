@@ -5,10 +5,11 @@ Most of their options steer a compiler that does not exist here; they are accept
 Law: reads arguments and warns; what is compiled, and how, is decided below.
 """
 
+import contextlib
 import enum
 import os
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -59,6 +60,7 @@ def trace_for_inferentia(
     Operators that are not supported stay on the CPU, and so do those that `subgraph_builder_function` or
     `op_whitelist` leave out, parts below `minimum_segment_size` operations (2), and all parts but one that has more
     than `single_fusion_ratio_threshold` (0.6) of them; without `fallback` the first kind raises AttributeError.
+    A tuple or a list of example inputs is as many arguments.
     `dynamic_batch_size` lets it take any number of rows; `separate_weights` keeps weights outside, for replace_weights.
     Further options are accepted for compatibility; unknown ones warn. Raises TraceRefused, as tracing.trace does.
     """
@@ -88,7 +90,10 @@ def trace_for_inferentia(
         single_fusion_ratio_threshold=single_fusion_ratio_threshold,
         whitelist=op_whitelist,
     )
-    traced = partitioning.partitioned(model, example_inputs, lambda whole: chosen.choose(model, whole), compiled)
+    # torch.jit.trace, which AWS's package calls, takes a list for as many arguments; torch_neuronx does not
+    inputs = tuple(example_inputs) if isinstance(example_inputs, list) else example_inputs
+    with _explained("torch_neuron.trace", example_inputs, spread=True):
+        traced = partitioning.partitioned(model, inputs, lambda whole: chosen.choose(model, whole), compiled)
     for problem in problems:
         warnings.warn(f"{problem}. That part of the model runs on the CPU", UserWarning, stacklevel=2)
     return dynamic_batching.dynamic_batch(traced) if dynamic_batch_size else traced
@@ -108,6 +113,7 @@ def trace_for_trainium(  # the signature is that of the package it stands in for
 ) -> torch.jit.ScriptModule:
     """Compile a model for Inf2 and Trn: `torch_neuronx.trace`. One replica needs one core.
 
+    A tuple of example inputs is as many arguments, anything else, also a list, the only one.
     `input_output_aliases` maps parameters or buffers of the model to the position of the output that is their next
     value: they become the trace's `states`, stay where they are between calls, and such outputs are not returned. A
     container that is left with one tensor is that tensor. `inline_weights_to_neff=False` keeps the weights outside the
@@ -140,17 +146,34 @@ def trace_for_trainium(  # the signature is that of the package it stands in for
         raise errors.TraceRefused(
             f"neuronx-cc failed with 2: {compiler_arguments.PIPELINE_OPTION} belongs to Inf1, use torch_neuron.trace"
         )
-    return tracing.trace(
-        func,
-        example_inputs,
-        separate_weights=not inline_weights_to_neff,
-        aliases=input_output_aliases,
-        metadata={
-            "framework": "torch_neuronx",
-            "compilerArguments": list(arguments),
-            "inlineWeights": inline_weights_to_neff,
-        },
-    )
+    with _explained("torch_neuronx.trace", example_inputs, spread=False):
+        return tracing.trace(
+            func,
+            example_inputs,
+            separate_weights=not inline_weights_to_neff,
+            aliases=input_output_aliases,
+            metadata={
+                "framework": "torch_neuronx",
+                "compilerArguments": list(arguments),
+                "inlineWeights": inline_weights_to_neff,
+            },
+        )
+
+
+@contextlib.contextmanager
+def _explained(function: str, example_inputs: Any, *, spread: bool) -> Iterator[None]:
+    """Add to an error what a list of example inputs was taken for: the two packages differ in it."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(example_inputs, list):
+            count = len(example_inputs)
+            error.add_note(
+                f"{function} took the list for {count} arguments: a tuple with the list in it is one argument"
+                if spread
+                else f"{function} took the list of {count} for one argument: a tuple of its items is as many arguments"
+            )
+        raise
 
 
 def _taken_by_position(positional: Sequence[Any]) -> dict[str, Any]:

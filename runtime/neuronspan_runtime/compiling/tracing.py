@@ -10,14 +10,15 @@ import inspect
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from neuronspan_runtime import errors
 from neuronspan_runtime.compiling import outside, pipeline, separation, structure, torchscript
-from neuronspan_runtime.compiling.recording import recorder
+from neuronspan_runtime.compiling.recording import recorder, unused
 from neuronspan_runtime.models import model
 
 WRAPPED = "function"
@@ -36,12 +37,13 @@ def trace(
     aliases: Mapping[torch.Tensor, int] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> torch.jit.ScriptModule:
-    """Compile a module or function for these example inputs (a tensor, or a tuple or list of positional inputs).
+    """Compile a module or function for these example inputs: a tuple of positional inputs, or the only one.
 
-    The result takes the same arguments under the same names and returns the same structure of outputs. For several
-    cores per model it is cut into as many stages. With `separate_weights` parameters and buffers stay outside the
-    compiled model and can be replaced. `aliases` makes parameters or buffers the states of the model: each call writes
-    an output, given by its position, into them; such outputs are not returned.
+    The result takes the same arguments under the same names and returns the same structure of outputs; of inputs that
+    the model does not use it warns, and takes anything in their place. Module and inputs may be on the device.
+    For several cores per model it is cut into as many stages. With `separate_weights` parameters and buffers stay
+    outside the compiled model and can be replaced. `aliases` makes parameters or buffers the states of the model: each
+    call writes an output, given by its position, into them; such outputs are not returned.
     Raises TraceRefused for inputs or outputs that are not tensors in tuples, lists or string-keyed dicts, and
     PipelineRefused for a model that cannot be cut.
     """
@@ -52,8 +54,12 @@ def trace(
     shared = separation.sharing(separated, len(leaves))
     with torchscript.one_thread(), separation.taken_out(separated):
         recorded = recorder.recorded(flat, leaves + kept, len(separated.states), shared)
-        archive = torchscript.archived(recorded)
-    archives = [archive] if cores_per_model == 1 else pipeline.cut(archive, leaves + kept, cores_per_model)
+        ignored = unused.settled(recorded, leaves)
+        needed = torchscript.without_inputs(recorded, len(leaves + kept), ignored) if ignored else recorded
+        archive = torchscript.archived(needed)
+    used = [index for index in range(len(leaves)) if index not in ignored]
+    examples = [*(leaves[index] for index in used), *kept]
+    archives = [archive] if cores_per_model == 1 else pipeline.cut(archive, examples, cores_per_model)
     described = {
         "format": FORMAT,
         "name": _name(function),
@@ -64,9 +70,13 @@ def trace(
     described |= outside.names(separated)
     compiled = model.create(archives, cores_per_model, json.dumps(described | dict(metadata or {})))
     arguments = flat.named_arguments()
-    names = [*_leaf_texts(arguments), *(one.names[0] for one in separated.all())]
-    compiled.set_signature(leaves + kept, names, len(leaves), len(separated.states))
-    source = forward_source(arguments, flat.result, outside.call_of(separated))
+    texts = _leaf_texts(arguments)
+    names = [*(texts[index] for index in used), *(one.names[0] for one in separated.all())]
+    compiled.set_signature(examples, names, len(used), len(separated.states))
+    source = forward_source(
+        arguments, flat.result, lambda given: outside.call_of(separated, [given[index] for index in used])
+    )
+    unused.warn(leaves, ignored)
     return torchscript.module_of({model.ATTRIBUTE: compiled, **outside.holders(separated)}, source)
 
 
@@ -74,12 +84,18 @@ def trace_for_host(function: Callable[..., Any], example_inputs: Any) -> torch.j
     """Make the module that `trace` would make, but one that runs on the CPU. Raises as `trace` does."""
     flat, leaves = flattened(function, example_inputs)
     recorded = recorder.recorded(flat, leaves)
-    source = forward_source(flat.named_arguments(), flat.result, "self.host_model({})")
+    source = forward_source(
+        flat.named_arguments(),
+        flat.result,
+        lambda given: f"self.host_model({', '.join(f'{text}.cpu()' for text in given)})",
+    )
     return torchscript.module_of({"host_model": recorded}, source)
 
 
-def forward_source(arguments: Mapping[str, structure.Structure], result: structure.Structure, call: str) -> str:
-    """Write the TorchScript of a `forward` that puts its tensors in the `{}` of `call` and rebuilds its outputs."""
+def forward_source(
+    arguments: Mapping[str, structure.Structure], result: structure.Structure, call: Callable[[Sequence[str]], str]
+) -> str:
+    """Write the TorchScript of a `forward` that calls with its tensors, of which `call` writes how, and rebuilds."""
     declared = "".join(f", {name}: {argument.type_text()}" for name, argument in arguments.items())
     outputs = next(
         name for name in map("outputs{}".format, itertools.chain([""], itertools.count())) if name not in arguments
@@ -87,13 +103,29 @@ def forward_source(arguments: Mapping[str, structure.Structure], result: structu
     returned = result.built_text(f"{outputs}[{index}]" for index in itertools.count())
     return (
         f"def forward(self{declared}) -> {result.type_text()}:\n"
-        f"    {outputs} = {call.format(', '.join(_leaf_texts(arguments)))}\n"
+        f"    {outputs} = {call(_leaf_texts(arguments))}\n"
         f"    return {returned}\n"
     )
 
 
 def argument_names(function: Callable[..., Any], count: int) -> tuple[str, ...]:
-    """Return the function's own names of its first positional arguments, or `input<n>` where it has none to offer."""
+    """Return the function's own names of its first positional arguments, or `input<n>` where it has none to offer.
+
+    None to offer is also one that TorchScript keeps for itself, and one with letters beyond ASCII.
+    """
+    known = _own_names(function, count)
+    return tuple(
+        name if name.isascii() and name not in {"", "self", "torch"} else _free_name(f"input{index}", known)
+        for index, name in enumerate(known)
+    )
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    return next(free for free in (name + "_" * count for count in itertools.count()) if free not in taken)
+
+
+def _own_names(function: Callable[..., Any], count: int) -> list[str]:
+    """Return the names of the first positional arguments as they are written, empty where there is none."""
     called = function.forward if isinstance(function, torch.nn.Module) else function
     try:
         parameters: Iterable[inspect.Parameter] = inspect.signature(called).parameters.values()
@@ -101,8 +133,7 @@ def argument_names(function: Callable[..., Any], count: int) -> tuple[str, ...]:
         parameters = ()
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     known = [parameter.name for parameter in parameters if parameter.kind in positional][:count]
-    usable = ["" if name in {"self", "torch"} else name for name in known] + [""] * (count - len(known))
-    return tuple(name or f"input{index}" for index, name in enumerate(usable))
+    return known + [""] * (count - len(known))
 
 
 def flattened(
@@ -110,9 +141,10 @@ def flattened(
 ) -> tuple["_Flat", list[torch.Tensor]]:
     """Return a function as a module from tensors to tensors, and the tensors of its example inputs, on the CPU.
 
+    A tuple is as many inputs, anything else the only one.
     Raises TraceRefused for inputs that are not tensors in tuples, lists or string-keyed dicts.
     """
-    inputs = tuple(example_inputs) if isinstance(example_inputs, (tuple, list)) else (example_inputs,)
+    inputs = example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)
     arguments = tuple(_structure(value, f"example input {index}") for index, value in enumerate(inputs))
     leaves = [
         leaf.cpu() for argument, value in zip(arguments, inputs, strict=True) for leaf in argument.leaves_of(value)
@@ -154,6 +186,14 @@ class _Flat(torch.nn.Module):
 
     def named_arguments(self) -> dict[str, structure.Structure]:
         names = argument_names(self.function, len(self.arguments))
+        for own, name in zip(_own_names(self.function, len(names)), names, strict=True):
+            if not own.isascii():
+                warnings.warn(
+                    f"The argument {own} is called {name} in the compiled model: TorchScript takes names of ASCII "
+                    "letters only. Rename it, or pass it by position",
+                    UserWarning,
+                    stacklevel=4,
+                )
         return dict(zip(names, self.arguments, strict=True))
 
 
@@ -177,7 +217,24 @@ def _leaf_texts(arguments: Mapping[str, structure.Structure]) -> list[str]:
 
 
 def _structure(value: Any, name: str) -> structure.Structure:
-    return structure.structure_of(value, lambda item: isinstance(item, torch.Tensor), name)
+    found = structure.structure_of(value, lambda item: isinstance(item, torch.Tensor), name)
+    for place, leaf in zip(found.leaf_texts(name), found.leaves_of(value), strict=True):
+        _refuse_without_values(leaf, place)
+    return found
+
+
+def _refuse_without_values(tensor: torch.Tensor, name: str) -> None:
+    """Refuse a tensor that is no block of numbers: a compiled program takes and makes no others."""
+    if tensor.layout != torch.strided or tensor.is_nested:
+        kind = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
+        remedy = "to_padded_tensor(0)" if tensor.is_nested else "to_dense()"
+        raise errors.TraceRefused(
+            f"{name} is a {kind} tensor: a compiled model takes and returns dense ones. Use {remedy}"
+        )
+    if tensor.is_meta:
+        raise errors.TraceRefused(
+            f"{name} is on the device meta and has no values: give a tensor on the CPU or on neuron"
+        )
 
 
 def _name(function: Callable[..., Any]) -> str:

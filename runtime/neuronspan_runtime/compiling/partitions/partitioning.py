@@ -15,7 +15,7 @@ import torch
 from neuronspan_runtime import errors
 from neuronspan_runtime.compiling import torchscript, tracing
 from neuronspan_runtime.compiling.partitions import program, segments
-from neuronspan_runtime.compiling.recording import recorder
+from neuronspan_runtime.compiling.recording import recorder, unused
 
 Compile = Callable[[Callable[..., Any], Any], torch.jit.ScriptModule]
 """Compiles a function, or a part of one, for NeuronCores, given its example inputs."""
@@ -44,6 +44,7 @@ def partitioned(
     """
     flat, leaves = tracing.flattened(function, example_inputs)
     recorded = recorder.recorded(flat, leaves)
+    ignored = unused.settled(recorded, leaves)
     whole = program.Program(recorded, tracing.WRAPPED)
     chosen = choose(whole)
     if all(chosen):
@@ -60,9 +61,12 @@ def partitioned(
     joined = torchscript.module_of(
         {f"part_{index}": module for index, module in enumerate(modules)}, _source(whole, parts)
     )
-    call = "self.partitions({})"
+    unused.warn(leaves, ignored)
     return torchscript.module_of(
-        {"partitions": joined}, tracing.forward_source(flat.named_arguments(), flat.result, call)
+        {"partitions": joined},
+        tracing.forward_source(
+            flat.named_arguments(), flat.result, lambda given: f"self.partitions({', '.join(given)})"
+        ),
     )
 
 

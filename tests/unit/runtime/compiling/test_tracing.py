@@ -178,14 +178,14 @@ def functions() -> list[bool]:
     cases: list[tuple[Any, Any]] = [
         (lambda a, b: a * b, (first, second)),
         (lambda values: layer(values) + 1, first),
-        (layer.forward, [first]),
+        (layer.forward, (first,)),
         (scripted, first),
         (lambda outputs, outputs0: outputs - outputs0, (first, second)),
         (torch.sub, (first, second)),
     ]
     results = []
     for function, example in cases:
-        arguments = example if isinstance(example, (tuple, list)) else (example,)
+        arguments = example if isinstance(example, tuple) else (example,)
         with torch.no_grad():
             results.append(torch.equal(torch_neuronx.trace(function, example)(*arguments), function(*arguments)))
     return results
@@ -329,6 +329,8 @@ def test_trace_takes_a_module_that_was_loaded_from_a_file(
         pytest.param(lambda first, *rest: (first, rest), 3, ("first", "input1", "input2"), id="variable arguments"),
         pytest.param(lambda self, torch, outputs: (self, torch, outputs), 3, ("input0", "input1", "outputs"),
                      id="names that TorchScript needs itself"),
+        pytest.param(lambda größe, input0: (größe, input0), 2, ("input0_", "input0"),  # noqa: PLC2401 - the case
+                     id="letters beyond ASCII"),
         pytest.param(torch.sub, 2, ("input0", "input1"), id="builtin"),
     ],
 )  # fmt: skip
