@@ -21,7 +21,7 @@ PYTEST = $(BIN)/python -m pytest
 SOURCES := deviceplugin operator runtime tests examples
 
 # in this order, and only those that exist
-UNIT := $(wildcard tests/unit tests/guides tests/properties)
+UNIT := $(wildcard tests/unit tests/guides tests/programs tests/properties)
 DEVICE := $(wildcard tests/device)
 INTEGRATION := $(wildcard tests/integration)
 ORACLE := $(wildcard tests/oracle)

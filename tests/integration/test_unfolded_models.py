@@ -25,7 +25,7 @@ class Clamped(torch.autograd.Function):
     """An autograd function of the old form, with a context."""
 
     @staticmethod
-    def forward(ctx: Any, values: torch.Tensor, least: float) -> Any:  # type: ignore[override]
+    def forward(ctx: Any, values: torch.Tensor, least: float) -> Any:
         ctx.save_for_backward(values)
         return values.clamp(min=least)
 
@@ -39,7 +39,7 @@ class Halved(torch.autograd.Function):
     """One of the newer form."""
 
     @staticmethod
-    def forward(values: torch.Tensor) -> Any:  # type: ignore[override]
+    def forward(values: torch.Tensor) -> Any:
         return values / 2, values.sum()
 
     @staticmethod
@@ -191,7 +191,7 @@ class Asking(torch.autograd.Function):
     """Turns a tensor into a number, which plain operators cannot."""
 
     @staticmethod
-    def forward(ctx: Any, values: torch.Tensor) -> Any:  # type: ignore[override]  # noqa: ARG004 - torch's signature
+    def forward(ctx: Any, values: torch.Tensor) -> Any:  # noqa: ARG004 - torch's signature
         return values * float(values.sum())
 
 

@@ -10,6 +10,7 @@ Law: keeps no state of its own; which cores a model has is known to the C++ libr
 import contextlib
 import operator
 from collections.abc import Iterator
+from typing import SupportsIndex
 
 import torch
 
@@ -88,9 +89,9 @@ def _checked(start_nc: int, nc_count: int) -> tuple[int, int]:
     return start, count
 
 
-def _core_number(name: str, value: object) -> int:
+def _core_number(name: str, value: SupportsIndex) -> int:
     try:
-        return operator.index(value)  # type: ignore[arg-type] - what has no number is the question
+        return operator.index(value)
     except TypeError:
         raise TypeError(
             f"{name}={value!r} is {type(value).__name__}, and NeuronCores are counted: use the number of a core of "

@@ -57,7 +57,7 @@ def on_host(module: torch.nn.Module, twins: Twins, found: Sequence[torch.Tensor]
     if not any(is_on_device(one) for one in found):
         yield
         return
-    places = [
+    places: list[tuple[dict[str, Any], str, torch.Tensor]] = [
         (table, key, value)
         for owner in module.modules()
         for table in (owner._parameters, owner._buffers)  # noqa: SLF001 - where torch.func puts its tensors too
@@ -78,7 +78,7 @@ class _Exchanging(TorchFunctionMode):
     """Gives every function of torch the twin for the tensor, and the host for the device."""
 
     def __init__(self, twins: Twins) -> None:
-        super().__init__()  # type: ignore[no-untyped-call] - torch's own is not typed
+        super().__init__()
         self._twins = twins
 
     def __torch_function__(

@@ -36,7 +36,8 @@ def runs(module: torch.nn.Module, example_inputs: Sequence[torch.Tensor]) -> boo
 
 def hindrance(module: torch.jit.ScriptModule) -> str:
     """Say why the recorded module cannot be written to a file; nothing when it can."""
-    if module.inlined_graph.findAllNodes("prim::PythonOp", True):  # noqa: FBT003 - also in branches
+    graph: Any = module.inlined_graph
+    if graph.findAllNodes("prim::PythonOp", True):  # noqa: FBT003 - also in branches
         return "it calls back into Python"
     names = [name for name, _ in (*module.named_modules(), *module.named_parameters(), *module.named_buffers())]
     foreign = next((name for name in names if not name.isascii()), "")

@@ -31,11 +31,11 @@ class Everything(torch.nn.Module):
         self.register_buffer("steps", torch.arange(float(WIDTH)))
         self.plain = [torch.ones(WIDTH)]
         self.steps: torch.Tensor
+        self.recent: torch.Tensor
 
     def forward(self, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if self.writes:
-            part = self.steps[1:3]
-            part.add_(1)
+            self.recent.add_(1)
         ramp = torch.arange(WIDTH, device=self.plain[0].device).to(self.plain[0].device)
         hidden = self.norm(self.second(torch.relu(self.first(values)))) * self.steps
         kept = self.plain[0].add_(1) if self.writes else self.plain[0] + 1
@@ -44,6 +44,7 @@ class Everything(torch.nn.Module):
 
 def everything(device: str, writes: bool) -> Everything:
     model = Everything(writes=writes).to(device)
+    model.register_buffer("recent", model.steps[1:3])  # shares bytes, which a move of the module would end
     model.plain = [model.plain[0].to(device)]
     return model
 
