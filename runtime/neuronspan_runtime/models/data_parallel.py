@@ -31,9 +31,9 @@ class DataParallel(torch.nn.Module):
     """`torch_neuronx.DataParallel`: split inputs along `dim`, run the chunks at once, put the results together.
 
     `device_ids` are ints or "nc:<n>" from the process's first core; without them all cores of the process are used.
-    Dynamic batching of the module is switched on for dim 0 unless told otherwise. Raises ValueError for what is no
-    device id, RuntimeError when the cores cannot be had; the model is then as it was. More consecutive ids than cores,
-    and a model that cannot be batched, are logged, and raised by the first call.
+    Dynamic batching of the module is switched on for dim 0 unless told otherwise. Raises TypeError for what is no
+    list, ValueError for what is no device id, RuntimeError when the cores cannot be had; the model is then as it was.
+    More consecutive ids than cores, and a model that cannot be batched, are logged, and raised by the first call.
 
     `num_workers` (threads) and `split_size` (rows of a chunk, None is an even split) may be set between calls.
     """
@@ -68,9 +68,10 @@ class DataParallel(torch.nn.Module):
 
         Raises what loading raises, also what construction only logged.
         """
-        for replica in self._replicas():
-            dynamic_batching.dynamic_batch(replica, enable=False)
-        self._load()
+        with undoing.as_before_when_refused(self):
+            for replica in self._replicas():
+                dynamic_batching.dynamic_batch(replica, enable=False)
+            self._load()
         self._blocked = False
 
     def forward(self, *inputs: Any, **keywords: Any) -> Any:
@@ -189,6 +190,8 @@ class _Workers:
 def _chosen_cores(device_ids: Sequence[int | str] | None) -> Sequence[int]:
     if device_ids is None:
         return range(session.start().span.count)
+    if isinstance(device_ids, (int, str)):
+        raise TypeError(f"device_ids={device_ids!r} is no list: name each NeuronCore in one, such as [0, 1]")
     if not device_ids:
         raise ValueError("device_ids is empty: name at least one NeuronCore, or leave it out to use all")
     return batches.core_ids(device_ids)

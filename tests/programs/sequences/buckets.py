@@ -18,7 +18,7 @@ CORES: list[str] = ["0", "0"]
 def kernel() -> Callable[[list[torch.Tensor]], tuple[list[torch.Tensor], torch.Tensor]]:
     """Pad to the next bucket."""
     made: Any = torch.jit.script(to_bucket)
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def to_bucket(tensors: list[torch.Tensor]) -> tuple[list[torch.Tensor], torch.Tensor]:

@@ -238,7 +238,7 @@ def test_error_names_the_chunk_and_not_the_core(processes: neuron_processes.Pare
 def refused(package: str, device_ids: Any, pipelined: bool) -> tuple[str, str]:
     api: Any = torch_neuron if package == "torch_neuron" else torch_neuronx
     options = {"compiler_args": "--neuroncore-pipeline-cores 2"} if pipelined else {}
-    with pytest.raises((RuntimeError, ValueError)) as raised:
+    with pytest.raises((RuntimeError, ValueError, TypeError)) as raised:
         api.DataParallel(compiled(torch_neuron, **options), device_ids)
     return type(raised.value).__name__, str(raised.value).splitlines()[0]
 
@@ -248,6 +248,10 @@ def refused(package: str, device_ids: Any, pipelined: bool) -> tuple[str, str]:
     [
         pytest.param("torch_neuronx", ["neuron:0"], False, "ValueError",
                      "Expected `nc:#` or an integer, but got: neuron:0", id="bad id"),
+        pytest.param("torch_neuronx", 0, False, "TypeError",
+                     "device_ids=0 is no list: name each NeuronCore in one, such as [0, 1]", id="a number"),
+        pytest.param("torch_neuron", "nc:1", False, "TypeError",
+                     "device_ids='nc:1' is no list: name each NeuronCore in one, such as [0, 1]", id="a text"),
         pytest.param("torch_neuronx", [], False, "ValueError",
                      "device_ids is empty: name at least one NeuronCore, or leave it out to use all", id="no id"),
         pytest.param("torch_neuronx", [7, 8], False, "RuntimeError",
