@@ -10,6 +10,7 @@ import inspect
 import itertools
 import json
 import re
+import types
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -149,7 +150,9 @@ def flattened(
     leaves = [
         leaf.cpu() for argument, value in zip(arguments, inputs, strict=True) for leaf in argument.leaves_of(value)
     ]
-    return _Flat(function, arguments, separated or separation.Separated()), leaves
+    flat = _Flat(function, arguments, separated or separation.Separated())
+    flat.given.inputs = inputs
+    return flat, leaves
 
 
 class _Flat(torch.nn.Module):
@@ -167,6 +170,8 @@ class _Flat(torch.nn.Module):
         self.captured = torch.nn.ModuleList(_captured_modules(function))
         self.arguments = arguments
         self.separated = separated
+        # not to be used, but to be found: what recording finds on the device it replaces, devices by name too
+        self.given = types.SimpleNamespace()
         self.result: structure.Structure = structure.Leaf()
 
     def forward(self, *leaves: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -232,9 +237,7 @@ def _refuse_without_values(tensor: torch.Tensor, name: str) -> None:
             f"{name} is a {kind} tensor: a compiled model takes and returns dense ones. Use {remedy}"
         )
     if tensor.is_meta:
-        raise errors.TraceRefused(
-            f"{name} is on the device meta and has no values: give a tensor on the CPU or on neuron"
-        )
+        raise errors.TraceRefused(f"{name} is on the device meta, without values: use one on the CPU or on neuron")
 
 
 def _name(function: Callable[..., Any]) -> str:

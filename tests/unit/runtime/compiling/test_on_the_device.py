@@ -104,15 +104,19 @@ def scaled(values: torch.Tensor) -> torch.Tensor:
     return values * shared_scale
 
 
+def named(values: torch.Tensor) -> torch.Tensor:
+    return values + torch.ones(WIDTH, device="neuron:0")
+
+
 def kept_elsewhere(package: str) -> list[bool]:
     """A variable on the device, a scripted module there, and one that a function closes over."""
     global shared_scale  # noqa: PLW0603 - that a function names a variable is the case
     example, layer = torch.ones(2, WIDTH), torch.nn.Linear(WIDTH, WIDTH)
     script: Callable[..., Any] = torch.jit.script
-    expected = [example * 2, layer(example), layer(example) + 1]
+    expected = [example * 2, layer(example), layer(example) + 1, example + 1]
     shared_scale = shared_scale.to("neuron:0")
     layer.to("neuron:0")
-    models = [scaled, script(layer), lambda values: layer(values) + 1]
+    models = [scaled, script(layer), lambda values: layer(values) + 1, named]
     traces = [PACKAGES[package].trace(model, example.to("neuron:0")) for model in models]
     return [torch.equal(traced(example), value) for traced, value in zip(traces, expected, strict=True)]
 
@@ -121,7 +125,7 @@ def kept_elsewhere(package: str) -> list[bool]:
 def test_tensors_on_the_device_are_found_wherever_they_are_kept(
     package: str, processes: neuron_processes.Parent, machine: dict[str, str]
 ) -> None:
-    assert processes.run(machine, kept_elsewhere, package) == [True] * 3
+    assert processes.run(machine, kept_elsewhere, package) == [True] * 4
 
 
 def states_and_weights() -> list[Any]:
