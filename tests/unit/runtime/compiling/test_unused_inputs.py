@@ -10,6 +10,8 @@ import torch
 import torch_neuron
 import torch_neuronx
 from kits.device import neuron_models, neuron_processes
+from neuronspan_runtime.compiling import torchscript, tracing
+from neuronspan_runtime.compiling.recording import recorder, unused
 
 PACKAGES: dict[str, Any] = {"torch_neuronx": torch_neuronx, "torch_neuron": torch_neuron}
 FIRST, SECOND = torch.ones(2, 3), torch.arange(4)
@@ -147,3 +149,23 @@ def counted() -> list[float]:
 
 def test_model_of_states_alone_takes_anything(processes: neuron_processes.Parent, machine: dict[str, str]) -> None:
     assert processes.run(machine, counted) == [0.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_settled_program_asks_an_unused_input_nothing(function: str) -> None:
+    flat, leaves = tracing.flattened(FUNCTIONS[function], (FIRST, SECOND))
+    recorded = recorder.recorded(flat, leaves)
+    assert unused.settled(recorded, leaves) == {1}
+    (expected,) = flat(FIRST, SECOND)
+    (found,) = recorded(FIRST, torch.ones(7, 2))
+    assert torch.equal(found, expected)
+    (alone,) = torchscript.without_inputs(recorded, 2, {1})(FIRST)
+    assert torch.equal(alone, expected)
+
+
+def test_program_that_uses_all_of_its_inputs_stays_as_it_is() -> None:
+    flat, leaves = tracing.flattened(torch.sub, (FIRST, FIRST))
+    recorded = recorder.recorded(flat, leaves)
+    before = str(recorded.graph)
+    assert unused.settled(recorded, leaves) == frozenset()
+    assert str(recorded.graph) == before
