@@ -35,8 +35,9 @@ class AllocationRefusal(enum.StrEnum):
     """Why devices cannot be given to a container; kubelet marks its pod Failed."""
 
     NOT_CONTIGUOUS = "NotContiguous"  # kubelet chose devices that are not one run
-    UNKNOWN_DEVICE = "UnknownDevice"  # kubelet chose devices of two kinds, or that this node does not have
+    UNKNOWN_DEVICE = "UnknownDevice"  # kubelet chose devices that are none of the resource, or not this node's
     HELD_UNDER_OTHER_RESOURCE = "HeldUnderOtherResource"  # a live container has the same silicon by its other name
+    HELD_UNDER_FORMER_ID = "HeldUnderFormerId"  # a live pod of before an upgrade has the cores by their former IDs
 
 
 class SteeringOutcome(enum.StrEnum):

@@ -46,7 +46,8 @@ def _budget(name: str, app: str) -> dict[str, Any]:
 
 def _is_shared(cluster: cluster_access.Cluster, node: str) -> bool:
     """Whether kubelet has given one core to two containers."""
-    given = [one for ids in installation.kubelet_side(cluster, node).values() for one in ids]
+    devices = installation.kubelet_side(cluster, node).values()
+    given = [(resource, one) for each in devices for resource, ids in each.items() for one in ids]
     return len(given) != len(set(given))
 
 

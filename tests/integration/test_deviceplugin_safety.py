@@ -136,12 +136,12 @@ async def test_cores_held_under_the_other_resource_are_refused() -> None:
         await rig.seen()
         client = rig.kubelet.registration.clients[names.CORE_RESOURCE]
         with pytest.raises(model_kubelet.AdmissionFailed, match="4-7 holds them as aws"):
-            await client.allocate(["nc-5", "nc-6"])
+            await client.allocate(["5", "6"])
 
         assert rig.metric("allocations_total", resource=names.CORE_RESOURCE, outcome="HeldUnderOtherResource") == 1
         rig.kubelet.delete("uid-chips")
         await rig.store.until(lambda: not rig.held())
-        await client.allocate(["nc-5", "nc-6"])
+        await client.allocate(["5", "6"])
 
 
 async def test_unmanaged_pods_of_both_resources_stay_out_of_each_others_way() -> None:
@@ -159,11 +159,11 @@ async def test_unmanaged_pods_of_both_resources_stay_out_of_each_others_way() ->
 @pytest.mark.parametrize(
     ("ids", "words"),
     [
-        (["nc-4", "nc-6"], "5 is missing between 4 and 6"),
-        (["nc-4", "nd-2"], "not of one kind"),
-        (["nc-32"], "does not exist on this node"),
+        (["4", "6"], "5 is missing between 4 and 6"),
+        (["4", "nd-2"], "is no NeuronCore"),
+        (["32"], "does not exist on this node"),
     ],
-    ids=["with a gap", "of both kinds", "beyond the node"],
+    ids=["with a gap", "of both resources", "beyond the node"],
 )
 async def test_devices_that_are_no_run_are_refused(ids: list[str], words: str) -> None:
     async with plugin_rig.running() as rig:
@@ -177,9 +177,9 @@ async def _swap(rig: plugin_rig.Rig) -> None:
     """Let kubelet give two pods of one size each other's cores: it ignores what the plugin prefers."""
     client = rig.kubelet.registration.clients[names.CORE_RESOURCE]
     client.preferred_available = False
-    rig.kubelet.manager.healthy[names.CORE_RESOURCE] = {f"nc-{core}" for core in range(8, 12)}
+    rig.kubelet.manager.healthy[names.CORE_RESOURCE] = {str(core) for core in range(8, 12)}
     await rig.kubelet.admit(builders.make_pod("a", cores=4, node="w1"))
-    rig.kubelet.manager.healthy[names.CORE_RESOURCE] = {f"nc-{core}" for core in range(4, 12)}
+    rig.kubelet.manager.healthy[names.CORE_RESOURCE] = {str(core) for core in range(4, 12)}
     await rig.kubelet.admit(builders.make_pod("b", cores=4, node="w1"))
 
 
@@ -207,7 +207,7 @@ async def test_swap_inside_one_pod_is_seen_too() -> None:
         rig.kubelet.registration.clients[names.CORE_RESOURCE].preferred_available = False
         manager = rig.kubelet.manager
         rig.kubelet.pods["uid-web"] = pod = pods.read(manifest)
-        for container, healthy in zip(pod.containers, ({"nc-6", "nc-7"}, {"nc-4", "nc-5"}), strict=True):
+        for container, healthy in zip(pod.containers, ({"6", "7"}, {"4", "5"}), strict=True):
             manager.healthy[names.CORE_RESOURCE] = healthy
             await manager.allocate(pod, container)
 
@@ -271,7 +271,7 @@ async def test_start_is_judged_by_pod_resources_when_kubelets_checkpoint_is_unre
 async def _start_of_a_container_whose_pod_changed(rig: plugin_rig.Rig) -> str:
     """Return why PreStartContainer is refused for cores that kubelet's record gives to uid-web; "" when it is not."""
     client = rig.kubelet.registration.clients[names.CORE_RESOURCE]
-    return await _refusal(client.pre_start(["nc-4", "nc-5", "nc-6", "nc-7"]))
+    return await _refusal(client.pre_start(["4", "5", "6", "7"]))
 
 
 async def test_container_of_a_pod_that_kubelet_forgot_meanwhile_does_not_start() -> None:

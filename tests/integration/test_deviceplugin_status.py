@@ -71,8 +71,8 @@ async def test_faulty_cores_are_unhealthy_under_both_names_and_heal() -> None:
         await rig.store.until(lambda: not all(each["healthy"] for each in rig.store.status["cores"]))
 
         assert rig.kubelet.manager.unhealthy == {
-            names.CORE_RESOURCE: {"nc-5", "nc-6"},
-            names.DEVICE_RESOURCE: {"nd-2", "nd-3"},
+            names.CORE_RESOURCE: {"5", "6"},
+            names.DEVICE_RESOURCE: {"2", "3"},
         }
         unhealthy = [(each["index"], each["reason"]) for each in rig.store.status["cores"] if not each["healthy"]]
         assert unhealthy == [(5, "NEURON_HW_ERR=9"), (6, "NEURON_HW_ERR=9")]

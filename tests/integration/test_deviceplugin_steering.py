@@ -9,6 +9,7 @@ import pytest
 from kits.kubelet import plugin_rig
 from kits.manifests import builders, domain
 from neuronspan import grants, names
+from neuronspan_embedded.kubelet import kubelet as model_kubelet
 
 
 async def test_pod_gets_exactly_the_granted_cores() -> None:
@@ -30,6 +31,7 @@ async def test_container_sees_its_locks_its_devices_and_the_hardware_file() -> N
         assert set(created.mounts) == {
             "/run/neuronspan/hardware.json",
             *(f"/run/neuronspan/cores/{core}.lock" for core in (5, 6, 7)),
+            *created.devices,
         }
         assert all((rig.root / host).exists() for host in created.mounts.values())
 
@@ -55,7 +57,7 @@ async def test_count_mode_and_groups_reach_the_container(cdi: bool) -> None:
         assert created.environment[names.GROUP_SIZES_ENV] == "3,4,1"
         assert created.environment[names.GRANT_ENV] == "8-15"
         assert created.devices == {f"/dev/neuron{device}" for device in (4, 5, 6, 7)}
-        assert len(created.mounts) == 1 + 8  # the hardware, and a lock for each core
+        assert len(created.mounts) == 1 + 8 + 4  # the hardware, a lock for each core, the devices
         assert (rig.kubelet.cdi.exists() and any(rig.kubelet.cdi.iterdir())) is cdi
 
 
@@ -65,7 +67,9 @@ async def test_container_numbering_starts_at_zero_and_the_fence_does_not() -> No
         await rig.start_agent()
         await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
 
-        environment = rig.kubelet.created("uid-web", "app").environment
+        created = rig.kubelet.created("uid-web", "app")
+        environment = created.environment
+        assert created.devices == {"/dev/neuron0", "/dev/neuron1"}
         assert environment[names.VISIBLE_CORES_ENV] == "0-3"
         assert environment[names.GRANT_ENV] == "20-23"
         assert environment[names.CORE_NUMBERING_ENV] == names.CONTAINER_NUMBERING
@@ -259,3 +263,20 @@ async def test_pod_whose_cores_kubelet_does_not_offer_goes_elsewhere_and_is_coun
 
         assert rig.cores("uid-new") != "4-7"
         assert rig.metric("steering_total", resource=names.CORE_RESOURCE, outcome="drift") == 1
+
+
+async def test_static_pod_starts_once_it_is_adopted_under_kubelets_uid_for_it() -> None:
+    """Kubelet's record, its control groups and its devices know nothing of the mirror's UID."""
+    uid = builders.STATIC_UID
+    async with plugin_rig.running(domain.grant("4-7")) as rig:
+        await rig.kubelet.admit(builders.make_pod("stray-w1", cores=2, node="w1", uid=uid))
+        rig.kubelet.groups.start(uid, model_kubelet.SANDBOX)
+        cores = rig.cores(uid)
+        await rig.store.until(lambda: [each["podUID"] for each in rig.held()] == [uid])
+        with pytest.raises(model_kubelet.PreStartFailed, match="waiting for the operator to adopt the pod"):
+            await rig.kubelet.start_container(uid, "app")
+        rig.grant(domain.grant(cores, "stray-w1", pod_uid=uid, state=grants.GrantState.CONFIRMED))
+        await rig.seen()
+        await rig.kubelet.start_container(uid, "app")
+
+        assert "app" in set(rig.kubelet.groups.processes(uid))

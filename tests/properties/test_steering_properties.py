@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kits.manifests import domain
 from kits.world import simulated_node
-from neuronspan import device_ids, grants, ledger, names, spans
+from neuronspan import grants, ledger, names, spans
 from neuronspan_deviceplugin import reasons
 from neuronspan_deviceplugin.allocation import pod_devices, steering
 
@@ -49,7 +49,7 @@ def listings(draw: st.DrawFn, book: ledger.Ledger) -> list[pod_devices.PodDevice
     listed = []
     for grant in book.grants:
         state = draw(st.sampled_from(["missing", "waiting", "served"]))
-        ids = {names.CORE_RESOURCE: frozenset(map(device_ids.core_id, grant.span))} if state == "served" else {}
+        ids = {names.CORE_RESOURCE: frozenset(map(str, grant.span))} if state == "served" else {}
         if state != "missing":
             container = pod_devices.ContainerDevices(grant.container, ids)
             listed.append(pod_devices.PodDevices(grant.namespace, grant.pod, (container,)))
@@ -174,3 +174,58 @@ def test_cores_of_a_pod_that_is_over_are_reported_as_the_next_ones(seed: int, li
         node.finish(f"uid-n{number}")
         node.poll()
     assert node.renamed == []
+
+
+def _upgraded(node: simulated_node.SimulatedNode, how: str) -> None:
+    """Replace the former plugin: at once, with its record or without, or between two containers of the next pod."""
+    if how == "midway":
+        node.upgrade_after_next_answer = True
+    else:
+        node.upgrade_plugin(record_kept=how == "kept")
+
+
+@hypothesis.settings(max_examples=150)
+@hypothesis.given(
+    st.integers(0, 2**16),
+    st.booleans(),
+    st.lists(OPERATIONS, min_size=3, max_size=30),
+    st.sampled_from(["kept", "lost", "midway"]),
+    st.lists(OPERATIONS, min_size=5, max_size=30),
+)
+def test_no_core_serves_two_when_ids_change_under_running_pods(
+    seed: int, obedient: bool, before: list[Operation], how: str, after: list[Operation]
+) -> None:
+    """Kubelet counts former and present IDs apart: it offers each core of a pod of before once more."""
+    node = simulated_node.SimulatedNode(seed, obedient=obedient)
+    node.begin_before_the_upgrade()
+    for number, operation in enumerate(before):
+        _apply(node, number, operation)
+    running = [(each.uid, each.container, each.span) for each in node.uses]
+    _upgraded(node, how)
+    assert [(each.uid, each.container, each.span) for each in node.uses] == running
+    for number, operation in enumerate(after, start=len(before)):
+        _apply(node, number, operation)
+        assert node.shared_cores() == []
+
+
+@hypothesis.given(
+    st.integers(0, 2**16), st.lists(sizes, min_size=1, max_size=4), st.lists(sizes, min_size=1, max_size=4)
+)
+def test_pods_of_before_an_upgrade_start_again_and_those_after_it_get_present_ids(
+    seed: int, old: list[int], new: list[int]
+) -> None:
+    node = simulated_node.SimulatedNode(seed)
+    node.begin_before_the_upgrade()
+    kept = [f"uid-o{number}" for number, size in enumerate(old) if node.submit(f"o{number}", [size])]
+    node.upgrade_plugin()
+    for uid in kept:
+        node.start(uid)
+    fresh = [f"uid-n{number}" for number, size in enumerate(new) if node.submit(f"n{number}", [size])]
+    for uid in fresh:
+        node.start(uid)
+
+    assert node.refusals == []
+    assert {each.uid for each in node.uses} == {*kept, *fresh}
+    spelled = {uid: node.kubelet.devices(uid, "c0", names.CORE_RESOURCE) or frozenset() for uid in (*kept, *fresh)}
+    assert all(each.startswith("nc-") for uid in kept for each in spelled[uid])
+    assert all(each.isdigit() for uid in fresh for each in spelled[uid])

@@ -4,23 +4,28 @@ Law: pure; one place decides it, whether it travels as CDI or as plain fields of
 """
 
 import dataclasses
+import itertools
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from neuronspan import grants, instance_types, names, spans, visible_cores
 
-NULL_MAJOR, NULL_MINOR = 1, 3
-"""/dev/neuron<n> is a copy of /dev/null: it exists and opens, as code that looks for devices expects."""
 NULL_DEVICE = "/dev/null"
+"""What /dev/neuron<n> is in a container: it exists and opens, as code that looks for devices expects.
+
+It is mounted and not made: runc makes no device nodes in a pod with a user namespace (``hostUsers: false``), where it
+mounts the node that the host has at this very path instead, and the host of simulated devices has none.
+"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mount:
-    """A file of the host that the container sees and cannot write to."""
+    """A file of the host that the container sees: one that it cannot write to, or one that it opens as a device."""
 
     host_path: str
     container_path: str
+    device: bool = False
 
 
 def environment(span: spans.CoreSpan, mode: grants.EnvMode, numbering: str) -> dict[str, str]:
@@ -44,14 +49,27 @@ def group_environment(grant: grants.Grant | None, span: spans.CoreSpan) -> dict[
     return {names.GROUP_SIZES_ENV: grant.group_sizes}
 
 
-def cdi_devices(span: spans.CoreSpan, mode: grants.EnvMode, hardware: instance_types.Hardware) -> tuple[str, ...]:
+def cdi_devices(
+    span: spans.CoreSpan, mode: grants.EnvMode, hardware: instance_types.Hardware, numbering: str
+) -> tuple[str, ...]:
     """Return the CDI device names for a span: its environment, its cores' lock files, the devices it touches."""
     kind = names.CDI_COUNT_KIND if mode is grants.EnvMode.COUNT else names.CDI_CORES_KIND
     return (
         f"{kind}={span}",
         *(f"{names.CDI_CORE_KIND}={core}" for core in span),
-        *(f"{names.CDI_DEVICE_KIND}={device}" for device in hardware.devices_of(span)),
+        *(f"{names.CDI_DEVICE_KIND}={cdi_name(*each)}" for each in shown_devices(span, hardware, numbering)),
     )
+
+
+def shown_devices(span: spans.CoreSpan, hardware: instance_types.Hardware, numbering: str) -> Iterator[tuple[int, int]]:
+    """Return the devices that the span touches, each with its number in the container."""
+    devices = hardware.devices_of(span)
+    return zip(devices, devices if numbering == names.NODE_NUMBERING else itertools.count(), strict=False)
+
+
+def cdi_name(device: int, shown: int) -> str:
+    """Return the name of a Neuron device, with the number it has in the container, in the catalogue."""
+    return str(device) if device == shown else f"{device}-as-{shown}"
 
 
 def hardware_mount(node_directory: pathlib.PurePath) -> Mount:
@@ -64,9 +82,9 @@ def lock_mount(node_directory: pathlib.PurePath, core: int) -> Mount:
     return _mount(node_directory, f"{names.CORE_LOCKS_DIRECTORY}/{core}{names.CORE_LOCK_SUFFIX}")
 
 
-def device_path(device: int) -> str:
-    """Return the path of a Neuron device in the container."""
-    return f"{names.DEVICE_NODE_PREFIX}{device}"
+def device_mount(shown: int) -> Mount:
+    """Return what stands for a Neuron device in the container, where it has this number."""
+    return Mount(NULL_DEVICE, f"{names.DEVICE_NODE_PREFIX}{shown}", device=True)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,7 +94,6 @@ class Edits:
     environment: Mapping[str, str]
     cdi_devices: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
-    devices: tuple[str, ...] = ()
 
 
 class EditsMaker(Protocol):
@@ -88,6 +105,7 @@ class EditsMaker(Protocol):
         mode: grants.EnvMode,
         variables: Mapping[str, str],
         hardware: instance_types.Hardware,
+        numbering: str,
     ) -> Edits:
         """Return what a container with this span gets; ``variables`` is its environment."""
 
@@ -96,12 +114,13 @@ def plain(
     span: spans.CoreSpan,
     variables: Mapping[str, str],
     hardware: instance_types.Hardware,
+    numbering: str,
     node_directory: pathlib.PurePath,
 ) -> Edits:
     """Return everything without CDI, for container runtimes that do not know it."""
     locks = (lock_mount(node_directory, core) for core in span)
-    devices = tuple(map(device_path, hardware.devices_of(span)))
-    return Edits(variables, mounts=(hardware_mount(node_directory), *locks), devices=devices)
+    devices = (device_mount(shown) for _, shown in shown_devices(span, hardware, numbering))
+    return Edits(variables, mounts=(hardware_mount(node_directory), *locks, *devices))
 
 
 def _mount(node_directory: pathlib.PurePath, name: str) -> Mount:

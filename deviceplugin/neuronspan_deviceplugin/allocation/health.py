@@ -38,7 +38,7 @@ def unhealthy_cores(faults: Iterable[Fault], hardware: instance_types.Hardware) 
 def devices(resource: str, hardware: instance_types.Hardware, unhealthy: Mapping[int, str]) -> tuple[DeviceHealth, ...]:
     """Return the full list for kubelet: a Neuron device is as healthy as the worst of its cores."""
     return tuple(
-        DeviceHealth(each, unhealthy.keys().isdisjoint(device_ids.span_of((each,), hardware)))
+        DeviceHealth(each, unhealthy.keys().isdisjoint(device_ids.cores_of(resource, (each,), hardware)))
         for each in device_ids.all_ids(resource, hardware)
     )
 

@@ -27,6 +27,7 @@ class Placed:
     container: str
     resource: str
     span: spans.CoreSpan
+    former: bool = False  # under former IDs: kubelet offers the same cores once more under their present ones
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Holding:
     certain: bool = False  # kubelet's record says who it is; before, the grant we steered to does
     started: bool = False  # a process of the pod has been seen
     verified: bool = False  # ledger, kubelet and this record agreed when a container of it started
+    former: bool = False  # under former IDs: kubelet offers the same cores once more under their present ones
 
     def to_dict(self) -> dict[str, Any]:
         """Return the form stored in the checkpoint."""
@@ -58,11 +60,15 @@ class Holding:
             "certain": self.certain,
             "started": self.started,
             "verified": self.verified,
+            "former": self.former,
         }
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Self:
-        """Read the form of ``to_dict``; raises KeyError, TypeError or ValueError."""
+        """Read the form of ``to_dict``; raises KeyError, TypeError or ValueError.
+
+        Who wrote no ``former`` knew only former IDs.
+        """
         return cls(
             resource=str(raw["resource"]),
             span=spans.CoreSpan(raw["first"], raw["count"]),
@@ -74,6 +80,7 @@ class Holding:
             certain=bool(raw["certain"]),
             started=bool(raw["started"]),
             verified=bool(raw["verified"]),
+            former=bool(raw.get("former", True)),
         )
 
     def __str__(self) -> str:
@@ -89,13 +96,17 @@ def allocated(current: Holdings, new: Holding) -> Holdings:
     return (*(each for each in current if not _replaces(new, each)), new)
 
 
-def given_anew(placed: Iterable[Placed], resource: str, span: spans.CoreSpan, pod_uid: str) -> frozenset[Placed]:
+def given_anew(
+    placed: Iterable[Placed], resource: str, span: spans.CoreSpan, pod_uid: str, *, former: bool = False
+) -> frozenset[Placed]:
     """Return the entries that are over once kubelet gives these cores to this pod: it gives away only what it freed.
 
-    Entries of the pod itself stay: a container gets the devices of a finished init container of its pod.
+    Entries of the pod itself stay: a container gets the devices of a finished init container of its pod. Of cores under
+    ``former`` IDs it has freed nothing when it gives them under present ones, and the other way round.
     """
+    counted = [each for each in placed if each.former == former]
     return frozenset(
-        each for each in placed if each.resource == resource and each.pod_uid != pod_uid and each.span.overlaps(span)
+        each for each in counted if each.resource == resource and each.pod_uid != pod_uid and each.span.overlaps(span)
     )
 
 
@@ -161,11 +172,15 @@ def started_on(current: Iterable[Holding], pod_uid: str) -> frozenset[int]:
 def _replaces(new: Holding, old: Holding) -> bool:
     if new.pod_uid:
         return _container(old) == _container(new)
-    return not old.pod_uid and (old.resource, old.span) == (new.resource, new.span)
+    return not old.pod_uid and _place(old) == _place(new)
 
 
 def _container(entry: Placed | Holding) -> tuple[str, str, str]:
     return entry.pod_uid, entry.container, entry.resource
+
+
+def _place(entry: Placed | Holding) -> tuple[str, spans.CoreSpan, bool]:
+    return entry.resource, entry.span, entry.former
 
 
 def _identified(current: Holdings, placed: Sequence[Placed]) -> Holdings:
@@ -186,8 +201,8 @@ def _entry_of(holding: Holding, placed: Sequence[Placed]) -> Placed | None:
 
 def _entry_at(holding: Holding, placed: Sequence[Placed], claimed: Collection[tuple[str, str, str]]) -> Placed | None:
     """Return the entry for the holding's cores: that of the container we expect if it is there, else another's."""
-    place = (holding.resource, holding.span)
-    fitting = [each for each in placed if (each.resource, each.span) == place and _container(each) not in claimed]
+    place = _place(holding)
+    fitting = [each for each in placed if _place(each) == place and _container(each) not in claimed]
     return min(fitting, key=lambda each: _container(each) != _container(holding), default=None)
 
 
@@ -197,7 +212,13 @@ def _recorded(holding: Holding, entry: Placed) -> Holding:
         holding = dataclasses.replace(holding, namespace="", pod="", started=False, verified=False)
     verified = holding.verified and entry.span == holding.span
     return dataclasses.replace(
-        holding, pod_uid=entry.pod_uid, container=entry.container, span=entry.span, certain=True, verified=verified
+        holding,
+        pod_uid=entry.pod_uid,
+        container=entry.container,
+        span=entry.span,
+        former=entry.former,
+        certain=True,
+        verified=verified,
     )
 
 

@@ -4,16 +4,17 @@ Law: no gRPC and no waiting; every method is one step on the state, so calls for
 inside it. Decisions are the pure functions of steering, verification, holdings and health; this is their memory.
 """
 
+import dataclasses
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from neuronspan import device_ids, grants, instance_types, ledger, names, spans
-from neuronspan import errors as domain_errors
+from neuronspan import grants, instance_types, ledger, names, spans
 from neuronspan_agent import logs, signals
 from neuronspan_deviceplugin import errors, metrics, reasons
 from neuronspan_deviceplugin.allocation import (
     container_edits,
     core_locks,
+    device_sets,
     health,
     holdings,
     pod_devices,
@@ -49,6 +50,7 @@ class ResourceManager:
         self.unhealthy: Mapping[int, str] = {}
         self.holdings: holdings.Holdings = ()
         self.placed: tuple[holdings.Placed, ...] | None = ()
+        self._sets = device_sets.DeviceSets(hardware)
         self._catalogue = catalogue
         self._locks = locks
         self._look = look
@@ -77,14 +79,7 @@ class ResourceManager:
 
     def learn_pods(self, pods: Iterable[pod_devices.PodDevices]) -> None:
         """Learn the names of pods whose devices PodResources lists."""
-        by_place = {}
-        for pod in pods:
-            for container in pod.containers:
-                for resource, ids in container.devices.items():
-                    span = self._span(ids)
-                    if span is not None:
-                        by_place[resource, span] = (pod.namespace, pod.name, container.name)
-        self._hold(holdings.named(self.holdings, by_place))
+        self._hold(holdings.named(self.holdings, self._sets.names_by_place(pods)))
 
     def learn_assignments(
         self, assignments: Sequence[pod_devices.Assignment] | None, alive: Mapping[str, bool | None]
@@ -95,7 +90,7 @@ class ResourceManager:
         """
         self.placed = None
         if assignments is not None:
-            read = tuple(self._placed(assignments))
+            read = tuple(self._sets.placed(assignments))
             self._outdated &= frozenset(read)
             self.placed = tuple(each for each in read if each not in self._outdated)
         self._hold(holdings.reconciled(self.holdings, self.placed, self.book, alive.get, self._clock()))
@@ -113,9 +108,9 @@ class ResourceManager:
         """Return the full list of this resource's devices."""
         return health.devices(resource, self.hardware, self.unhealthy)
 
-    def ids(self, resource: str, span: spans.CoreSpan) -> tuple[str, ...]:
-        """Return the device IDs that are the span."""
-        return device_ids.ids_of(resource, span, self.hardware)
+    def ids(self, resource: str, span: spans.CoreSpan, kept: Iterable[str]) -> tuple[str, ...]:
+        """Return the device IDs that are the span; those of ``kept`` stay as kubelet spells them."""
+        return self._sets.ids(resource, span, kept)
 
     def prefer(
         self,
@@ -127,9 +122,9 @@ class ResourceManager:
     ) -> steering.Answer:
         """Choose the cores for a preferred allocation; raises InvalidDeviceId (domain) for IDs that are not ours."""
         unit = self.hardware.cores_per_device if resource == names.DEVICE_RESOURCE else 1
-        elsewhere = {core for each in self.holdings if each.resource != resource for core in each.span}
-        free = self._cores(available) - elsewhere  # kubelet counts the two resources apart
-        call = steering.Call(resource, free, self._cores(must_include), size * unit)
+        included = self._sets.cores(resource, must_include)
+        free = self._sets.cores(resource, available) - self._uncounted(resource)
+        call = steering.Call(resource, free, included, size * unit)
         choice = steering.choose(
             call,
             self.hardware,
@@ -146,24 +141,28 @@ class ResourceManager:
 
     def allocate(self, resource: str, ids: Collection[str]) -> container_edits.Edits:
         """Return what the container gets, and record it; raises AllocationRefused."""
-        span = self._contiguous(ids)
+        span = self._sets.to_give(resource, ids)
         self._refuse_taken(resource, span)
-        grant = self._expected.pop((resource, span), None) or self._granted(resource, span)
+        expected = self._expected.pop((resource, span), None)
+        self._refuse_held_formerly(resource, ids, expected)
+        grant = expected or self._granted(resource, span)
         if grant is not None:
-            self._outdated |= holdings.given_anew(self.placed or (), resource, span, grant.pod_uid)
+            former = device_sets.any_former(ids)
+            self._outdated |= holdings.given_anew(self.placed or (), resource, span, grant.pod_uid, former=former)
         mode = grant.env if grant else grants.EnvMode.VISIBLE
         variables = container_edits.environment(span, mode, self.numbering)
         variables |= container_edits.group_environment(grant, span)
-        self._hold(holdings.allocated(self.holdings, self._holding(resource, span, grant)))
+        holding = dataclasses.replace(self._holding(resource, span, grant), former=device_sets.any_former(ids))
+        self._hold(holdings.allocated(self.holdings, holding))
         whose = logs.of_grant(grant) if grant else {}
         _log.info("allocated", extra={"resource": resource, "cores": str(span), **whose})
-        return self._catalogue.edits(span, mode, variables, self.hardware)
+        return self._catalogue.edits(span, mode, variables, self.hardware, self.numbering)
 
     def check_start(
         self, resource: str, ids: Collection[str], alive: Mapping[str, bool | None]
     ) -> tuple[verification.Holder, grants.Grant | None]:
         """Return who is about to start, and under which grant; raises NotYet."""
-        start = verification.Start(resource, self._known(ids))
+        start = verification.Start(resource, self._sets.to_start(resource, ids), device_sets.any_former(ids))
         holder = verification.holder_to_start(start, self.placed, self.holdings)
         grant = verification.grant_to_start(start, holder, self.book, self.holdings)
         verification.refuse_former_holders(start, holder.pod_uid, self.book, self.holdings, alive.get)
@@ -175,7 +174,7 @@ class ResourceManager:
         Everything is looked at once more: what was seen before an await may have changed, and another pod may have
         been let start on these cores meanwhile. Their lock files would say so.
         """
-        span = self._known(ids)
+        span = self._sets.to_start(resource, ids)
         locks = self._locks.of(span)
         alive = self._look(self.pods_of_interest(()) | {each.pod_uid for each in locks} - {""})
         holder, _ = self.check_start(resource, ids, alive)
@@ -210,19 +209,13 @@ class ResourceManager:
     def _granted(self, resource: str, span: spans.CoreSpan) -> grants.Grant | None:
         return steering.grant_behind(self.book, resource, span) if self.book else None
 
-    def _contiguous(self, ids: Collection[str]) -> spans.CoreSpan:
-        try:
-            return device_ids.span_of(ids, self.hardware)
-        except domain_errors.NotContiguous as error:
-            raise errors.AllocationRefused(
-                f"kubelet chose devices that are not one run: {error}; delete the pod, its successor asks again",
-                reason=reasons.AllocationRefusal.NOT_CONTIGUOUS,
-            ) from error
-        except domain_errors.InvalidDeviceId as error:
-            raise errors.AllocationRefused(
-                f"kubelet chose wrong devices: {error}; delete the pod, its successor asks again",
-                reason=reasons.AllocationRefusal.UNKNOWN_DEVICE,
-            ) from error
+    def _uncounted(self, resource: str) -> frozenset[int]:
+        """Return the cores that are held, and that kubelet offers all the same.
+
+        It counts the two resources apart, and an ID that is not listed any more apart from the one that took its place.
+        """
+        held = (each.span for each in self.holdings if each.resource != resource or each.former)
+        return frozenset(core for span in held for core in span)
 
     def _refuse_taken(self, resource: str, span: spans.CoreSpan) -> None:
         """Refuse cores that a live container holds under the other resource: kubelet counts the two apart.
@@ -238,33 +231,24 @@ class ResourceManager:
                     reason=reasons.AllocationRefusal.HELD_UNDER_OTHER_RESOURCE,
                 )
 
+    def _refuse_held_formerly(self, resource: str, ids: Collection[str], asked_for: grants.Grant | None) -> None:
+        """Refuse cores under their present IDs while a container of another pod has them under their former ones.
+
+        A pod that was admitted in the middle of an upgrade may have an init container's devices under both.
+        """
+        asked = self._sets.under_present_ids(resource, ids)
+        for each in self.holdings:
+            if not each.former or asked.isdisjoint(each.span) or (asked_for and asked_for.pod_uid == each.pod_uid):
+                continue
+            if self._is_live(each):
+                raise errors.AllocationRefused(
+                    f"{resource} {', '.join(sorted(ids))} are not free: {each} was given these cores before the device "
+                    "plugin was upgraded; delete the pod, its successor asks again",
+                    reason=reasons.AllocationRefusal.HELD_UNDER_FORMER_ID,
+                )
+
     def _is_live(self, holding: holdings.Holding) -> bool:
         if not holding.pod_uid:
             return holdings.is_recent(holding, self._clock())
         states = {each.state for each in (self.book.of_pod(holding.pod_uid) if self.book else ())}
         return bool(states & holdings.ACTIVE) or self._look({holding.pod_uid})[holding.pod_uid] is not False
-
-    def _known(self, ids: Collection[str]) -> spans.CoreSpan:
-        try:
-            return device_ids.span_of(ids, self.hardware)
-        except domain_errors.NeuronspanError as error:
-            raise errors.NotYet(
-                f"kubelet wants to start a container on devices that are no run of this node: {error}; delete the pod",
-                reason=reasons.StartRefusal.UNKNOWN_DEVICES,
-            ) from error
-
-    def _cores(self, ids: Iterable[str]) -> frozenset[int]:
-        return frozenset(core for each in ids for core in device_ids.span_of((each,), self.hardware))
-
-    def _span(self, ids: Collection[str]) -> spans.CoreSpan | None:
-        try:
-            return device_ids.span_of(ids, self.hardware)
-        except domain_errors.NeuronspanError:  # given by an earlier hardware, or by another plugin of the same name
-            _log.warning("kubelet lists devices that are no run of this node", extra={"ids": sorted(ids)})
-            return None
-
-    def _placed(self, assignments: Iterable[pod_devices.Assignment]) -> Iterable[holdings.Placed]:
-        for each in assignments:
-            span = self._span(each.ids)
-            if span is not None:
-                yield holdings.Placed(each.pod_uid, each.container, each.resource, span)

@@ -15,10 +15,14 @@ from neuronspan_deviceplugin.allocation import holdings, steering
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Start:
-    """The question: these cores of this resource are about to be used by a container."""
+    """The question: these cores of this resource are about to be used by a container.
+
+    ``former``: kubelet asks with former IDs, so it means the container that was given those.
+    """
 
     resource: str
     span: spans.CoreSpan
+    former: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ def refuse_former_holders(
 
 
 def _is_for(start: Start, entry: holdings.Placed | holdings.Holding) -> bool:
-    return (entry.resource, entry.span) == (start.resource, start.span)
+    return (entry.resource, entry.span, entry.former) == (start.resource, start.span, start.former)
 
 
 def _allows(grant: grants.Grant, start: Start, holder: Holder) -> bool:

@@ -52,9 +52,11 @@ class Catalogue:
         mode: grants.EnvMode,
         variables: Mapping[str, str],
         hardware: instance_types.Hardware,
+        numbering: str,
     ) -> container_edits.Edits:
         """Name the entries of the catalogue for a span; ``variables`` are its environment once more."""
-        return container_edits.Edits(variables, cdi_devices=container_edits.cdi_devices(span, mode, hardware))
+        devices = container_edits.cdi_devices(span, mode, hardware, numbering)
+        return container_edits.Edits(variables, cdi_devices=devices)
 
 
 class NoCatalogue:
@@ -73,9 +75,10 @@ class NoCatalogue:
         mode: grants.EnvMode,  # noqa: ARG002 - the variables say it already
         variables: Mapping[str, str],
         hardware: instance_types.Hardware,
+        numbering: str,
     ) -> container_edits.Edits:
         """Return environment, mounts and device nodes of a span."""
-        return container_edits.plain(span, variables, hardware, self._node_directory)
+        return container_edits.plain(span, variables, hardware, numbering, self._node_directory)
 
 
 def _runs(
@@ -95,15 +98,10 @@ def _cores(hardware: instance_types.Hardware, node_directory: pathlib.Path) -> I
 
 
 def _devices(hardware: instance_types.Hardware) -> Iterator[Document]:
+    """Name every device by every number it may have in a container: a restart brings the name of the first start."""
     for device in range(hardware.devices):
-        node = {
-            "path": container_edits.device_path(device),
-            "type": "c",
-            "major": container_edits.NULL_MAJOR,
-            "minor": container_edits.NULL_MINOR,
-            "permissions": "rw",
-        }
-        yield _device(str(device), deviceNodes=[node])
+        for shown in range(device + 1):
+            yield _device(container_edits.cdi_name(device, shown), mounts=[_mount(container_edits.device_mount(shown))])
 
 
 def _device(name: str, **edits: Any) -> Document:
@@ -111,7 +109,8 @@ def _device(name: str, **edits: Any) -> Document:
 
 
 def _mount(mount: container_edits.Mount) -> Document:
-    options = ["ro", "nosuid", "nodev", "bind"]
+    kept_apart = ["ro", "nosuid", "nodev", "bind"]
+    options = ["bind"] if mount.device else kept_apart  # flags are a second mount, which a user namespace may forbid
     return {"hostPath": mount.host_path, "containerPath": mount.container_path, "options": options}
 
 

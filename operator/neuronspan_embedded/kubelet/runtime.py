@@ -26,13 +26,12 @@ def create(responses: Iterable[bytes], manifest_environment: Mapping[str, str], 
     read = [api.ContainerAllocateResponse.FromString(each) for each in responses]
     environment = {key: value for each in read for key, value in each.envs.items()} | dict(manifest_environment)
     mounts = {each.container_path: each.host_path for one in read for each in one.mounts}
-    devices = {each.container_path for one in read for each in one.devices}
     for name in (each.name for one in read for each in one.cdi_devices):
         edits = _edits(cdi, name)
         environment |= dict(each.split("=", 1) for each in edits.get("env", ()))
         mounts |= {each["containerPath"]: each["hostPath"] for each in edits.get("mounts", ())}
-        devices |= {each["path"] for each in edits.get("deviceNodes", ())}
-    return Created(environment, mounts, frozenset(devices))
+    devices = frozenset(path for path in mounts if path.startswith("/dev/"))
+    return Created(environment, mounts, devices)
 
 
 def _edits(cdi: pathlib.Path, name: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from kits.embedded import neuron_node_store
 from kits.manifests import builders
-from neuronspan import grants, ledger, names, spans
+from neuronspan import device_ids, grants, ledger, names
 from neuronspan_deviceplugin import config, outside, serving, supervisor
 from neuronspan_embedded.kubelet import kubelet as model_kubelet
 from neuronspan_embedded.kubelet import pods
@@ -119,9 +119,7 @@ class Rig:
     def cores(self, uid: str, container: str = "app", resource: str = names.CORE_RESOURCE) -> str:
         """Return the container's cores by kubelet, like ``4-7``; "" when it has none."""
         ids = self.kubelet.ids(uid, container, resource)
-        size = self.serving.manager.hardware.cores_per_device if resource == names.DEVICE_RESOURCE else 1
-        numbers = (int(each.split("-")[1]) for each in ids)
-        return str(spans.CoreSpan.of_cores(n * size + i for n in numbers for i in range(size))) if ids else ""
+        return str(device_ids.span_of(resource, ids, self.serving.manager.hardware)) if ids else ""
 
     def held(self) -> list[dict[str, Any]]:
         """Return status.held as stored."""

@@ -209,6 +209,18 @@ def make_budget(
     }
 
 
+STATIC_UID = "0123456789abcdef0123456789abcdef"
+"""What kubelet calls the static pod of ``make_mirror``."""
+
+
+def make_mirror(name: str = "web", *, node: str = "w1", static_uid: str = STATIC_UID, **fields: Any) -> Manifest:
+    """What kubelet reports of a static pod: an object with a UID of its own, which names the pod's in an annotation."""
+    notes = {"kubernetes.io/config.mirror": static_uid, "kubernetes.io/config.hash": static_uid}
+    pod = make_pod(name, node=node, annotations=notes, scheduler="default-scheduler", **fields)
+    pod["metadata"]["ownerReferences"] = [{"apiVersion": "v1", "kind": "Node", "name": node, "controller": True}]
+    return pod
+
+
 def held(
     cores: str,
     pod: str = "web",

@@ -28,8 +28,8 @@ class NodeRecord:
     name: str
     hardware: instance_types.Hardware
     ledger: Mapping[ContainerName, grants.Grant]
-    kubelet: Mapping[ContainerName, Sequence[str]]
-    """Device IDs of both resource names, as kubelet lists them."""
+    kubelet: Mapping[ContainerName, Mapping[str, Sequence[str]]]
+    """Resource name -> device IDs, as kubelet lists them."""
     environment: Mapping[ContainerName, Mapping[str, str]]
 
 
@@ -72,11 +72,11 @@ def _environment_complaint(grant: grants.Grant, environment: Mapping[str, str]) 
     return "; ".join(wrong) or None
 
 
-def _kubelet_complaint(record: NodeRecord, grant: grants.Grant, ids: Sequence[str]) -> str | None:
+def _kubelet_complaint(record: NodeRecord, grant: grants.Grant, devices: Mapping[str, Sequence[str]]) -> str | None:
     try:
-        span = device_ids.span_of(ids, record.hardware)
+        span = device_ids.span_of(grant.resource, devices.get(grant.resource, ()), record.hardware)
     except errors.NeuronspanError as error:
-        return f"kubelet's devices {sorted(ids)} are no span: {error}"
+        return f"kubelet's devices {devices} are no span: {error}"
     return None if span == grant.span else f"kubelet holds {span}, the ledger says {grant.span}"
 
 
@@ -84,8 +84,9 @@ def _shared_cores(record: NodeRecord) -> list[str]:
     """Name every core that kubelet gave to two containers, whatever the ledger says."""
     owners: dict[int, ContainerName] = {}
     found = []
-    for name, ids in record.kubelet.items():
-        cores = sorted({core for one in ids for core in device_ids.span_of([one], record.hardware)})
+    for name, devices in record.kubelet.items():
+        of_each = (device_ids.cores_of(resource, ids, record.hardware) for resource, ids in devices.items())
+        cores = sorted(frozenset().union(*of_each))
         twice = [core for core in cores if core in owners]
         found += [f"{record.name}: core {core} belongs to {owners[core]} and to {name}" for core in twice]
         owners |= dict.fromkeys(cores, name)
@@ -96,17 +97,17 @@ def _node_complaints(record: NodeRecord) -> list[str]:
     found = _shared_cores(record)
     for name, environment in record.environment.items():
         grant = record.ledger.get(name)
-        ids = record.kubelet.get(name, ())
+        devices = record.kubelet.get(name, {})
         if grant is None:
-            found.append(f"{name} runs on {record.name} without a grant in the ledger (kubelet: {sorted(ids)})")
+            found.append(f"{name} runs on {record.name} without a grant in the ledger (kubelet: {devices})")
             continue
-        for complaint in (_kubelet_complaint(record, grant, ids), _environment_complaint(grant, environment)):
+        for complaint in (_kubelet_complaint(record, grant, devices), _environment_complaint(grant, environment)):
             if complaint is not None:
                 found.append(f"{name} on {record.name}: {complaint}")
     found += [
-        f"{name}: kubelet on {record.name} holds {sorted(ids)} for it, the ledger knows nothing of it"
-        for name, ids in record.kubelet.items()
-        if ids and name not in record.ledger
+        f"{name}: kubelet on {record.name} holds {devices} for it, the ledger knows nothing of it"
+        for name, devices in record.kubelet.items()
+        if devices and name not in record.ledger
     ]
     return found
 

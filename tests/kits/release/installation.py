@@ -18,8 +18,9 @@ from neuronspan_deviceplugin.api import podresources_pb2, podresources_pb2_grpc
 options = [("grpc.default_authority", "localhost"), ("grpc.max_receive_message_length", 16 << 20)]
 with grpc.insecure_channel("unix:///var/lib/kubelet/pod-resources/kubelet.sock", options=options) as channel:
     answer = podresources_pb2_grpc.PodResourcesListerStub(channel).List(podresources_pb2.ListPodResourcesRequest())
-rows = [[p.namespace, p.name, c.name, [i for d in c.devices if d.resource_name.startswith("aws.amazon.com/neuron")
-         for i in d.device_ids]] for p in answer.pod_resources for c in p.containers]
+rows = [[p.namespace, p.name, c.name, {d.resource_name: [i for e in c.devices if e.resource_name == d.resource_name
+         for i in e.device_ids] for d in c.devices if d.resource_name.startswith("aws.amazon.com/neuron")}]
+        for p in answer.pod_resources for c in p.containers]
 print(json.dumps([row for row in rows if row[3]]))
 """
 """Run in the plugin's own container: kubelet's answer, read by other code than the plugin's."""
@@ -33,11 +34,13 @@ def plugin_pod(cluster: cluster_access.Cluster, node: str) -> Mapping[str, Any]:
     raise AssertionError(f"no running device plugin pod on node {node}")
 
 
-def kubelet_side(cluster: cluster_access.Cluster, node: str) -> dict[agreement.ContainerName, Sequence[str]]:
+def kubelet_side(
+    cluster: cluster_access.Cluster, node: str
+) -> dict[agreement.ContainerName, Mapping[str, Sequence[str]]]:
     """What kubelet's PodResources lists on a node, for containers with Neuron devices."""
     pod = plugin_pod(cluster, node)["metadata"]["name"]
     answer = cluster.execute(NAMESPACE, pod, "python3", "-c", _LIST_POD_RESOURCES)
-    rows: list[tuple[str, str, str, list[str]]] = json.loads(answer)
+    rows: list[tuple[str, str, str, dict[str, list[str]]]] = json.loads(answer)
     return {agreement.ContainerName(*row[:3]): row[3] for row in rows}
 
 

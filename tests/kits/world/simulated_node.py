@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 
 from kits.kubelet import lock_table
 from kits.manifests import builders, domain
-from neuronspan import grants, instance_types, ledger, names, placement, spans, topologies
+from neuronspan import device_ids, grants, instance_types, ledger, names, placement, spans, topologies
 from neuronspan.fitting import places
 from neuronspan_agent import signals
 from neuronspan_deviceplugin import errors, metrics, reasons
@@ -51,6 +51,10 @@ class SimulatedNode:
         self.clock = 0.0
         self._recorded: tuple[pod_devices.Assignment, ...] = ()
         self.locks = lock_table.LockTable()
+        self.former_plugin = False
+        """Whether the plugin of this moment knows former IDs only: it lists them, and marks none in its record."""
+        self.upgrade_after_next_answer = False
+        """Whether the plugin is replaced before kubelet goes on to the next container."""
         self.manager = self._new_manager()
         self.kubelet = self._new_kubelet({})
 
@@ -62,9 +66,25 @@ class SimulatedNode:
         self.manager = self._new_manager()
         self.manager.restore(record)
 
+    def begin_before_the_upgrade(self) -> None:
+        """Let the plugin be the one of before: a node without pods has it."""
+        self.former_plugin = True
+        self._list()
+
+    def upgrade_plugin(self, *, record_kept: bool = True) -> None:
+        """Put today's plugin in the place of the former one, whatever is under way; kubelet has only its IDs then."""
+        unmarked = [each.to_dict() for each in self.manager.holdings] if record_kept else []
+        if self.former_plugin:
+            unmarked = [{key: value for key, value in each.items() if key != "former"} for each in unmarked]
+        self.former_plugin = False
+        self.manager = self._new_manager()
+        self.manager.restore(tuple(map(holdings.Holding.from_dict, unmarked)))
+        self._list()
+
     def restart_kubelet(self) -> None:
         """Start kubelet anew: it remembers what it gave, and the plugin registers at once."""
         self.kubelet = self._new_kubelet(self.kubelet.given)
+        self._list()
 
     # --- users ---------------------------------------------------------------------------------------------------
 
@@ -162,7 +182,7 @@ class SimulatedNode:
     def given(self, uid: str, container: str, resource: str = names.CORE_RESOURCE) -> spans.CoreSpan | None:
         """Return the container's cores by kubelet."""
         ids = self.kubelet.devices(uid, container, resource)
-        return self.manager._known(ids) if ids else None
+        return device_ids.span_of(resource, ids, HARDWARE) if ids else None
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -187,8 +207,16 @@ class SimulatedNode:
         kubelet.restore(given, ())
         for resource in names.RESOURCES:
             kubelet.plugins[resource] = DirectPlugin(self, resource)
-            kubelet.listed(resource, {each.device_id: each.healthy for each in self.manager.devices(resource)})
+            kubelet.listed(resource, self._devices(resource))
         return kubelet
+
+    def _list(self) -> None:
+        for resource in names.RESOURCES:
+            self.kubelet.listed(resource, self._devices(resource))
+
+    def _devices(self, resource: str) -> dict[str, bool]:
+        spelled = former_id if self.former_plugin else _as_it_is
+        return {spelled(resource, each.device_id): each.healthy for each in self.manager.devices(resource)}
 
     def _look(self, uids: Collection[str]) -> dict[str, bool | None]:
         running = {each.uid for each in self.uses}
@@ -224,7 +252,7 @@ class SimulatedNode:
         except errors.NotYet as error:
             self.refusals.append(error.reason)
             return
-        self.uses.append(Use(pod.uid, container.name, self.manager._known(ids)))
+        self.uses.append(Use(pod.uid, container.name, device_ids.span_of(resource, ids, HARDWARE)))
 
     def _release(self, uid: str) -> None:
         for each in self.book.of_pod(uid):
@@ -274,7 +302,8 @@ class DirectPlugin:
             choice = manager.prefer(self._resource, available, must_include, size, listed)
         if choice.span is None:
             raise device_manager.AdmissionFailed(choice.why)
-        return list(manager.ids(self._resource, choice.span))
+        kept = available if self._node.former_plugin else must_include
+        return list(manager.ids(self._resource, choice.span, kept))
 
     async def allocate(self, ids: list[str]) -> bytes:
         try:
@@ -283,10 +312,22 @@ class DirectPlugin:
             raise device_manager.AdmissionFailed(str(error)) from error
         if self._node.chance.random() < LOOKS_BEFORE:
             self._node.look_before_kubelet_writes()
+        if self._node.upgrade_after_next_answer:
+            self._node.upgrade_after_next_answer = False
+            self._node.upgrade_plugin()
         return edits.environment[names.GRANT_ENV].encode()
 
     async def pre_start(self, ids: list[str]) -> None:
         raise AssertionError(f"starts go through the node, not {ids}")
+
+
+def former_id(resource: str, device_id: str) -> str:
+    """Return the ID as plugins spelled it before IDs were plain numbers."""
+    return f"{'nd' if resource == names.DEVICE_RESOURCE else 'nc'}-{device_id}"
+
+
+def _as_it_is(_resource: str, device_id: str) -> str:
+    return device_id
 
 
 def _listed(pod: pods.Pod, kubelet: device_manager.DeviceManager) -> pod_devices.PodDevices:

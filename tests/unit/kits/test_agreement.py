@@ -33,15 +33,19 @@ AGREEING = agreement.NodeRecord(
     name="w1",
     hardware=HARDWARE,
     ledger={APP: grant(APP, 4, 2)},
-    kubelet={APP: ["nc-5", "nc-4"]},
+    kubelet={APP: {names.CORE_RESOURCE: ["5", "4"]}},
     environment={APP: environment("4-5", "4-5")},
 )
+
+
+def cores(*ids: str) -> Mapping[str, Sequence[str]]:
+    return {names.CORE_RESOURCE: ids}
 
 
 def changed(
     *,
     ledger: Mapping[agreement.ContainerName, grants.Grant] | None = None,
-    kubelet: Mapping[agreement.ContainerName, Sequence[str]] | None = None,
+    kubelet: Mapping[agreement.ContainerName, Mapping[str, Sequence[str]]] | None = None,
     environment: Mapping[agreement.ContainerName, Mapping[str, str]] | None = None,
 ) -> agreement.NodeRecord:
     return dataclasses.replace(
@@ -69,14 +73,23 @@ def test_verdict_accepts_the_count_mode() -> None:
 @pytest.mark.parametrize(
     ("record", "says"),
     [
-        pytest.param(changed(kubelet={APP: ["nc-4", "nc-6"]}), "are no span", id="gap"),
-        pytest.param(changed(kubelet={APP: ["nc-6", "nc-7"]}), "kubelet holds 6-7", id="kubelet-differs"),
+        pytest.param(changed(kubelet={APP: cores("4", "6")}), "are no span", id="gap"),
+        pytest.param(changed(kubelet={APP: cores("6", "7")}), "kubelet holds 6-7", id="kubelet-differs"),
         pytest.param(changed(kubelet={}), "are no span", id="kubelet-knows-nothing"),
         pytest.param(changed(environment={APP: environment("0-31", "4-5")}), "'0-31', not '4-5'", id="user-won"),
         pytest.param(changed(environment={APP: environment("4-5", "")}), names.GRANT_ENV, id="no-fence"),
         pytest.param(changed(ledger={}), "without a grant", id="no-grant"),
-        pytest.param(changed(kubelet={APP: ["nc-4", "nc-5"], OTHER: ["nd-2"]}), "core 4 belongs to", id="core-twice"),
-        pytest.param(changed(kubelet={**AGREEING.kubelet, OTHER: ["nc-9"]}), "knows nothing", id="unknown-holder"),
+        pytest.param(
+            changed(kubelet={APP: cores("4", "5"), OTHER: {names.DEVICE_RESOURCE: ["2"]}}),
+            "core 4 belongs to",
+            id="core-twice",
+        ),
+        pytest.param(
+            changed(kubelet={APP: cores("nc-4", "nc-5"), OTHER: cores("4")}),
+            "core 4 belongs to",
+            id="core-twice-by-its-former-id",
+        ),
+        pytest.param(changed(kubelet={**AGREEING.kubelet, OTHER: cores("9")}), "knows nothing", id="unknown-holder"),
     ],
 )
 def test_verdict_complains(record: agreement.NodeRecord, says: str) -> None:

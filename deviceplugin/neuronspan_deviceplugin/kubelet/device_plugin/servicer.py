@@ -143,7 +143,7 @@ class DevicePlugin(api_grpc.DevicePluginServicer):
                 f"no free run of cores beside the granted ones: {choice.why}; ask for cores with the annotation "
                 f"{names.CORES_ANNOTATION}, then the pod waits until there is room",
             )
-        return list(self._manager.ids(self.resource, choice.span))
+        return list(self._manager.ids(self.resource, choice.span, request.must_include_deviceIDs))
 
     async def _active_pods(self) -> Sequence[pod_devices.PodDevices] | None:
         try:
@@ -199,11 +199,7 @@ def _response(edits: container_edits.Edits) -> api.ContainerAllocateResponse:
         envs=edits.environment,
         cdi_devices=[api.CDIDevice(name=each) for each in edits.cdi_devices],
         mounts=[
-            api.Mount(host_path=each.host_path, container_path=each.container_path, read_only=True)
+            api.Mount(host_path=each.host_path, container_path=each.container_path, read_only=not each.device)
             for each in edits.mounts
-        ],
-        devices=[
-            api.DeviceSpec(host_path=container_edits.NULL_DEVICE, container_path=each, permissions="rw")
-            for each in edits.devices
         ],
     )

@@ -37,11 +37,14 @@ def test_groups_are_told_to_the_container_that_has_all_cores() -> None:
 
 
 def test_cdi_names_are_environment_locks_and_every_touched_device() -> None:
-    assert container_edits.cdi_devices(domain.span("5-6"), VISIBLE, HARDWARE) == (
+    found = container_edits.cdi_devices(domain.span("5-6"), VISIBLE, HARDWARE, "node")
+    assert found == (
         "neuronspan.dev/cores=5-6", "neuronspan.dev/core=5", "neuronspan.dev/core=6",
         "neuronspan.dev/device=2", "neuronspan.dev/device=3",
     )  # fmt: skip
-    assert container_edits.cdi_devices(domain.span("4"), COUNT, HARDWARE)[0] == "neuronspan.dev/count=4"
+    renumbered = container_edits.cdi_devices(domain.span("5-6"), VISIBLE, HARDWARE, "container")
+    assert renumbered == (*found[:3], "neuronspan.dev/device=2-as-0", "neuronspan.dev/device=3-as-1")
+    assert container_edits.cdi_devices(domain.span("4"), COUNT, HARDWARE, "node")[0] == "neuronspan.dev/count=4"
 
 
 def _entries() -> dict[str, dict[str, dict[str, object]]]:
@@ -52,19 +55,22 @@ def _entries() -> dict[str, dict[str, dict[str, object]]]:
 def test_catalogue_has_every_run_in_both_modes_and_every_core_and_device() -> None:
     entries = _entries()
     assert {kind: len(devices) for kind, devices in entries.items()} == {
-        names.CDI_CORES_KIND: 78, names.CDI_COUNT_KIND: 78, names.CDI_CORE_KIND: 12, names.CDI_DEVICE_KIND: 6,
+        names.CDI_CORES_KIND: 78, names.CDI_COUNT_KIND: 78, names.CDI_CORE_KIND: 12, names.CDI_DEVICE_KIND: 21,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("mode", grants.EnvMode)
-def test_every_name_an_answer_can_carry_is_in_the_catalogue(mode: grants.EnvMode) -> None:
+@pytest.mark.parametrize("numbering", names.CORE_NUMBERINGS)
+@pytest.mark.parametrize("cores", ["0-11", "11", "2-9"])
+def test_every_name_an_answer_can_carry_is_in_the_catalogue(mode: grants.EnvMode, numbering: str, cores: str) -> None:
+    """Whatever the numbering is when it is written: containers that restart bring the names of their first start."""
     entries = _entries()
-    for name in container_edits.cdi_devices(domain.span("0-11"), mode, HARDWARE):
+    for name in container_edits.cdi_devices(domain.span(cores), mode, HARDWARE, numbering):
         kind, _, device = name.partition("=")
         assert device in entries[kind]
 
 
-def test_catalogue_entries_are_a_read_only_lock_and_devices_of_known_number() -> None:
+def test_catalogue_entries_are_a_read_only_lock_and_devices_that_need_no_node_of_the_host() -> None:
     entries = _entries()
     assert entries[names.CDI_CORE_KIND]["4"] == {
         "mounts": [
@@ -75,8 +81,11 @@ def test_catalogue_entries_are_a_read_only_lock_and_devices_of_known_number() ->
             }
         ]
     }
-    assert entries[names.CDI_DEVICE_KIND]["1"] == {
-        "deviceNodes": [{"path": "/dev/neuron1", "type": "c", "major": 1, "minor": 3, "permissions": "rw"}]
+    assert entries[names.CDI_DEVICE_KIND]["3"] == {
+        "mounts": [{"hostPath": "/dev/null", "containerPath": "/dev/neuron3", "options": ["bind"]}]
+    }
+    assert entries[names.CDI_DEVICE_KIND]["3-as-0"] == {
+        "mounts": [{"hostPath": "/dev/null", "containerPath": "/dev/neuron0", "options": ["bind"]}]
     }
 
 
@@ -106,11 +115,14 @@ def test_catalogue_of_a_large_node_stays_in_bounds() -> None:
 
 
 def test_plain_answer_carries_what_cdi_would() -> None:
-    edits = container_edits.plain(domain.span("5-6"), {"A": "b"}, HARDWARE, RUN)
-    assert edits.devices == ("/dev/neuron2", "/dev/neuron3")
-    assert [each.container_path for each in edits.mounts] == [
-        "/run/neuronspan/hardware.json",
-        "/run/neuronspan/cores/5.lock",
-        "/run/neuronspan/cores/6.lock",
+    edits = container_edits.plain(domain.span("5-6"), {"A": "b"}, HARDWARE, "node", RUN)
+    assert [(each.container_path, each.device) for each in edits.mounts] == [
+        ("/run/neuronspan/hardware.json", False),
+        ("/run/neuronspan/cores/5.lock", False),
+        ("/run/neuronspan/cores/6.lock", False),
+        ("/dev/neuron2", True),
+        ("/dev/neuron3", True),
     ]
     assert edits.cdi_devices == ()
+    renumbered = container_edits.plain(domain.span("5-6"), {"A": "b"}, HARDWARE, "container", RUN)
+    assert [each.container_path for each in renumbered.mounts if each.device] == ["/dev/neuron0", "/dev/neuron1"]

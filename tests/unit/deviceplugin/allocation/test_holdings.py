@@ -150,5 +150,6 @@ def test_what_is_given_anew_outdates_entries_of_other_pods_only() -> None:
         _placed("4-7", "uid-web", "init"),
         _placed("8-9", "uid-former"),
         _placed("4-7", "uid-former", resource=names.DEVICE_RESOURCE),  # kubelet counts the two apart
+        dataclasses.replace(over, former=True),  # and these, too
     ]
     assert holdings.given_anew([over, *kept], CORES, domain.span("6-7"), "uid-web") == {over}

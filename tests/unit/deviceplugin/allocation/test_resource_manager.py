@@ -14,8 +14,8 @@ from neuronspan_deviceplugin.host import cdi
 
 HARDWARE = instance_types.hardware_of("inf2.24xlarge")  # 12 cores on 6 devices
 CORES, DEVICES = names.RESOURCES
-NC = [f"nc-{core}" for core in range(12)]
-ND = [f"nd-{device}" for device in range(6)]
+NC = [str(core) for core in range(12)]
+ND = [str(device) for device in range(6)]
 
 
 class _Node:
@@ -71,14 +71,14 @@ def test_last_ledger_stays_when_the_new_one_cannot_be_read(node: _Node) -> None:
 
 
 def test_without_a_ledger_a_run_is_chosen_beside_what_is_held(node: _Node) -> None:
-    node.manager.allocate(CORES, ["nc-0", "nc-1"])
+    node.manager.allocate(CORES, ["0", "1"])
     choice = node.manager.prefer(CORES, NC, [], 2, None)
     assert (choice.outcome, str(choice.span)) == (reasons.SteeringOutcome.UNMANAGED, "2-3")
 
 
 def test_granted_cores_that_a_pod_holds_as_devices_are_not_answered(node: _Node) -> None:
     """Kubelet counts the two resources apart and offers the cores of a device that it has given away."""
-    node.manager.allocate(DEVICES, ["nd-2"])
+    node.manager.allocate(DEVICES, ["2"])
     node.manager.learn_ledger(domain.book(12, [domain.grant("4-7")]), ())
     choice = node.manager.prefer(CORES, NC, [], 4, None)
     assert choice.outcome is reasons.SteeringOutcome.DRIFT
@@ -121,14 +121,14 @@ def test_allocation_is_of_no_known_pod_when_a_later_preference_was_for_no_grant(
 def test_cores_of_an_unidentified_holder_are_refused_while_it_may_still_start(
     node: _Node, now: float, alive: bool | None, refused: bool
 ) -> None:
-    node.manager.allocate(DEVICES, ["nd-0"])
+    node.manager.allocate(DEVICES, ["0"])
     node.now = now
     node.alive["uid-web"] = alive
     if not refused:
-        node.manager.allocate(CORES, ["nc-1"])
+        node.manager.allocate(CORES, ["1"])
         return
     with pytest.raises(errors.AllocationRefused) as refusal:
-        node.manager.allocate(CORES, ["nc-1"])
+        node.manager.allocate(CORES, ["1"])
     assert refusal.value.reason == "HeldUnderOtherResource"
 
 
@@ -141,13 +141,13 @@ def test_cores_of_a_known_holder_are_refused_while_it_lives(
     node: _Node, alive: bool | None, granted: bool, refused: bool
 ) -> None:
     node.alive["uid-web"] = True
-    node.assign("uid-web", ["nd-1"], DEVICES)
+    node.assign("uid-web", ["1"], DEVICES)
     grant = domain.grant("2-3", resource=DEVICES)
     node.manager.learn_ledger(domain.book(12, [grant] if granted else []), ())
     node.alive["uid-web"] = alive
     reason = ""
     try:
-        node.manager.allocate(CORES, ["nc-3"])
+        node.manager.allocate(CORES, ["3"])
     except errors.AllocationRefused as error:
         reason = error.reason
     assert (reason == "HeldUnderOtherResource") is refused
@@ -189,13 +189,13 @@ def test_record_of_larger_hardware_is_cut_to_what_exists(node: _Node) -> None:
 
 def test_devices_of_another_hardware_in_kubelets_record_are_left_out(node: _Node) -> None:
     node.alive["uid-web"] = True
-    node.assign("uid-web", ["nc-40"])
+    node.assign("uid-web", ["40"])
     assert node.manager.holdings == ()
 
 
 def test_start_on_devices_that_do_not_exist_is_not_yet(node: _Node) -> None:
     with pytest.raises(errors.NotYet, match="does not exist on this node"):
-        node.manager.check_start(CORES, ["nc-40"], {})
+        node.manager.check_start(CORES, ["40"], {})
 
 
 def _finish_former_pod(node: _Node) -> None:
@@ -238,11 +238,11 @@ def _granted_node(*pods: str) -> _Node:
     node = _Node()
     node.manager.learn_ledger(domain.book(12, [domain.grant("4-5", pods[-1])]), ())
     node.alive = {**dict.fromkeys((f"uid-{each}" for each in pods), False), f"uid-{pods[-1]}": True}
-    node.assign(f"uid-{pods[-1]}", ["nc-4", "nc-5"])
+    node.assign(f"uid-{pods[-1]}", ["4", "5"])
     return node
 
 
-IDS = ["nc-4", "nc-5"]
+IDS = ["4", "5"]
 
 
 def test_pod_starts_with_lock_files_of_its_own_and_keeps_them_when_it_starts_again() -> None:
@@ -301,3 +301,77 @@ def test_pod_whose_lock_files_cannot_be_made_does_not_start() -> None:
     with pytest.raises(errors.NotYet, match="no room"):
         node.manager.start(CORES, IDS)
     assert [each.verified for each in node.manager.holdings] == [False]
+
+
+# --- former IDs --------------------------------------------------------------------------------------------------------
+
+FORMER = [f"nc-{core}" for core in range(12)]
+
+
+def test_cores_under_former_ids_are_not_answered_although_kubelet_offers_them(node: _Node) -> None:
+    node.alive["uid-web"] = True
+    node.assign("uid-web", FORMER[:2])
+    choice = node.manager.prefer(CORES, NC, [], 2, None)
+    assert (choice.outcome, str(choice.span)) == (reasons.SteeringOutcome.UNMANAGED, "2-3")
+
+
+def test_answer_leaves_ids_that_must_be_included_as_kubelet_spells_them(node: _Node) -> None:
+    """A pod's admission goes on after an upgrade: its init container has former IDs, which kubelet offers again."""
+    choice = node.manager.prefer(CORES, [*NC, "nc-4", "nc-5"], ["nc-4", "nc-5"], 4, None)
+    assert choice.span is not None
+    ids = node.manager.ids(CORES, choice.span, ["nc-4", "nc-5"])
+    assert {"nc-4", "nc-5"} < set(ids)
+    assert not {"4", "5"} & set(ids)
+    node.manager.allocate(CORES, ids)
+    assert [each.former for each in node.manager.holdings] == [True]
+
+
+@pytest.mark.parametrize(
+    ("ids", "alive", "refused"),
+    [
+        (["4", "5"], True, True),
+        (["3", "4"], True, True),
+        (["4"], None, True),
+        (["4"], False, False),
+        (["6"], True, False),
+        (["nc-4", "nc-5"], True, False),
+    ],
+    ids=["the same", "one of them", "unseen", "over", "a neighbour", "the former ones again"],
+)
+def test_cores_under_former_ids_are_refused_under_present_ones_while_their_pod_lives(
+    node: _Node, ids: list[str], alive: bool | None, refused: bool
+) -> None:
+    node.alive["uid-web"] = True
+    node.assign("uid-web", ["nc-4", "nc-5"])
+    node.alive["uid-web"] = alive
+    reason = ""
+    try:
+        node.manager.allocate(CORES, ids)
+    except errors.AllocationRefused as error:
+        reason = error.reason
+    assert (reason == "HeldUnderFormerId") is refused
+
+
+def test_pod_whose_admission_an_upgrade_interrupts_may_have_its_own_cores_under_both_ids(node: _Node) -> None:
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7", init_containers=("init",))]), ())
+    node.manager.allocate(CORES, FORMER[4:6])
+    choice = node.manager.prefer(CORES, [*NC, *FORMER[4:6]], FORMER[4:6], 4, None)
+    assert (choice.outcome, str(choice.span)) == (reasons.SteeringOutcome.GRANT, "4-7")
+    node.manager.allocate(CORES, [*FORMER[4:6], *NC[6:8]])
+    assert [(str(each.span), each.pod_uid) for each in node.manager.holdings] == [
+        ("4-5", "uid-web"),
+        ("4-7", "uid-web"),
+    ]
+
+
+def test_start_with_former_ids_is_of_the_container_that_has_them(node: _Node) -> None:
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-5")]), ())
+    twice = [
+        pod_devices.Assignment("uid-web", "app", CORES, frozenset(FORMER[4:6])),
+        pod_devices.Assignment("uid-twin", "app", CORES, frozenset(NC[4:6])),
+    ]
+    node.manager.learn_assignments(twice, {"uid-web": True, "uid-twin": False})
+    holder, grant = node.manager.check_start(CORES, FORMER[4:6], {"uid-twin": False})
+    assert (holder.pod_uid, grant) == ("uid-web", domain.grant("4-5"))
+    with pytest.raises(errors.NotYet, match="are granted to default/web"):
+        node.manager.check_start(CORES, NC[4:6], {"uid-web": True})

@@ -13,7 +13,7 @@ CORES = names.CORE_RESOURCE
 
 def _pod(name: str = "web", served: str = "", containers: str = "app") -> pod_devices.PodDevices:
     """A listed pod; the containers named in ``served`` have devices."""
-    devices = {each: {CORES: frozenset({"nc-0"})} for each in served.split()}
+    devices = {each: {CORES: frozenset({"0"})} for each in served.split()}
     listed = tuple(pod_devices.ContainerDevices(each, devices.get(each, {})) for each in containers.split())
     return pod_devices.PodDevices("default", name, listed)
 

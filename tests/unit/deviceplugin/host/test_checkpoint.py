@@ -58,7 +58,7 @@ def _sealed(**fields: object) -> bytes:
 WHOLE = checkpoint.encode((HOLDING,))
 FORGED = "the checksum does not fit the content"
 BAD = {
-    "cut short": (WHOLE[:-30], "Expecting ',' delimiter"),
+    "cut short": (WHOLE[: WHOLE.rindex(b",")], "Expecting ',' delimiter"),
     "empty": (b"", "Expecting value"),
     "not JSON": (b"\xff\xfe", "JSONDecodeError"),
     "another shape": (b"[]", "list indices must be integers"),
@@ -111,3 +111,9 @@ def test_folder_that_cannot_be_written_is_named(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(errors.CheckpointUnwritable, match="writable folder"):
         checkpoint.RecordFile(tmp_path / "file" / "record.json").save(())
+
+
+def test_record_of_a_plugin_that_knew_former_ids_only_is_read_as_such() -> None:
+    body = [{key: value for key, value in HOLDING.to_dict().items() if key != "former"}]
+    content = json.dumps({"version": 1, "checksum": checkpoint._checksum(body), "holdings": body}).encode()
+    assert checkpoint.decode(content) == (dataclasses.replace(HOLDING, former=True),)

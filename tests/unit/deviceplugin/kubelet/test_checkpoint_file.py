@@ -18,21 +18,21 @@ def _write(folder: pathlib.Path, entries: object) -> checkpoint_file.KubeletChec
 
 
 def _entry(resource: str = names.CORE_RESOURCE, ids: object = None) -> dict[str, object]:
-    devices = {"-1": ["nc-4", "nc-5"]} if ids is None else ids
+    devices = {"-1": ["4", "5"]} if ids is None else ids
     return {"PodUID": "u", "ContainerName": "app", "ResourceName": resource, "DeviceIDs": devices, "AllocResp": ""}
 
 
 def test_entries_of_our_resources_are_read(tmp_path: pathlib.Path) -> None:
-    record = _write(tmp_path, [_entry(), _entry("nvidia.com/gpu"), _entry(names.DEVICE_RESOURCE, {"-1": ["nd-3"]})])
+    record = _write(tmp_path, [_entry(), _entry("nvidia.com/gpu"), _entry(names.DEVICE_RESOURCE, {"-1": ["3"]})])
     assert record.read() == (
-        pod_devices.Assignment("u", "app", names.CORE_RESOURCE, frozenset({"nc-4", "nc-5"})),
-        pod_devices.Assignment("u", "app", names.DEVICE_RESOURCE, frozenset({"nd-3"})),
+        pod_devices.Assignment("u", "app", names.CORE_RESOURCE, frozenset({"4", "5"})),
+        pod_devices.Assignment("u", "app", names.DEVICE_RESOURCE, frozenset({"3"})),
     )
 
 
 def test_devices_of_several_numa_nodes_are_one_set(tmp_path: pathlib.Path) -> None:
-    (found,) = _write(tmp_path, [_entry(ids={"0": ["nc-4"], "1": ["nc-5"]})]).read()
-    assert found.ids == {"nc-4", "nc-5"}
+    (found,) = _write(tmp_path, [_entry(ids={"0": ["4"], "1": ["5"]})]).read()
+    assert found.ids == {"4", "5"}
 
 
 @pytest.mark.parametrize("entries", [None, [], [_entry(ids={})]], ids=["null", "none", "without devices"])

@@ -106,12 +106,12 @@ def test_unhealthy_core_makes_its_device_unhealthy() -> None:
     )
     assert unhealthy == {5: "hot", 6: "hot"} | dict.fromkeys(range(7, 12), "cold")
     bad = {
-        each.device_id
+        (resource, each.device_id)
         for resource in names.RESOURCES
         for each in health.devices(resource, HARDWARE, {5: "hot"})
         if not each.healthy
     }
-    assert bad == {"nc-5", "nd-2"}
+    assert bad == {(names.CORE_RESOURCE, "5"), (names.DEVICE_RESOURCE, "2")}
 
 
 class _OwnNode:

@@ -17,8 +17,8 @@ from neuronspan_deviceplugin.kubelet import pod_resources
 from neuronspan_deviceplugin.kubelet.device_plugin import services, starting
 
 CORES = names.CORE_RESOURCE
-IDS = frozenset({"nc-4", "nc-5", "nc-6", "nc-7"})
-OTHERS = frozenset({"nc-8", "nc-9", "nc-10", "nc-11"})
+IDS = frozenset({"4", "5", "6", "7"})
+OTHERS = frozenset({"8", "9", "10", "11"})
 Looks = list[Mapping[str, bool | None]]
 
 
@@ -163,7 +163,7 @@ async def test_former_holder_is_looked_for_at_the_start_whatever_an_earlier_repo
     manager.learn_assignments(
         [
             pod_devices.Assignment("uid-web", "app", CORES, IDS),
-            pod_devices.Assignment("uid-old", "app", CORES, frozenset({"nc-7"})),
+            pod_devices.Assignment("uid-old", "app", CORES, frozenset({"7"})),
         ],
         {"uid-web": True, "uid-old": True},
     )
@@ -179,7 +179,7 @@ async def test_start_is_checked_again_when_something_changed_before_its_time_is_
     manager.learn_assignments(
         [
             pod_devices.Assignment("uid-web", "app", CORES, IDS),
-            pod_devices.Assignment("uid-old", "app", CORES, frozenset({"nc-7"})),
+            pod_devices.Assignment("uid-old", "app", CORES, frozenset({"7"})),
         ],
         {"uid-web": True, "uid-old": True},
     )
