@@ -2,8 +2,10 @@
 
 WAITING --spec.hardware--> SERVING --other hardware, nothing granted or held--> SERVING that
 any state --SIGTERM--> STOPPED
+A new process begins with what the one before it served, as if it had never ended.
 
-Law: hardware never changes under running grants; an unexpected error ends the process, and kubelet starts it anew.
+Law: hardware never changes under running grants, whoever served it; an unexpected error ends the process, and kubelet
+starts it anew.
 """
 
 import asyncio
@@ -53,6 +55,7 @@ class Supervisor:
         self._reporter = status_writer.Reporter(self._own, out.now, self.meters)
         self._facts: status_writer.Facts | None = None
         self._stopping = asyncio.Event()
+        self._directory = node_directory.NodeDirectory(settings.run_directory)
         record = checkpoint.RecordFile(settings.checkpoint)
         self._parts = serving.AgentParts(settings, self._own, out, self.meters, self.changed, record)
 
@@ -97,12 +100,17 @@ class Supervisor:
     # --- serving -------------------------------------------------------------------------------------------------
 
     async def _serve(self) -> None:
+        inherits = True
         while True:
             profile = await self._profile()
+            if inherits:
+                profile, inherits = self._inherited(profile), False
             async with serving.prepared(profile, self._parts) as current:
                 if self._node is not None:
                     current.observer.learn(self._node)
                 await current.observer.refresh_record()
+                if self._is_replaceable(current):
+                    continue
                 self.serving = current
                 work = [asyncio.create_task(each) for each in (current.run(), self._until_replaced(current))]
                 try:
@@ -128,21 +136,38 @@ class Supervisor:
             await self.changed.beyond_within(version, self._settings.poll_seconds)
 
     def _described(self) -> reading.HardwareProfile | None:
-        hardware = node_directory.NodeDirectory(self._settings.run_directory).hardware()
+        hardware = self._directory.hardware()
         if hardware is None:
             return None
         _log.warning("the API server is out of reach, serving the hardware the node had before")
         return reading.HardwareProfile(hardware, self._settings.core_numbering)
 
+    def _inherited(self, profile: reading.HardwareProfile) -> reading.HardwareProfile:
+        """Return what the process before this one served, on this boot or an earlier one; without one the profile.
+
+        Containers may hold cores of it. Whether they do is known once their record and kubelet's were read.
+        """
+        before = self._directory.hardware()
+        if before is None and self._node is not None:
+            before = reading.served(self._node)
+        if before is None or before == profile.hardware:
+            return profile
+        return reading.HardwareProfile(before, profile.numbering)
+
     async def _until_replaced(self, current: serving.Serving) -> None:
         """Wait until the NeuronNode asks for another profile and no pod has cores of this one."""
         while True:
             version = self.changed.version
-            wanted = self._wanted()
-            if wanted not in {None, current.profile} and self._is_idle(current):
-                _log.warning("hardware changes", extra={"before": str(current.profile), "now": str(wanted)})
+            if self._is_replaceable(current):
                 return
             await self.changed.beyond_within(version, self._settings.poll_seconds)
+
+    def _is_replaceable(self, current: serving.Serving) -> bool:
+        wanted = self._wanted()
+        if wanted in {None, current.profile} or not self._is_idle(current):
+            return False
+        _log.warning("hardware changes", extra={"before": str(current.profile), "now": str(wanted)})
+        return True
 
     def _is_idle(self, current: serving.Serving) -> bool:
         book = self._node.book if self._node else None

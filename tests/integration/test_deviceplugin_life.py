@@ -350,3 +350,54 @@ async def test_probe_says_ready_only_while_the_sockets_answer() -> None:
             assert ready.status == 503
             assert names.CORE_RESOURCE in await ready.text()
         await rig.kubelet.start()
+
+
+async def _replaced_while_the_plugin_is_away(rig: plugin_rig.Rig) -> list[int]:
+    """Let the pool name smaller hardware between two plugins; gives the numbers of cores that kubelet was told."""
+    rig.store.edit(hardware=SMALL.to_dict(), cores=SMALL.cores)
+    told: list[int] = []
+    listed = rig.kubelet.manager.listed
+
+    def noted(resource: str, devices: dict[str, bool]) -> None:
+        told.extend([len(devices)] if resource == names.CORE_RESOURCE else [])
+        listed(resource, devices)
+
+    rig.kubelet.manager.listed = noted  # type: ignore[assignment, method-assign]
+    await rig.start_agent()
+    return told
+
+
+async def test_hardware_that_changed_while_the_plugin_was_away_is_not_served_under_a_running_pod() -> None:
+    async with plugin_rig.running(domain.grant("4-7")) as rig:
+        await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
+        await rig.store.until(rig.held)
+        await rig.crash_agent()
+        rig.store.edit(grants=[])  # as if the ledger knew nothing: processes and kubelet's record speak for the pod
+        told = await _replaced_while_the_plugin_is_away(rig)
+        await rig.store.until(lambda: rig.store.condition("HardwareAccepted")["reason"] == "ChangeRefused")
+        assert (told, _allocatable(rig.kubelet)) == ([32], EVERYTHING)
+        assert (
+            json.loads((rig.settings.run_directory / names.HARDWARE_FILE).read_text())["instanceType"] == builders.LARGE
+        )
+        rig.kubelet.delete("uid-web")
+        await rig.kubelet.until(lambda: rig.kubelet.allocatable(names.CORE_RESOURCE) == SMALL.cores)
+
+        await rig.store.until(lambda: rig.store.condition("HardwareAccepted")["status"] == "True")
+
+
+async def test_hardware_that_changed_over_a_reboot_is_not_served_under_a_grant() -> None:
+    """The node's directory is on memory: what was served is in the status then."""
+    async with plugin_rig.running(domain.grant("4-7")) as rig:
+        await rig.store.until(lambda: (rig.store.status.get("hardware") or {}).get("instanceType") == builders.LARGE)
+        await rig.crash_agent()
+        shutil.rmtree(rig.settings.run_directory)
+        told = await _replaced_while_the_plugin_is_away(rig)
+
+        assert (told, _allocatable(rig.kubelet)) == ([32], EVERYTHING)
+
+
+async def test_hardware_that_changed_while_the_plugin_was_away_is_served_at_once_on_a_free_node() -> None:
+    async with plugin_rig.running() as rig:
+        await rig.crash_agent()
+
+        assert await _replaced_while_the_plugin_is_away(rig) == [SMALL.cores]

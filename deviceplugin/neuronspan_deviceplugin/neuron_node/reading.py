@@ -45,6 +45,14 @@ def wanted(node: NeuronNode | None, numbering: str) -> HardwareProfile | None:
     return HardwareProfile(node.hardware, node.numbering or numbering)
 
 
+def served(node: NeuronNode) -> instance_types.Hardware | None:
+    """Return the hardware that a plugin said last that it serves; None when none did, or in words nobody can read."""
+    try:
+        return instance_types.Hardware.from_dict(node.status["hardware"])
+    except (domain_errors.NeuronspanError, KeyError, TypeError, ValueError):
+        return None
+
+
 def read(manifest: Mapping[str, Any]) -> NeuronNode:
     """Read the object as the API server gives it."""
     spec = manifest.get("spec") or {}
