@@ -1,9 +1,10 @@
 """The kinds of objects the agents read or write: where they are served, what their keys are, which is older. Pure."""
 
 import dataclasses
+import re
 import urllib.parse
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from neuronspan import names
 
@@ -64,9 +65,37 @@ class Selector:
 EVERYTHING = Selector()
 
 
-def uid_of(manifest: Mapping[str, Any]) -> str:
-    """Key of objects whose name may be used again by another one at once."""
-    return str(manifest["metadata"]["uid"])
+_MIRROR: Final = "kubernetes.io/config.mirror"
+_HASH: Final = "kubernetes.io/config.hash"
+_STATIC_UID: Final = re.compile("[0-9a-f]{32}")
+"""A hash of node, file and content. The API server's UIDs have dashes, so a forged mirror can claim none of them."""
+
+
+def pod_uid_of(manifest: Mapping[str, Any]) -> str:
+    """Key of pods, whose names may be used again by others at once: the UID by which kubelet knows the pod.
+
+    A static pod, which kubelet runs from a file of its node, has a UID that its control groups, its devices and its
+    grants know. The mirror by which the API server shows it has another one, comes later, and may be deleted and made
+    anew while the pod runs on. Source: k8s.io/kubernetes pkg/kubelet/config/common.go (applyDefaults) and
+    pkg/kubelet/pod/mirror_client.go.
+    """
+    metadata = manifest.get("metadata") or {}
+    annotations = metadata.get("annotations") or {}
+    found = annotations.get(_HASH)
+    if _MIRROR in annotations and isinstance(found, str) and is_static(found) and _is_of_its_node(manifest):
+        return found
+    return str(metadata.get("uid", ""))
+
+
+def is_static(pod_uid: str) -> bool:
+    """Whether a pod of this UID is one of a file."""
+    return _STATIC_UID.fullmatch(pod_uid) is not None
+
+
+def _is_of_its_node(manifest: Mapping[str, Any]) -> bool:
+    node = (manifest.get("spec") or {}).get("nodeName")
+    owners = manifest["metadata"].get("ownerReferences") or ()
+    return any((owner.get("kind"), owner.get("name")) == ("Node", node) for owner in owners)
 
 
 def name_of(manifest: Mapping[str, Any]) -> str:

@@ -39,7 +39,7 @@ class World:
         own_pods = expectations.Expectations[pods.PodView](lambda pod: pod.resource_version, clock)
         own_members = expectations.Expectations[pools.Member](lambda each: each.view.resource_version, clock)
         own_pools = expectations.Expectations[pools.PoolView](lambda pool: pool.resource_version, clock)
-        self._pods = self._layers(resources.PODS, pods.read_known, resources.uid_of, own_pods, self._deleted)
+        self._pods = self._layers(resources.PODS, pods.read_known, resources.pod_uid_of, own_pods, self._deleted)
         self._nodes = self._layers(resources.NODES, nodes.read)
         self._members = self._layers(resources.NEURON_NODES, pools.read_member, own=own_members)
         self._namespaces = self._layers(resources.NAMESPACES, pod_terms.namespace_labels)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from neuronspan import names
+from neuronspan_agent import resources
 from neuronspan_operator.objects import container_requests, pod_conditions, pod_requests
 from neuronspan_operator.objects.constraints import amounts, pod_constraints
 
@@ -32,7 +33,7 @@ class Controller:
 class PodView:
     """What the planner knows of one pod."""
 
-    uid: str
+    uid: str  # kubelet's: see ``resources.pod_uid_of``
     namespace: str
     name: str
     resource_version: str = ""
@@ -77,6 +78,11 @@ class PodView:
     def scheduled_by_us(self) -> bool:
         """Whether we are its scheduler."""
         return self.scheduler_name == names.SCHEDULER
+
+    @property
+    def static(self) -> bool:
+        """Whether kubelet runs it from a file of its node: nobody else can end it."""
+        return resources.is_static(self.uid)
 
     @property
     def waits(self) -> bool:
@@ -132,7 +138,7 @@ def read(manifest: Mapping[str, Any]) -> PodView:
     constraints, excess = _constraints(manifest, spec)
     gates = [gate.get("name", "") for gate in spec.get("schedulingGates") or ()]
     return PodView(
-        uid=metadata.get("uid", ""),
+        uid=resources.pod_uid_of(manifest),
         namespace=_shared(metadata.get("namespace", "default")),
         name=metadata.get("name", ""),
         resource_version=metadata.get("resourceVersion", ""),
@@ -177,7 +183,7 @@ def read_known(manifest: Mapping[str, Any]) -> PodView | None:
     if phase in _TERMINAL or not node:
         return None
     return PodView(
-        uid=metadata.get("uid", ""),
+        uid=resources.pod_uid_of(manifest),
         namespace=_shared(metadata.get("namespace", "default")),
         name=metadata.get("name", ""),
         resource_version=metadata.get("resourceVersion", ""),

@@ -126,7 +126,7 @@ class PodWriter:
             _log.warning("pod not read", extra={"pod": pod, "pause": delay, "error": str(error)})
             return
         else:
-            if fresh["metadata"]["uid"] == inquiry.uid:
+            if resources.pod_uid_of(fresh) == inquiry.uid:
                 self._known.found_pod(fresh)
             else:
                 self._known.lost_pod(inquiry.uid)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from kits.manifests import builders
 from neuronspan_agent import resources
 
 
@@ -34,3 +35,23 @@ def test_versions_are_compared_as_numbers(seen: str, written: str, older: bool) 
 )
 def test_versions_that_are_no_numbers_are_older_only_when_known_so(seen: str, older: bool) -> None:
     assert resources.is_older(seen, "after", "before") is older
+
+
+def test_pod_is_known_by_its_uid_and_a_static_one_by_kubelets() -> None:
+    assert resources.pod_uid_of(builders.make_pod("web")) == "uid-web"
+    assert resources.pod_uid_of(builders.make_mirror("web")) == builders.STATIC_UID
+    assert resources.is_static(builders.STATIC_UID)
+    assert not resources.is_static("0d9bd9a4-5b6c-4d0f-8f39-5f2f3a8b7c11")
+
+
+FORGED = {
+    "the UID of an API object": builders.make_mirror(static_uid="0d9bd9a4-5b6c-4d0f-8f39-5f2f3a8b7c11"),
+    "no hash": builders.make_mirror(static_uid="x"),
+    "another node": builders.make_mirror() | {"spec": {"nodeName": "w2"}},
+    "no node": builders.make_mirror() | {"spec": {}},
+}
+
+
+@pytest.mark.parametrize("manifest", FORGED.values(), ids=FORGED.keys())
+def test_forged_mirror_stands_for_nobody_but_itself(manifest: builders.Manifest) -> None:
+    assert resources.pod_uid_of(manifest) == "uid-web"

@@ -139,6 +139,7 @@ def _may_end(
     """Whether the victim may be ended for the pod: it is there, is less important, and nobody forbids it."""
     return (
         victim.node_name == trial.node.name
+        and not victim.static
         and victim.priority < pod.priority
         and victim.uid not in trial.ending
         and victim.uid not in spared

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from neuronspan import errors, grants, names, placement, spans
 from neuronspan.fitting import places
+from neuronspan_agent import resources
 from neuronspan_operator import reasons
 from neuronspan_operator.objects import container_requests, neuron_nodes, pods
 from neuronspan_operator.planning import plans
@@ -157,7 +158,7 @@ class _Comparison:
         if next(covering, None) is not None:
             return  # an init container whose devices were handed on
         pod = self.draft.snapshot.pods.get(fact.uid)
-        if pod is None and self.draft.exists(fact.uid, held.namespace, held.pod):
+        if pod is None and self._may_come(fact):
             return
         if pod is not None and (pod.unplaced or pod.node_name not in {"", self.node.name}):
             return
@@ -171,6 +172,12 @@ class _Comparison:
             reasons.DriftKind.ADOPTED_HOLDER, f"{fact} holds cores {held.span} without a grant: entered into the ledger"
         )
         self.node.change(changed, f"{fact} holds {held.span} without a grant: adopted")
+
+    def _may_come(self, fact: _Fact) -> bool:
+        """Whether the pod may be known later: a static one runs before its mirror is made, and when that is deleted."""
+        if resources.is_static(fact.uid) and fact.held.processes:
+            return True
+        return self.draft.exists(fact.uid, fact.held.namespace, fact.held.pod)
 
     def _adopted(self, fact: _Fact, pod: pods.PodView | None, *, over: bool) -> grants.Grant:
         """Return the grant of what is held: as the pod asked for it, in so far as it got that."""

@@ -6,6 +6,7 @@ until it is given up as a whole (see pools/standings.py).
 """
 
 from neuronspan import grants
+from neuronspan_agent import resources
 from neuronspan_operator.objects import pods
 from neuronspan_operator.planning.drafting import drafts, node_drafts
 
@@ -26,11 +27,17 @@ def run(draft: drafts.Draft, node: node_drafts.NodeDraft) -> None:
 def _ended(draft: drafts.Draft, node: node_drafts.NodeDraft, grant: grants.Grant) -> str:
     """Say why the pod will never use this grant again, "" when it may."""
     pod = draft.snapshot.pods.get(grant.pod_uid)
+    if pod is None and resources.is_static(grant.pod_uid) and _runs(node, grant.pod_uid):
+        return ""  # its mirror is gone, and kubelet makes another
     if pod is None:
         return "" if draft.exists(grant.pod_uid, grant.namespace, grant.pod) else "the pod is gone"
     if pod.terminal:
         return f"the pod has {pod.phase.lower()}"
     return _elsewhere(draft, node, pod)
+
+
+def _runs(node: node_drafts.NodeDraft, uid: str) -> bool:
+    return any(held.processes for held in node.view.held if held.pod_uid == uid)
 
 
 def _elsewhere(draft: drafts.Draft, node: node_drafts.NodeDraft, pod: pods.PodView) -> str:

@@ -26,7 +26,7 @@ def run(draft: drafts.Draft, pod: pods.PodView) -> None:
 
 
 def _concerns_us(draft: drafts.Draft, pod: pods.PodView) -> bool:
-    if pod.unplaced or pod.deleted or pod.terminal:
+    if pod.unplaced or pod.deleted or pod.terminal or pod.static:  # kubelet alone decides about one of its files
         return False
     return pod.uid in draft.indices.holders or (pod.grant_annotation is not None and not pod.node_name)
 

@@ -58,3 +58,11 @@ def test_pod_that_is_granted_and_not_bound_is_nobodys_victim() -> None:
     scene = scenes.Scene().node().holder("a", "0-11")
     scene.pods = [builders.make_pod("a", cores=12)]
     assert _best(scene.waiting()) is None
+
+
+def test_static_pod_is_nobodys_victim() -> None:
+    """The API server can end its mirror only."""
+    scene = scenes.Scene().node()
+    scene.pods.append(builders.make_mirror("a", cores=12, phase="Running"))
+    scene.entries["w1"] = [domain.grant("0-11", "a", pod_uid=builders.STATIC_UID)]
+    assert _best(scene.waiting()) is None

@@ -251,3 +251,26 @@ def test_unreadable_ledger_is_drift_and_stops_nobody_else() -> None:
     )
     assert _drift(plan) == ["UnreadableLedger"]
     assert snapshots.let_go(plan) == {"new": "w2 app=0-3"}
+
+
+# --- static pods -----------------------------------------------------------------------------------------------------
+
+STATIC = builders.STATIC_UID
+
+
+def test_static_pod_is_adopted_under_the_uid_that_kubelet_calls_it_by() -> None:
+    plan = _plan([builders.make_mirror(cores=4, phase="Running")], [], [builders.held("4-7", uid=STATIC)])
+    assert snapshots.written(plan) == {"web/app": "4-7 Confirmed"}
+    (grant,) = plan.ledgers[0].ledger.grants
+    assert grant.pod_uid == STATIC
+
+
+def test_static_pod_whose_mirror_is_not_made_yet_is_no_tombstone_and_nobody_gets_its_cores() -> None:
+    plan = _plan([builders.make_pod("next", cores=32)], [], [builders.held("4-7", uid=STATIC)])
+    assert plan.ledgers == ()
+    assert plan.departures == ()
+
+
+def test_static_pod_that_is_over_becomes_a_tombstone() -> None:
+    plan = _plan([], [], [builders.held("4-7", uid=STATIC, processes=False)])
+    assert snapshots.written(plan) == {"web/app": "4-7 Releasing"}

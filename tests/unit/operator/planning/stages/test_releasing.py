@@ -119,3 +119,19 @@ def test_ledger_counts_for_the_next_node_of_its_name() -> None:
         "web/app": "4-7 Confirmed",
         "next/app": "0-3 Granted",
     }
+
+
+@pytest.mark.parametrize(
+    ("held", "state"),
+    [
+        ([builders.held("4-7", uid=builders.STATIC_UID)], None),
+        ([builders.held("4-7", uid=builders.STATIC_UID, processes=False)], "4-7 Releasing"),
+        ([], "4-7 Releasing"),
+    ],
+    ids=["it runs on", "it is over", "the node does not know it"],
+)
+def test_static_pod_keeps_its_cores_without_a_mirror_while_it_runs(held: list[Any], state: str | None) -> None:
+    """Whoever deletes a mirror ends nothing: kubelet makes another."""
+    grant = domain.grant("4-7", pod_uid=builders.STATIC_UID, state=CONFIRMED)
+    plan = _plan(None, grant, held=held)
+    assert snapshots.written(plan) == (None if state is None else {"web/app": state})
