@@ -24,6 +24,8 @@ SCHEDULING_GATE: Final = f"{GROUP}/cores"  # of guests: pods that another schedu
 MANAGED_LABEL: Final = f"{GROUP}/managed"
 MANAGED_VALUE: Final = "true"
 HOSTNAME_LABEL: Final = "kubernetes.io/hostname"
+LEDGER_LABEL: Final = f"{GROUP}/ledger"  # of nodes that have a NeuronNode: the device plugin stays where it is
+LEDGER_VALUE: Final = "kept"
 
 # what each annotation means and which values it has is declared in annotations.py
 CORES_ANNOTATION: Final = f"{GROUP}/cores"

@@ -15,7 +15,7 @@ OPERATOR: Rights = {
     "pods/status": {"patch"},
     "pods/eviction": {"create"},
     "policy/poddisruptionbudgets": {"list", "watch"},
-    "nodes": {"list", "watch"},
+    "nodes": {"list", "watch", "patch"},
     "namespaces": {"list", "watch"},
     "persistentvolumeclaims": {"list", "watch", "patch"},
     "persistentvolumes": {"list", "watch", "patch"},
@@ -182,7 +182,9 @@ def test_existing_service_accounts_are_used_everywhere() -> None:
     assert chart.DEVICE_PLUGIN not in policies
 
 
-@pytest.mark.parametrize("name", ["requests", "workloads", "grants", "bindings", "operator", "volumes", "neuronnodes"])
+@pytest.mark.parametrize(
+    "name", ["requests", "workloads", "grants", "bindings", "operator", "volumes", "neuronnodes", "nodes"]
+)
 def test_policy_is_bound_and_denies(name: str) -> None:
     rendered = chart.render()
     policy = rendered.one("ValidatingAdmissionPolicy", name)

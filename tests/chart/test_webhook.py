@@ -82,7 +82,7 @@ def test_mode_brings_policies_or_the_webhook_and_never_both(
 
 @pytest.mark.parametrize("values", [{}, {"guests": {"enabled": True}}], ids=["default", "guests"])
 def test_guards_are_the_same_in_both_modes(values: Values) -> None:
-    guards = {f"neuronspan-{name}" for name in ("bindings", "grants", "neuronnodes", "operator", "volumes")}
+    guards = {f"neuronspan-{name}" for name in ("bindings", "grants", "neuronnodes", "nodes", "operator", "volumes")}
     by_policy, by_webhook = chart.render(values), with_webhook({**WEBHOOK, **values})
     for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"):
         assert {*by_webhook.names(kind)} == guards

@@ -38,6 +38,7 @@ class Decision:
     creations: list[standings.Creation]
     changes: list[standings.Change]
     removals: list[standings.Removal]
+    marks: list[standings.Mark]
     findings: Mapping[str, Findings]
     wake_at: dt.datetime | None
     """When there is more to do even if nothing changes: the end of the first quarantine."""
@@ -63,6 +64,7 @@ class Membership:
         self._standings: dict[str, standings.Standing] = {}
         self._findings: dict[str, Findings] = {}
         self._to_do: set[str] = set()  # names of nodes
+        self._to_mark: set[str] = set()
         self._ends: list[tuple[dt.datetime, str]] = []  # of quarantines, ascending
         self._at = _LONG_AGO
 
@@ -76,6 +78,7 @@ class Membership:
             [each for each in writes if isinstance(each, standings.Creation)],
             [each for each in writes if isinstance(each, standings.Change)],
             [each for each in writes if isinstance(each, standings.Removal)],
+            [mark for name in sorted(self._to_mark) if (mark := self._standings[name].mark)],
             self._findings,
             self._ends[0][0] if self._ends else None,
         )
@@ -99,6 +102,7 @@ class Membership:
         self._standings.clear()
         self._findings = {name: Findings() for name in self.pools}
         self._to_do.clear()
+        self._to_mark.clear()
         self._ends.clear()
 
     def _renew(self, name: str, now: dt.datetime) -> None:
@@ -112,6 +116,7 @@ class Membership:
         if standing is None:
             return
         self._to_do.discard(name)
+        self._to_mark.discard(name)
         if standing.wake_at is not None:
             del self._ends[bisect.bisect_left(self._ends, (standing.wake_at, name))]
         if standing.member is not None and standing.member.pool in self._findings:
@@ -127,6 +132,8 @@ class Membership:
         self._standings[name] = standing
         if standing.write is not None:
             self._to_do.add(name)
+        if standing.mark is not None:
+            self._to_mark.add(name)
         if standing.wake_at is not None:
             bisect.insort(self._ends, (standing.wake_at, name))
         if standing.member is not None and standing.member.pool in self._findings:

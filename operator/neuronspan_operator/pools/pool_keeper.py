@@ -78,6 +78,7 @@ class PoolKeeper:
                 *(self._create(each) for each in decision.creations),
                 *(self._change(each) for each in decision.changes),
                 *(self._remove(each) for each in decision.removals),
+                *(self._mark(each) for each in decision.marks),
                 *(self._tell(known_pools[name], status) for name, status in wanted.items()),
             )
             return wanted
@@ -130,6 +131,10 @@ class PoolKeeper:
         version = removal.resource_version
         await self._client.delete(resources.NEURON_NODES, removal.name, resource_version=version)
         _log.info("a node is in no pool any more", extra={"node": removal.name})
+
+    async def _mark(self, mark: standings.Mark) -> None:
+        await self._client.merge_patch(resources.NODES, mark.name, mark.patch)
+        _log.info("a node's label says whether it has a ledger", extra={"node": mark.name, "has": mark.present})
 
     async def _tell(self, pool: pools.PoolView, status: dict[str, Any]) -> None:
         if pool_status.differs(pool.status, status):

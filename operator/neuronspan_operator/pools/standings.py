@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from neuronspan import instance_types
+from neuronspan import instance_types, names
 from neuronspan_operator.objects import neuron_nodes, nodes, pools
 
 
@@ -61,11 +61,29 @@ class Removal:
     resource_version: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mark:
+    """Label a Node that has a NeuronNode, or take the label away: the device plugin's place, whatever pools select.
+
+    A node that leaves its pool keeps its ledger until it is empty, and only its plugin can prove that it is.
+    """
+
+    name: str
+    present: bool
+
+    @property
+    def patch(self) -> dict[str, Any]:
+        """The merge patch of the Node; no one else writes this label."""
+        return {"metadata": {"labels": {names.LEDGER_LABEL: names.LEDGER_VALUE if self.present else None}}}
+
+
 @dataclasses.dataclass(slots=True)
 class Standing:
     """What follows for one node from the pools there are."""
 
     member: pools.Member | None
+    mark: Mark | None = None
+    """The label that its Node lacks, or has without reason."""
     write: Creation | Change | Removal | None = None
     """What is to be done now."""
     rivals: tuple[str, ...] = ()
@@ -85,7 +103,7 @@ def of_node(
     now: dt.datetime,
 ) -> Standing:
     """Compare what pools want with the NeuronNode there is; Node and NeuronNode have one name, and one may lack."""
-    standing = Standing(member)
+    standing = Standing(member, None if node is None else _mark(node, member))
     wanting = [] if node is None else [pool for pool in known_pools.values() if pool.selects(node)]
     if node is not None:
         _note_conflict(standing, node.name, wanting)
@@ -98,6 +116,11 @@ def of_node(
         else:
             _adjust(standing, wanting, member)
     return standing
+
+
+def _mark(node: nodes.NodeView, member: pools.Member | None) -> Mark | None:
+    marked = node.labels.get(names.LEDGER_LABEL) == names.LEDGER_VALUE
+    return None if marked == (member is not None) else Mark(node.name, member is not None)
 
 
 def _note_conflict(standing: Standing, name: str, wanting: Iterable[pools.PoolView]) -> None:

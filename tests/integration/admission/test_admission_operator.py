@@ -29,7 +29,7 @@ def event(name: str) -> dict[str, Any]:
     ("group", "resource", "verbs"),
     [
         ("", "pods", {"get", "list", "watch"}),
-        ("", "nodes", {"list", "watch"}),
+        ("", "nodes", {"list", "watch", "patch"}),
         ("", "namespaces", {"list", "watch"}),
         ("", "persistentvolumeclaims", {"list", "watch", "patch"}),
         ("", "persistentvolumes", {"list", "watch", "patch"}),
@@ -103,7 +103,8 @@ def test_operator_makes_and_removes_a_ledger(admission: admission_kit.Admission)
     [
         ("POST", admission_kit.PODS, admission_kit.pod(name="own")),
         ("DELETE", f"{admission_kit.PODS}/any", None),
-        ("PATCH", "/api/v1/nodes/w1", LABELS),
+        ("PATCH", "/api/v1/nodes/w1/status", LABELS),
+        ("DELETE", "/api/v1/nodes/w1", None),
         ("PATCH", f"{NODES}/any/status", LABELS),
         ("POST", POOLS, {}),
         ("DELETE", f"{POOLS}/trn1", None),
@@ -117,7 +118,8 @@ def test_operator_makes_and_removes_a_ledger(admission: admission_kit.Admission)
     ids=[
         "create pods",
         "delete pods",
-        "change nodes",
+        "write statuses of nodes",
+        "delete nodes",
         "write statuses",
         "create pools",
         "delete pools",

@@ -33,6 +33,7 @@ _DENIAL = re.compile(r"^.*? denied (?:the )?request: ", re.DOTALL)
 _ACTIVE_SECONDS = 30.0
 _PLURALS = {"NetworkPolicy": "networkpolicies"}
 _CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
+_NODES = "/api/v1/nodes"
 _WORKLOADS = "/apis/apps/v1/namespaces/default/deployments"
 
 
@@ -166,6 +167,7 @@ def _probes(admission: Admission) -> dict[str, Callable[[], bool]]:
     admin.create(PODS, pod(name="canary"))
     room = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     admin.create(_CLAIMS, {"metadata": {"name": "canary"}, "spec": room})
+    admin.create(_NODES, {"metadata": {"name": "canary"}})
     granted = {"metadata": {"annotations": {"neuronspan.dev/grant": "x"}}}
     bound = binding("canary", annotations=granted["metadata"]["annotations"])
 
@@ -186,6 +188,7 @@ def _probes(admission: Admission) -> dict[str, Callable[[], bool]]:
         "mutation": is_ours,
         "operator": lambda: narrows("operator", f"{PODS}/canary/status"),
         "volumes": lambda: narrows("volumes", f"{_CLAIMS}/canary"),
+        "nodes": lambda: narrows("nodes", f"{_NODES}/canary"),
         "requests": lambda: says("requests", "POST", f"{PODS}{_DRY}", bad),
         "workloads": lambda: says("workloads", "POST", f"{_WORKLOADS}{_DRY}", workload),
         "neuronnodes": lambda: says("neuronnodes", "POST", f"{NEURON_NODES}{_DRY}", node),
@@ -220,7 +223,7 @@ def neuron_node(name: str, *grants: Mapping[str, Any], **spec: Any) -> Manifest:
     }
 
 
-GUARDS = ("bindings", "grants", "neuronnodes", "operator", "volumes")
+GUARDS = ("bindings", "grants", "neuronnodes", "nodes", "operator", "volumes")
 """The policies that keep what is ours; their CEL is that of the oldest version of Kubernetes."""
 _GUARD_KINDS = ("ClusterRole", "ClusterRoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 

@@ -17,6 +17,8 @@ PUBLIC_STRINGS = {
     "MANAGED_LABEL": "neuronspan.dev/managed",
     "MANAGED_VALUE": "true",
     "HOSTNAME_LABEL": "kubernetes.io/hostname",
+    "LEDGER_LABEL": "neuronspan.dev/ledger",
+    "LEDGER_VALUE": "kept",
     "CORES_ANNOTATION": "neuronspan.dev/cores",
     "CONTAINER_ANNOTATION": "neuronspan.dev/container",
     "CONTAINER_CORES_PREFIX": "cores.neuronspan.dev/",

@@ -20,6 +20,7 @@ OURS = {
     names.API_VERSION,
     names.SCHEDULING_GATE,
     names.MANAGED_LABEL,
+    names.LEDGER_LABEL,
     f"{names.GROUP}/instance-type",  # the label that the chart's own pools select nodes by
     names.CDI_COUNT_KIND,
     names.CDI_CORE_KIND,

@@ -242,3 +242,37 @@ def test_owner_is_read_off_the_manifest() -> None:
     assert not neuron_nodes.read(raw).owned
     raw["metadata"]["ownerReferences"] = [{"apiVersion": "v1", "kind": "Node", "name": "w1", "uid": "uid-w1"}]
     assert neuron_nodes.read(raw).owned
+
+
+def marked(present: bool) -> nodes.NodeView:
+    found = node()
+    labels = {**found.labels, "neuronspan.dev/ledger": "kept"} if present else found.labels
+    return dataclasses.replace(found, labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("known", "label", "members", "mark"),
+    [
+        ((pool(),), False, (member(),), True),
+        ((pool(),), True, (member(),), None),
+        ((), False, (member(entries=(GRANT,)),), True),
+        ((), True, (member(entries=(GRANT,)),), None),
+        ((pool(),), False, (member(of=""),), True),
+        ((), True, (), False),
+        ((), False, (), None),
+    ],
+    ids=[
+        "member", "member-marked", "left-its-pool-with-a-grant", "left-its-pool-marked", "made-by-hand",
+        "ledger-is-gone", "never-had-one",
+    ],
+)  # fmt: skip
+def test_decide_labels_exactly_the_nodes_that_have_a_ledger(
+    known: tuple[pools.PoolView, ...], label: bool, members: tuple[pools.Member, ...], mark: bool | None
+) -> None:
+    """The device plugin's place: without it no core of a node that left its pool is ever proven free."""
+    decision = decide(*known, cluster=(marked(label),), members=members)
+    assert decision.marks == ([] if mark is None else [standings.Mark("w1", mark)])
+
+
+def test_decide_does_not_label_a_node_that_is_gone() -> None:
+    assert decide(pool(), members=(member(entries=(GRANT,)),)).marks == []

@@ -188,3 +188,29 @@ async def test_snapshot_counts_nodes_of_a_pool_being_deleted_as_cordoned(play: r
         play.edit(resources.NEURON_POOLS, "a", lambda pool: pool["metadata"].update(deletionTimestamp="now"))
         await play.settle()
         assert play.known.snapshot().nodes["w1"].draining
+
+
+def label(play: rehearsal.Rehearsal) -> str | None:
+    found: str | None = play.server.stored(resources.NODES, "w1")["metadata"]["labels"].get("neuronspan.dev/ledger")
+    return found
+
+
+async def test_settle_labels_a_node_as_long_as_it_has_a_ledger(play: rehearsal.Rehearsal) -> None:
+    """The device plugin's DaemonSet selects the label: it proves that the cores of a node that left are free."""
+    add_pool(play)
+    add_bare_node(play)
+    async with play.running():
+        await settle(play)
+        await settle(play)
+        assert label(play) == "kept"
+        grant = domain.grant("0-3").to_dict()
+        play.edit(resources.NEURON_NODES, "w1", lambda node: node["spec"].update(grants=[grant]))
+        play.edit(resources.NODES, "w1", lambda node: node["metadata"]["labels"].pop("neuron"))
+        await settle(play)
+        await settle(play)
+        assert label(play) == "kept"
+        play.edit(resources.NEURON_NODES, "w1", lambda node: node["spec"].update(grants=[]))
+        await settle(play)
+        await settle(play)
+        assert play.server.all(resources.NEURON_NODES) == []
+    assert label(play) is None
