@@ -24,6 +24,29 @@ DEFAULT_INSTANCE_TYPE = "trn1.32xlarge"
 
 
 @dataclasses.dataclass(frozen=True)
+class Numbering:
+    """By which numbers a process is told of cores and devices: the node's, or those of its container, from 0 on.
+
+    What AWS's device plugin mounts is numbered from 0; what the hardware says of itself is not: links between devices
+    and PCI addresses stay the node's (a neuron-ls in a pod on trn2.48xlarge: device 0 is connected to 12, 1, 9, 14).
+    """
+
+    first_core: int = 0
+    first_device: int = 0
+
+    def core(self, core: int) -> int:
+        """Return what the process calls this core of the node."""
+        return core - self.first_core
+
+    def device(self, device: int) -> int:
+        """Return what the process calls this device of the node."""
+        return device - self.first_device
+
+
+NODE_NUMBERING = Numbering()
+
+
+@dataclasses.dataclass(frozen=True)
 class Machine:
     """What the process sees of the machine."""
 
@@ -36,6 +59,8 @@ class Machine:
     """The cores that this process may see: its grant, or all."""
     locks_per_core: int = 1
     """Lock files of one core: a node's count the cores that the node shows, a simulated machine's physical ones."""
+    shown: Numbering = NODE_NUMBERING
+    """How the process is told of cores and devices."""
 
     def lock_files(self, core: int) -> tuple[pathlib.Path, ...]:
         """Return the files whose locks, together, are the ownership of this core."""
@@ -70,15 +95,26 @@ def find(settings: environment.Environment, node_directory: pathlib.Path = NODE_
         joined = _joined(node, settings.logical_config)
         locks = joined.logical_core_size // node.logical_core_size
         scope = _scope(_granted(settings.grant, node), joined, locks)
-        return Machine(joined, laid_out, prepared=True, scope=scope, locks_per_core=locks)
+        shown = _numbering(settings, scope, joined)
+        return Machine(joined, laid_out, prepared=True, scope=scope, locks_per_core=locks, shown=shown)
     hardware = _simulated(settings)
+    scope = _granted(settings.grant, hardware)
     return Machine(
         hardware,
         _own_directory(settings.state_directory),
         prepared=False,
-        scope=_granted(settings.grant, hardware),
+        scope=scope,
         locks_per_core=hardware.logical_core_size,
+        shown=_numbering(settings, scope, hardware),
     )
+
+
+def _numbering(
+    settings: environment.Environment, scope: spans.CoreSpan, hardware: instance_types.Hardware
+) -> Numbering:
+    if settings.numbering == names.NODE_NUMBERING or settings.grant is None:
+        return NODE_NUMBERING
+    return Numbering(scope.first, hardware.device_of(scope.first))
 
 
 def _granted(grant: spans.CoreSpan | None, hardware: instance_types.Hardware) -> spans.CoreSpan:

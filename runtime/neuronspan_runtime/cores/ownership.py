@@ -75,7 +75,7 @@ def _lock_files(machine: hardware.Machine, cores: spans.CoreSpan) -> dict[int, t
     elif len(absent) == len(files):
         raise errors.StartRefused(visible_cores.NO_DEVICE_TEXT, status=nrt_status.NrtStatus.INVALID)
     elif absent:
-        devices = sorted({machine.hardware.device_of(core) for core in absent})
+        devices = sorted({machine.shown.device(machine.hardware.device_of(core)) for core in absent})
         raise errors.StartRefused(
             *(f"Specified core not accessible! is /dev/neuron{device} visible to process?" for device in devices),
             status=nrt_status.NrtStatus.INVALID,

@@ -66,6 +66,8 @@ class MachineView:
     """Nanoseconds of the monotonic clock."""
     instance_id: str
     """Made up, but the same for all readers on this machine."""
+    shown: hardware.Numbering = hardware.NODE_NUMBERING
+    """How the reader is told of cores and devices."""
 
     @property
     def devices(self) -> Mapping[int, tuple[int, ...]]:
@@ -101,7 +103,7 @@ def look(
     visible = _visible(machine)
     held = _held(machine, visible, proc)
     owners = tuple(_owner(machine, pid, cores, proc) for pid, cores in sorted(held.items()))
-    return MachineView(machine.hardware, visible, owners, clock(), _instance_id(machine, proc))
+    return MachineView(machine.hardware, visible, owners, clock(), _instance_id(machine, proc), machine.shown)
 
 
 def _visible(machine: hardware.Machine) -> tuple[int, ...]:

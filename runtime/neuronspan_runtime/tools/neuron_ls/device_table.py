@@ -1,7 +1,8 @@
 """What neuron-ls prints: the table, the topology and the JSON of one look.
 
 Columns, order, widths and JSON keys are those of AWS's neuron-ls (its user guide, and its output on trn1.2xlarge,
-inf2.xlarge and trn2.48xlarge). In a container the real one shows the exposed devices only and no connections.
+inf2.xlarge and trn2.48xlarge; the JSON of newest ones on trn2.3xlarge). In a container the real one shows the exposed
+devices only, from 0 on, and no connections but in the JSON, where they are the node's.
 
 Law: pure; a view in, text out.
 """
@@ -36,6 +37,7 @@ class ListedDevice:
     """A device and its processes."""
 
     index: int
+    """Node numbering."""
     cores: tuple[int, ...]
     """Those that can be seen, node numbering."""
     rows: tuple[Row, ...]
@@ -64,7 +66,9 @@ def as_json(view: machine_view.MachineView, devices: Sequence[ListedDevice], cpu
 def _json_device(view: machine_view.MachineView, device: ListedDevice, cpus: str) -> dict[str, Any]:
     hardware = view.hardware
     return {
-        "neuron_device": device.index,
+        "instance_type": hardware.instance_type,
+        "instance_id": view.instance_id,
+        "neuron_device": view.shown.device(device.index),
         "bdf": device_facts.pci_address(device.index, hardware.devices),
         "cpu_affinity": cpus,
         "numa_node": device_facts.NO_NUMA_NODE,
@@ -72,7 +76,7 @@ def _json_device(view: machine_view.MachineView, device: ListedDevice, cpus: str
         "nc_count": len(device.cores),
         "logical_neuroncore_config": hardware.logical_core_size,
         "memory_size": device_facts.memory_bytes(hardware),
-        "neuroncore_ids": list(device.cores),
+        "neuroncore_ids": list(map(view.shown.core, device.cores)),
         "neuron_processes": [
             {"pid": row.pid, "command": row.command, "neuron_runtime_version": row.version} for row in device.rows
         ],
@@ -116,9 +120,9 @@ def _columns(
         return _Column((first, second), tuple(map(tuple, texts)))
 
     columns = [
-        of_device("NEURON", "DEVICE", (str(device.index) for device in devices)),
+        of_device("NEURON", "DEVICE", (str(view.shown.device(device.index)) for device in devices)),
         of_device("NEURON", "CORES", (str(len(device.cores)) for device in devices)),
-        of_device("NEURON", "CORE IDS", (device_facts.ranges(device.cores) for device in devices)),
+        of_device("NEURON", "CORE IDS", (_core_ids(view, device) for device in devices)),
         of_device("NEURON", "MEMORY", (memory for _ in devices)),
     ]
     if view.complete and any(connected):
@@ -139,6 +143,10 @@ def _columns(
             of_process("RUNTIME", "VERSION", ((row.version for row in device.rows) for device in devices)),
         ]
     return columns
+
+
+def _core_ids(view: machine_view.MachineView, device: ListedDevice) -> str:
+    return device_facts.ranges(tuple(map(view.shown.core, device.cores)))
 
 
 def _cut(command: str, longest: int) -> str:

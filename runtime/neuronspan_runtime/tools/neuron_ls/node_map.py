@@ -69,7 +69,7 @@ def _card(
 ) -> Iterator[str]:
     left, top = at
     yield f'<rect x="{left}" y="{top}" width="{_CARD}" height="{_CARD_HEIGHT}" rx="8" fill="#f7f8fa" stroke="#cfd4dc"/>'
-    yield _text(left + 10, top + 20, f"neuron{device}", weight="bold")
+    yield _text(left + 10, top + 20, f"neuron{view.shown.device(device)}", weight="bold")
     size = device_facts.memory_bytes(view.hardware) // 2**30
     yield _text(left + _CARD - 10, top + 20, f"{size} GiB", colour=_QUIET, anchor="end")
     step = (_CARD - 20) / len(cores)
@@ -88,7 +88,7 @@ def _core(
     owner = view.owner_of(core)
     yield _box(place, _BOX, shades[owner.pid].box if owner else _FREE)
     ink = "#ffffff" if owner else _QUIET
-    yield _text(left + width / 2, top + 17, str(core), colour=ink, anchor="middle", weight="bold")
+    yield _text(left + width / 2, top + 17, str(view.shown.core(core)), colour=ink, anchor="middle", weight="bold")
 
 
 def _memory(
@@ -133,7 +133,7 @@ def _legend(view: machine_view.MachineView, shades: Mapping[int, _Shades], top: 
         colours = shades[owner.pid]
         for position, colour in enumerate((colours.box, colours.models, colours.tensors)):
             yield _box((_MARGIN + 14 * position, at - 10, 12), 12, colour, rounded=2)
-        cores = device_facts.ranges(owner.cores)
+        cores = device_facts.ranges(tuple(map(view.shown.core, owner.cores)))
         where = f", pod {owner.header.host}" if owner.header and owner.header.namespace else ""
         yield _text(_MARGIN + 52, at, f"{owner.tag}: process {owner.pid}{where}, cores {cores}", weight="bold")
         yield _text(_MARGIN + 352, at, owner.command[:_LONGEST_COMMAND], colour=_QUIET)

@@ -22,9 +22,10 @@ def report(metric: str, interval: samples.Interval, owner: machine_view.CoreOwne
 
 
 def _core_counters(interval: samples.Interval, owner: machine_view.CoreOwner) -> Json:
-    hardware = interval.after.view.hardware
-    busy = samples.utilisation(interval, owner)
-    return {"neuroncores_in_use": {str(core): _core_usage(hardware, core, percent) for core, percent in busy.items()}}
+    view = interval.after.view
+    busy = {view.shown.core(core): percent for core, percent in samples.utilisation(interval, owner).items()}
+    in_use = {str(core): _core_usage(view.hardware, core, percent) for core, percent in busy.items()}
+    return {"neuroncores_in_use": in_use}
 
 
 def _core_usage(hardware: instance_types.Hardware, core: int, percent: float) -> Json:
@@ -69,7 +70,8 @@ def _execution_stats(interval: samples.Interval, owner: machine_view.CoreOwner) 
 
 
 def _memory_used(interval: samples.Interval, owner: machine_view.CoreOwner) -> Json:
-    cores = {str(core): memory_use.by_purpose(page.counters) for core, page in owner.pages.items()}
+    shown = interval.after.view.shown
+    cores = {str(shown.core(core)): memory_use.by_purpose(page.counters) for core, page in owner.pages.items()}
     resident = owner.process.resident_bytes if owner.process else 0
     return {
         "neuron_runtime_used_bytes": {
@@ -77,7 +79,7 @@ def _memory_used(interval: samples.Interval, owner: machine_view.CoreOwner) -> J
             "neuron_device": sum(sum(memory.values()) for memory in cores.values()),
             "usage_breakdown": {"host": _host_memory(resident), "neuroncore_memory_usage": cores},
         },
-        "loaded_models": loaded_models(interval.after.view.hardware, owner),
+        "loaded_models": loaded_models(interval.after.view, owner),
     }
 
 
@@ -85,7 +87,7 @@ def _host_memory(application: int = 0) -> dict[str, int]:
     return {"application_memory": application, "constants": 0, "dma_buffers": 0, "tensors": 0}
 
 
-def loaded_models(hardware: instance_types.Hardware, owner: machine_view.CoreOwner) -> list[Json]:
+def loaded_models(view: machine_view.MachineView, owner: machine_view.CoreOwner) -> list[Json]:
     """Return the models on a process's cores; each replica is one, and each core of it a subgraph."""
     models: dict[int, Json] = {}
     for core, page in owner.pages.items():
@@ -95,11 +97,11 @@ def loaded_models(hardware: instance_types.Hardware, owner: machine_view.CoreOwn
                 {"name": model.name, "uuid": model.uuid, "model_id": model.id, "is_running": False, "subgraphs": {}},
             )
             entry["is_running"] = entry["is_running"] or page.counters.running_since > 0
-            entry["subgraphs"][f"sg_{model.subgraph:02}"] = _subgraph(hardware, core, model)
+            entry["subgraphs"][f"sg_{model.subgraph:02}"] = _subgraph(view, core, model)
     return [models[id_] for id_ in sorted(models)]
 
 
-def _subgraph(hardware: instance_types.Hardware, core: int, model: page_layout.LoadedModel) -> Json:
+def _subgraph(view: machine_view.MachineView, core: int, model: page_layout.LoadedModel) -> Json:
     device = {"constants": model.bytes, "model_code": 0, "runtime_memory": 0, "tensors": 0}
     return {
         "memory_used_bytes": {
@@ -107,8 +109,8 @@ def _subgraph(hardware: instance_types.Hardware, core: int, model: page_layout.L
             "neuron_device": model.bytes,
             "usage_breakdown": {"host": _host_memory(), "neuron_device": device},
         },
-        "neuroncore_index": core,
-        "neuron_device_index": hardware.device_of(core),
+        "neuroncore_index": view.shown.core(core),
+        "neuron_device_index": view.shown.device(view.hardware.device_of(core)),
     }
 
 

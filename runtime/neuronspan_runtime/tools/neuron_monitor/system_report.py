@@ -32,9 +32,10 @@ def _memory_info(interval: samples.Interval) -> Json:
 
 def _hardware_counters(interval: samples.Interval) -> Json:
     """Count no errors: simulated memory has none."""
-    devices = interval.after.view.devices
+    view = interval.after.view
+    numbers = map(view.shown.device, view.devices)
     return {
-        "neuron_devices": [{"neuron_device_index": device, **dict.fromkeys(_ECC_EVENTS, 0)} for device in devices],
+        "neuron_devices": [{"neuron_device_index": number, **dict.fromkeys(_ECC_EVENTS, 0)} for number in numbers],
     }
 
 
@@ -104,9 +105,9 @@ def kubernetes_info(view: machine_view.MachineView, seconds: float) -> Json:
     }
     return {
         "period": seconds,
-        "neuroncores_k8s_info": {str(core): pod for core, pod in sorted(pods.items())},
+        "neuroncores_k8s_info": {str(view.shown.core(core)): pod for core, pod in sorted(pods.items())},
         "neurondevices_k8s_info": {
-            str(device): next(pods[core] for core in cores if core in pods)
+            str(view.shown.device(device)): next(pods[core] for core in cores if core in pods)
             for device, cores in view.devices.items()
             if any(core in pods for core in cores)
         },

@@ -35,7 +35,7 @@ def frame(
         _panel(_cores(interval, owners, width - 4), cores, width),
         _panel(_usage(interval, owners), "VCPU Utilization", width),
         _panel(_memory(interval, owners), "Memory Usage Summary", width),
-        _panel(_tree(state, owners, lines), "Memory Usage Details", width),
+        _panel(_tree(state, screen_state.tree(owners, view.shown), lines), "Memory Usage Details", width),
         _tabs(state, view.owners),
     )
 
@@ -53,11 +53,12 @@ def _cores(interval: samples.Interval, owners: Sequence[machine_view.CoreOwner],
     owned = frozenset(core for owner in owners for core in owner.cores)
     per_line = max((width - 6) // _CELL, 1)
     result: list[text.Text] = []
+    shown = interval.after.view.shown
     for device, cores in interval.after.view.devices.items():
         for first in range(0, len(cores), per_line):
-            line = text.Text(f"ND{device:<3} " if first == 0 else " " * 6, style="bold")
+            line = text.Text(f"ND{shown.device(device):<3} " if first == 0 else " " * 6, style="bold")
             for core in cores[first : first + per_line]:
-                line.append_text(_core(core, busy.get(core), owned=core in owned))
+                line.append_text(_core(shown.core(core), busy.get(core), owned=core in owned))
             result.append(line)
     return text.Text("\n").join(result)
 
@@ -130,8 +131,8 @@ def size(number: int) -> str:
     return f"{number}B"
 
 
-def _tree(state: screen_state.State, owners: Iterable[machine_view.CoreOwner], most: int) -> table.Table:
-    lines = screen_state.opened(state, screen_state.tree(owners))
+def _tree(state: screen_state.State, all_lines: Iterable[screen_state.Line], most: int) -> table.Table:
+    lines = screen_state.opened(state, all_lines)
     cursor = min(state.cursor, max(len(lines) - 1, 0))
     first = max(0, min(cursor - most + 1, len(lines) - most))
     grid = table.Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), expand=True)

@@ -9,6 +9,7 @@ Law: pure; a state and a key in, the next state out.
 import dataclasses
 from collections.abc import Iterable, Sequence
 
+from neuronspan_runtime.cores import hardware
 from neuronspan_runtime.tools import machine_view, memory_use
 
 Key = tuple[str, ...]
@@ -57,7 +58,9 @@ def tabs(owners: Iterable[machine_view.CoreOwner]) -> tuple[str | None, ...]:
     return (None, *dict.fromkeys(owner.tag for owner in owners))
 
 
-def tree(owners: Iterable[machine_view.CoreOwner]) -> list[Line]:
+def tree(
+    owners: Iterable[machine_view.CoreOwner], numbering: hardware.Numbering = hardware.NODE_NUMBERING
+) -> list[Line]:
     """Return every line of the tree: process, core, and what the core's memory holds."""
     lines: list[Line] = []
     for owner in owners:
@@ -74,7 +77,10 @@ def tree(owners: Iterable[machine_view.CoreOwner]) -> list[Line]:
                 for name, purpose in (("Model Code", "model_code"), ("Tensors", "tensors"))
                 if used[purpose]
             ]
-            below += [Line(key, f"NeuronCore {core}", "", 0, sum(used.values()), inner=bool(inside)), *inside]
+            below += [
+                Line(key, f"NeuronCore {numbering.core(core)}", "", 0, sum(used.values()), inner=bool(inside)),
+                *inside,
+            ]
         host = owner.process.resident_bytes if owner.process else 0
         total = sum(line.device_bytes for line in below if line.depth == 1)
         lines += [Line((str(owner.pid),), _root(owner), "", host, total, inner=bool(below)), *below]

@@ -225,7 +225,8 @@ def test_neuron_ls_tells_the_devices_of_a_real_instance(
     assert [device["neuron_device"] for device in devices] == list(range(max(connected) + 1))
     for device in devices:
         assert {key: type(value).__name__ for key, value in device.items() if key != "connected_to"} == {
-            "neuron_device": "int", "bdf": "str", "cpu_affinity": "str", "numa_node": "str", "nc_count": "int",
+            "instance_type": "str", "instance_id": "str", "neuron_device": "int", "bdf": "str",
+            "cpu_affinity": "str", "numa_node": "str", "nc_count": "int",
             "logical_neuroncore_config": "int", "memory_size": "int", "neuroncore_ids": "list",
             "neuron_processes": "list",
         }  # fmt: skip

@@ -101,7 +101,8 @@ def test_json_of_a_single_device_is_the_real_ones() -> None:
     """Keys, order, types and layout of the text."""
     seen = view("trn1.2xlarge")
     assert device_table.as_json(seen, device_table.devices_of(seen), "0-7") == (
-        '[\n    {\n        "neuron_device": 0,\n        "bdf": "0000:00:1f.0",\n        "cpu_affinity": "0-7",\n'
+        '[\n    {\n        "instance_type": "trn1.2xlarge",\n        "instance_id": "i-0123456789abcdef0",\n'
+        '        "neuron_device": 0,\n        "bdf": "0000:00:1f.0",\n        "cpu_affinity": "0-7",\n'
         '        "numa_node": "-1",\n        "connected_to": null,\n        "nc_count": 2,\n'
         '        "logical_neuroncore_config": 1,\n        "memory_size": 34359738368,\n'
         '        "neuroncore_ids": [\n            0,\n            1\n        ],\n'

@@ -104,7 +104,7 @@ def test_subgraphs_of_a_replica_are_gathered_from_its_cores() -> None:
     first = pages.page(pages.header(4), models=[pages.model(10001), pages.model(10002)])
     second = pages.page(pages.header(5), models=[pages.model(10001, subgraph=1)])
     owner = machine_view.CoreOwner(7, (4, 5), "", {4: first, 5: second})
-    found = runtime_report.loaded_models(machine_samples.sample(0).view.hardware, owner)
+    found = runtime_report.loaded_models(machine_samples.sample(0).view, owner)
     assert [(model["model_id"], list(model["subgraphs"])) for model in found] == [
         (10001, ["sg_00", "sg_01"]),
         (10002, ["sg_00"]),
