@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from neuronspan import instance_types, names
-from neuronspan_runtime.cores import hardware
+from neuronspan_runtime.cores import hardware as machines  # the view's field has the plain name
 from neuronspan_runtime.telemetry import page_layout, page_memory, processes
 from neuronspan_runtime.tools import lock_owners
 
@@ -66,7 +66,7 @@ class MachineView:
     """Nanoseconds of the monotonic clock."""
     instance_id: str
     """Made up, but the same for all readers on this machine."""
-    shown: hardware.Numbering = hardware.NODE_NUMBERING
+    shown: machines.Numbering = machines.NODE_NUMBERING
     """How the reader is told of cores and devices."""
 
     @property
@@ -94,7 +94,7 @@ class MachineView:
 
 
 def look(
-    machine: hardware.Machine,
+    machine: machines.Machine,
     *,
     proc: pathlib.Path = processes.PROC,
     clock: Callable[[], int] = time.monotonic_ns,
@@ -106,7 +106,7 @@ def look(
     return MachineView(machine.hardware, visible, owners, clock(), _instance_id(machine, proc), machine.shown)
 
 
-def _visible(machine: hardware.Machine) -> tuple[int, ...]:
+def _visible(machine: machines.Machine) -> tuple[int, ...]:
     """Outside of a pod lock files appear when a core is first claimed; in one they are what is granted."""
     cores = range(machine.hardware.cores)
     if not machine.prepared:
@@ -114,7 +114,7 @@ def _visible(machine: hardware.Machine) -> tuple[int, ...]:
     return tuple(core for core in cores if all(path.exists() for path in machine.lock_files(core)))
 
 
-def _held(machine: hardware.Machine, cores: Iterable[int], proc: pathlib.Path) -> dict[int, tuple[int, ...]]:
+def _held(machine: machines.Machine, cores: Iterable[int], proc: pathlib.Path) -> dict[int, tuple[int, ...]]:
     """Return the cores of each owner; a process that joins cores in another way may own a part of one."""
     files = {(core, part): path for core in cores for part, path in enumerate(machine.lock_files(core))}
     held: dict[int, set[int]] = {}
@@ -123,7 +123,7 @@ def _held(machine: hardware.Machine, cores: Iterable[int], proc: pathlib.Path) -
     return {pid: tuple(sorted(owned)) for pid, owned in held.items()}
 
 
-def _owner(machine: hardware.Machine, pid: int, cores: tuple[int, ...], proc: pathlib.Path) -> CoreOwner:
+def _owner(machine: machines.Machine, pid: int, cores: tuple[int, ...], proc: pathlib.Path) -> CoreOwner:
     process = processes.read(pid, proc)
     found = page_memory.read(machine, pid, cores, proc)
     pages = {core: page for core, page in found.items() if _written_by(page, process)}
@@ -135,7 +135,7 @@ def _written_by(page: page_layout.Page, process: processes.Process | None) -> bo
     return process is None or page.header.start_ticks == process.start_ticks
 
 
-def _instance_id(machine: hardware.Machine, proc: pathlib.Path) -> str:
+def _instance_id(machine: machines.Machine, proc: pathlib.Path) -> str:
     """Make up an ID that is the same in all containers of a node and differs between nodes on one kernel."""
     try:
         boot = (proc / "sys/kernel/random/boot_id").read_text()

@@ -303,7 +303,7 @@ def test_pod_whose_lock_files_cannot_be_made_does_not_start() -> None:
     assert [each.verified for each in node.manager.holdings] == [False]
 
 
-# --- former IDs --------------------------------------------------------------------------------------------------------
+# --- former IDs -------------------------------------------------------------------------------------------------------
 
 FORMER = [f"nc-{core}" for core in range(12)]
 
