@@ -63,6 +63,18 @@ def wait_gone(cluster: cluster_access.Cluster, kinds: str, *where: str, part: st
     cluster.wait_for(lambda: not left(), seconds=60, what=lambda: f"nothing left, there is {left()}")
 
 
+def ids_of(cluster: cluster_access.Cluster, node: str) -> dict[str, set[str]]:
+    """Return the device IDs that kubelet lists for each pod of a node."""
+    listed = installation.kubelet_side(cluster, node).items()
+    return {name.pod: {each for ids in devices.values() for each in ids} for name, devices in listed}
+
+
+def cores_of(cluster: cluster_access.Cluster, namespace: str, pod: str) -> list[int]:
+    """Return the cores that the ledger gives to the pod's container ``app``."""
+    _, first, count = installation.grants_of(cluster, namespace, pod)["app"]
+    return list(range(first, first + count))
+
+
 def uninstall(cluster: cluster_access.Cluster) -> str:
     """Uninstall with the chart's hooks; gives what helm said, the Job's words among it."""
     return helm(cluster, "uninstall", helm_release.RELEASE, *WHERE, "--wait")
@@ -75,10 +87,16 @@ def test_upgrade_from_the_chart_before_touches_no_running_pod(
     release.kubectl("delete", "customresourcedefinitions", *CRDS)  # those of the predecessor come with its release
     values = helm_release.values(product_images.loadable())
     before = predecessor.chart(tmp_path)
-    helm(release, "install", helm_release.RELEASE, before, *WHERE, "--wait", values=values)
+    for node in (trn1, inf2):
+        predecessor.prepare(release, node)
+    plugin = {**values["devicePlugin"], "extraEnv": predecessor.PLUGIN_ENVIRONMENT}
+    then = {**values, "devicePlugin": plugin}
+    helm(release, "install", helm_release.RELEASE, before, *WHERE, "--wait", values=then)
     release.apply_all([workloads.pod("a", cores=4, node=trn1), workloads.pod("b", cores=24, node=inf2)], namespace)
     workloads.wait_phases(release, namespace, {"Running": 2}, seconds=120)
     running = held(release, namespace)
+    former = {node: ids_of(release, node) for node in (trn1, inf2)}
+    assert former[trn1]["a"] == {f"nc-{core}" for core in cores_of(release, namespace, "a")}
     plugins = uids(release, installation.PLUGIN_LABELS)
 
     shown = helm(release, "show", "crds", helm_release.CHART)
@@ -103,6 +121,9 @@ def test_upgrade_from_the_chart_before_touches_no_running_pod(
     release.apply_all([workloads.pod("c", cores=28, node=trn1)], namespace)
     workloads.wait_phases(release, namespace, {"Running": 3}, seconds=120)
     assert {name: state for name, state in held(release, namespace).items() if name != "c"} == running
+    # kubelet calls the cores of pods of before as it did, those of pods since then by their numbers
+    assert ids_of(release, inf2) == former[inf2]
+    assert ids_of(release, trn1) == former[trn1] | {"c": set(map(str, cores_of(release, namespace, "c")))}
 
 
 def test_uninstallation_leaves_running_pods_alone_and_no_object_of_its_own(
