@@ -61,6 +61,32 @@ async def test_container_of_before_the_upgrade_starts_again_when_kubelet_restart
         assert rig.kubelet.pods["uid-web"].phase is pods.Phase.ADMITTED
 
 
+async def test_kubelet_that_restarts_leaves_running_containers_of_before_alone() -> None:
+    async with upgraded() as rig:
+        await rig.kubelet.restart()
+        await rig.registered()
+        await rig.kubelet.readmit()
+
+        assert rig.kubelet.pods["uid-web"].phase is pods.Phase.ADMITTED
+        await rig.store.until(lambda: rig.held() == [builders.held("4-7")])
+
+
+async def test_kubelet_that_restarts_gives_up_a_pod_of_before_whose_container_does_not_run() -> None:
+    """Kubelet's own rule, which no plugin can change: its devices are not listed any more."""
+    async with upgraded(domain.grant("8-11", "next")) as rig:
+        await rig.kubelet.run(builders.make_pod("next", cores=4, node="w1"))
+        for uid in ("uid-web", "uid-next"):
+            rig.kubelet.groups.end(uid, "app")
+        await rig.kubelet.restart()
+        await rig.registered()
+        await rig.kubelet.readmit()
+
+        web, following = (rig.kubelet.pods[uid] for uid in ("uid-web", "uid-next"))
+        assert web.phase is pods.Phase.FAILED
+        assert "previously allocated devices are no longer healthy" in web.message
+        assert following.phase is pods.Phase.ADMITTED
+
+
 async def test_new_pods_get_present_ids_beside_the_cores_of_before() -> None:
     async with upgraded(domain.grant("8-11", "next")) as rig:
         await rig.kubelet.run(builders.make_pod("next", cores=4, node="w1"))
@@ -82,8 +108,9 @@ async def test_grant_on_cores_of_before_is_not_answered_while_they_are_held() ->
     async with upgraded() as rig:
         rig.store.write_ledger([domain.grant("4-7", "next")])
         await rig.seen()
-        await rig.kubelet.admit(builders.make_pod("next", cores=4, node="w1"))
+        (admitted,) = await rig.kubelet.admit(builders.make_pod("next", cores=4, node="w1"))
 
+        assert admitted.phase is pods.Phase.ADMITTED
         assert not {"4", "5", "6", "7"} & rig.kubelet.ids("uid-next", "app", CORES)
 
 

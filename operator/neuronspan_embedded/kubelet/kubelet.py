@@ -109,6 +109,17 @@ class Kubelet:
                 self.changed.raised()
         return batch
 
+    async def readmit(self) -> None:
+        """Admit the pods again that are there, as a kubelet does after its start, once it has heard of them.
+
+        Containers that run are passed over (devicesToAllocate in manager.go: only then all their devices are there for
+        sure). Of all others the devices must be listed and healthy, or the pod fails.
+        """
+        for pod in [each for each in self.pods.values() if each.phase is pods.Phase.ADMITTED]:
+            async with self._admission:
+                await self._admit(pod, frozenset(self.groups.processes(pod.uid)))
+        self.changed.raised()
+
     async def start_pod(self, uid: str) -> None:
         """Start the sandbox, then every container in order; plain init containers end. Raises PreStartFailed."""
         self.groups.start(uid, SANDBOX)
@@ -165,10 +176,11 @@ class Kubelet:
         )
         self.registration = plugins.Registration(self.directory, self.manager, self.changed.raised)
 
-    async def _admit(self, pod: pods.Pod) -> None:
+    async def _admit(self, pod: pods.Pod, running: frozenset[str] = frozenset()) -> None:
         try:
             for container in pod.containers:
-                await self.manager.allocate(pod, container)
+                if container.name not in running:
+                    await self.manager.allocate(pod, container)
         except AdmissionFailed as error:
             pod.phase, pod.message = pods.Phase.FAILED, f"UnexpectedAdmissionError: {error}"
         else:

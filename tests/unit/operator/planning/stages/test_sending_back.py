@@ -152,3 +152,13 @@ def test_running_pod_is_left_alone_when_somebody_else_holds_its_cores_too(uid: s
     plan = snapshots.plan([running, intruder], None, members, POLICY)
     assert "ContestedCores" in {each.kind for each in plan.drift}
     assert (plan.evictions, _told(plan)) == ((), [])
+
+
+def test_static_pod_is_never_sent_back() -> None:
+    """Its cores are contested here: kubelet alone could end it, and would start it again."""
+    other = builders.held("4-7", "other")
+    entry = domain.grant("4-7", pod_uid=builders.STATIC_UID)
+    member = builders.make_neuron_node("w1", [entry], held=[other])
+    plan = snapshots.plan([builders.make_mirror(cores=4)], None, [member], POLICY)
+    assert plan.evictions == ()
+    assert _told(plan) == []
