@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from kits.api_server import chart
+from neuronspan import names
 
 UNPRIVILEGED = {
     "allowPrivilegeEscalation": False,
@@ -83,7 +84,7 @@ def test_device_plugin_finds_a_kubelet_elsewhere_at_the_usual_place_in_its_conta
     assert mounts["device-plugins"] == "/var/lib/kubelet/device-plugins"
 
 
-def test_device_plugin_runs_exactly_on_the_nodes_of_the_pools() -> None:
+def test_device_plugin_runs_exactly_on_the_nodes_of_the_pools_and_those_with_a_ledger() -> None:
     pools = [
         {"name": "a", "nodeSelector": {"x": "1", "y": "2"}, "instanceType": "trn1.2xlarge"},
         {"name": "b", "nodeSelector": {"x": "3"}, "instanceType": "inf2.xlarge"},
@@ -97,6 +98,7 @@ def test_device_plugin_runs_exactly_on_the_nodes_of_the_pools() -> None:
             ]
         },
         {"matchExpressions": [{"key": "x", "operator": "In", "values": ["3"]}]},
+        {"matchExpressions": [{"key": names.LEDGER_LABEL, "operator": "In", "values": [names.LEDGER_VALUE]}]},
     ]
 
 
