@@ -61,10 +61,11 @@ class SimulatedNode:
     # --- processes of the node's software ------------------------------------------------------------------------
 
     def restart_plugin(self, *, record_kept: bool = True) -> None:
-        """Start the plugin anew, with its record or without."""
+        """Start the plugin anew, with its record or without; it reads kubelet's before it serves."""
         record = self.manager.holdings if record_kept else ()
         self.manager = self._new_manager()
         self.manager.restore(record)
+        self.refresh()
 
     def begin_before_the_upgrade(self) -> None:
         """Let the plugin be the one of before: a node without pods has it."""
@@ -79,6 +80,7 @@ class SimulatedNode:
         self.former_plugin = False
         self.manager = self._new_manager()
         self.manager.restore(tuple(map(holdings.Holding.from_dict, unmarked)))
+        self.refresh()
         self._list()
 
     def restart_kubelet(self) -> None:
