@@ -58,10 +58,10 @@ class Container:
     def __init__(self, rig: plugin_rig.Rig, uid: str) -> None:
         created = rig.kubelet.created(uid, "app")
         self.directory = rig.root / "containers" / f"{uid}-{len(list((rig.root / 'containers').glob('*')))}"
-        for inside, outside in created.mounts.items():
+        for inside in created.mounts.keys() - created.devices:
             path = self.directory / pathlib.Path(inside).relative_to(names.NODE_DIRECTORY)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.hardlink_to(outside)
+            path.hardlink_to(created.mounts[inside])
         own = {names.STATE_DIRECTORY_ENV: str(self.directory), "PYTHONPATH": os.pathsep.join(sys.path)}
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, PASSWORD],
