@@ -20,6 +20,10 @@ LIBRARY_ENV = "NEURONSPAN_RUNTIME_LIBRARY"
 CACHE_ENV = "NEURONSPAN_RUNTIME_CACHE"
 PROCESS_TAG_ENV = "NEURON_PROCESS_TAG"
 COMPILER_ENV = "CXX"
+LOCAL_RANK_ENV = "LOCAL_RANK"
+LOCAL_RANKS_ENV = "LOCAL_WORLD_SIZE"
+"""torchrun's variables: which of how many processes this one is that were started together on this machine."""
+PLATFORM_ENV = "NEURON_PLATFORM_TARGET_OVERRIDE"
 DRIVER_SKIP_QUIRK_ENV = "NEURONSPAN_DRIVER_SKIP_QUIRK"
 LOGICAL_CONFIG_ENVS = ("NEURON_LOGICAL_NC_CONFIG", "NEURON_RT_VIRTUAL_CORE_SIZE")
 """AWS's two names for the physical cores that a process joins into one NeuronCore; the first one that is set counts."""
@@ -56,6 +60,10 @@ class Environment:
     """NEURON_RT_LOG_LEVEL_NRT, else NEURON_RT_LOG_LEVEL: the least severe lines that are logged."""
     oom_log: bool = True
     """NEURON_RT_ENABLE_DEVICE_MEMORY_OOM_LOG: log what takes the HBM when a request does not fit; 0 is off."""
+    local_rank: int = 0
+    """LOCAL_RANK: which of the processes it is that a launcher such as torchrun started together on this machine."""
+    local_ranks: int = 1
+    """LOCAL_WORLD_SIZE: how many these are; 1 without a launcher."""
     state_directory: pathlib.Path | None = None
     """NEURONSPAN_STATE_DIR: where processes outside a cluster find each other's core locks."""
     process_tag: str = ""
@@ -79,6 +87,8 @@ def read(variables: Mapping[str, str] | None = None) -> Environment:
         logical_config=reader.first(LOGICAL_CONFIG_ENVS, _number_of(1, 2), "1 or 2"),
         log_level=reader.first(LOG_LEVEL_ENVS, _level, f"one of {', '.join(LOG_LEVELS)}") or "ERROR",
         oom_log=reader.text(OOM_LOG_ENV) != "0",
+        local_rank=reader.parsed(LOCAL_RANK_ENV, _whole, "a whole number") or 0,
+        local_ranks=reader.parsed(LOCAL_RANKS_ENV, _whole, "a whole number") or 1,
         state_directory=reader.parsed(names.STATE_DIRECTORY_ENV, pathlib.Path, "a directory"),
         process_tag=reader.text(PROCESS_TAG_ENV),
         driver_skip_quirk=reader.parsed(DRIVER_SKIP_QUIRK_ENV, _one_of("0", "1"), "0 or 1") == "1",
@@ -104,6 +114,11 @@ def compiler(variables: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Return CXX: the C++ compiler and its first arguments (`ccache g++`), or nothing."""
     text = _Reader(os.environ if variables is None else variables).text(COMPILER_ENV)  # noqa: TID251 - as above
     return tuple(text.split())
+
+
+def platform_override(variables: Mapping[str, str] | None = None) -> str:
+    """Return NEURON_PLATFORM_TARGET_OVERRIDE: the family of instances to compile for, or an empty text."""
+    return _Reader(os.environ if variables is None else variables).text(PLATFORM_ENV)  # noqa: TID251 - as above
 
 
 def of_child(**changes: str) -> dict[str, str]:
@@ -148,6 +163,12 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 def _number_of(*choices: int) -> Callable[[str], int]:
     return lambda text: int(_one_of(*map(str, choices))(text))
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(text)
+    return int(text)
 
 
 def _level(text: str) -> str:

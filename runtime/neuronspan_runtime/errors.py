@@ -7,6 +7,7 @@ NeuronRuntimeError
 ├── HardwareUnknown     no usable description of the machine or its state directory
 ├── ForkedProcess       a forked child used the runtime of its parent
 ├── StartRefused        the process cannot have the cores it asks for; `.lines` is what the log says
+├── CompileRefused      torch.compile's own code generator was asked for code for NeuronCores
 ├── TraceRefused        the model cannot be compiled as asked
 │   └── PipelineRefused it cannot be cut into as many stages
 └── NotBatchable        the model's inputs do not have one batch size in dim 0
@@ -75,6 +76,16 @@ class StartRefused(NeuronRuntimeError):
         self.status = status
         """What `nrt_init` returns in this situation: FAILURE when cores are taken, INVALID for what can never be."""
         super().__init__(text)
+
+
+class CompileRefused(NeuronRuntimeError):
+    """There is no code generator for NeuronCores."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            'inductor generates no code for NeuronCores: use backend="neuron", which runs the captured graph, or '
+            "torch_neuronx.trace, which compiles ahead of time"
+        )
 
 
 class TraceRefused(NeuronRuntimeError):

@@ -1,12 +1,10 @@
 """Stand-in for AWS's torch-neuronx (Inf2, Trn): importing it registers the `neuron` device and fills `torch.neuron`."""
 
-from neuronspan_runtime import aws_names
 from neuronspan_runtime.compiling import analysis
 from neuronspan_runtime.compiling.analysis import analyze
 from neuronspan_runtime.compiling.bucketing import BucketModelConfig, bucket_model_trace
 from neuronspan_runtime.compiling.partitions.configuration import PartitionerConfig
 from neuronspan_runtime.compiling.trace_api import trace_for_trainium as trace
-from neuronspan_runtime.device import backend
 from neuronspan_runtime.device.device_module import (
     current_device,
     device_count,
@@ -37,7 +35,8 @@ from neuronspan_runtime.models.placing import (
     set_neuron_cores,
 )
 from neuronspan_runtime.models.weights import replace_weights
-from torch_neuronx import contexts, experimental
+from neuronspan_runtime.registering import registration
+from torch_neuronx import contexts, experimental, testing, utils, xla_impl
 
 __all__ = [
     "BucketModelConfig",
@@ -72,10 +71,12 @@ __all__ = [
     "set_multicore",
     "set_neuron_cores",
     "synchronize",
+    "testing",
     "trace",
+    "utils",
+    "xla_impl",
 ]
 
 __version__ = analysis.PACKAGE_VERSION
 
-backend.register()
-aws_names.add()
+registration.register()

@@ -4,8 +4,7 @@ Law: nothing is compiled and no NeuronCore is claimed.
 """
 
 import collections
-import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ import torch
 from neuronspan_runtime.compiling import tracing
 from neuronspan_runtime.compiling.partitions import operator_support, program
 from neuronspan_runtime.compiling.recording import recorder
+from neuronspan_runtime.compiling.telling import coverage
 
 PACKAGE_VERSION = f"{torch.__version__.partition('+')[0]}+simulated"
 """`__version__` of torch_neuron and torch_neuronx: AWS's packages begin theirs with torch's, too."""
@@ -20,8 +20,6 @@ COMPILER_VERSION = "0.0.0.0+simulated"
 """There is no compiler; the key is part of AWS's answer."""
 
 get_supported_operations = operator_support.supported_operations
-
-_log = logging.getLogger("Neuron")
 
 
 def analyze(
@@ -66,28 +64,16 @@ def analyze(
     }
 
 
-def analyze_model(model: Callable[..., Any], example_inputs: Any, **options: Any) -> None:
-    """Log which operators of a model are supported: `torch.neuron.analyze_model`.
+def analyze_model(model: Callable[..., Any], example_inputs: Any, **options: Any) -> dict[str, Any]:  # noqa: ARG001
+    """Show on the terminal which operators of a model are supported, and return it: `torch.neuron.analyze_model`.
 
-    The lines go to the logger `Neuron` at level INFO, as observed in published programs; options of torch.neuron.trace
-    are accepted and change nothing. Raises TraceRefused as torch.neuron.trace does.
+    Keys and words are AWS's: see `telling.coverage`. Options of torch.neuron.trace are accepted and change nothing.
+    Raises TraceRefused as torch.neuron.trace does.
     """
-    if options:
-        _log.debug("analyze_model ignores %s", ", ".join(sorted(options)))
     inputs = tuple(example_inputs) if isinstance(example_inputs, list) else example_inputs  # as torch.neuron.trace does
-    kinds = [operation.kind for operation in _program(model, inputs).operations]
-    supported = [kind for kind in kinds if operator_support.support_of(kind).supported]
-    _listed("The following operations are currently supported:", supported)
-    _listed("The following operations are currently not supported:", sorted({*kinds} - {*supported}))
-    share = len(supported) / len(kinds) if kinds else 1.0
-    _log.info("%s of all operations (%d of %d) are supported", f"{share:.2%}", len(supported), len(kinds))
-
-
-def _listed(title: str, kinds: Sequence[str]) -> None:
-    if kinds:
-        _log.info(title)
-        for kind, count in sorted(collections.Counter(kinds).items()):
-            _log.info("%s: %d", kind, count)
+    found = coverage.analysis(_program(model, inputs).kinds)
+    coverage.tell_analysis(found)
+    return found
 
 
 def _program(function: Callable[..., Any], example_inputs: Any) -> program.Program:

@@ -7,6 +7,7 @@ Law: chooses nothing itself; the kernel of the user does, in the saved file as w
 """
 
 import dataclasses
+import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -84,12 +85,22 @@ def bucket_model_trace(
             f"buckets need the same number of inputs, got {[len(tensors) for tensors in examples]}: "
             "example_inputs is a list with the inputs of each bucket"
         )
-    options = {"compiler_workdir": compiler_workdir, "compiler_args": compiler_args}
     buckets = [
         _traced(*func(**arguments), tensors, bucket_config.shared_state_buffer, options)
-        for tensors, arguments in zip(examples, bucket_config.arguments_of(len(examples)), strict=True)
+        for tensors, arguments, options in zip(
+            examples,
+            bucket_config.arguments_of(len(examples)),
+            _options(compiler_workdir, compiler_args, len(examples)),
+            strict=True,
+        )
     ]
     return _joined(buckets, len(examples[0]), bucket_config)
+
+
+def _options(directory: str | None, arguments: str | Sequence[str] | None, buckets: int) -> list[Mapping[str, Any]]:
+    """Return the options of each bucket's trace: a working directory has a folder for each."""
+    folders = [None if directory is None else str(pathlib.Path(directory, f"bk{index}")) for index in range(buckets)]
+    return [{"compiler_workdir": folder, "compiler_args": arguments} for folder in folders]
 
 
 def _tensors(example: Any, index: int) -> tuple[torch.Tensor, ...]:

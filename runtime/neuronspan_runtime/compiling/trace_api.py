@@ -18,6 +18,7 @@ from neuronspan_runtime import errors
 from neuronspan_runtime.compiling import compiler_arguments, tracing
 from neuronspan_runtime.compiling.partitions import configuration as partitioner_configs
 from neuronspan_runtime.compiling.partitions import inferentia, partitioning
+from neuronspan_runtime.compiling.telling import artifacts, coverage
 from neuronspan_runtime.models import dynamic_batching
 
 _ONCE_POSITIONAL = ("states", "input_output_aliases", "compiler_workdir", "compiler_args", "options")
@@ -27,7 +28,7 @@ _DEPRECATED = frozenset({"states", "options"})
 """Arguments of torch_neuronx.trace that do nothing any more, and say so."""
 
 _TORCH_NEURON_OPTIONS = frozenset({
-    "compiler_timeout", "compiler_workdir", "optimizations", "skip_compiler", "verbose",
+    "compiler_timeout", "optimizations", "skip_compiler", "verbose",
     # of torch.jit.trace
     "optimize", "check_trace", "check_inputs", "check_tolerance", "strict",
 })  # fmt: skip
@@ -44,6 +45,7 @@ def trace_for_inferentia(
     example_inputs: Any,
     *,
     compiler_args: str | Sequence[str] | None = None,
+    compiler_workdir: str | os.PathLike[str] | None = None,
     fallback: bool = True,
     subgraph_builder_function: Callable[[inferentia.GraphNode], bool] | None = None,
     minimum_segment_size: int | None = None,
@@ -61,7 +63,9 @@ def trace_for_inferentia(
     `op_whitelist` leave out, parts below `minimum_segment_size` operations (2), and all parts but one that has more
     than `single_fusion_ratio_threshold` (0.6) of them; without `fallback` the first kind raises AttributeError.
     A tuple or a list of example inputs is as many arguments.
-    `dynamic_batch_size` lets it take any number of rows; `separate_weights` keeps weights outside, for replace_weights.
+    What stays on the CPU is told on the terminal, by the logger `Neuron`. `compiler_workdir` is made, and the compiled
+    parts are left there. `dynamic_batch_size` lets it take any number of rows; `separate_weights` keeps weights
+    outside, for replace_weights.
     Further options are accepted for compatibility; unknown ones warn. Raises TraceRefused, as tracing.trace does.
     """
     _warn_of_unknown("torch_neuron.trace", options, _TORCH_NEURON_OPTIONS)
@@ -92,8 +96,10 @@ def trace_for_inferentia(
     )
     # torch.jit.trace, which AWS's package calls, takes a list for as many arguments; torch_neuronx does not
     inputs = tuple(example_inputs) if isinstance(example_inputs, list) else example_inputs
+    choose = coverage.told(lambda whole: chosen.choose(model, whole))
     with _explained("torch_neuron.trace", example_inputs, spread=True):
-        traced = partitioning.partitioned(model, inputs, lambda whole: chosen.choose(model, whole), compiled)
+        parted = partitioning.partitioned(model, inputs, choose, compiled)
+    traced = artifacts.left_for_inferentia(parted, compiler_workdir)
     for problem in problems:
         warnings.warn(f"{problem}. That part of the model runs on the CPU", UserWarning, stacklevel=2)
     return dynamic_batching.dynamic_batch(traced) if dynamic_batch_size else traced
@@ -104,7 +110,7 @@ def trace_for_trainium(  # the signature is that of the package it stands in for
     example_inputs: Any,
     *positional: Any,
     input_output_aliases: Mapping[torch.Tensor, int] | None = None,
-    compiler_workdir: str | os.PathLike[str] | None = None,  # noqa: ARG001 - there is no compiler to leave files
+    compiler_workdir: str | os.PathLike[str] | None = None,
     compiler_args: str | Sequence[str] | None = None,
     partitioner_config: partitioner_configs.PartitionerConfig | None = None,
     inline_weights_to_neff: bool = True,
@@ -118,14 +124,15 @@ def trace_for_trainium(  # the signature is that of the package it stands in for
     value: they become the trace's `states`, stay where they are between calls, and such outputs are not returned. A
     container that is left with one tensor is that tensor. `inline_weights_to_neff=False` keeps the weights outside the
     compiled code, as the trace's `weights`, for replace_weights. `partitioner_config` leaves operators on the CPU.
-    Options without an effect are accepted, unknown ones warn. Further positional arguments warn too, and are taken for
-    what older versions took in their place. Raises TraceRefused for more of them than there ever were, for a state that
-    is not the model's or changes its shape or type, for states of a partitioned model, for options of the Inf1
-    compiler, and as tracing.trace does.
+    `compiler_workdir` is made, and the compiled parts are left there. Options without an effect are accepted, unknown
+    ones warn. Further positional arguments warn too, and are taken for what older versions took in their place. Raises
+    TraceRefused for more of them than there ever were, for a state that is not the model's or changes its shape or
+    type, for states of a partitioned model, for options of the Inf1 compiler, and as tracing.trace does.
     """
     once = _taken_by_position(positional)
     input_output_aliases = once.get("input_output_aliases") or input_output_aliases
     compiler_args = once.get("compiler_args") or compiler_args
+    compiler_workdir = once.get("compiler_workdir") or compiler_workdir
     _warn_of_unknown("torch_neuronx.trace", options, _DEPRECATED)
     for name in sorted(_DEPRECATED):
         if options.get(name, once.get(name)) is not None:
@@ -138,16 +145,17 @@ def trace_for_trainium(  # the signature is that of the package it stands in for
             "inline_weights_to_neff": inline_weights_to_neff,
         }
         for_parts = inherited | dict(partitioner_config.trace_kwargs or {})
-        return partitioning.partitioned(
+        parted = partitioning.partitioned(
             func, example_inputs, partitioner_config.choose, lambda part, x: trace_for_trainium(part, x, **for_parts)
         )
+        return artifacts.left_for_trainium(parted, compiler_workdir)
     arguments = compiler_arguments.words(compiler_args)
     if compiler_arguments.pipeline_cores(arguments) > 1:
         raise errors.TraceRefused(
             f"neuronx-cc failed with 2: {compiler_arguments.PIPELINE_OPTION} belongs to Inf1, use torch_neuron.trace"
         )
     with _explained("torch_neuronx.trace", example_inputs, spread=False):
-        return tracing.trace(
+        traced = tracing.trace(
             func,
             example_inputs,
             separate_weights=not inline_weights_to_neff,
@@ -158,6 +166,7 @@ def trace_for_trainium(  # the signature is that of the package it stands in for
                 "inlineWeights": inline_weights_to_neff,
             },
         )
+    return artifacts.left_for_trainium(traced, compiler_workdir)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 """Which NeuronCores a process asks for, and which of the free ones it gets.
 
 NEURON_RT_VISIBLE_CORES (these) beats NEURON_RT_NUM_CORES (that many) beats the sum of NEURONCORE_GROUP_SIZES beats
-all that the process may see.
+all that the process may see. Where nobody chose for it, one of several processes of a launcher gets one core of these:
+AWS's process group sets NEURON_RT_VISIBLE_CORES to the local rank.
 
 Law: pure; values in, a span or a refusal out. What is chosen is always one run.
 """
@@ -51,6 +52,8 @@ def wish(settings: environment.Environment, hardware: instance_types.Hardware, s
         exact = _exact(settings, scope, hardware)
         number = 0 if exact else _number(settings, scope, hardware)
         groups = visible_cores.parse_group_sizes(settings.group_sizes) if settings.group_sizes else ()
+        if _is_one_of_several(settings, exact):
+            exact = _of_rank(settings, exact or scope)
     except domain_errors.InvalidCoreSet as error:
         raise errors.StartRefused(error.text, str(error), status=nrt_status.NrtStatus(error.status)) from error
     count = exact.count if exact else number or sum(groups) or scope.count
@@ -106,6 +109,27 @@ def _exact(
             sentence, text=f"{errors.NOT_INITIALIZED}\n{sentence}", status=nrt_status.NrtStatus.INVALID
         )
     return asked
+
+
+def _is_one_of_several(settings: environment.Environment, exact: spans.CoreSpan | None) -> bool:
+    """Return whether a launcher started several processes and the cores were chosen for all of them alike.
+
+    In a pod the device plugin sets NEURON_RT_VISIBLE_CORES, to the container's whole grant: no choice for one process.
+    """
+    chosen = exact not in {None, settings.grant} or settings.num_cores or settings.group_sizes
+    return settings.local_ranks > 1 and not chosen
+
+
+def _of_rank(settings: environment.Environment, cores: spans.CoreSpan) -> spans.CoreSpan:
+    if settings.local_rank >= cores.count:
+        sentence = (
+            f"local rank {settings.local_rank} has no NeuronCore of its own: {settings.local_ranks} processes were "
+            f"started, {cores.count} cores are visible. Start fewer, or set {names.VISIBLE_CORES_ENV} for each"
+        )
+        raise errors.StartRefused(
+            sentence, text=f"{errors.NOT_INITIALIZED}\n{sentence}", status=nrt_status.NrtStatus.INVALID
+        )
+    return spans.CoreSpan(cores.first + settings.local_rank, 1)
 
 
 def _number(settings: environment.Environment, scope: spans.CoreSpan, hardware: instance_types.Hardware) -> int:

@@ -1,4 +1,4 @@
-// What Python sees: torch.ops.neuron.*, torch.classes.neuron.Model, and one C symbol that registers the initializer.
+// What Python sees: torch.ops.neuron.*, torch.classes.neuron.Model and Runtime, and C symbols that register callbacks.
 
 #include <torch/custom_class.h>
 #include <torch/library.h>
@@ -15,6 +15,8 @@
 #include "model/background.h"
 #include "model/model.h"
 #include "model/pickling.h"
+#include "model/runtime.h"
+#include "operators/alias.h"
 #include "reporting/runtime_log.h"
 
 // A ctypes callback; see Initializer in device/device.h.
@@ -25,6 +27,11 @@ extern "C" __attribute__((visibility("default"))) void neuronspan_set_initialize
 // A ctypes callback; see Reclaimer in hbm/arena.h.
 extern "C" __attribute__((visibility("default"))) void neuronspan_set_reclaimer(void (*reclaimer)()) {
   neuronspan::set_reclaimer(reclaimer);
+}
+
+// A ctypes callback; see Closer in model/runtime.h.
+extern "C" __attribute__((visibility("default"))) void neuronspan_set_closer(const char* (*closer)()) {
+  neuronspan::set_closer(closer);
 }
 
 namespace neuronspan {
@@ -111,15 +118,10 @@ c10::List<c10::List<std::int64_t>> spans_of(const ModelPointer& model) {
   return spans;
 }
 
-// Off: what this thread reads or copies is loaded at its first use, or when it is placed.
-thread_local bool loads_at_once = true;
-
-bool set_loading(bool enabled) { return std::exchange(loads_at_once, enabled); }
-
 // The placement hook: this runs inside a plain torch.jit.load, and when a model is copied.
 ModelPointer restore(pickling::Packed packed) {
   auto model = c10::make_intrusive<Model>(pickling::unpacked(std::move(packed)));
-  if (loads_at_once) model->load_as_asked();
+  if (loads_at_once()) model->load_as_asked();
   return model;
 }
 
@@ -157,6 +159,18 @@ TORCH_LIBRARY(neuron, library) {
       .def("set_signature", &Model::set_signature)
       .def_pickle([](const ModelPointer& model) { return pickling::packed(model->saved()); },
                   [](pickling::Packed packed) { return restore(std::move(packed)); });
+  library.class_<Runtime>("Runtime")
+      .def(torch::init<>())
+      .def("initialize", &Runtime::initialize)
+      .def("unsafe_close", &Runtime::unsafe_close)
+      .def("get_nc_count", &Runtime::get_nc_count)
+      .def("get_visible_nc_count", &Runtime::get_visible_nc_count)
+      .def("get_instance_info", &Runtime::get_instance_info)
+      .def("set_default_neuron_cores", &Runtime::set_default_neuron_cores)
+      .def("get_default_start_nc", &Runtime::get_default_start_nc)
+      .def("get_default_nc_count", &Runtime::get_default_nc_count)
+      .def("enable", &Runtime::enable)
+      .def("disable", &Runtime::disable);
   library.def("forward_v2(Tensor[] xs, __torch__.torch.classes.neuron.Model m) -> Tensor[]");
   library.def("forward_with_states(Tensor[] xs, Tensor(a!)[] states, __torch__.torch.classes.neuron.Model m) -> Tensor[]");
   library.def("finish_loading() -> ()", &background::finish);
@@ -174,6 +188,7 @@ TORCH_LIBRARY(neuron, library) {
   library.def("is_initialized() -> bool", [] { return is_initialized(); });
   library.def("in_bad_fork() -> bool", [] { return in_bad_fork(); });
   library.def("set_expected_cores(int cores) -> ()", &set_expected_cores);
+  library.def("set_instance_info(str[] info) -> ()", &set_instance_info);
   library.def("device_count() -> int", [] { return std::int64_t(device_count()); });
   library.def("current_device() -> int", [] { return std::int64_t(current_device()); });
   library.def("set_device(int index) -> ()", [](std::int64_t index) { set_current_device(index_of(index)); });
@@ -189,6 +204,8 @@ TORCH_LIBRARY(neuron, library) {
               [](std::int64_t index) { core(index_of(index)).arena.reset_counters(); });
   library.def("empty_cache() -> ()", &empty_cache);
 
+  library.def("host_alias(Tensor device) -> Tensor");
+
   library.def("open_telemetry(int descriptor, int cores) -> bool", &open_telemetry);
   library.def("close_telemetry() -> ()", [] { telemetry::close(); });
   library.def("telemetry_layout() -> str", &telemetry::layout);
@@ -200,6 +217,7 @@ TORCH_LIBRARY_IMPL(neuron, CompositeExplicitAutograd, library) {
   library.impl("forward_with_states", &forward_with_states);
   library.impl("measure", &measure);
   library.impl("cut", &cut);
+  library.impl("host_alias", &host_alias);
 }
 
 // A compiled model has no backward pass; without this torch would look for one in every call.

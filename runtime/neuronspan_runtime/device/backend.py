@@ -23,11 +23,11 @@ MOST_TORCH_DEVICES = 127
 """torch counts devices in a signed byte."""
 
 _lock = threading.Lock()
-_Initializer = ctypes.CFUNCTYPE(ctypes.c_void_p)
+_Callback = ctypes.CFUNCTYPE(ctypes.c_void_p)
 _Reclaimer = ctypes.CFUNCTYPE(None)
 _loaded: list[pathlib.Path] = []  # the library, once it is loaded
 _callbacks: list[object] = []  # C++ holds bare pointers to them: kept for ever
-_problem = threading.local()  # the text that C++ reads after a failed start on this thread
+_problem = threading.local()  # the text that C++ reads after a call that failed on this thread
 
 
 def register() -> None:
@@ -37,7 +37,7 @@ def register() -> None:
     torch's only place for a device of this kind.
     """
     with _lock:
-        if hasattr(torch, NAME):
+        if getattr(torch, NAME, None) is device_module:
             return
         library = extension.library()
         try:
@@ -52,8 +52,10 @@ def register() -> None:
             ) from error
         _loaded.append(library)
         set_initializer(session.start)
+        _set_callback("neuronspan_set_closer", session.close)
         _collect_garbage_before_memory_is_refused()
         torch.ops.neuron.set_expected_cores(_expected_cores())
+        torch.ops.neuron.set_instance_info(_instance_info())
         torch._register_device_module(NAME, device_module)  # type: ignore[no-untyped-call]  # noqa: SLF001 - torch documents it for device backends
         atexit.register(torch.ops.neuron.finish_loading)
         backend_registration.generate_methods_for_privateuse1_backend(for_storage=True)
@@ -77,15 +79,20 @@ def set_initializer(start: Callable[[], object]) -> None:
 
     What it raises becomes the text of that use's RuntimeError, and the next use tries again.
     """
-    callback = _Initializer(lambda: _started(start))
+    _set_callback("neuronspan_set_initializer", start)
+
+
+def _set_callback(symbol: str, action: Callable[[], object]) -> None:
+    """Let C++ call it, for as long as Python runs; the symbol takes a bare pointer."""
+    callback = _Callback(lambda: _done(action))
     _callbacks.append(callback)
-    ctypes.CDLL(str(_loaded[0])).neuronspan_set_initializer(callback)
+    getattr(ctypes.CDLL(str(_loaded[0])), symbol)(callback)
 
 
-def _started(start: Callable[[], object]) -> int | None:
+def _done(action: Callable[[], object]) -> int | None:
     """Call it for C++: None, or the address of the text that says what went wrong."""
     try:
-        start()
+        action()
     except BaseException as error:  # noqa: BLE001 - nothing may be raised into C
         _problem.text = ctypes.create_string_buffer((str(error) or repr(error)).encode())
         return ctypes.addressof(_problem.text)
@@ -100,3 +107,11 @@ def _expected_cores() -> int:
     except errors.NeuronRuntimeError:
         return 0  # the first use says what is wrong
     return min(cores, MOST_TORCH_DEVICES)
+
+
+def _instance_info() -> list[str]:
+    """Return what AWS's runtime says of the instance: its family and its revision; nothing when it is not known."""
+    try:
+        return [session.family(), ""]
+    except errors.NeuronRuntimeError:
+        return []  # the first use says what is wrong

@@ -7,13 +7,24 @@ Law: keeps nothing of the device; that is in the C++ library and in the state of
 
 import contextlib
 import dataclasses
+import importlib
+from typing import Any
 
 import torch
 
-from neuronspan_runtime.device import device_index, memory, session
+from neuronspan_runtime import environment
+from neuronspan_runtime.device import device_index, memory, random_numbers, session, streams
 
 DeviceLike = device_index.DeviceLike
 _ops = torch.ops.neuron
+_OF_INDUCTOR = ("Scheduling", "PythonWrapperCodegen", "CppWrapperCodegen", "WrapperFxCodegen")
+
+
+def __getattr__(name: str) -> Any:
+    """Import what inductor looks for when it does: it takes seconds, and inductor is there by then."""
+    if name not in _OF_INDUCTOR:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("neuronspan_runtime.device.inductor"), name)
 
 
 class device(contextlib.ContextDecorator):  # noqa: N801 - torch looks for it under this name
@@ -87,6 +98,14 @@ def get_device_name(device: DeviceLike = None) -> str:
     return get_device_properties(device).name
 
 
+def get_platform_target() -> str:
+    """Return what AWS's compiler would compile for: NEURON_PLATFORM_TARGET_OVERRIDE, else the family of the machine.
+
+    Unlike get_device_name it claims nothing. Raises HardwareUnknown where the machine cannot be described.
+    """
+    return environment.platform_override() or session.family()
+
+
 def synchronize(device: DeviceLike = None) -> None:
     """Wait until the device is idle: it always is, every operation ends before it returns."""
     index_of(device)
@@ -96,34 +115,7 @@ def _is_in_bad_fork() -> bool:
     return bool(_ops.in_bad_fork())
 
 
-# --- random numbers: every generator draws the CPU's stream, so a seed gives the same numbers on both ----------------
-
-
-def manual_seed(seed: int) -> None:
-    """Seed the current device."""
-    torch.default_generator.manual_seed(seed)
-
-
-def manual_seed_all(seed: int) -> None:
-    """Seed all devices. torch.manual_seed calls it after it seeded the CPU, whose generator they share."""
-    torch.default_generator.manual_seed(seed)
-
-
-def initial_seed() -> int:
-    """Return the seed of the current device."""
-    return torch.default_generator.initial_seed()
-
-
-def get_rng_state(device: DeviceLike = "neuron") -> torch.Tensor:
-    """Return the state of the device's generator, on the CPU."""
-    index_of(device)
-    return torch.get_rng_state()
-
-
-def set_rng_state(new_state: torch.Tensor, device: DeviceLike = "neuron") -> None:
-    """Restore a state of the device's generator."""
-    index_of(device)
-    torch.set_rng_state(new_state)
+# --- arithmetic -------------------------------------------------------------------------------------------------------
 
 
 def get_amp_supported_dtype() -> list[torch.dtype]:
@@ -131,7 +123,12 @@ def get_amp_supported_dtype() -> list[torch.dtype]:
     return [torch.bfloat16, torch.float16]
 
 
-# --- memory, where torch and programs look for it ---------------------------------------------------------------------
+def is_bf16_supported(including_emulation: bool = True) -> bool:  # noqa: ARG001 - it is not emulated
+    """Return True: bfloat16 is what NeuronCores compute in."""
+    return True
+
+
+# --- what has modules of its own, where torch and programs look for it ------------------------------------------------
 
 memory_stats = memory.memory_stats
 memory_allocated = memory.memory_allocated
@@ -143,3 +140,25 @@ reset_peak_memory_stats = memory.reset_peak_memory_stats
 reset_accumulated_memory_stats = memory.reset_accumulated_memory_stats
 empty_cache = memory.empty_cache
 memory_summary = memory.memory_summary
+reset_max_memory_allocated = memory.reset_max_memory_allocated
+reset_max_memory_reserved = memory.reset_max_memory_reserved
+
+random = random_numbers
+manual_seed = random_numbers.manual_seed
+manual_seed_all = random_numbers.manual_seed_all
+seed = random_numbers.seed
+seed_all = random_numbers.seed_all
+initial_seed = random_numbers.initial_seed
+get_rng_state = random_numbers.get_rng_state
+get_rng_state_all = random_numbers.get_rng_state_all
+set_rng_state = random_numbers.set_rng_state
+set_rng_state_all = random_numbers.set_rng_state_all
+
+Stream = streams.Stream
+StreamContext = streams.StreamContext
+Event = streams.Event
+stream = streams.stream
+current_stream = streams.current_stream
+default_stream = streams.default_stream
+set_stream = streams.set_stream
+is_current_stream_capturing = streams.is_current_stream_capturing

@@ -88,6 +88,16 @@ def reset_peak_memory_stats(device: device_index.DeviceLike = None) -> None:
     _ops.reset_peak_memory(device_index.index_of(device))
 
 
+def reset_max_memory_allocated(device: device_index.DeviceLike = None) -> None:
+    """Do what reset_peak_memory_stats does: the name that it once had for `torch.cuda`."""
+    reset_peak_memory_stats(device)
+
+
+def reset_max_memory_reserved(device: device_index.DeviceLike = None) -> None:
+    """Change nothing: reserved memory is always 0."""
+    device_index.index_of(device)
+
+
 def reset_accumulated_memory_stats(device: device_index.DeviceLike = None) -> None:
     """Let the sums and counts of one device start from 0; what is in use now and the peak stay."""
     _ops.reset_memory_counters(device_index.index_of(device))

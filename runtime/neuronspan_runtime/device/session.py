@@ -61,15 +61,25 @@ def could_start() -> bool:
 
     torch asks this before it forks workers for a DataLoader, so it must leave the process as it was.
     """
-    with _process.lock:
-        if _process.started is not None or _process.forked_from is not None:
-            return _process.started is not None
+    if is_started():
+        return _process.started is not None
     try:
         settings = environment.read()
         machine = hardware.find(settings)
         return ownership.within_reach(machine, selection.wish(settings, machine.hardware, machine.scope))
     except errors.NeuronRuntimeError:
         return False
+
+
+def is_started() -> bool:
+    """Return whether this process has cores, or is a child that must not touch those of its parent."""
+    with _process.lock:
+        return _process.started is not None or _process.forked_from is not None
+
+
+def family() -> str:
+    """Return the family of the machine, such as `trn1`; nothing is claimed. Raises HardwareUnknown."""
+    return hardware.find(environment.read()).hardware.instance_type.partition(".")[0]
 
 
 def close() -> None:

@@ -1,5 +1,5 @@
 """Compiled models in a process: which cores they are placed on, their replicas, their weights.
 
 Law: a model is on whole cores of this process, all of it or none; the memory is charged before it is used.
-Door: ``data_parallel``.
+Doors: ``comparison``, ``data_parallel``, ``placing``.
 """

@@ -4,7 +4,8 @@ import os
 import pathlib
 import subprocess
 import sys
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Mapping, Sequence
 
 from neuronspan_runtime import environment
 
@@ -15,13 +16,27 @@ INHERITED = (
 """All that they see of the tests' environment: which library is being tested, and what a sanitized one needs."""
 
 
+CHECKOUT = pathlib.Path(__file__).parents[3]
+
+
 def run(
-    variables: Mapping[str, str], code: str, *arguments: str | pathlib.Path, warnings: bool = True
+    variables: Mapping[str, str],
+    code: str,
+    *arguments: str | pathlib.Path,
+    warnings: bool = True,
+    first: Sequence[pathlib.Path] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, for as long as the test may take; without `warnings` as `python -W ignore` does."""
+    """Run a program to its end, for as long as the test may take; without `warnings` as `python -W ignore` does.
+
+    Directories in `first` come first on Python's path.
+    """
     ours = os.environ  # noqa: TID251 - the tests' own environment, of which a few variables go on
     inherited = {name: ours[name] for name in INHERITED if name in ours}
-    own = {"PATH": os.defpath, "HOME": str(pathlib.Path.home()), "PYTHONPATH": os.pathsep.join(sys.path)}
+    own = {
+        "PATH": os.defpath,
+        "HOME": str(pathlib.Path.home()),
+        "PYTHONPATH": os.pathsep.join(map(str, [*first, *sys.path])),
+    }
     return subprocess.run(
         [sys.executable, *(() if warnings else ("-W", "ignore")), "-c", code, *arguments],
         env={**own, **inherited, **variables},
@@ -29,3 +44,19 @@ def run(
         text=True,
         check=False,
     )
+
+
+def install_entry_points(directory: pathlib.Path) -> None:
+    """Leave in a directory what an installer writes of our distribution: on Python's path, its entry points are found.
+
+    They are pyproject.toml's own; the modules that they name are found as they are in every test.
+    """
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    groups = {"console_scripts": project["scripts"], **project["entry-points"]}
+    lines = [
+        line for group, names in groups.items() for line in (f"[{group}]", *(f"{n} = {v}" for n, v in names.items()))
+    ]
+    metadata = directory / "neuronspan-0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.3\nName: neuronspan\nVersion: 0\n", encoding="utf-8")
+    (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")

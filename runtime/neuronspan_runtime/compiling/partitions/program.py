@@ -74,6 +74,11 @@ class Program:
         )
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """The names of all nodes of the graph, also of those that only prepare arguments."""
+        return tuple(node.kind() for node in self._graph.nodes())
+
+    @property
     def order_matters(self) -> bool:
         """Whether some operation changes a tensor in place or draws random numbers."""
         return any(operation.changes_in_place or operation.node.isNondeterministic() for operation in self.operations)

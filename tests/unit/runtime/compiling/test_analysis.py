@@ -1,5 +1,4 @@
 import json
-import logging
 
 import pytest
 import torch
@@ -49,15 +48,6 @@ def test_analyze_shows_where_an_unsupported_operator_is_called() -> None:
 def test_analyze_leaves_out_what_it_is_told_to_ignore() -> None:
     answer = analysis.analyze(spectrum, torch.arange(4), additional_ignored_ops={"aten::fft_fft"})
     assert (answer["support_percentage"], answer["unsupported_operators"]) == ("100.00%", [])
-
-
-def test_analyze_model_logs_what_is_supported(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, logger="Neuron"):
-        analysis.analyze_model(lambda values: torch.sort(values * 2)[0], [torch.rand(4)])
-    lines = [record.getMessage() for record in caplog.records]
-    assert "aten::mul: 1" in lines
-    assert lines[lines.index("The following operations are currently not supported:") + 1] == "aten::sort: 1"
-    assert lines[-1] == "50.00% of all operations (1 of 2) are supported"
 
 
 @pytest.mark.parametrize(

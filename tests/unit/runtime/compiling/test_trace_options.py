@@ -1,5 +1,6 @@
 """What `trace` says of its options: which it takes in silence, which it warns of, and which it refuses."""
 
+import os
 import pathlib
 import warnings
 from typing import Any
@@ -27,8 +28,9 @@ class Sum(torch.nn.Module):
         return first + second
 
 
-def messages(package: str, positional: tuple[Any, ...], options: dict[str, Any]) -> list[str]:
-    """Trace with these options; return the warnings, or the error."""
+def messages(package: str, positional: tuple[Any, ...], options: dict[str, Any], directory: pathlib.Path) -> list[str]:
+    """Trace in this directory with these options; return the warnings, or the error."""
+    os.chdir(directory)
     trace: Any = torch_neuron.trace if package == "torch_neuron" else torch_neuronx.trace
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -85,5 +87,6 @@ def test_trace_says_what_it_does_with_its_options(
     expected: list[str],
     processes: neuron_processes.Parent,
     machine: dict[str, str],
+    tmp_path: pathlib.Path,
 ) -> None:
-    assert processes.run(machine, messages, package, positional, options) == expected
+    assert processes.run(machine, messages, package, positional, options, tmp_path) == expected

@@ -35,6 +35,18 @@ def free_of(total: int, taken: Sequence[int]) -> set[int]:
         pytest.param({"visible_cores": "0,1,2-3"}, spans.CoreSpan(0, 4), 4, id="list of visible cores"),
         pytest.param({"visible_cores": "1-2", "numbering": "container", "grant": GRANT}, spans.CoreSpan(5, 2), 2,
                      id="container numbering starts at the grant"),
+        pytest.param({"local_rank": 3, "local_ranks": 4}, spans.CoreSpan(3, 1), 1, id="a core for each rank"),
+        pytest.param({"local_rank": 0, "local_ranks": 1}, None, 16, id="a rank alone has all"),
+        pytest.param({"local_rank": 1, "local_ranks": 2, "grant": GRANT}, spans.CoreSpan(5, 1), 1,
+                     id="a core of the grant for each rank"),
+        pytest.param({"local_rank": 1, "local_ranks": 2, "grant": GRANT, "visible_cores": "4-7"}, spans.CoreSpan(5, 1),
+                     1, id="the plugin's variable means all ranks"),
+        pytest.param({"local_rank": 1, "local_ranks": 2, "grant": GRANT, "visible_cores": "0-3",
+                      "numbering": "container"}, spans.CoreSpan(5, 1), 1, id="in container numbering too"),
+        pytest.param({"local_rank": 1, "local_ranks": 2, "visible_cores": "4-7"}, spans.CoreSpan(4, 4), 4,
+                     id="cores chosen for one rank stay"),
+        pytest.param({"local_rank": 1, "local_ranks": 2, "num_cores": "3"}, None, 3, id="and so does a number"),
+        pytest.param({"local_rank": 1, "local_ranks": 2, "group_sizes": "2,2"}, None, 4, id="and so do groups"),
         pytest.param({"visible_cores": "1-2", "numbering": "container"}, spans.CoreSpan(1, 2), 2,
                      id="container numbering without a grant is the node's"),
     ],
@@ -65,6 +77,15 @@ def test_wish_is_refused_with_the_words_of_the_runtime(values: dict[str, Any], l
     assert caught.value.lines[0].endswith(line)
     assert str(caught.value) == errors.NOT_INITIALIZED
     assert caught.value.status == nrt_status.NrtStatus.INVALID
+
+
+def test_wish_of_a_rank_beyond_the_cores_is_refused_with_the_way_out() -> None:
+    with pytest.raises(errors.StartRefused) as caught:
+        wish(local_rank=4, local_ranks=5, grant=GRANT)
+    assert str(caught.value) == (
+        f"{errors.NOT_INITIALIZED}\nlocal rank 4 has no NeuronCore of its own: 5 processes were started, 4 cores are "
+        "visible. Start fewer, or set NEURON_RT_VISIBLE_CORES for each"
+    )
 
 
 @pytest.mark.parametrize("visible", ["0-31", "3", "7-8", "8"])

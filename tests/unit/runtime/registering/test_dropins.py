@@ -11,7 +11,7 @@ import neuronspan_runtime
 import torch_neuron
 import torch_neuronx
 from kits.device import neuron_models, neuron_processes, neuron_programs
-from neuronspan_runtime import aws_names
+from neuronspan_runtime.registering import aws_names
 
 PLACEMENT = {"set_neuron_cores", "set_multicore", "neuron_cores_context", "multicore_context"}
 DEVICE = {
@@ -27,7 +27,7 @@ INFERENTIA = ANALYSIS | {
 }  # fmt: skip
 TRAINIUM = PLACEMENT | DEVICE | COMPILING | {
     "DataParallel", "__version__", "async_load", "contexts", "dynamic_batch", "experimental", "lazy_load",
-    "move_trace_to_device", "replace_weights",
+    "move_trace_to_device", "replace_weights", "testing", "utils", "xla_impl",
 }  # fmt: skip
 TORCH = {
     "device", "get_device_name", "get_rng_state", "init", "initial_seed", "is_initialized", "manual_seed",
@@ -45,6 +45,12 @@ TORCH = {
         pytest.param(torch_neuronx.experimental, PLACEMENT | {"placement"}, id="torch_neuronx.experimental"),
         pytest.param(torch_neuronx.experimental.placement, PLACEMENT, id="torch_neuronx.experimental.placement"),
         pytest.param(torch_neuronx.contexts, {"disable_nrt_load"}, id="torch_neuronx.contexts"),
+        pytest.param(
+            torch_neuronx.testing, {"AllCloseSummary", "assert_close", "neuron_allclose"}, id="torch_neuronx.testing"
+        ),
+        pytest.param(torch_neuronx.utils, {"get_platform_target"}, id="torch_neuronx.utils"),
+        pytest.param(torch_neuronx.xla_impl, {"trace"}, id="torch_neuronx.xla_impl"),
+        pytest.param(torch_neuronx.xla_impl.trace, {"trace"}, id="torch_neuronx.xla_impl.trace"),
         pytest.param(neuronspan_runtime, {"ReplicaSpan", "close", "owned_cores", "placement"}, id="neuronspan_runtime"),
     ],
 )
