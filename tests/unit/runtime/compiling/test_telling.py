@@ -105,7 +105,8 @@ def the_directory_is_made_and_the_artifact_is_the_model(directory: pathlib.Path)
     traced = untyped_x.trace(Perceptron(), given, compiler_workdir=str(workdir))
     traced.save(str(workdir / "model.pt"))
     assert sorted(path.name for path in workdir.iterdir()) == ["graph.neff", "model.pt"]
-    assert torch.equal(torch.jit.load(str(workdir / "graph.neff"))(given), traced(given))
+    load: Any = torch.jit.load
+    assert torch.equal(load(str(workdir / "graph.neff"))(given), traced(given))
     untyped_x.trace(Perceptron(), given, compiler_workdir=workdir)  # once more, where something is
 
 

@@ -39,8 +39,15 @@ def devices_are_counted_and_chosen() -> None:
 
 
 def devices_are_described() -> None:
+    assert neuron.is_bf16_supported()
+    assert neuron.get_platform_target() == "inf1"
+    assert not neuron.is_initialized()
     assert neuron.get_device_properties(2) == device_module.DeviceProperties("inf1", 2 * GIB)
     assert neuron.get_device_name() == "inf1"
+
+
+def another_platform_is_compiled_for() -> None:
+    assert neuron.get_platform_target() == "trn2"
 
 
 def memory_is_reported() -> None:
@@ -55,6 +62,8 @@ def memory_is_reported() -> None:
     assert (stats["allocation_requests"], stats["num_tensor_frees"], stats["limit_bytes"]) == (1, 1, 2 * GIB)
     neuron.reset_peak_memory_stats(1)
     neuron.reset_accumulated_memory_stats(1)
+    neuron.reset_max_memory_allocated(1)
+    neuron.reset_max_memory_reserved(1)
     assert (neuron.max_memory_allocated(1), neuron.max_memory_reserved(1)) == (0, 0)
     assert neuron.memory_stats(1)["allocation_requests"] == 0
     assert neuron.memory_summary(1).splitlines()[0] == "neuron:1"
@@ -71,6 +80,14 @@ def seeds_are_the_cpus() -> None:
     assert torch.equal(first.cpu(), torch.rand(3))
     neuron.manual_seed(7)
     assert torch.equal(first.cpu(), torch.rand(3))
+    states = neuron.get_rng_state_all()
+    assert [type(states), len(states), states[0].device.type] == [list, 8, "cpu"]
+    second = torch.rand(3, device="neuron:5")
+    neuron.set_rng_state_all(states)
+    assert torch.equal(second.cpu(), torch.rand(3, device="neuron").cpu())
+    neuron.random.set_rng_state_all(states)  # as transformers' Trainer calls it
+    assert torch.equal(second.cpu(), torch.rand(3))
+    assert neuron.seed() == torch.initial_seed() != neuron.seed_all()
     with torch.random.fork_rng(devices=[0], device_type="neuron"):
         torch.rand(1, device="neuron")
     assert neuron.get_amp_supported_dtype() == [torch.bfloat16, torch.float16]
@@ -140,6 +157,7 @@ def too_many_cores_are_wished() -> None:
     [
         (devices_are_counted_and_chosen, {}),
         (devices_are_described, {}),
+        (another_platform_is_compiled_for, {"NEURON_PLATFORM_TARGET_OVERRIDE": "trn2"}),
         (memory_is_reported, {}),
         (seeds_are_the_cpus, {}),
         (accelerator_functions_work, {}),
