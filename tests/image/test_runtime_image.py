@@ -11,10 +11,14 @@ UNIT = "tests/unit/runtime"
 GUIDES = "tests/guides"
 PROGRAMS = f"{UNIT}/device/test_device_programs.py::test_device_runs_programs"
 MODELS = f"{UNIT}/models/test_deployed_models.py::test_deployed_model_is_bit_equal_wherever_it_runs"
+AUTOLOAD = f"{UNIT}/registering/test_autoload.py::test_torch_finds_the_device_by_itself"
 LEFT_OUT = {
     f"{UNIT}/library/test_extension.py": "needs a compiler, which the image has not: its library came with it",
     f"{UNIT}/library/test_extension_processes.py": "needs one too",
     f"{GUIDES}/test_guide_tables.py": "reads the documentation, which is the same everywhere",
+    f"{UNIT}/device/test_device_names.py": "reads the documentation too",
+    f"{UNIT}/registering/test_compile_backend.py": "torch.compile needs Python packages that the image leaves out",
+    f"{AUTOLOAD}[the compile backend is found]": "it needs them too",
     f"{UNIT}/cores/test_pid_namespaces.py": "makes PID namespaces, for which a container has no right",
     f"{MODELS}[BERT]": "needs the transformers library, which the image has not",
     f"{MODELS}[GPT-2]": "needs it too",

@@ -37,9 +37,7 @@ _WITHOUT_RESULTS = ("barrier", "send", "recv", "recv_anysource")
 
 
 def register() -> None:
-    """Make `init_process_group("neuron")` known; a second call does nothing, and neither does a torch without gloo."""
-    if not (distributed.is_available() and distributed.is_gloo_available()):
-        return
+    """Make `init_process_group("neuron")` known; a second call does nothing."""
     if not hasattr(distributed.Backend, NAME.upper()):
         distributed.Backend.register_backend(NAME, create, devices=[NAME])
 

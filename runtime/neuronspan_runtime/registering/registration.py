@@ -3,8 +3,10 @@
 Law: the only caller of the registrations; in any order and number they end in the same state.
 """
 
+from torch import distributed
+
 from neuronspan_runtime.device import backend
-from neuronspan_runtime.registering import aws_names, process_group
+from neuronspan_runtime.registering import aws_names
 
 
 def register(**own: object) -> None:
@@ -14,4 +16,7 @@ def register(**own: object) -> None:
     """
     backend.register()
     aws_names.add(**own)
-    process_group.register()
+    if distributed.is_available() and distributed.is_gloo_available():
+        from neuronspan_runtime.registering import process_group  # noqa: PLC0415 - some builds of torch have no groups
+
+        process_group.register()

@@ -2,12 +2,13 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Mapping, Sequence
 
 from neuronspan_runtime import environment
+from neuronspan_runtime.library import extension
 
 INHERITED = (
     *(environment.LIBRARY_ENV, environment.CACHE_ENV),
@@ -47,16 +48,8 @@ def run(
 
 
 def install_entry_points(directory: pathlib.Path) -> None:
-    """Leave in a directory what an installer writes of our distribution: on Python's path, its entry points are found.
-
-    They are pyproject.toml's own; the modules that they name are found as they are in every test.
-    """
-    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    groups = {"console_scripts": project["scripts"], **project["entry-points"]}
-    lines = [
-        line for group, names in groups.items() for line in (f"[{group}]", *(f"{n} = {v}" for n, v in names.items()))
-    ]
+    """Leave in a directory what an installer does for torch: on Python's path, our entry points are found."""
     metadata = directory / "neuronspan-0.dist-info"
     metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.3\nName: neuronspan\nVersion: 0\n", encoding="utf-8")
-    (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: neuronspan\nVersion: 0\n", encoding="utf-8")
+    shutil.copyfile(extension.PACKAGE / "entry_points.txt", metadata / "entry_points.txt")

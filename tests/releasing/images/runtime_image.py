@@ -4,6 +4,7 @@ Law: the compiler is Debian's cross compiler, in a tree of its own: nothing of a
 """
 
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def write(out: Path, below: base.Base, work: Path, created: str, version: str) -
         found += headers
         _compile(compiler, tree, ours, (debian.archives(store) / headers[0].file, architecture), every)
         _commands(ours)
+        _metadata(ours / "opt/neuronspan", version)
         torch, own = below.compiled(tree, "usr/lib/python3"), below.compiled(ours, "opt")
         variants.append(oci_layout.Variant(architecture, (below.layers[architecture], torch, own)))
     return oci_layout.write(out, f"neuronspan/{NAME}:{version}", variants, start_of(version), created), found
@@ -104,13 +106,21 @@ def _compile(
 
 
 def _commands(tree: Path) -> None:
-    """Put the commands where shells look and where AWS's images have them; make `import torch.neuron` work."""
+    """Put the commands where shells look and where AWS's images have them."""
     shells, theirs = tree / "usr/local/bin", tree / "opt/aws/neuron/bin"
-    for directory in (shells, theirs, tree / TORCH):
+    for directory in (shells, theirs):
         directory.mkdir(parents=True)
     for name, module in TOOLS.items():
         text = f"#!/usr/bin/python3\nfrom neuronspan_runtime.tools.{module} import main\nmain()\n"
         (shells / name).write_text(text, encoding="ascii")
         (shells / name).chmod(0o755)
         (theirs / name).symlink_to(f"/usr/local/bin/{name}")
-    (tree / TORCH / "neuron.py").symlink_to("/opt/neuronspan/torch_neuron/submodule.py")
+
+
+def _metadata(packages: Path, version: str) -> None:
+    """Leave what an installer would: torch finds the device and the compile backend there, as in the Dockerfile."""
+    directory = packages / f"neuronspan-{version}.dist-info"
+    directory.mkdir()
+    shutil.copyfile(packages / "neuronspan_runtime/entry_points.txt", directory / "entry_points.txt")
+    text = f"Metadata-Version: 2.1\nName: neuronspan\nVersion: {version}\n"
+    (directory / "METADATA").write_text(text, encoding="ascii")

@@ -1,6 +1,7 @@
 """`torch.neuron.Stream`, `Event` and the functions around them, as programs for `torch.cuda` use them."""
 
 import time
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -45,7 +46,7 @@ def a_stream_makes_its_device_the_current_one() -> None:
     neuron.set_stream(neuron.Stream(4))
     assert neuron.current_device() == 4
     with pytest.raises(ValueError, match="expected a neuron device, got cpu"):
-        neuron.set_stream(torch.Stream("cpu"))
+        neuron.set_stream(types.SimpleNamespace(device=torch.device("cpu")))
 
 
 def events_measure_real_time() -> None:
