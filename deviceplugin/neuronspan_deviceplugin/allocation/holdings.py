@@ -132,16 +132,24 @@ def is_recent(holding: Holding, now: float) -> bool:
 
 
 def reconciled(
-    current: Holdings, placed: Sequence[Placed] | None, book: ledger.Ledger | None, alive: Alive, now: float
+    current: Holdings,
+    placed: Sequence[Placed] | None,
+    book: ledger.Ledger | None,
+    alive: Alive,
+    now: float,
+    *,
+    outdated: Collection[Placed] = (),
 ) -> Holdings:
     """Complete the record from kubelet's checkpoint (None: unreadable), the ledger and the pods' processes.
 
     Identifies holdings, notes first processes, takes in what kubelet knows and we do not, and drops what is over.
+    ``outdated`` entries say nothing of who has cores now, and still keep a holder whose processes cannot be seen.
     """
     listed = placed or ()
-    known = tuple(_completed(each, book, alive) for each in _identified(current, listed))
+    naming = tuple(each for each in listed if each not in outdated)
+    known = tuple(_completed(each, book, alive) for each in _identified(current, naming))
     containers = {_container(each) for each in known}
-    unknown = (each for each in listed if _container(each) not in containers)
+    unknown = (each for each in naming if _container(each) not in containers)
     found = (_completed(_recorded(Holding(each.resource, each.span, now), each), book, alive) for each in unknown)
     return (
         *(each for each in known if _is_kept(each, listed, book, alive) or _is_fresh(each, book, now)),

@@ -88,12 +88,11 @@ class ResourceManager:
 
         Kubelet writes the checkpoint after Allocate has answered: one that was read before names the former pod still.
         """
-        self.placed = None
-        if assignments is not None:
-            read = tuple(self._sets.placed(assignments))
-            self._outdated &= frozenset(read)
-            self.placed = tuple(each for each in read if each not in self._outdated)
-        self._hold(holdings.reconciled(self.holdings, self.placed, self.book, alive.get, self._clock()))
+        read = None if assignments is None else tuple(self._sets.placed(assignments))
+        self._outdated &= frozenset(read or ())
+        self.placed = read and tuple(each for each in read if each not in self._outdated)
+        now, outdated = self._clock(), self._outdated
+        self._hold(holdings.reconciled(self.holdings, read, self.book, alive.get, now, outdated=outdated))
         self._count_shared(alive)
 
     def pods_of_interest(self, assignments: Sequence[pod_devices.Assignment] | None) -> frozenset[str]:

@@ -375,3 +375,15 @@ def test_start_with_former_ids_is_of_the_container_that_has_them(node: _Node) ->
     assert (holder.pod_uid, grant) == ("uid-web", domain.grant("4-5"))
     with pytest.raises(errors.NotYet, match="are granted to default/web"):
         node.manager.check_start(CORES, NC[4:6], {"uid-web": True})
+
+
+def test_holder_that_cannot_be_seen_stays_until_kubelet_has_written(node: _Node) -> None:
+    """Kubelet gives the cores of a pod away whose processes nobody sees: only its next record lets go of that pod."""
+    node.assign("uid-former", NC[:2])
+    node.now += holdings.FRESH_SECONDS + 1
+    node.manager.learn_ledger(domain.book(12, [domain.grant("0-1", "next")]), ())
+    node.manager.allocate(CORES, NC[:2])
+    node.assign("uid-former", NC[:2])
+    assert {held.pod_uid for held in node.manager.holdings} == {"uid-former", "uid-next"}
+    node.assign("uid-next", NC[:2])
+    assert {held.pod_uid for held in node.manager.holdings} == {"uid-next"}
