@@ -190,6 +190,8 @@ INSTANCE_TYPES: Mapping[str, InstanceType] = types.MappingProxyType(
         )
     }
 )
+DETECT: Final = "detect"
+"""What a NeuronPool says in place of an instance type: its nodes have real devices, and each is asked what it has."""
 MOST_CORES: Final = max(each.devices * each.cores_per_device for each in INSTANCE_TYPES.values())
 """Physical NeuronCores of the largest instance type: what one node could give at the most."""
 MOST_DEVICES: Final = max(each.devices for each in INSTANCE_TYPES.values())

@@ -26,6 +26,7 @@ MANAGED_VALUE: Final = "true"
 HOSTNAME_LABEL: Final = "kubernetes.io/hostname"
 LEDGER_LABEL: Final = f"{GROUP}/ledger"  # of nodes that have a NeuronNode: the device plugin stays where it is
 LEDGER_VALUE: Final = "kept"
+INSTANCE_TYPE_LABEL: Final = "node.kubernetes.io/instance-type"  # of a Node: as its cloud calls the machine
 
 # what each annotation means and which values it has is declared in annotations.py
 CORES_ANNOTATION: Final = f"{GROUP}/cores"
@@ -63,6 +64,7 @@ CONTAINER_NUMBERING: Final = "container"  # it counts from the grant's first cor
 CORE_NUMBERINGS: Final = (NODE_NUMBERING, CONTAINER_NUMBERING)
 
 # --- conditions of a NeuronNode that both agents know -------------------------------------------------------------
+HARDWARE_ACCEPTED_CONDITION: Final = "HardwareAccepted"  # its message says what is wrong with what was found
 REGISTERED_CONDITION: Final = "Registered"  # kubelet knows both resources; the operator grants only then
 
 # --- files of a node, at the same paths on the host and in the container --------------------------

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from neuronspan import names
 from neuronspan_agent import logs, settings
 from neuronspan_deviceplugin.kubelet import checkpoint_file
+from neuronspan_deviceplugin.tree import layout
 
 PROGRAM = "neuronspan-deviceplugin"
 _LEAST_SECONDS = 0.001
@@ -48,6 +49,28 @@ class Settings:
     )
     cgroup_root: pathlib.Path = settings.declared(
         settings.PATH, "the host's cgroup file system", default=pathlib.Path("/sys/fs/cgroup")
+    )
+    sysfs_root: pathlib.Path = settings.declared(
+        settings.PATH, "where the host's /sys is, for detected hardware", default=pathlib.Path("/sys")
+    )
+    dev_root: pathlib.Path = settings.declared(
+        settings.PATH, "where the host's /dev is, for detected hardware", default=pathlib.Path("/dev")
+    )
+    dmi_root: pathlib.Path = settings.declared(
+        settings.PATH,
+        "where the host's firmware says what machine it is, for detected hardware",
+        default=pathlib.Path("/sys/class/dmi/id"),
+    )
+    logical_cores_file: pathlib.Path = settings.declared(
+        settings.PATH,
+        "where the host's logical NeuronCore size is configured, for detected hardware; no such file: the default of "
+        "the instance type",
+        default=pathlib.Path("/") / layout.LOGICAL_CORES,
+    )
+    show_devices: bool = settings.declared(
+        settings.SWITCH,
+        "false: the pods of simulated nodes do not see their devices in /sys",
+        default=True,
     )
     core_numbering: str = settings.declared(
         settings.choice(*names.CORE_NUMBERINGS),

@@ -1,22 +1,27 @@
-"""Brings what the API server, kubelet's files and the control groups say into the resource manager.
+"""Brings what the API server, kubelet's files, the control groups and the hardware say into the resource manager.
 
 Law: a source that does not answer changes nothing and is named in ``problems``; nothing is decided here.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from neuronspan import ledger
 from neuronspan_agent import errors as agent_errors
+from neuronspan_agent import signals
 from neuronspan_deviceplugin import errors
-from neuronspan_deviceplugin.allocation import pod_devices, resource_manager
-from neuronspan_deviceplugin.host import cgroups, checkpoint
+from neuronspan_deviceplugin.allocation import container_edits, pod_devices, resource_manager
+from neuronspan_deviceplugin.host import cdi, cgroups, checkpoint, hardware_source
 from neuronspan_deviceplugin.kubelet import checkpoint_file, pod_resources
 from neuronspan_deviceplugin.neuron_node import own_node, reading
+from neuronspan_deviceplugin.tree import generating, reader, trees
 
 LEDGER_SECONDS = 2.0
 """How long steering waits for a fresh ledger: kubelet's admission of pods stands still meanwhile."""
+
+_LEAST_LOOK_SECONDS = 0.25
+"""Between two looks at the hardware: some hundred files."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,17 +42,29 @@ class NodeObserver:
         kubelet: checkpoint_file.KubeletCheckpoint,
         processes: cgroups.PodProcesses,
         record: checkpoint.RecordFile,
+        hardware: hardware_source.Source,
+        catalogue: cdi.Catalogue | cdi.NoCatalogue,
+        nodes: container_edits.Nodes,
     ) -> None:
         self.alive: Mapping[str, bool | None] = {}
         self.book: ledger.Ledger | None = None
         self.record_problem = ""
         self.processes_visible = True
+        self.hardware_problems: Sequence[str] = ()
+        self.found: reader.Findings | None = None
+        """What the node has, by the last look at its tree."""
         self._manager = manager
         self._own = own
         self._pods = pods
         self._kubelet = kubelet
         self._processes = processes
         self._record = record
+        self._hardware = hardware
+        self._catalogue = catalogue
+        self._nodes = nodes
+        self._faults: tuple[generating.Fault, ...] = ()
+        self._label = ""
+        self._faults_changed = signals.Signal()
         self._saved = manager.holdings
 
     def learn(self, node: reading.NeuronNode) -> None:
@@ -56,7 +73,11 @@ class NodeObserver:
         if book is not None and book.cores != cores:
             fits = all(each.span.end <= cores for each in book.grants)
             book = ledger.Ledger(cores, book.grants) if fits else None
-        self._manager.learn_ledger(book, node.faults)
+        self._manager.learn_ledger(book)
+        self._label = node.label
+        if node.faults != self._faults:
+            self._faults = node.faults
+            self._faults_changed.raised()
 
     async def refresh_ledger(self) -> None:
         """Read the NeuronNode now, if the API server answers."""
@@ -76,6 +97,38 @@ class NodeObserver:
         self._manager.learn_assignments(assignments, alive)
         self.alive, self.book = alive, book
         return alive
+
+    async def watch_hardware(self, poll_seconds: float) -> None:
+        """Look at the hardware again and again, and at once when faults are asked for or taken away."""
+        while True:
+            version = self._faults_changed.version
+            await self.refresh_health()
+            await self._faults_changed.beyond_within(version, max(poll_seconds, _LEAST_LOOK_SECONDS))
+
+    async def refresh_health(self) -> None:
+        """Look at the node's tree now: which cores are healthy, and whether it is that of the hardware served."""
+        try:
+            seen = await asyncio.to_thread(self._look)
+        except OSError as error:
+            self._note_problems([f"{error}: the node's directory and that of CDI have to be writable for the plugin"])
+            return
+        self.found = reader.read(seen, self._label)
+        self._note_problems(list(map(str, self.found.problems)))
+        self._manager.learn_health(reader.unhealthy(seen, self._manager.hardware))
+
+    def _look(self) -> trees.Seen:
+        """Look at the tree; give out its device nodes from now on: after a reload of the driver they are others."""
+        seen = self._hardware.look(self._faults)
+        if seen.nodes != self._nodes:
+            self._catalogue.renew(seen.nodes)
+            self._nodes = seen.nodes
+        return seen
+
+    def _note_problems(self, problems: Sequence[str]) -> None:
+        for each in problems:
+            if each not in self.hardware_problems:
+                _log.warning("the hardware is not as it should be", extra={"error": each})
+        self.hardware_problems = problems
 
     async def learn_names(self) -> None:
         """Learn the names of pods that neither a grant nor a call has named, when no allocation is under way."""

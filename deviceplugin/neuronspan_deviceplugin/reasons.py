@@ -75,7 +75,7 @@ class ConditionType(enum.StrEnum):
     """The conditions of a NeuronNode; true is the good state."""
 
     REGISTERED = names.REGISTERED_CONDITION  # kubelet knows both resources of this agent
-    HARDWARE_ACCEPTED = "HardwareAccepted"  # the hardware that is asked for is served
+    HARDWARE_ACCEPTED = names.HARDWARE_ACCEPTED_CONDITION  # the hardware that is asked for is served
     LEDGER_READABLE = "LedgerReadable"  # the NeuronNode's spec could be read
     PROCESSES_VISIBLE = "ProcessesVisible"  # the control groups of pods are seen
     RECORD_INTACT = "RecordIntact"  # the agent's own record of holders can be read and written
@@ -90,6 +90,7 @@ class ConditionReason(enum.StrEnum):
     STOPPED = "Stopped"  # the agent was stopped
     ACCEPTED = "Accepted"  # the hardware is served
     MISSING = "Missing"  # spec.hardware is not there, or wrong
+    NOT_DETECTED = "NotDetected"  # the node's own hardware is asked for, and it was not found, or not taken over yet
     CHANGE_REFUSED = "ChangeRefused"  # other hardware is asked for while cores are granted or held
     READABLE = "Readable"  # all of spec
     UNREADABLE = "Unreadable"  # a part of spec; its last good value counts
@@ -100,6 +101,39 @@ class ConditionReason(enum.StrEnum):
 
 
 class CoreReason(enum.StrEnum):
-    """Why a core is unhealthy when the fault does not say it in its own words."""
+    """Why a core is unhealthy; ``ComponentUnhealthy`` is followed by the components."""
 
-    FAULT = "Fault"  # a fault of the NeuronNode names the core and gives no reason
+    DEVICE_MISSING = "DeviceMissing"  # its device is not there
+    DEVICE_NODE_MISSING = "DeviceNodeMissing"  # its device has no node in /dev
+    COMPONENT_UNHEALTHY = "ComponentUnhealthy"  # the driver lists components of its device as unhealthy
+    CORE_UNCORRECTABLE = "CoreUncorrectable"  # it had an uncorrectable error
+    HBM_UNCORRECTABLE = "HbmUncorrectable"  # it met an uncorrectable error of the device's memory
+    DMA_ABORTED = "DmaAborted"  # a transfer of its was aborted
+    SRAM_ECC = "SramEcc"  # its device's SRAM had an uncorrectable error
+    MEMORY_ECC = "MemoryEcc"  # its device's memory had an uncorrectable error that cannot be repaired
+
+
+class HardwareProblem(enum.StrEnum):
+    """What is not right with the files in which the kernel driver shows a node's devices."""
+
+    NO_DEVICES = "NoDevices"  # there is no Neuron device
+    TYPE_UNKNOWN = "TypeUnknown"  # neither firmware nor label names an instance type that is known
+    TYPE_CONTRADICTED = "TypeContradicted"  # the devices are not those of the instance type
+    CORE_SIZE_UNUSABLE = "CoreSizeUnusable"  # the file of the logical core size has none that the type has
+    CORES_DIFFER = "CoresDiffer"  # a device has other cores than those of the instance type
+    DEVICES_DIFFER = "DevicesDiffer"  # there are more devices than the instance type has, or some are missing
+    CORES_UNREADABLE = "CoresUnreadable"  # the driver lets its owner alone read the number of cores
+    LINKS_DIFFER = "LinksDiffer"  # devices are connected in another way than those of the instance type
+    NODES_MISSING = "NodesMissing"  # devices have no node in /dev
+    HEALTH_UNKNOWN = "HealthUnknown"  # files that tell of faults are not there, or cannot be read
+
+    @property
+    def is_blocking(self) -> bool:
+        """Whether nothing can be served because of it, rather than less, or with less known."""
+        return self in {
+            self.NO_DEVICES,
+            self.TYPE_UNKNOWN,
+            self.TYPE_CONTRADICTED,
+            self.CORE_SIZE_UNUSABLE,
+            self.CORES_DIFFER,
+        }

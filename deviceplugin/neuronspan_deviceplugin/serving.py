@@ -12,8 +12,16 @@ from collections.abc import AsyncIterator
 from neuronspan import names
 from neuronspan_agent import signals
 from neuronspan_deviceplugin import config, errors, metrics, observing, outside
-from neuronspan_deviceplugin.allocation import resource_manager
-from neuronspan_deviceplugin.host import cdi, cgroups, checkpoint, node_directory
+from neuronspan_deviceplugin.allocation import container_edits, resource_manager
+from neuronspan_deviceplugin.host import (
+    cdi,
+    cgroups,
+    checkpoint,
+    hardware_files,
+    hardware_source,
+    node_directory,
+    simulated_tree,
+)
 from neuronspan_deviceplugin.kubelet import checkpoint_file, pod_resources
 from neuronspan_deviceplugin.kubelet.device_plugin import endpoint, services
 from neuronspan_deviceplugin.neuron_node import conditions, own_node, reading
@@ -41,12 +49,14 @@ class Serving:
     manager: resource_manager.ResourceManager
     observer: observing.NodeObserver
     endpoints: tuple[endpoint.Endpoint, ...]
+    poll_seconds: float
     set_aside: str
     """Why the record of the process before could not be read; "" when it could."""
 
     async def run(self) -> None:
         """Keep both resources registered until cancelled; raises any unexpected error."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.observer.watch_hardware(self.poll_seconds))
             for each in self.endpoints:
                 group.create_task(each.run())
 
@@ -59,6 +69,7 @@ class Serving:
             ],
             processes_visible=self.observer.processes_visible,
             record_problem=self.observer.record_problem or self.set_aside,
+            hardware_problems=self.observer.hardware_problems,
         )
 
 
@@ -66,23 +77,21 @@ class Serving:
 async def prepared(profile: reading.HardwareProfile, parts: AgentParts) -> AsyncIterator[Serving]:
     """Write the node's files and build what serves the profile; nothing is registered yet. Raises CannotServe."""
     settings = parts.settings
-    catalogue = _catalogue(settings)
-    directory = node_directory.NodeDirectory(settings.run_directory, settings.selinux_label)
-    _write_files(profile, settings, catalogue, directory)
+    loaded = parts.record.load(parts.outside.stamp())
+    if loaded.problem:
+        _log.error("record set aside", extra={"error": loaded.problem})
+    written = await asyncio.to_thread(_written, profile, settings, alone=not loaded.holdings)
     processes = cgroups.PodProcesses(settings.cgroup_root)
     manager = resource_manager.ResourceManager(
         profile.hardware,
         profile.numbering,
-        catalogue=catalogue,
-        locks=directory.locks,
+        catalogue=written.catalogue,
+        locks=written.directory.locks,
         look=processes.look,
         clock=parts.outside.clock,
         changed=parts.changed,
         meters=parts.meters,
     )
-    loaded = parts.record.load(parts.outside.stamp())
-    if loaded.problem:
-        _log.error("record set aside", extra={"error": loaded.problem})
     manager.restore(loaded.holdings)
     pods = pod_resources.PodResources(settings.pod_resources_socket, parts.outside.clock)
     observer = observing.NodeObserver(
@@ -92,35 +101,68 @@ async def prepared(profile: reading.HardwareProfile, parts: AgentParts) -> Async
         kubelet=checkpoint_file.KubeletCheckpoint(settings.kubelet_directory),
         processes=processes,
         record=parts.record,
+        hardware=written.source,
+        catalogue=written.catalogue,
+        nodes=written.nodes,
     )
+    endpoints = _endpoints(manager, pods, observer, parts)
     try:
-        yield Serving(profile, manager, observer, _endpoints(manager, pods, observer, parts), loaded.problem)
+        yield Serving(profile, manager, observer, endpoints, settings.poll_seconds, loaded.problem)
     finally:
         await observer.save()
         await pods.close()
 
 
-def _write_files(
-    profile: reading.HardwareProfile,
-    settings: config.Settings,
-    catalogue: cdi.Catalogue | cdi.NoCatalogue,
-    directory: node_directory.NodeDirectory,
-) -> None:
+def kernel(settings: config.Settings) -> hardware_source.Kernel:
+    """Return the tree of the devices that the node really has."""
+    return hardware_source.Kernel(
+        hardware_files.Roots(settings.sysfs_root, settings.dev_root, settings.dmi_root, settings.logical_cores_file)
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Written:
+    """What hardware is read from, and the catalogue of what containers get, made for these device nodes."""
+
+    source: hardware_source.Source
+    catalogue: cdi.Catalogue | cdi.NoCatalogue
+    nodes: container_edits.Nodes
+    directory: node_directory.NodeDirectory
+
+
+def _written(profile: reading.HardwareProfile, settings: config.Settings, *, alone: bool) -> _Written:
+    """Write the node's files."""
+    directory = node_directory.NodeDirectory(settings.run_directory, settings.selinux_label)
     try:
-        directory.write(profile.hardware)
-        written = catalogue.write(profile.hardware, profile.numbering)
+        directory.write(profile.hardware, detected=profile.detected)
+        source, layers = _source(profile, settings, alone=alone)
+        nodes = source.look(()).nodes
+        catalogue = _catalogue(settings, cdi.Node(settings.run_directory, nodes, layers))
+        documents = catalogue.write(profile.hardware, profile.numbering)
     except OSError as error:
         raise errors.CannotServe(
             f"the node's files cannot be written: {error}; {settings.run_directory} and {settings.cdi_directory} must "
             "be folders of the host, mounted writable at the same paths"
         ) from error
-    _log.info("hardware accepted", extra={**profile.hardware.to_dict(), "cdi_documents_written": written})
+    facts = {"cdi_documents_written": documents, "detected": profile.detected}
+    _log.info("hardware accepted", extra={**profile.hardware.to_dict(), **facts})
+    return _Written(source, catalogue, nodes, directory)
 
 
-def _catalogue(settings: config.Settings) -> cdi.Catalogue | cdi.NoCatalogue:
-    if settings.cdi:
-        return cdi.Catalogue(settings.cdi_directory, settings.run_directory)
-    return cdi.NoCatalogue(settings.run_directory)
+def _source(
+    profile: reading.HardwareProfile, settings: config.Settings, *, alone: bool
+) -> tuple[hardware_source.Source, tuple[container_edits.Layer, ...]]:
+    """Return what the hardware is read from, and what of it pods have to be shown: real devices show themselves."""
+    if profile.detected:
+        return kernel(settings), ()
+    folder, label = settings.run_directory / simulated_tree.FOLDER, settings.selinux_label
+    made = hardware_source.Simulated(folder, profile.hardware, alone=alone, selinux_label=label)
+    shown = made.tree.shown if settings.show_devices else ()
+    return made, tuple(container_edits.Layer(*each) for each in shown)
+
+
+def _catalogue(settings: config.Settings, node: cdi.Node) -> cdi.Catalogue | cdi.NoCatalogue:
+    return cdi.Catalogue(settings.cdi_directory, node) if settings.cdi else cdi.NoCatalogue(node)
 
 
 def _endpoints(

@@ -20,6 +20,7 @@ from neuronspan_deviceplugin import config, metrics, outside, serving
 from neuronspan_deviceplugin.host import checkpoint, node_directory
 from neuronspan_deviceplugin.kubelet import probe
 from neuronspan_deviceplugin.neuron_node import conditions, own_node, reading, status_writer
+from neuronspan_deviceplugin.tree import reader
 
 SILENCE_SECONDS = 10.0
 """How long the API server may be out of reach before a node that serves nothing serves the hardware it had before."""
@@ -54,6 +55,7 @@ class Supervisor:
         self._own = own_node.OwnNode(client, settings.node_name, self._seen, self.meters)
         self._reporter = status_writer.Reporter(self._own, out.now, self.meters)
         self._facts: status_writer.Facts | None = None
+        self._found: reader.Findings | None = None
         self._stopping = asyncio.Event()
         self._directory = node_directory.NodeDirectory(settings.run_directory)
         record = checkpoint.RecordFile(settings.checkpoint)
@@ -111,6 +113,7 @@ class Supervisor:
                 await current.observer.refresh_record()
                 if self._is_replaceable(current):
                     continue
+                await current.observer.refresh_health()
                 self.serving = current
                 work = [asyncio.create_task(each) for each in (current.run(), self._until_replaced(current))]
                 try:
@@ -136,11 +139,15 @@ class Supervisor:
             await self.changed.beyond_within(version, self._settings.poll_seconds)
 
     def _described(self) -> reading.HardwareProfile | None:
-        hardware = self._directory.hardware()
-        if hardware is None:
+        before = self._directory.hardware()
+        if before is None:
             return None
         _log.warning("the API server is out of reach, serving the hardware the node had before")
-        return reading.HardwareProfile(hardware, self._settings.core_numbering)
+        return self._before(before)
+
+    def _before(self, before: node_directory.Described) -> reading.HardwareProfile:
+        numbering = names.CONTAINER_NUMBERING if before.detected else self._settings.core_numbering
+        return reading.HardwareProfile(before.hardware, numbering, before.detected)
 
     def _inherited(self, profile: reading.HardwareProfile) -> reading.HardwareProfile:
         """Return what the process before this one served, on this boot or an earlier one; without one the profile.
@@ -148,11 +155,13 @@ class Supervisor:
         Containers may hold cores of it. Whether they do is known once their record and kubelet's were read.
         """
         before = self._directory.hardware()
-        if before is None and self._node is not None:
-            before = reading.served(self._node)
-        if before is None or before == profile.hardware:
+        if before is None and self._node is not None and (hardware := reading.served(self._node)):
+            before = node_directory.Described(hardware, profile.detected)
+        if before is None or before == node_directory.Described(profile.hardware, profile.detected):
             return profile
-        return reading.HardwareProfile(before, profile.numbering)
+        if before.detected is profile.detected:
+            return dataclasses.replace(profile, hardware=before.hardware)
+        return self._before(before)
 
     async def _until_replaced(self, current: serving.Serving) -> None:
         """Wait until the NeuronNode asks for another profile and no pod has cores of this one."""
@@ -190,8 +199,17 @@ class Supervisor:
             await current.observer.learn_names()
             await current.observer.save()
         if self._node is not None:
+            self._found = await self._detected(self._node, current)
             self._facts = self._facts_of(current)
             await self._reporter.report(self._facts, self._node)
+
+    async def _detected(self, node: reading.NeuronNode, current: serving.Serving | None) -> reader.Findings | None:
+        """Return what the node really has, if that is asked for; who serves it has looked at it already."""
+        if not node.detected:
+            return None
+        if current is not None and current.profile.detected:
+            return current.observer.found
+        return reader.read(await asyncio.to_thread(serving.kernel(self._settings).look, ()), node.label)
 
     def _facts_of(self, current: serving.Serving | None) -> status_writer.Facts:
         return status_writer.Facts(
@@ -202,8 +220,12 @@ class Supervisor:
             book=current.observer.book if current else None,
             alive=current.observer.alive if current else {},
             conditions=conditions.of_node(
-                self._node.problems if self._node else (), self._wanted(), current.state() if current else None
+                self._node.problems if self._node else (),
+                self._wanted(),
+                current.state() if current else None,
+                None if self._found is None else list(map(str, self._found.problems)),
             ),
+            detected=self._found.hardware if self._found else None,
         )
 
     async def _say_goodbye(self) -> None:

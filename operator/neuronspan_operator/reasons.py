@@ -96,6 +96,7 @@ class PoolReason(enum.StrEnum):
     OVERLAPPING_POOLS = "OverlappingPools"  # two pools select one node
     NO_CONFLICT = "NoConflict"  # no other pool selects a node of it
     NODES_IN_USE = "NodesInUse"  # nodes keep their hardware or ledger until they are empty
+    HARDWARE_UNKNOWN = "HardwareUnknown"  # nodes that are asked what they have did not say it yet, or cannot
     NO_PROFILE_PENDING = "NoProfilePending"  # nothing waits for a node to be empty
     UNKNOWN_INSTANCE_TYPE = "UnknownInstanceType"  # not in the catalogue
     INVALID_HARDWARE = "InvalidHardware"  # the instance type does not have this logical core size

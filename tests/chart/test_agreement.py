@@ -76,6 +76,17 @@ def test_device_plugin_finds_what_the_chart_mounts() -> None:
     assert settings.run_directory in settings.checkpoint.parents
 
 
+@pytest.mark.parametrize("dmi", ["", "/firmware"])
+def test_device_plugin_that_detects_finds_what_the_chart_mounts(dmi: str) -> None:
+    values = {"devicePlugin": {"hardware": {"detect": True, "dmiRoot": dmi}}}
+    container = chart.render(values).one("DaemonSet", "deviceplugin")["spec"]["template"]["spec"]["containers"][0]
+    mounted = {each["mountPath"] for each in container["volumeMounts"] if each.get("readOnly")}
+    settings = plugin_config.load([], {each["name"]: each.get("value", "w1") for each in container["env"]})
+    assert {str(settings.sysfs_root), str(settings.dev_root), str(settings.logical_cores_file.parent)} <= mounted
+    assert settings.dmi_root.is_relative_to(settings.sysfs_root) is not bool(dmi)
+    assert (str(settings.dmi_root) in mounted) is bool(dmi)
+
+
 def test_mutation_writes_the_names_of_the_domain() -> None:
     (mutation,) = chart.render().one("MutatingAdmissionPolicy", "requests")["spec"]["mutations"]
     patch = mutation["jsonPatch"]["expression"]

@@ -183,6 +183,18 @@ def test_directories_of_the_host_keep_every_character() -> None:
     }
 
 
+def test_files_of_real_devices_are_mounted_read_only_where_hardware_is_detected() -> None:
+    roots = {"sysfsRoot": "/a", "devRoot": "/b", "dmiRoot": "/c", "logicalCoresDirectory": "/d"}
+    spec = pod("devicePlugin", {"hardware": {"detect": True, **roots}})
+    paths = {each["name"]: each["hostPath"]["path"] for each in spec["volumes"]}
+    assert {name: path for name, path in paths.items() if name.startswith("hardware-")} == {
+        "hardware-sys": "/a", "hardware-dev": "/b", "hardware-dmi": "/c", "hardware-neuron": "/d",
+    }  # fmt: skip
+    mounts = [each for each in spec["containers"][0]["volumeMounts"] if each["name"].startswith("hardware-")]
+    assert len(mounts) == 4
+    assert all(each["readOnly"] for each in mounts)
+
+
 @pytest.mark.parametrize(
     ("rolling", "expected"),
     [

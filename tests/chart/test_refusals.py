@@ -63,6 +63,23 @@ CONTRADICTIONS: dict[str, tuple[Values, str]] = {
             "order, because a leader has to give up before others take over: change the one that is out of order"
         ),
     ),
+    "detection that sees nothing": (
+        {"pools": [{"name": "real", "nodeSelector": {"a": "b"}, "instanceType": "detect"}]},
+        (
+            'pool "real" has instanceType detect, but the device plugin is not shown what its nodes have: '
+            "set devicePlugin.hardware.detect to true"
+        ),
+    ),
+    "size of detected hardware": (
+        {
+            "pools": [{"name": "real", "nodeSelector": {"a": "b"}, "instanceType": "detect", "logicalCoreSize": 1}],
+            "devicePlugin": {"hardware": {"detect": True}},
+        },
+        (
+            'pool "real" has logicalCoreSize 1, but detected hardware has the one that is configured on the node: '
+            "leave logicalCoreSize out"
+        ),
+    ),
     "budget that blocks every drain": (
         {"operator": {"podDisruptionBudget": {"minAvailable": 2}}},
         (

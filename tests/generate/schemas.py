@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from neuronspan import grants, instance_types, names, placement, topologies
+from neuronspan_deviceplugin.tree import faults
 
 Contents = Mapping[str, Sequence[str]]
 
@@ -14,7 +15,7 @@ _SERIES = re.compile(r"[a-z]+[0-9]+")  # of trn2u.48xlarge: trn2
 def neuron_pools() -> Contents:
     """Return the parts of `crds/neuronpools.yaml`."""
     return {
-        "instance-types": ["enum:", *(f"  - {name}" for name in instance_types.INSTANCE_TYPES)],
+        "instance-types": ["enum:", *(f"  - {name}" for name in _kinds_of_hardware())],
         "logical-core-sizes": [_enum(map(str, _logical_core_sizes()))],
         "joined-cores": _joined_cores(),
         "packing": [_enum(placement.Packing)],
@@ -31,6 +32,7 @@ def neuron_nodes() -> Contents:
         "core-numbering": [_enum(names.CORE_NUMBERINGS)],
         "resource": [_enum(names.RESOURCES)],
         "state": [_enum(grants.GrantState)],
+        "fault-kinds": ["enum:", *(f"  - {kind}" for kind in faults.FaultKind)],
     }
 
 
@@ -56,12 +58,16 @@ def values_schema() -> Contents:
         "lists": [
             '"instanceType": {',
             '  "enum": [',
-            *_listed(instance_types.INSTANCE_TYPES),
+            *_listed(_kinds_of_hardware()),
             "  ]",
             "},",
             *(f'"{name}": {{"enum": {json.dumps(list(each))}}},' for name, each in lists.items()),
         ]
     }
+
+
+def _kinds_of_hardware() -> list[str]:
+    return [*instance_types.INSTANCE_TYPES, instance_types.DETECT]
 
 
 def _listed(words: Iterable[str]) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 from rich import console
 
 from kits.device import machine_samples, pages
+from kits.kubelet import node_parts
 from kits.manifests import domain
 from neuronspan import grants, instance_types, names
 from neuronspan_deviceplugin.allocation import container_edits
@@ -82,7 +83,7 @@ def container(row: Row, directory: pathlib.Path, mode: grants.EnvMode = grants.E
     """Make it: what the plugin answers, the files that it mounts, and what the runtime finds there."""
     node, span = instance_types.hardware_of(row.instance_type), domain.span(row.grant)
     variables = container_edits.environment(span, mode, row.numbering)
-    edits = container_edits.plain(span, variables, node, row.numbering, directory)
+    edits = container_edits.plain(span, variables, node, row.numbering, directory, node_parts.nodes())
     node_directory.NodeDirectory(directory).write(node)
     for core in set(range(node.cores)) - set(span):
         (directory / names.CORE_LOCKS_DIRECTORY / f"{core}{names.CORE_LOCK_SUFFIX}").unlink()

@@ -25,11 +25,14 @@ STRICT = "?fieldValidation=Strict"
 DRY = "?dryRun=All"
 NAMES = (
     "apart",
+    "asked",
     "bad",
+    "bare",
     "changing",
     "dropping",
     "faulty",
     "good",
+    "granted",
     "large",
     "moving",
     "raced",
@@ -269,6 +272,7 @@ def test_plugin_writes_only_fields_the_schema_knows(admin: api_client.Client) ->
         book=ledger.Ledger(32, (releasing,)),
         alive={"u": True, releasing.pod_uid: False},
         conditions=conditions.of_node((), None, None),
+        detected=hardware,
     )
     status = status_writer.document(facts, {}, "2026-01-31T09:00:00Z")
     assert all(status.values())
@@ -277,12 +281,56 @@ def test_plugin_writes_only_fields_the_schema_knows(admin: api_client.Client) ->
 
 
 def test_faults_of_a_node_are_stored_and_stay_inside_it(admin: api_client.Client) -> None:
-    faults = [{"first": 31, "count": 1, "reason": "scripted"}]
+    faults = [{"first": 31, "count": 1, "kind": "sram_ecc_uncorrected"}]
     created = admin.create(f"{NODES}{STRICT}", admission_kit.neuron_node("faulty", faults=faults))
     assert created["spec"]["faults"] == faults
     past = {"spec": {"faults": [{"first": 31, "count": 2}]}}
     answer = admin.request("PATCH", f"{NODES}/faulty", past, api_client.MERGE_PATCH)
     assert "a fault reaches past the node's last core" in refusal(answer)
+
+
+def _asking(name: str, **changes: Any) -> dict[str, Any]:
+    """Return the NeuronNode of a node that is asked what it has."""
+    node = nodes.NodeView(name=name, labels={names.INSTANCE_TYPE_LABEL: "trn1.32xlarge"})
+    made = neuron_nodes.manifest_to_detect(node)
+    return {**made, "spec": {**made["spec"], **changes}}
+
+
+def test_node_that_is_asked_what_it_has_gets_its_hardware_later(admin: api_client.Client) -> None:
+    created = admin.create(f"{NODES}{STRICT}", _asking("asked"))
+    assert created["spec"]["detect"] == {"instanceType": "trn1.32xlarge"}
+    view = neuron_nodes.read(created)
+    assert (view.detects, view.blank, view.hardware) == (True, True, None)
+    hardware = instance_types.hardware_of("trn1.32xlarge")
+    patch = {"spec": neuron_nodes.profile_spec(hardware)}
+    stored = neuron_nodes.read(admin.patch(f"{NODES}/asked{STRICT}", patch))
+    assert (stored.detects, stored.blank, stored.hardware) == (True, False, hardware)
+    assert stored.ledger == ledger.Ledger(32)
+    again = {"spec": neuron_nodes.detection_spec(nodes.NodeView(name="asked"))}
+    assert neuron_nodes.read(admin.patch(f"{NODES}/asked{STRICT}", again)).blank
+
+
+WITHOUT_HARDWARE = {
+    "neither hardware nor a question": ({"detect": None}, "only a node that is asked what it has goes without"),
+    "cores alone": ({"cores": 32}, "hardware and cores are there together"),
+    "grants": ({"grants": [grant(1, 0, 4)]}, "without hardware there are no cores to grant"),
+}
+
+
+@pytest.mark.parametrize(("changes", "words"), WITHOUT_HARDWARE.values(), ids=WITHOUT_HARDWARE)
+def test_node_without_hardware_is_refused_with(admin: api_client.Client, changes: dict[str, Any], words: str) -> None:
+    manifest = _asking("bare", **changes)
+    manifest["spec"] = {key: value for key, value in manifest["spec"].items() if value is not None}
+    assert words in refusal(admin.request("POST", f"{NODES}{STRICT}", manifest))
+
+
+def test_hardware_that_is_granted_is_not_forgotten(admin: api_client.Client) -> None:
+    granted = admission_kit.neuron_node("granted", grant(1, 0, 4))
+    admin.create(NODES, granted)
+    again = {"spec": neuron_nodes.detection_spec(nodes.NodeView(name="granted"))}
+    answer = admin.request("PATCH", f"{NODES}/granted", again, api_client.MERGE_PATCH)
+    assert "without hardware there are no cores to grant" in refusal(answer)
+    assert HARDWARE_STAYS in refusal(answer)
 
 
 def test_operator_writes_only_fields_the_schema_knows(admin: api_client.Client) -> None:
@@ -352,6 +400,10 @@ def pool(**changes: Any) -> dict[str, Any]:
             {"hardware": {"instanceType": "trn1.32xlarge", "logicalCoreSize": 2}},
             " only, and the instance type is trn1.32xlarge: leave it out",
         ),
+        (
+            {"hardware": {"instanceType": "detect", "logicalCoreSize": 1}},
+            "detected hardware has the logicalCoreSize that is configured on the node: leave it out",
+        ),
         ({"nodeSelector": {}}, "should have at least 1 properties"),
         ({"policy": {"packing": "any"}}, 'supported values: "best-fit", "first-fit", "worst-fit"'),
         ({"policy": {"alignment": "chip"}}, 'supported values: "none", "device", "link"'),
@@ -363,6 +415,7 @@ def pool(**changes: Any) -> dict[str, Any]:
         "instance type",
         "size",
         "joined cores on trn1",
+        "size of detected hardware",
         "every node",
         "packing",
         "alignment",
@@ -375,7 +428,7 @@ def test_bad_pool_is_not_stored(admin: api_client.Client, changes: dict[str, Any
     assert words in refusal(admin.request("POST", POOLS, pool(**changes)))
 
 
-@pytest.mark.parametrize("name", list(instance_types.INSTANCE_TYPES))
+@pytest.mark.parametrize("name", [*instance_types.INSTANCE_TYPES, instance_types.DETECT])
 def test_every_instance_type_makes_a_pool_with_defaults(admin: api_client.Client, name: str) -> None:
     created = admin.create(f"{POOLS}{STRICT}", pool(hardware={"instanceType": name}))
     assert created["spec"]["policy"] == {

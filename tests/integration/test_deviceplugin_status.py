@@ -65,7 +65,7 @@ async def test_nothing_is_written_while_nothing_changes() -> None:
 
 async def test_faulty_cores_are_unhealthy_under_both_names_and_heal() -> None:
     async with plugin_rig.running() as rig:
-        rig.store.edit(faults=[{"first": 5, "count": 2, "reason": "NEURON_HW_ERR=9"}])
+        rig.store.edit(faults=[{"first": 5, "count": 2, "kind": "hw_hbm_ue_error"}])
         await rig.kubelet.until(lambda: rig.kubelet.allocatable(names.DEVICE_RESOURCE) == 14)
         await rig.kubelet.until(lambda: rig.kubelet.allocatable(names.CORE_RESOURCE) == 30)
         await rig.store.until(lambda: not all(each["healthy"] for each in rig.store.status["cores"]))
@@ -75,7 +75,7 @@ async def test_faulty_cores_are_unhealthy_under_both_names_and_heal() -> None:
             names.DEVICE_RESOURCE: {"2", "3"},
         }
         unhealthy = [(each["index"], each["reason"]) for each in rig.store.status["cores"] if not each["healthy"]]
-        assert unhealthy == [(5, "NEURON_HW_ERR=9"), (6, "NEURON_HW_ERR=9")]
+        assert unhealthy == [(5, "HbmUncorrectable"), (6, "HbmUncorrectable")]
         rig.store.edit(faults=[])
         await rig.kubelet.until(lambda: rig.kubelet.allocatable(names.CORE_RESOURCE) == 32)
         await rig.kubelet.until(lambda: rig.kubelet.allocatable(names.DEVICE_RESOURCE) == 16)

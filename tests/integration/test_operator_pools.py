@@ -6,6 +6,7 @@ import pytest
 
 from kits.api_server import control_plane as control_plane_kit
 from kits.world import running_operator, stand_in
+from neuronspan import instance_types
 from neuronspan_operator import application
 
 pytestmark = pytest.mark.integration
@@ -108,6 +109,35 @@ async def test_profile_changes_only_when_nobody_has_cores(
     await running_operator.until(lambda: hardware(cluster, "busy") == "inf2.48xlarge")
     await ready(cluster, "pool", "True", "NodesReady")
     assert cluster.neuron_node("busy")["spec"]["cores"] == 24
+
+
+async def test_nodes_of_a_pool_that_detects_get_what_each_of_them_has(
+    operator: application.Application, cluster: stand_in.StandIn
+) -> None:
+    for name in ("large", "small"):
+        cluster.add_node(name, labels={"neuron": "yes", "node.kubernetes.io/instance-type": "c5.large"})
+    cluster.add_pool("real", instance_type="detect")
+    message = await ready(cluster, "real", "False", "HardwareUnknown")
+    assert "what node large has is not known: its device plugin has not looked yet" in message
+    assert cluster.neuron_node("large")["spec"] == {
+        "detect": {"instanceType": "c5.large"},
+        "coreNumbering": "container",
+        "grants": [],
+    }
+    wrong = {"type": "HardwareAccepted", "status": "False", "reason": "NotDetected", "message": "NoDevices: none"}
+    cluster.report("small", conditions=[wrong | {"lastTransitionTime": "2026-01-31T09:00:00Z"}])
+    await running_operator.until(lambda: "NoDevices: none" in cluster.pool_condition("real", "Ready")[2])
+    cluster.report("large", detected=instance_types.hardware_of("trn1.32xlarge").to_dict())
+    cluster.report("small", detected=instance_types.hardware_of("inf2.24xlarge").to_dict())
+    assert await ready(cluster, "real", "True", "NodesReady") == "2 nodes"
+    assert {name: hardware(cluster, name) for name in ("large", "small")} == {
+        "large": "trn1.32xlarge",
+        "small": "inf2.24xlarge",
+    }
+    cluster.register_plugin("large")
+    cluster.submit("web", 16)
+    await running_operator.until(cluster.bound)
+    assert [each["count"] for each in cluster.ledger("large")] == [16]
 
 
 async def test_deleted_pool_stays_until_its_last_node_is_empty_and_takes_no_new_pods(

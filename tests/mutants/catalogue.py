@@ -12,9 +12,9 @@ LISTED = pathlib.Path(__file__).parent / "listed"
 DIRECTORIES: Mapping[str, str] = types.MappingProxyType(
     {
         "neuronspan_operator": "operator",
+        "neuronspan_deviceplugin": "deviceplugin",
         "neuronspan_embedded": "operator",
         "neuronspan": "deviceplugin",
-        "neuronspan_deviceplugin": "deviceplugin",
         "neuronspan_runtime": "runtime",
     }
 )

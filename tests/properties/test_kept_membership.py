@@ -51,7 +51,7 @@ class Cluster:
             ours = {each: member for each, member in self.members.items() if member.pool == name}
             assert findings.members == ours
             assert findings.cores == sum(_cores(member) for member in ours.values())
-            for listed in (findings.members, findings.conflicts, findings.pending):
+            for listed in (findings.members, findings.conflicts, findings.pending, findings.undetected):
                 assert list(listed) == sorted(listed), "messages name the first few"
 
 
@@ -71,6 +71,9 @@ def _member(draw: Drawn, cluster: Cluster) -> None:
     held = [builders.held("16-17")] if draw.draw(_SELDOM) else []
     kind = draw.draw(strategies.sampled_from(TYPES))
     made = pool_views.member(name, of=of, entries=tuple(entries), held=held, instance_type=kind)
+    if draw.draw(_SELDOM):
+        given, found = (draw.draw(strategies.sampled_from([*TYPES, ""])) for _ in range(2))
+        made = pool_views.asked(name, of=of, given=given, found=found, entries=tuple(entries) if given else ())
     view = dataclasses.replace(made.view, deleted=draw.draw(_SELDOM), owned=draw.draw(_SELDOM))
     if draw.draw(_SELDOM):
         view = dataclasses.replace(view, ledger=None, hardware=None, problem="it makes no sense")
@@ -90,7 +93,7 @@ def _entries(now: dt.datetime) -> strategies.SearchStrategy[grants.Grant]:
 
 def _pool(draw: Drawn, cluster: Cluster) -> None:
     selector: Mapping[str, str] = draw.draw(strategies.sampled_from([{"neuron": "yes"}, {"kind": "x"}, {"kind": "y"}]))
-    kind = draw.draw(strategies.sampled_from([*TYPES, "p5.48xlarge"]))
+    kind = draw.draw(strategies.sampled_from([*TYPES, "p5.48xlarge", "detect"]))
     policy = {"quarantineSeconds": draw.draw(strategies.sampled_from([0, 60, 300]))}
     name, deleted = draw.draw(_POOLS), draw.draw(_SELDOM)
     made = pool_views.pool(name, deleted=deleted, nodeSelector=selector, hardware={"instanceType": kind}, policy=policy)

@@ -27,7 +27,7 @@ YAML. What is said here is what the API server would say of the objects, in the 
 {{- end }}
 {{- end }}
 {{- $problems = concat $problems (include "neuronspan.validation.volumes" (dict "key" "operator" "values" (.Values.operator | default dict)) | fromYamlArray) }}
-{{- $taken := dict "names" (list "device-plugins" "pod-resources" "cdi" "neuronspan" "cgroup") "paths" (list "/var/lib/kubelet/device-plugins" "/var/lib/kubelet/pod-resources" "/var/run/cdi" "/run/neuronspan" "/host/sys/fs/cgroup") }}
+{{- $taken := dict "names" (list "device-plugins" "pod-resources" "cdi" "neuronspan" "cgroup" "hardware-sys" "hardware-dev" "hardware-neuron" "hardware-dmi") "paths" (list "/var/lib/kubelet/device-plugins" "/var/lib/kubelet/pod-resources" "/var/run/cdi" "/run/neuronspan" "/host/sys/fs/cgroup" "/host/hardware/sys" "/host/hardware/dev" "/host/hardware/neuron" "/host/hardware/dmi") }}
 {{- $problems = concat $problems (include "neuronspan.validation.volumes" (merge (dict "key" "devicePlugin" "values" (.Values.devicePlugin | default dict)) $taken) | fromYamlArray) }}
 {{- $spread := dict }}
 {{- range (.Values.operator).topologySpreadConstraints }}

@@ -10,13 +10,18 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from neuronspan import grants, instance_types, names, spans, visible_cores
+from neuronspan_deviceplugin.tree import trees
 
 NULL_DEVICE = "/dev/null"
-"""What /dev/neuron<n> is in a container: it exists and opens, as code that looks for devices expects.
+"""What /dev/neuron<n> of a simulated node is: it exists and opens, as code that looks for devices expects.
 
-It is mounted and not made: runc makes no device nodes in a pod with a user namespace (``hostUsers: false``), where it
-mounts the node that the host has at this very path instead, and the host of simulated devices has none.
+In a container it is mounted and not made: runc makes no device nodes in a pod with a user namespace
+(``hostUsers: false``), where it mounts the node that the host has at this very path instead, and the host of simulated
+devices has none.
 """
+
+Nodes = Mapping[int, trees.DeviceNode]
+"""The device nodes of the host, by device."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,9 +87,30 @@ def lock_mount(node_directory: pathlib.PurePath, core: int) -> Mount:
     return _mount(node_directory, f"{names.CORE_LOCKS_DIRECTORY}/{core}{names.CORE_LOCK_SUFFIX}")
 
 
-def device_mount(shown: int) -> Mount:
-    """Return what stands for a Neuron device in the container, where it has this number."""
-    return Mount(NULL_DEVICE, f"{names.DEVICE_NODE_PREFIX}{shown}", device=True)
+@dataclasses.dataclass(frozen=True, slots=True)
+class Layer:
+    """A folder of the host that the container sees above what is at that place, which stays visible beside it."""
+
+    host_path: str
+    container_path: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Device:
+    """A device node of the host that the container gets, with the kernel's numbers for it."""
+
+    host_path: str
+    container_path: str
+    major: int
+    minor: int
+
+
+def device_edit(node: trees.DeviceNode, shown: int) -> Mount | Device:
+    """Return how a container gets a Neuron device under this number: a real one is made, a simulated one mounted."""
+    path = f"{names.DEVICE_NODE_PREFIX}{shown}"
+    if node.path == NULL_DEVICE:
+        return Mount(NULL_DEVICE, path, device=True)
+    return Device(node.path, path, node.major, node.minor)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,6 +120,7 @@ class Edits:
     environment: Mapping[str, str]
     cdi_devices: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    devices: tuple[Device, ...] = ()
 
 
 class EditsMaker(Protocol):
@@ -116,11 +143,14 @@ def plain(
     hardware: instance_types.Hardware,
     numbering: str,
     node_directory: pathlib.PurePath,
+    nodes: Nodes,
 ) -> Edits:
-    """Return everything without CDI, for container runtimes that do not know it."""
+    """Return everything without CDI, for container runtimes that do not know it; raises KeyError without a node."""
     locks = (lock_mount(node_directory, core) for core in span)
-    devices = (device_mount(shown) for _, shown in shown_devices(span, hardware, numbering))
-    return Edits(variables, mounts=(hardware_mount(node_directory), *locks, *devices))
+    found = [device_edit(nodes[each], shown) for each, shown in shown_devices(span, hardware, numbering)]
+    mounts = (each for each in found if isinstance(each, Mount))
+    devices = tuple(each for each in found if isinstance(each, Device))
+    return Edits(variables, mounts=(hardware_mount(node_directory), *locks, *mounts), devices=devices)
 
 
 def _mount(node_directory: pathlib.PurePath, name: str) -> Mount:

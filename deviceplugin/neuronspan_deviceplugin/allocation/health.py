@@ -1,20 +1,12 @@
 """Which cores are unhealthy, and what that means for the devices kubelet knows.
 
-Law: pure; health is what the ledger object says now, so a fault that is taken away heals by itself.
+Law: pure; health is what the node's tree says now, so a fault that is taken away heals by itself.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from neuronspan import device_ids, instance_types, spans
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Fault:
-    """A scripted hardware fault of a run of cores."""
-
-    span: spans.CoreSpan
-    reason: str
+from neuronspan import device_ids, instance_types
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -23,16 +15,6 @@ class DeviceHealth:
 
     device_id: str
     healthy: bool
-
-
-def unhealthy_cores(faults: Iterable[Fault], hardware: instance_types.Hardware) -> dict[int, str]:
-    """Return each unhealthy core of the node with the reason; the first fault that names a core speaks for it."""
-    found: dict[int, str] = {}
-    for fault in faults:
-        for core in fault.span:
-            if core < hardware.cores:
-                found.setdefault(core, fault.reason)
-    return found
 
 
 def devices(resource: str, hardware: instance_types.Hardware, unhealthy: Mapping[int, str]) -> tuple[DeviceHealth, ...]:

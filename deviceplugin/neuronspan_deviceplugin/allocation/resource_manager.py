@@ -63,13 +63,18 @@ class ResourceManager:
 
     # --- what others tell us -------------------------------------------------------------------------------------
 
-    def learn_ledger(self, book: ledger.Ledger | None, faults: Iterable[health.Fault]) -> None:
-        """Take over the node's ledger (None: keep the last one) and its faults."""
-        unhealthy = health.unhealthy_cores(faults, self.hardware)
-        if (book is None or book == self.book) and unhealthy == self.unhealthy:
+    def learn_ledger(self, book: ledger.Ledger | None) -> None:
+        """Take over the node's ledger; None: keep the last one."""
+        if book is None or book == self.book:
             return
-        self.book = self.book if book is None else book
-        self.unhealthy = unhealthy
+        self.book = book
+        self.changed.raised()
+
+    def learn_health(self, unhealthy: Mapping[int, str]) -> None:
+        """Learn which cores are unhealthy, each with the reason; all others are healthy."""
+        if unhealthy == self.unhealthy:
+            return
+        self.unhealthy = dict(unhealthy)
         self._meters.healthy.set(self.hardware.cores - len(unhealthy))
         self.changed.raised()
 

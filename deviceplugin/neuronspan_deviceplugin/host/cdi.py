@@ -4,6 +4,7 @@ Law: written once per hardware, whole or not at all, so Allocate only names entr
 wins over the pod's own manifest, which is why a container learns of its cores in this way.
 """
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -19,32 +20,55 @@ _READABLE = 0o644
 Document = dict[str, Any]
 
 
-def documents(hardware: instance_types.Hardware, numbering: str, node_directory: pathlib.Path) -> dict[str, Document]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Node:
+    """What of the host the entries name: the node's directory, its device nodes, and the folders that are shown."""
+
+    directory: pathlib.Path
+    nodes: container_edits.Nodes
+    layers: tuple[container_edits.Layer, ...] = ()
+
+
+def documents(hardware: instance_types.Hardware, numbering: str, node: Node) -> dict[str, Document]:
     """Return the catalogue: file name -> CDI document, one per kind."""
     kinds: Mapping[str, Iterator[Document]] = {
-        names.CDI_CORES_KIND: _runs(hardware, grants.EnvMode.VISIBLE, numbering, node_directory),
-        names.CDI_COUNT_KIND: _runs(hardware, grants.EnvMode.COUNT, numbering, node_directory),
-        names.CDI_CORE_KIND: _cores(hardware, node_directory),
-        names.CDI_DEVICE_KIND: _devices(hardware),
+        names.CDI_CORES_KIND: _runs(hardware, grants.EnvMode.VISIBLE, numbering, node),
+        names.CDI_COUNT_KIND: _runs(hardware, grants.EnvMode.COUNT, numbering, node),
+        names.CDI_CORE_KIND: _cores(hardware, node),
+        names.CDI_DEVICE_KIND: _devices(node),
     }
-    return {
-        f"{kind.replace('/', '-')}.json": {"cdiVersion": CDI_VERSION, "kind": kind, "devices": list(entries)}
-        for kind, entries in kinds.items()
-    }
+    return {_file(kind): _document(kind, entries, node) for kind, entries in kinds.items()}
+
+
+def _file(kind: str) -> str:
+    return f"{kind.replace('/', '-')}.json"
+
+
+def _document(kind: str, entries: Iterator[Document], node: Node) -> Document:
+    document: Document = {"cdiVersion": CDI_VERSION, "kind": kind, "devices": list(entries)}
+    if node.layers and kind in {names.CDI_CORES_KIND, names.CDI_COUNT_KIND}:  # a container has one entry of those
+        document["containerEdits"] = {"mounts": list(map(_layer, node.layers))}
+    return document
 
 
 class Catalogue:
     """The folder in which container runtimes look for CDI documents."""
 
-    def __init__(self, folder: pathlib.Path, node_directory: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, node: Node) -> None:
         self._folder = folder
-        self._node_directory = node_directory
+        self._node = node
 
     def write(self, hardware: instance_types.Hardware, numbering: str) -> int:
         """Write what is not there already; gives the number of files written. Raises OSError."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        wanted = documents(hardware, numbering, self._node_directory)
+        wanted = documents(hardware, numbering, self._node)
         return sum(_write_if_new(self._folder / name, document) for name, document in wanted.items())
+
+    def renew(self, nodes: container_edits.Nodes) -> None:
+        """Write the entries of the devices anew, whose nodes are others now; raises OSError."""
+        self._node = dataclasses.replace(self._node, nodes=nodes)
+        kind = names.CDI_DEVICE_KIND
+        _write_if_new(self._folder / _file(kind), _document(kind, _devices(self._node), self._node))
 
     def edits(
         self,
@@ -62,12 +86,16 @@ class Catalogue:
 class NoCatalogue:
     """For container runtimes without CDI: nothing is written, and each answer carries everything itself."""
 
-    def __init__(self, node_directory: pathlib.Path) -> None:
-        self._node_directory = node_directory
+    def __init__(self, node: Node) -> None:
+        self._node = node
 
     def write(self, hardware: instance_types.Hardware, numbering: str) -> int:  # noqa: ARG002 - the catalogue's form
         """Write nothing."""
         return 0
+
+    def renew(self, nodes: container_edits.Nodes) -> None:
+        """Give these device nodes from now on."""
+        self._node = dataclasses.replace(self._node, nodes=nodes)
 
     def edits(
         self,
@@ -78,13 +106,11 @@ class NoCatalogue:
         numbering: str,
     ) -> container_edits.Edits:
         """Return environment, mounts and device nodes of a span."""
-        return container_edits.plain(span, variables, hardware, numbering, self._node_directory)
+        return container_edits.plain(span, variables, hardware, numbering, self._node.directory, self._node.nodes)
 
 
-def _runs(
-    hardware: instance_types.Hardware, mode: grants.EnvMode, numbering: str, node_directory: pathlib.Path
-) -> Iterator[Document]:
-    mount = _mount(container_edits.hardware_mount(node_directory))
+def _runs(hardware: instance_types.Hardware, mode: grants.EnvMode, numbering: str, node: Node) -> Iterator[Document]:
+    mount = _mount(container_edits.hardware_mount(node.directory))
     for first in range(hardware.cores):
         for count in range(1, hardware.cores - first + 1):
             span = spans.CoreSpan(first, count)
@@ -92,16 +118,40 @@ def _runs(
             yield _device(str(span), env=[f"{name}={value}" for name, value in variables.items()], mounts=[mount])
 
 
-def _cores(hardware: instance_types.Hardware, node_directory: pathlib.Path) -> Iterator[Document]:
+def _cores(hardware: instance_types.Hardware, node: Node) -> Iterator[Document]:
     for core in range(hardware.cores):
-        yield _device(str(core), mounts=[_mount(container_edits.lock_mount(node_directory, core))])
+        yield _device(str(core), mounts=[_mount(container_edits.lock_mount(node.directory, core))])
 
 
-def _devices(hardware: instance_types.Hardware) -> Iterator[Document]:
+def _devices(node: Node) -> Iterator[Document]:
     """Name every device by every number it may have in a container: a restart brings the name of the first start."""
-    for device in range(hardware.devices):
+    for device, found in sorted(node.nodes.items()):
         for shown in range(device + 1):
-            yield _device(container_edits.cdi_name(device, shown), mounts=[_mount(container_edits.device_mount(shown))])
+            edit = container_edits.device_edit(found, shown)
+            edits = (
+                {"mounts": [_mount(edit)]}
+                if isinstance(edit, container_edits.Mount)
+                else {"deviceNodes": [_made(edit)]}
+            )
+            yield _device(container_edits.cdi_name(device, shown), **edits)
+
+
+def _made(device: container_edits.Device) -> Document:
+    return {
+        "path": device.container_path,
+        "hostPath": device.host_path,
+        "type": "c",
+        "major": device.major,
+        "minor": device.minor,
+        "permissions": "rw",
+    }
+
+
+def _layer(layer: container_edits.Layer) -> Document:
+    """Return a read-only overlay: the container runtime makes it, so that the container needs no right for it."""
+    below = f"lowerdir={layer.host_path}:{layer.container_path}"
+    options = ["ro", "nosuid", "nodev", "noexec", below]
+    return {"hostPath": "overlay", "containerPath": layer.container_path, "type": "overlay", "options": options}
 
 
 def _device(name: str, **edits: Any) -> Document:

@@ -33,7 +33,7 @@ def label(selinux_label: str, *paths: pathlib.Path) -> None:
     """
     if selinux_label:
         for path in paths:
-            os.setxattr(path, _SELINUX, selinux_label.encode())
+            os.setxattr(path, _SELINUX, selinux_label.encode(), follow_symlinks=False)
 
 
 def _write(path: pathlib.Path, content: bytes, mode: int) -> None:

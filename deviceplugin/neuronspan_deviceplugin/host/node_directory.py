@@ -3,6 +3,7 @@
 Law: the description is replaced as a whole; what cannot be read is no description.
 """
 
+import dataclasses
 import json
 import pathlib
 
@@ -16,6 +17,17 @@ _FORMER_PAGES = "telemetry"
 """Where an older version kept counters: containers that it started may still have them mounted."""
 
 
+_DETECTED = "detected"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Described:
+    """The hardware of a node, and whether it is real."""
+
+    hardware: instance_types.Hardware
+    detected: bool
+
+
 class NodeDirectory:
     """Usually /run/neuronspan, on memory: it is new after a reboot, as locks and processes are."""
 
@@ -24,17 +36,18 @@ class NodeDirectory:
         self._path = path
         self._selinux_label = selinux_label
 
-    def write(self, hardware: instance_types.Hardware) -> None:
+    def write(self, hardware: instance_types.Hardware, *, detected: bool = False) -> None:
         """Describe the hardware and make the lock files that are missing; raises OSError."""
         self._path.mkdir(mode=_TRAVERSABLE, parents=True, exist_ok=True)
-        content = json.dumps(hardware.to_dict(), sort_keys=True).encode()
+        description = hardware.to_dict() | ({_DETECTED: True} if detected else {})
+        content = json.dumps(description, sort_keys=True).encode()
         files.write_atomically(self._path / names.HARDWARE_FILE, content, _READABLE, self._selinux_label)
         self.locks.make_missing(hardware.cores)
 
-    def hardware(self) -> instance_types.Hardware | None:
+    def hardware(self) -> Described | None:
         """Return the hardware described last; None when there is none, or none that can be read."""
         try:
             raw = json.loads((self._path / names.HARDWARE_FILE).read_bytes())
-            return instance_types.Hardware.from_dict(raw)
+            return Described(instance_types.Hardware.from_dict(raw), detected=raw.get(_DETECTED) is True)
         except (OSError, ValueError, TypeError, domain_errors.InvalidHardware):
             return None

@@ -28,13 +28,20 @@ class Served:
     unregistered: Sequence[str]
     processes_visible: bool
     record_problem: str
+    hardware_problems: Sequence[str] = ()
 
 
 def of_node(
-    problems: Sequence[str], wanted: reading.HardwareProfile | None, served: Served | None
+    problems: Sequence[str],
+    wanted: reading.HardwareProfile | None,
+    served: Served | None,
+    detection: Sequence[str] | None = None,
 ) -> tuple[Condition, ...]:
-    """Return all conditions; ``problems`` are those of the NeuronNode's spec, ``wanted`` is what it asks for."""
-    asked = (_hardware_accepted(problems, wanted, served), _ledger_readable(problems))
+    """Return all conditions; ``problems`` are those of the NeuronNode's spec, ``wanted`` is what it asks for.
+
+    ``detection`` is what is wrong with the hardware that is there, while it is looked for; None when it is not.
+    """
+    asked = (_hardware_accepted(problems, wanted, served, detection), _ledger_readable(problems))
     if served is None:
         return (*asked, _NOTHING_TO_REGISTER)
     return (
@@ -65,17 +72,24 @@ _STOPPED = Condition(
 
 
 def _hardware_accepted(
-    problems: Sequence[str], wanted: reading.HardwareProfile | None, served: Served | None
+    problems: Sequence[str],
+    wanted: reading.HardwareProfile | None,
+    served: Served | None,
+    detection: Sequence[str] | None,
 ) -> Condition:
     if served is not None and wanted not in {None, served.profile}:
         holds, reason = False, reasons.ConditionReason.CHANGE_REFUSED
         message = f"serving {served.profile} until no pod has cores of it, asked for {wanted}: drain the node"
+    elif wanted is None and detection is not None:
+        holds, reason = False, reasons.ConditionReason.NOT_DETECTED
+        message = "; ".join(detection) or "the hardware was found, waiting for the operator to take it over"
     elif wanted is None:
         holds, reason = False, reasons.ConditionReason.MISSING
         message = "spec.hardware is missing or wrong: make a NeuronPool select this node; " + "; ".join(problems)
         message = message.rstrip("; ")
     else:
-        holds, reason, message = True, reasons.ConditionReason.ACCEPTED, ""
+        holds, reason = True, reasons.ConditionReason.ACCEPTED
+        message = "; ".join(served.hardware_problems if served else ())
     return Condition(type=reasons.ConditionType.HARDWARE_ACCEPTED, holds=holds, reason=reason, message=message)
 
 

@@ -5,13 +5,12 @@ a hand-edited object must not stop the node.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from neuronspan import errors as domain_errors
 from neuronspan import instance_types, ledger, names, spans
-from neuronspan_deviceplugin import reasons
-from neuronspan_deviceplugin.allocation import health
+from neuronspan_deviceplugin.tree import faults, generating
 
 _Read = TypeVar("_Read")
 
@@ -25,9 +24,11 @@ class NeuronNode:
     hardware: instance_types.Hardware | None
     numbering: str | None
     book: ledger.Ledger | None
-    faults: tuple[health.Fault, ...]
+    faults: tuple[generating.Fault, ...]
     status: Mapping[str, Any]
     problems: tuple[str, ...]
+    detected: bool = False  # the hardware is what the node really has, and not simulated
+    label: str = ""  # the instance type that the Node's label names, when it is detected
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,13 +37,14 @@ class HardwareProfile:
 
     hardware: instance_types.Hardware
     numbering: str
+    detected: bool = False
 
 
 def wanted(node: NeuronNode | None, numbering: str) -> HardwareProfile | None:
     """Return what the object asks to be served, None when it does not say; ``numbering`` is the default."""
     if node is None or node.hardware is None:
         return None
-    return HardwareProfile(node.hardware, node.numbering or numbering)
+    return HardwareProfile(node.hardware, node.numbering or numbering, node.detected)
 
 
 def served(node: NeuronNode) -> instance_types.Hardware | None:
@@ -79,9 +81,11 @@ def read(manifest: Mapping[str, Any]) -> NeuronNode:
         hardware=hardware,
         numbering=attempt("coreNumbering", _numbering),
         book=book,
-        faults=attempt("faults", lambda raw: tuple(map(_fault, raw))) or (),
+        faults=attempt("faults", lambda raw: _faults(raw, real="detect" in spec)) or (),
         status=manifest.get("status") or {},
         problems=tuple(problems),
+        detected="detect" in spec,
+        label=(spec.get("detect") or {}).get("instanceType") or "",
     )
 
 
@@ -91,6 +95,12 @@ def _numbering(raw: str) -> str:
     return raw
 
 
-def _fault(raw: Mapping[str, Any]) -> health.Fault:
-    reason = raw.get("reason") or reasons.CoreReason.FAULT
-    return health.Fault(spans.CoreSpan(raw["first"], raw["count"]), str(reason))
+def _faults(raw: Sequence[Mapping[str, Any]], *, real: bool) -> tuple[generating.Fault, ...]:
+    if real and raw:
+        raise ValueError("real devices have their own: only simulated hardware has faults on request")
+    return tuple(map(_fault, raw))
+
+
+def _fault(raw: Mapping[str, Any]) -> generating.Fault:
+    kind = raw.get("kind") or faults.FaultKind.CORE_UNCORRECTABLE
+    return generating.Fault(spans.CoreSpan(raw["first"], raw["count"]), faults.FaultKind(kind))

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything the status is made of; ``hardware`` is None while there is none."""
+    """Everything the status is made of; ``hardware`` is None while none is served."""
 
     epoch: str
     hardware: instance_types.Hardware | None
@@ -31,6 +31,8 @@ class Facts:
     book: ledger.Ledger | None
     alive: Mapping[str, bool | None]
     conditions: Sequence[conditions.Condition]
+    detected: instance_types.Hardware | None = None
+    """What the node really has, where that is asked for."""
 
 
 def document(facts: Facts, before: Mapping[str, Any], now: str) -> Document:
@@ -38,6 +40,7 @@ def document(facts: Facts, before: Mapping[str, Any], now: str) -> Document:
     hardware = facts.hardware
     return {
         "hardware": hardware.to_dict() if hardware else None,
+        "detected": facts.detected.to_dict() if facts.detected else None,
         "epoch": facts.epoch,
         "cores": health.status(hardware, facts.unhealthy) if hardware else [],
         "held": held(facts.holdings, facts.book, facts.alive),

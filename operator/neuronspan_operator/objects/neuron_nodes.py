@@ -53,6 +53,10 @@ class NeuronNodeView:
     deleted: bool = False
     hardware: instance_types.Hardware | None = None
     advertised: instance_types.Hardware | None = None  # what the plugin says it serves
+    detects: bool = False  # its hardware is what the node really has, and not simulated
+    detected: instance_types.Hardware | None = None  # what the plugin says the node really has
+    complaint: str = ""  # what the plugin says is wrong with the hardware
+    blank: bool = False  # no hardware was given to it yet, and so no core to anybody
     core_numbering: str = names.NODE_NUMBERING
     ledger: ledgers.Ledger | None = None  # None when it cannot be read: see ``problem``
     problem: str = ""
@@ -77,6 +81,10 @@ def read(manifest: Mapping[str, Any]) -> NeuronNodeView:
         deleted="deletionTimestamp" in metadata,
         hardware=hardware,
         advertised=_hardware(status.get("hardware"))[0],
+        detects="detect" in spec,
+        detected=_hardware(status.get("detected"))[0],
+        complaint=_message(status, names.HARDWARE_ACCEPTED_CONDITION),
+        blank=not spec.get("hardware") and not spec.get("grants"),
         core_numbering=spec.get("coreNumbering") or names.NODE_NUMBERING,
         ledger=stored,
         problem=problem,
@@ -107,6 +115,16 @@ def _ledger(hardware: instance_types.Hardware, raw: Iterable[Mapping[str, Any]])
 def _holds(status: Mapping[str, Any], condition: str) -> bool:
     conditions = status.get("conditions") or ()
     return any(each.get("type") == condition and each.get("status") == "True" for each in conditions)
+
+
+def _message(status: Mapping[str, Any], condition: str) -> str:
+    """Return what a condition that does not hold says."""
+    conditions = status.get("conditions") or ()
+    return next((each.get("message") or "" for each in conditions if _is_false(each, condition)), "")
+
+
+def _is_false(raw: Mapping[str, Any], condition: str) -> bool:
+    return raw.get("type") == condition and raw.get("status") == "False"
 
 
 def _held(raw: Iterable[Mapping[str, Any]]) -> Iterable[Held]:
@@ -174,9 +192,27 @@ def manifest(
         "apiVersion": names.API_VERSION,
         "kind": names.NEURON_NODE_KIND,
         "metadata": {"name": node.name},
-        "spec": {
-            "hardware": hardware.to_dict(),
-            "coreNumbering": core_numbering,
-            **_spec_of(ledgers.Ledger(hardware.cores)),
-        },
+        "spec": {"coreNumbering": core_numbering, **profile_spec(hardware)},
     }
+
+
+def manifest_to_detect(node: nodes.NodeView) -> dict[str, Any]:
+    """Return the NeuronNode of a node that is asked what it has; its plugin answers in the status."""
+    metadata = {"name": node.name}
+    spec = {each: value for each, value in detection_spec(node).items() if value is not None}
+    return {"apiVersion": names.API_VERSION, "kind": names.NEURON_NODE_KIND, "metadata": metadata, "spec": spec}
+
+
+def profile_spec(hardware: instance_types.Hardware) -> dict[str, Any]:
+    """Return what of a spec follows from the hardware of a node where nobody has a core."""
+    return {"hardware": hardware.to_dict(), **_spec_of(ledgers.Ledger(hardware.cores))}
+
+
+def detection_spec(node: nodes.NodeView) -> dict[str, Any]:
+    """Return what of a spec asks a node what it has; None is what has to go.
+
+    Containers count from 0 on real hardware, as with AWS's own device plugin: their runtime knows no other numbers.
+    """
+    gone = dict.fromkeys(("hardware", "cores", "granted", "free", "largestFreeRun"))
+    label = node.labels.get(names.INSTANCE_TYPE_LABEL, "")
+    return {**gone, "detect": {"instanceType": label}, "coreNumbering": names.CONTAINER_NUMBERING}

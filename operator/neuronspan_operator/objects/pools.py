@@ -30,7 +30,10 @@ class Policy:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PoolView:
-    """What the operator knows of one NeuronPool; ``hardware`` is None when the profile is unusable: see ``problem``."""
+    """What the operator knows of one NeuronPool.
+
+    ``hardware`` is None when each node is asked what it has, and when the profile is unusable: see ``problem``.
+    """
 
     name: str
     uid: str = ""
@@ -39,6 +42,7 @@ class PoolView:
     deleted: bool = False
     selector: Mapping[str, str] = dataclasses.field(default_factory=dict)
     hardware: instance_types.Hardware | None = None
+    detects: bool = False  # its nodes have real devices: ``hardware`` is None, as each may have others
     problem: str = ""
     problem_reason: reasons.PoolReason | None = None
     policy: Policy = dataclasses.field(default_factory=Policy)
@@ -60,11 +64,14 @@ class Member:
     @property
     def idle(self) -> bool:
         """Whether no container has or holds a core: only then may its hardware change."""
-        return self.view.ledger is not None and not self.view.ledger.grants and not self.view.held
+        is_empty = self.view.blank or (self.view.ledger is not None and not self.view.ledger.grants)
+        return is_empty and not self.view.held
 
     @property
     def released_at(self) -> dt.datetime | None:
         """When its last grant became a tombstone; None while one is none. Without any grant: long ago."""
+        if self.view.blank:
+            return neuron_nodes.moment("")
         if self.view.ledger is None:
             return None
         found = self.view.ledger.grants
@@ -83,11 +90,13 @@ class Member:
 def read(manifest: Mapping[str, Any]) -> PoolView:
     """Read a NeuronPool as the API server sends it."""
     metadata, spec = manifest.get("metadata") or {}, manifest.get("spec") or {}
-    hardware, reason, problem = _profile(spec.get("hardware") or {})
+    profile = spec.get("hardware") or {}
+    detects = profile.get("instanceType") == instance_types.DETECT
+    hardware, reason, problem = (None, None, "") if detects else _profile(profile)
     try:
         policy = _policy(spec.get("policy") or {})
     except ValueError as error:
-        policy, hardware, reason = Policy(), None, reasons.PoolReason.INVALID_POLICY
+        policy, hardware, reason, detects = Policy(), None, reasons.PoolReason.INVALID_POLICY, False
         problem = f"spec.policy: {error}: see kubectl explain neuronpool.spec.policy"
     return PoolView(
         name=metadata.get("name", ""),
@@ -97,6 +106,7 @@ def read(manifest: Mapping[str, Any]) -> PoolView:
         deleted="deletionTimestamp" in metadata,
         selector=spec.get("nodeSelector") or {},
         hardware=hardware,
+        detects=detects,
         problem=problem,
         problem_reason=reason,
         policy=policy,

@@ -27,6 +27,7 @@ class Findings:
     members: by_name.ByName[pools.Member] = dataclasses.field(default_factory=by_name.ByName)
     conflicts: by_name.ByName[str] = dataclasses.field(default_factory=by_name.ByName)
     pending: by_name.ByName[str] = dataclasses.field(default_factory=by_name.ByName)
+    undetected: by_name.ByName[str] = dataclasses.field(default_factory=by_name.ByName)
     cores: int = 0
     """Of all members."""
 
@@ -122,6 +123,7 @@ class Membership:
         if standing.member is not None and standing.member.pool in self._findings:
             found = self._findings[standing.member.pool]
             del found.members[name]
+            found.undetected.pop(name, None)
             found.cores -= _cores(standing.member)
         for rival in standing.rivals:
             del self._findings[rival].conflicts[name]
@@ -139,6 +141,8 @@ class Membership:
         if standing.member is not None and standing.member.pool in self._findings:
             found = self._findings[standing.member.pool]
             found.members[name] = standing.member
+            if standing.undetected:
+                found.undetected[name] = standing.undetected
             found.cores += _cores(standing.member)
         for rival in standing.rivals:
             self._findings[rival].conflicts[name] = standing.conflict

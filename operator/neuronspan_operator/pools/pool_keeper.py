@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
+from neuronspan import instance_types
 from neuronspan_agent import backoff, calls, errors, resources, signals
 from neuronspan_operator.cluster import world
 from neuronspan_operator.objects import pools
@@ -118,13 +119,14 @@ class PoolKeeper:
     async def _create(self, creation: standings.Creation) -> None:
         manifest = creation.manifest(self._core_numbering)
         await self._client.create(resources.NEURON_NODES, manifest)
-        facts = {"pool": creation.pool, "instance_type": creation.hardware.instance_type}
+        hardware = creation.hardware
+        facts = {"pool": creation.pool, "instance_type": hardware.instance_type if hardware else instance_types.DETECT}
         _log.info("a node joins a pool", extra={"node": creation.node.name, **facts})
 
     async def _change(self, change: standings.Change) -> None:
         changed = await self._client.merge_patch(resources.NEURON_NODES, change.name, change.patch)
         self._known.saw_neuron_node(change.resource_version, changed)
-        facts = {"pool": change.pool, "hardware": str(change.hardware or "as it was")}
+        facts = {"pool": change.pool, "hardware": str(change.spec.get("hardware") or "as it was")}
         _log.info("a node's place in its pool changed", extra={"node": change.name, **facts})
 
     async def _remove(self, removal: standings.Removal) -> None:

@@ -57,7 +57,7 @@ def _ready(pool: pools.PoolView, found: membership.Findings) -> dict[str, str]:
         left = _listed(found.members, "node ")
         message = f"the pool is deleted when its last node is empty; still there: {left}"
         return _judgement(reasons.PoolCondition.READY, "False", reasons.PoolReason.DRAINING, message)
-    if pool.hardware is None:
+    if pool.hardware is None and not pool.detects:
         return _judgement(
             reasons.PoolCondition.READY,
             "False",
@@ -75,16 +75,28 @@ def _ready(pool: pools.PoolView, found: membership.Findings) -> dict[str, str]:
         return _judgement(
             reasons.PoolCondition.READY, "False", reasons.PoolReason.NODES_IN_USE, _listed(found.pending.values())
         )
+    if found.undetected:
+        return _judgement(
+            reasons.PoolCondition.READY,
+            "False",
+            reasons.PoolReason.HARDWARE_UNKNOWN,
+            _listed(found.undetected.values()),
+        )
+    return _good(pool, found)
+
+
+def _good(pool: pools.PoolView, found: membership.Findings) -> dict[str, str]:
     if not found.members:
         selector = ",".join(f"{key}={value}" for key, value in sorted(pool.selector.items()))
         return _judgement(
             reasons.PoolCondition.READY, "True", reasons.PoolReason.NO_NODES, f"no node has the labels {selector} yet"
         )
+    of_type = f" of {pool.hardware.instance_type}" if pool.hardware else ""
     return _judgement(
         reasons.PoolCondition.READY,
         "True",
         reasons.PoolReason.NODES_READY,
-        f"{len(found.members)} nodes of {pool.hardware.instance_type}",
+        f"{len(found.members)} nodes{of_type}",
     )
 
 

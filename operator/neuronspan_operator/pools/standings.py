@@ -21,11 +21,14 @@ class Creation:
 
     node: nodes.NodeView
     pool: str
-    hardware: instance_types.Hardware
+    hardware: instance_types.Hardware | None  # None: it is to be asked what it has
 
     def manifest(self, core_numbering: str) -> dict[str, Any]:
         """Return the object to create."""
-        made = neuron_nodes.manifest(self.node, self.hardware, core_numbering)
+        if self.hardware is None:
+            made = neuron_nodes.manifest_to_detect(self.node)
+        else:
+            made = neuron_nodes.manifest(self.node, self.hardware, core_numbering)
         return made | {"metadata": {**made["metadata"], "labels": {pools.POOL_LABEL: self.pool}}}
 
 
@@ -36,7 +39,7 @@ class Change:
     name: str
     resource_version: str
     pool: str
-    hardware: instance_types.Hardware | None  # None: it has the right one already
+    spec: Mapping[str, Any]  # what changes of it; nothing when the hardware is right already
 
     @property
     def patch(self) -> dict[str, Any]:
@@ -46,11 +49,7 @@ class Change:
             "labels": {pools.POOL_LABEL: self.pool},
             "ownerReferences": None,  # see neuron_nodes.manifest
         }
-        if self.hardware is None:
-            return {"metadata": metadata}
-        cores = self.hardware.cores
-        summary = {"granted": 0, "free": cores, "largestFreeRun": cores}
-        return {"metadata": metadata, "spec": {"hardware": self.hardware.to_dict(), "cores": cores, **summary}}
+        return {"metadata": metadata, **({"spec": self.spec} if self.spec else {})}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,6 +91,8 @@ class Standing:
     pending_in: str = ""
     """The pool that has to wait for it; ``pending`` says why."""
     pending: str = ""
+    undetected: str = ""
+    """Why the hardware of this member, which is asked what it has, is not known."""
     wake_at: dt.datetime | None = None
     """When there is more to do even if nothing changes: the end of its quarantine."""
 
@@ -114,7 +115,7 @@ def of_node(
             pool = known_pools.get(member.pool)
             _give_up(standing, member, pools.Policy() if pool is None else pool.policy, now)
         else:
-            _adjust(standing, wanting, member)
+            _adjust(standing, node, wanting, member)
     return standing
 
 
@@ -137,7 +138,7 @@ def _create(standing: Standing, node: nodes.NodeView | None, wanting: list[pools
     if node is None or node.deleted or len(wanting) != 1:
         return
     (pool,) = wanting
-    if pool.hardware is not None:
+    if pool.hardware is not None or pool.detects:
         standing.write = Creation(node, pool.name, pool.hardware)
 
 
@@ -162,12 +163,14 @@ def _postpone(standing: Standing, member: pools.Member, why: str) -> None:
     standing.pending_in, standing.pending = member.pool, f"node {member.view.name} is gone: {why}"
 
 
-def _adjust(standing: Standing, wanting: list[pools.PoolView], member: pools.Member) -> None:
+def _adjust(standing: Standing, node: nodes.NodeView, wanting: list[pools.PoolView], member: pools.Member) -> None:
     """Bring an existing NeuronNode in line with the one pool that has or should have it."""
     keeping = [pool for pool in wanting if pool.name == member.pool]
     candidates = keeping or wanting
     if member.pool and not candidates:  # one without a label was made by hand: not ours to delete
         _dismiss(standing, member)
+    elif len(candidates) == 1 and candidates[0].detects:
+        _ask(standing, node, member, candidates[0])
     elif len(candidates) == 1 and candidates[0].hardware is not None:
         _apply(standing, member, candidates[0], candidates[0].hardware)
 
@@ -180,13 +183,33 @@ def _dismiss(standing: Standing, member: pools.Member) -> None:
         standing.pending = f"node {member.view.name} leaves the pool when it is empty: {member.users}"
 
 
+def _ask(standing: Standing, node: nodes.NodeView, member: pools.Member, pool: pools.PoolView) -> None:
+    """Have the node's plugin look what the node has, and give that to the NeuronNode."""
+    view = member.view
+    if not view.detects:
+        _change(standing, member, pool, neuron_nodes.detection_spec(node))
+    elif view.detected is None:
+        why = view.complaint or "its device plugin has not looked yet"
+        standing.undetected = f"what node {view.name} has is not known: {why}"
+        if member.pool != pool.name:
+            standing.write = Change(view.name, view.resource_version, pool.name, {})
+    else:
+        _apply(standing, member, pool, view.detected)
+
+
 def _apply(standing: Standing, member: pools.Member, pool: pools.PoolView, hardware: instance_types.Hardware) -> None:
-    name, version = member.view.name, member.view.resource_version
-    if member.view.hardware == hardware:
-        if member.pool != pool.name or member.view.owned:
-            standing.write = Change(name, version, pool.name, None)
-    elif member.idle:
-        standing.write = Change(name, version, pool.name, hardware)
+    view = member.view
+    if view.hardware != hardware or view.detects != pool.detects:
+        asked = {} if pool.detects or not view.detects else {"detect": None}
+        _change(standing, member, pool, neuron_nodes.profile_spec(hardware) | asked)
+    elif member.pool != pool.name or view.owned:
+        standing.write = Change(view.name, view.resource_version, pool.name, {})
+
+
+def _change(standing: Standing, member: pools.Member, pool: pools.PoolView, spec: Mapping[str, Any]) -> None:
+    name = member.view.name
+    if member.idle:
+        standing.write = Change(name, member.view.resource_version, pool.name, spec)
     else:
         standing.pending_in = pool.name
         standing.pending = f"node {name} keeps its present hardware until it is empty: {member.users}"

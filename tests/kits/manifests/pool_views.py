@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from kits.manifests import builders
-from neuronspan import grants
+from neuronspan import grants, instance_types
 from neuronspan_operator.objects import nodes, pools
 
 
@@ -25,6 +25,26 @@ def pool(name: str = "a", *, deleted: bool = False, **spec: Any) -> pools.PoolVi
 def node(name: str = "w1", **labels: str) -> nodes.NodeView:
     """Return a node, by default one that the pool selects."""
     return nodes.read(builders.make_node(name, labels=labels or {"neuron": "yes"}))
+
+
+def asked(
+    name: str = "w1",
+    *,
+    of: str = "a",
+    given: str = "",
+    found: str = "",
+    complaint: str = "",
+    entries: tuple[grants.Grant, ...] = (),
+) -> pools.Member:
+    """Return the NeuronNode of a node that is asked what it has: given this hardware, found to have that one."""
+    raw = builders.make_neuron_node(name, entries, instance_type=given or builders.LARGE)
+    raw["metadata"]["labels"] = {pools.POOL_LABEL: of}
+    raw["spec"]["detect"] = {"instanceType": ""}
+    if not given:
+        raw["spec"] = {"detect": raw["spec"]["detect"]}
+    raw["status"]["detected"] = instance_types.hardware_of(found).to_dict() if found else None
+    raw["status"]["conditions"] += [{"type": "HardwareAccepted", "status": "False", "message": complaint}]
+    return pools.read_member(raw)
 
 
 def member(name: str = "w1", *, of: str = "a", entries: tuple[grants.Grant, ...] = (), **other: Any) -> pools.Member:

@@ -20,10 +20,11 @@ INSTALL_SECONDS = 300.0
 REGISTERED_SECONDS = 120.0
 
 
-def install(cluster: cluster_access.Cluster) -> None:
+def install(cluster: cluster_access.Cluster, hardware: Mapping[str, Any] | None = None, **types: str) -> None:
     """Build and load the images, install or upgrade the chart, wait until every worker has registered its NeuronCores.
 
-    What is there already, from the same sources, is not made again.
+    What is there already, from the same sources, is not made again. ``hardware`` is devicePlugin.hardware of the
+    chart's values, ``types`` what a pool has in place of its instance type.
     """
     product_images.build_all()
     images = product_images.loadable()
@@ -41,7 +42,7 @@ def install(cluster: cluster_access.Cluster) -> None:
     ]
     command += ["--create-namespace", "--kubeconfig", cluster.kubeconfig, "--values", "-"]
     command += ["--wait", "--timeout", f"{INSTALL_SECONDS:.0f}s"]
-    process.run(command, timeout=INSTALL_SECONDS + 60, stdin=json.dumps(values(images)).encode())
+    process.run(command, timeout=INSTALL_SECONDS + 60, stdin=json.dumps(values(images, hardware, **types)).encode())
     cluster.wait_for(
         lambda: registered(cluster) == set(kind_config.Shape(cluster.name).workers),
         seconds=REGISTERED_SECONDS,
@@ -49,16 +50,20 @@ def install(cluster: cluster_access.Cluster) -> None:
     )
 
 
-def values(images: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+def values(
+    images: Mapping[str, tuple[str, ...]], hardware: Mapping[str, Any] | None = None, **types: str
+) -> dict[str, Any]:
     """The chart's values: pools by the workers' labels, images by their content, so that new ones are rolled out."""
     pools = [
         {"name": pool, "nodeSelector": {kind_config.POOL_LABEL: pool}, "instanceType": instance_type}
-        for pool, instance_type in INSTANCE_TYPES.items()
+        for pool, instance_type in (INSTANCE_TYPES | types).items()
     ]
     chosen: dict[str, Any] = {"pools": pools, "image": {"pullPolicy": "Never"}}
     for reference in images:
         repository, _, tag = reference.rpartition(":")
         chosen[COMPONENTS[repository.rpartition("/")[2]]] = {"image": {"tag": tag}}
+    if hardware is not None:
+        chosen.setdefault("devicePlugin", {})["hardware"] = dict(hardware)
     return chosen
 
 

@@ -7,11 +7,10 @@ record is what it wrote last: pods that are over leave it only with the next all
 
 import asyncio
 import dataclasses
-import pathlib
 import random
 from collections.abc import Collection, Sequence
 
-from kits.kubelet import lock_table
+from kits.kubelet import lock_table, node_parts
 from kits.manifests import builders, domain
 from neuronspan import device_ids, grants, instance_types, ledger, names, placement, spans, topologies
 from neuronspan.fitting import places
@@ -192,14 +191,14 @@ class SimulatedNode:
         manager = resource_manager.ResourceManager(
             HARDWARE,
             names.NODE_NUMBERING,
-            catalogue=cdi.NoCatalogue(pathlib.Path("/run/neuronspan")),
+            catalogue=cdi.NoCatalogue(node_parts.named()),
             locks=self.locks,
             look=self._look,
             clock=lambda: self.clock,
             changed=signals.Signal(),
             meters=metrics.Metrics(),
         )
-        manager.learn_ledger(self.book, ())
+        manager.learn_ledger(self.book)
         return manager
 
     def _new_kubelet(self, given: device_manager.PodDevices) -> device_manager.DeviceManager:
@@ -226,7 +225,7 @@ class SimulatedNode:
 
     def _write(self, book: ledger.Ledger) -> None:
         self.book = book
-        self.manager.learn_ledger(book, ())
+        self.manager.learn_ledger(book)
 
     def _admit(
         self, name: str, containers: dict[str, dict[str, int]], init: dict[str, dict[str, int]] | None = None

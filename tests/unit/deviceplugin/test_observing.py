@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import cast
 
 from kits.embedded import neuron_node_store
-from kits.kubelet import lock_table
+from kits.kubelet import lock_table, node_parts
 from kits.manifests import builders, domain
 from neuronspan import grants, instance_types, ledger, names
 from neuronspan_agent import signals
@@ -14,6 +14,7 @@ from neuronspan_deviceplugin.allocation import resource_manager
 from neuronspan_deviceplugin.host import cdi, cgroups, checkpoint
 from neuronspan_deviceplugin.kubelet import checkpoint_file, pod_resources
 from neuronspan_deviceplugin.neuron_node import own_node, reading, status_writer
+from neuronspan_deviceplugin.tree import trees
 
 HARDWARE = instance_types.hardware_of("inf2.24xlarge")
 RUNNING = domain.book(12, [domain.grant("4-7", state=grants.GrantState.CONFIRMED)])
@@ -31,22 +32,23 @@ class _Processes(cgroups.PodProcesses):
         return True
 
     def look(self, pod_uids: Collection[str]) -> dict[str, bool | None]:
-        self._manager.learn_ledger(self._meanwhile, ())
+        self._manager.learn_ledger(self._meanwhile)
         return dict.fromkeys({*pod_uids, "uid-web"}, False)
 
 
 def _observer(directory: pathlib.Path, before: ledger.Ledger, meanwhile: ledger.Ledger) -> observing.NodeObserver:
+    catalogue = cdi.NoCatalogue(node_parts.named(HARDWARE))
     manager = resource_manager.ResourceManager(
         HARDWARE,
         names.NODE_NUMBERING,
-        catalogue=cdi.NoCatalogue(directory),
+        catalogue=catalogue,
         locks=lock_table.LockTable(),
         look=lambda uids: dict.fromkeys(uids, False),
         clock=lambda: 0.0,
         changed=signals.Signal(),
         meters=metrics.Metrics(),
     )
-    manager.learn_ledger(before, ())
+    manager.learn_ledger(before)
     return observing.NodeObserver(
         manager,
         own=cast("own_node.OwnNode", None),  # neither the API server
@@ -54,6 +56,9 @@ def _observer(directory: pathlib.Path, before: ledger.Ledger, meanwhile: ledger.
         kubelet=checkpoint_file.KubeletCheckpoint(directory),
         processes=_Processes(manager, meanwhile),
         record=checkpoint.RecordFile(directory / "record.json"),
+        hardware=node_parts.MadeHardware(HARDWARE),
+        catalogue=catalogue,
+        nodes=node_parts.nodes(HARDWARE.devices),
     )
 
 
@@ -73,17 +78,44 @@ async def test_pod_that_ended_during_the_look_is_not_released_by_it(tmp_path: pa
 
 def _node(entries: Iterable[grants.Grant], instance_type: str) -> reading.NeuronNode:
     manifest = neuron_node_store.neuron_node(entries, instance_type=instance_type)
-    manifest["spec"]["faults"] = [{"first": 3, "count": 1, "reason": "hot"}]
+    manifest["spec"]["faults"] = [{"first": 3, "count": 1, "kind": "hw_hbm_ue_error"}]
     return reading.read(manifest)
 
 
-def test_ledger_of_other_hardware_that_does_not_fit_is_not_taken_over_but_its_faults_are(
+async def test_device_nodes_that_are_others_now_are_given_from_now_on(tmp_path: pathlib.Path) -> None:
+    observer = _observer(tmp_path, RUNNING, RUNNING)
+    before = {0: trees.DeviceNode("/dev/neuron0", 245, 0)}  # of the driver that was loaded then
+    observer._catalogue.renew(before)
+    observer._nodes = before
+    await observer.refresh_health()
+    edits = observer._manager.allocate(names.DEVICE_RESOURCE, ["0"])
+    assert [each.host_path for each in edits.mounts if each.device] == ["/dev/null"]
+    assert edits.devices == ()
+    assert observer._nodes == node_parts.nodes(HARDWARE.devices)
+
+
+class _Unwritable:
+    def look(self, broken: object) -> trees.Seen:  # noqa: ARG002
+        raise OSError(28, "No space left on device")
+
+
+async def test_tree_that_cannot_be_written_is_a_problem_and_no_end(tmp_path: pathlib.Path) -> None:
+    observer = _observer(tmp_path, RUNNING, RUNNING)
+    observer._manager.learn_health({3: "SramEcc"})
+    observer._hardware = _Unwritable()
+    await observer.refresh_health()
+    assert "No space left on device" in observer.hardware_problems[0]
+    assert observer._manager.unhealthy == {3: "SramEcc"}
+
+
+async def test_ledger_of_other_hardware_that_does_not_fit_is_not_taken_over_but_its_faults_are(
     tmp_path: pathlib.Path,
 ) -> None:
     observer = _observer(tmp_path, RUNNING, RUNNING)
     observer.learn(_node([domain.grant("20-23")], builders.LARGE))
     assert observer._manager.book == RUNNING
-    assert observer._manager.unhealthy == {3: "hot"}
+    await observer.refresh_health()
+    assert observer._manager.unhealthy == {3: "HbmUncorrectable"}
 
 
 def test_ledger_of_other_hardware_that_fits_is_taken_over_with_the_cores_that_are_served(

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from kits.embedded import in_memory, neuron_node_store
-from kits.kubelet import lock_table
+from kits.kubelet import lock_table, node_parts
 from kits.manifests import builders, domain
 from neuronspan import grants, instance_types, names
 from neuronspan_agent import errors, resources, signals
@@ -31,7 +31,7 @@ def _serving(record: holdings.Holdings) -> serving.Serving:
     manager = resource_manager.ResourceManager(
         hardware,
         names.NODE_NUMBERING,
-        catalogue=cdi.NoCatalogue(pathlib.Path("/run/neuronspan")),
+        catalogue=cdi.NoCatalogue(node_parts.named()),
         locks=lock_table.LockTable(),
         look=lambda uids: dict.fromkeys(uids, True),
         clock=lambda: 0.0,
@@ -40,7 +40,7 @@ def _serving(record: holdings.Holdings) -> serving.Serving:
     )
     manager.restore(record)
     observer = cast("observing.NodeObserver", None)
-    return serving.Serving(reading.HardwareProfile(hardware, names.NODE_NUMBERING), manager, observer, (), "")
+    return serving.Serving(reading.HardwareProfile(hardware, names.NODE_NUMBERING), manager, observer, (), 1.0, "")
 
 
 IDLE = {

@@ -20,6 +20,7 @@ EXPLAINED: dict[str, type[enum.StrEnum]] = {
     "Condition types": reasons.ConditionType,
     "Condition reasons": reasons.ConditionReason,
     "Cores": reasons.CoreReason,
+    "Hardware": reasons.HardwareProblem,
 }
 
 

@@ -14,6 +14,7 @@ import yaml
 
 from kits.manifests import builders
 from neuronspan import annotations, errors, grants, instance_types, names, placement, topologies
+from neuronspan_deviceplugin.tree import faults
 from neuronspan_operator.objects import pods
 
 CHART = pathlib.Path(__file__).parents[3] / "charts" / "neuronspan"
@@ -48,18 +49,24 @@ def _member(of: Collection[str]) -> Accepts:
     return accepts
 
 
+def _hardware(word: str) -> None:
+    if word != instance_types.DETECT:
+        instance_types.hardware_of(word)
+
+
 POOL, NODE = _schema("neuronpools"), _schema("neuronnodes")
 GRANT = NODE["grants"]["items"]["properties"]
 LISTS: dict[str, tuple[list[str], Accepts]] = {
-    "pool instance type": (POOL["hardware"]["properties"]["instanceType"]["enum"], instance_types.hardware_of),
+    "pool instance type": (POOL["hardware"]["properties"]["instanceType"]["enum"], _hardware),
     "pool packing": (POOL["policy"]["properties"]["packing"]["enum"], placement.Packing),
     "pool alignment": (POOL["policy"]["properties"]["alignment"]["enum"], placement.Alignment),
     "pool device counts": (POOL["policy"]["properties"]["deviceCounts"]["enum"], placement.DeviceCounts),
     "node topology": (NODE["hardware"]["properties"]["topology"]["enum"], topologies.Topology),
     "node core numbering": (NODE["coreNumbering"]["enum"], _member(names.CORE_NUMBERINGS)),
     "grant resource": (GRANT["resource"]["enum"], _member(names.RESOURCES)),
+    "fault kind": (NODE["faults"]["items"]["properties"]["kind"]["enum"], faults.FaultKind),
     "grant state": (GRANT["state"]["enum"], grants.GrantState),
-    "values instance type": (_values("instanceType"), instance_types.hardware_of),
+    "values instance type": (_values("instanceType"), _hardware),
     "values core numbering": (_values("coreNumbering"), _member(names.CORE_NUMBERINGS)),
     "values packing": (_values("packing"), placement.Packing),
     "values alignment": (_values("alignment"), placement.Alignment),
@@ -68,6 +75,7 @@ LISTS: dict[str, tuple[list[str], Accepts]] = {
 OF_DOMAIN: list[Iterable[str]] = [
     *(instance_types.INSTANCE_TYPES, topologies.Topology, placement.Packing, placement.Alignment),
     placement.DeviceCounts,
+    faults.FaultKind,
     *(names.CORE_NUMBERINGS, names.RESOURCES, grants.EnvMode, grants.GrantState),
 ]
 KNOWN = sorted({word for words in [*OF_DOMAIN, *(listed for listed, _ in LISTS.values())] for word in words})

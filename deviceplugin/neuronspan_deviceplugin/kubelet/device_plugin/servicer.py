@@ -202,4 +202,8 @@ def _response(edits: container_edits.Edits) -> api.ContainerAllocateResponse:
             api.Mount(host_path=each.host_path, container_path=each.container_path, read_only=not each.device)
             for each in edits.mounts
         ],
+        devices=[
+            api.DeviceSpec(host_path=each.host_path, container_path=each.container_path, permissions="rw")
+            for each in edits.devices
+        ],
     )

@@ -12,6 +12,7 @@ _WORDS: Mapping[type[errors.LedgerError], str] = {
     errors.SpanOverlap: "two grants share a core",
     errors.DuplicateGrant: "two grants belong to the same container of the same pod",
 }
+_SIZE_OF_ITS_OWN = "detected hardware has the logicalCoreSize that is configured on the node: leave it out"
 _UNDECLARED = "-"
 _LONG_AGO = "2000-01-01T00:00:00Z"
 
@@ -25,6 +26,9 @@ def problems(plural: str, manifest: Manifest, before: Manifest | None) -> Iterat
 
 
 def _of_node(spec: Manifest, before: Manifest | None) -> Iterator[str]:
+    if "hardware" not in spec or "cores" not in spec:
+        yield from _without_hardware(spec)
+        return
     hardware, cores = spec["hardware"], spec["cores"]
     if cores != hardware["devices"] * hardware["coresPerDevice"]:
         yield f"spec.cores: Invalid value: {cores}: cores must be devices times coresPerDevice"
@@ -33,12 +37,26 @@ def _of_node(spec: Manifest, before: Manifest | None) -> Iterator[str]:
             yield f"spec.grants: Invalid value: {problem}"
     if any(each["first"] + each["count"] > cores for each in spec.get("faults") or ()):
         yield "spec.faults: Invalid value: a fault reaches past the node's last core"
-    if before is not None and before.get("grants") and before["hardware"] != hardware:
+    if before is not None and before.get("grants") and before.get("hardware") != hardware:
         why = "the hardware of a node cannot change while containers have its cores: drain the node first"
         yield f"spec.hardware: Invalid value: {why}"
 
 
+def _without_hardware(spec: Manifest) -> Iterator[str]:
+    """Yield what is wrong with a node without hardware: it has to be one that is asked what it has."""
+    if "hardware" in spec or "cores" in spec:
+        yield "spec.hardware: Invalid value: hardware and cores are there together or not at all"
+    elif "detect" not in spec:
+        yield "spec.hardware: Invalid value: hardware is missing: only a node that is asked what it has goes without"
+    if spec.get("grants"):
+        yield "spec.grants: Invalid value: without hardware there are no cores to grant"
+
+
 def _of_pool(hardware: Manifest) -> Iterator[str]:
+    if hardware["instanceType"] == instance_types.DETECT:
+        if "logicalCoreSize" in hardware:
+            yield f"spec.hardware: Invalid value: {_SIZE_OF_ITS_OWN}"
+        return
     try:
         instance_types.hardware_of(hardware["instanceType"], hardware.get("logicalCoreSize"))
     except errors.InvalidHardware as error:

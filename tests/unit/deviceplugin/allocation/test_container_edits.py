@@ -5,13 +5,14 @@ import pathlib
 
 import pytest
 
+from kits.kubelet import node_parts
 from kits.manifests import domain
 from neuronspan import grants, instance_types, names
 from neuronspan_deviceplugin.allocation import container_edits
 from neuronspan_deviceplugin.host import cdi
+from neuronspan_deviceplugin.tree import trees
 
 HARDWARE = instance_types.hardware_of("inf2.24xlarge")  # 12 cores on 6 devices
-RUN = pathlib.Path("/run/neuronspan")
 VISIBLE, COUNT = grants.EnvMode.VISIBLE, grants.EnvMode.COUNT
 
 
@@ -48,7 +49,7 @@ def test_cdi_names_are_environment_locks_and_every_touched_device() -> None:
 
 
 def _entries() -> dict[str, dict[str, dict[str, object]]]:
-    documents = cdi.documents(HARDWARE, "node", RUN).values()
+    documents = cdi.documents(HARDWARE, "node", node_parts.named(HARDWARE)).values()
     return {each["kind"]: {one["name"]: one["containerEdits"] for one in each["devices"]} for each in documents}
 
 
@@ -90,7 +91,7 @@ def test_catalogue_entries_are_a_read_only_lock_and_devices_that_need_no_node_of
 
 
 def test_catalogue_is_written_once_and_readable(tmp_path: pathlib.Path) -> None:
-    catalogue = cdi.Catalogue(tmp_path / "cdi", RUN)
+    catalogue = cdi.Catalogue(tmp_path / "cdi", node_parts.named(HARDWARE))
     assert catalogue.write(HARDWARE, "node") == 4
     before = {each: each.stat().st_mtime_ns for each in (tmp_path / "cdi").iterdir()}
     assert catalogue.write(HARDWARE, "node") == 0
@@ -100,7 +101,7 @@ def test_catalogue_is_written_once_and_readable(tmp_path: pathlib.Path) -> None:
 
 
 def test_catalogue_replaces_a_half_written_document(tmp_path: pathlib.Path) -> None:
-    catalogue = cdi.Catalogue(tmp_path, RUN)
+    catalogue = cdi.Catalogue(tmp_path, node_parts.named(HARDWARE))
     catalogue.write(HARDWARE, "node")
     (path := tmp_path / "neuronspan.dev-core.json").write_text('{"cdi')
     assert catalogue.write(HARDWARE, "node") == 1
@@ -109,13 +110,14 @@ def test_catalogue_replaces_a_half_written_document(tmp_path: pathlib.Path) -> N
 
 def test_catalogue_of_a_large_node_stays_in_bounds() -> None:
     """64 cores have 2 080 runs, in two modes; container runtimes read all of it."""
-    documents = cdi.documents(instance_types.hardware_of("trn2.48xlarge"), "node", RUN)
+    documents = cdi.documents(instance_types.hardware_of("trn2.48xlarge"), "node", node_parts.named())
     assert len(documents["neuronspan.dev-cores.json"]["devices"]) == 2080
     assert sum(len(json.dumps(each)) for each in documents.values()) < 2_000_000
 
 
 def test_plain_answer_carries_what_cdi_would() -> None:
-    edits = container_edits.plain(domain.span("5-6"), {"A": "b"}, HARDWARE, "node", RUN)
+    nodes = node_parts.nodes()
+    edits = container_edits.plain(domain.span("5-6"), {"A": "b"}, HARDWARE, "node", node_parts.RUN, nodes)
     assert [(each.container_path, each.device) for each in edits.mounts] == [
         ("/run/neuronspan/hardware.json", False),
         ("/run/neuronspan/cores/5.lock", False),
@@ -123,6 +125,29 @@ def test_plain_answer_carries_what_cdi_would() -> None:
         ("/dev/neuron2", True),
         ("/dev/neuron3", True),
     ]
-    assert edits.cdi_devices == ()
-    renumbered = container_edits.plain(domain.span("5-6"), {"A": "b"}, HARDWARE, "container", RUN)
+    assert (edits.cdi_devices, edits.devices) == ((), ())
+    renumbered = container_edits.plain(domain.span("5-6"), {"A": "b"}, HARDWARE, "container", node_parts.RUN, nodes)
     assert [each.container_path for each in renumbered.mounts if each.device] == ["/dev/neuron0", "/dev/neuron1"]
+
+
+REAL = {device: trees.DeviceNode(f"/dev/neuron{device}", 245, device) for device in range(HARDWARE.devices)}
+
+
+@pytest.mark.parametrize(("numbering", "shown"), [("node", (2, 3)), ("container", (0, 1))])
+def test_real_devices_are_devices_with_the_kernels_numbers_whatever_the_container_calls_them(
+    numbering: str, shown: tuple[int, int]
+) -> None:
+    edits = container_edits.plain(domain.span("5-6"), {"A": "b"}, HARDWARE, numbering, node_parts.RUN, REAL)
+    assert edits.devices == tuple(
+        container_edits.Device(f"/dev/neuron{device}", f"/dev/neuron{number}", 245, device)
+        for device, number in zip((2, 3), shown, strict=True)
+    )
+    assert not any(each.device for each in edits.mounts)
+
+
+def test_catalogue_entry_of_a_real_device_is_the_hosts_node_under_the_containers_number() -> None:
+    documents = cdi.documents(HARDWARE, "container", cdi.Node(node_parts.RUN, REAL))
+    entries = {each["name"]: each["containerEdits"] for each in documents["neuronspan.dev-device.json"]["devices"]}
+    made = {"type": "c", "major": 245, "minor": 3, "permissions": "rw", "hostPath": "/dev/neuron3"}
+    assert entries["3"] == {"deviceNodes": [{"path": "/dev/neuron3", **made}]}
+    assert entries["3-as-0"] == {"deviceNodes": [{"path": "/dev/neuron0", **made}]}

@@ -1,10 +1,8 @@
 """The node's memory: what it counts, what it forgets, what it refuses; the decisions have tests of their own."""
 
-import pathlib
-
 import pytest
 
-from kits.kubelet import lock_table
+from kits.kubelet import lock_table, node_parts
 from kits.manifests import domain
 from neuronspan import grants, instance_types, names
 from neuronspan_agent import signals
@@ -29,7 +27,7 @@ class _Node:
         self.manager = resource_manager.ResourceManager(
             HARDWARE,
             names.NODE_NUMBERING,
-            catalogue=cdi.NoCatalogue(pathlib.Path("/run/neuronspan")),
+            catalogue=cdi.NoCatalogue(node_parts.named()),
             locks=self.locks,
             look=lambda uids: {each: self.alive.get(each) for each in uids},
             clock=lambda: self.now,
@@ -53,20 +51,20 @@ def node() -> _Node:
 def test_change_is_raised_only_by_a_change(node: _Node) -> None:
     manager = node.manager
     book = domain.book(12, [domain.grant()])
-    manager.learn_ledger(book, ())
+    manager.learn_ledger(book)
     version = manager.changed.version
-    manager.learn_ledger(book, ())
-    manager.learn_ledger(None, ())
+    manager.learn_ledger(book)
+    manager.learn_ledger(None)
     manager.learn_pods(())
     manager.learn_assignments((), {})
     assert manager.changed.version == version
-    manager.learn_ledger(domain.book(12), ())
+    manager.learn_ledger(domain.book(12))
     assert manager.changed.version == version + 1
 
 
 def test_last_ledger_stays_when_the_new_one_cannot_be_read(node: _Node) -> None:
-    node.manager.learn_ledger(domain.book(12, [domain.grant()]), ())
-    node.manager.learn_ledger(None, ())
+    node.manager.learn_ledger(domain.book(12, [domain.grant()]))
+    node.manager.learn_ledger(None)
     assert node.manager.book == domain.book(12, [domain.grant()])
 
 
@@ -79,7 +77,7 @@ def test_without_a_ledger_a_run_is_chosen_beside_what_is_held(node: _Node) -> No
 def test_granted_cores_that_a_pod_holds_as_devices_are_not_answered(node: _Node) -> None:
     """Kubelet counts the two resources apart and offers the cores of a device that it has given away."""
     node.manager.allocate(DEVICES, ["2"])
-    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7")]), ())
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7")]))
     choice = node.manager.prefer(CORES, NC, [], 4, None)
     assert choice.outcome is reasons.SteeringOutcome.DRIFT
     assert choice.span is not None
@@ -87,7 +85,7 @@ def test_granted_cores_that_a_pod_holds_as_devices_are_not_answered(node: _Node)
 
 
 def test_allocation_is_recorded_for_the_container_it_was_steered_to(node: _Node) -> None:
-    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7")]), ())
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7")]))
     node.manager.prefer(CORES, NC, [], 4, None)
     node.manager.allocate(CORES, NC[4:8])
     (held,) = node.manager.holdings
@@ -95,18 +93,18 @@ def test_allocation_is_recorded_for_the_container_it_was_steered_to(node: _Node)
 
 
 def test_allocation_is_that_of_the_grant_it_was_steered_to_although_the_ledger_changed_meanwhile(node: _Node) -> None:
-    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7", env=grants.EnvMode.COUNT)]), ())
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7", env=grants.EnvMode.COUNT)]))
     node.manager.prefer(CORES, NC, [], 4, None)
-    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7", "other")]), ())
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7", "other")]))
     told = node.manager.allocate(CORES, NC[4:8]).environment
     (held,) = node.manager.holdings
     assert (held.pod_uid, told[names.NUM_CORES_ENV]) == ("uid-web", "4")
 
 
 def test_allocation_is_of_no_known_pod_when_a_later_preference_was_for_no_grant(node: _Node) -> None:
-    node.manager.learn_ledger(domain.book(12, [domain.grant("0-3")]), ())
+    node.manager.learn_ledger(domain.book(12, [domain.grant("0-3")]))
     node.manager.prefer(CORES, NC, [], 4, None)
-    node.manager.learn_ledger(domain.book(12), ())
+    node.manager.learn_ledger(domain.book(12))
     node.manager.prefer(CORES, NC, [], 4, None)
     node.manager.allocate(CORES, NC[:4])
     (held,) = node.manager.holdings
@@ -143,7 +141,7 @@ def test_cores_of_a_known_holder_are_refused_while_it_lives(
     node.alive["uid-web"] = True
     node.assign("uid-web", ["1"], DEVICES)
     grant = domain.grant("2-3", resource=DEVICES)
-    node.manager.learn_ledger(domain.book(12, [grant] if granted else []), ())
+    node.manager.learn_ledger(domain.book(12, [grant] if granted else []))
     node.alive["uid-web"] = alive
     reason = ""
     try:
@@ -200,7 +198,7 @@ def test_start_on_devices_that_do_not_exist_is_not_yet(node: _Node) -> None:
 
 def _finish_former_pod(node: _Node) -> None:
     """Let a pod that had cores 0 and 1 be over, and grant them to the next one; kubelet's record still names it."""
-    node.manager.learn_ledger(domain.book(12, [domain.grant("0-1", "next")]), ())
+    node.manager.learn_ledger(domain.book(12, [domain.grant("0-1", "next")]))
     node.alive["uid-former"] = True
     node.assign("uid-former", NC[:2])
     node.alive["uid-former"] = False
@@ -236,7 +234,7 @@ def test_record_of_the_former_pod_counts_again_when_kubelet_has_it_anew(node: _N
 def _granted_node(*pods: str) -> _Node:
     """The last of these pods has cores 4-5 by ledger and by kubelet's record; those before it are over."""
     node = _Node()
-    node.manager.learn_ledger(domain.book(12, [domain.grant("4-5", pods[-1])]), ())
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-5", pods[-1])]))
     node.alive = {**dict.fromkeys((f"uid-{each}" for each in pods), False), f"uid-{pods[-1]}": True}
     node.assign(f"uid-{pods[-1]}", ["4", "5"])
     return node
@@ -280,7 +278,7 @@ def test_processes_are_looked_at_in_the_step_that_makes_the_files() -> None:
 def test_ledger_is_compared_in_the_step_that_makes_the_files() -> None:
     node = _granted_node("web")
     node.manager.check_start(CORES, IDS, {})
-    node.manager.learn_ledger(domain.book(12, [domain.grant("4-5", "next")]), ())
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-5", "next")]))
     with pytest.raises(errors.NotYet):
         node.manager.start(CORES, IDS)
     assert node.locks.made == []
@@ -353,7 +351,7 @@ def test_cores_under_former_ids_are_refused_under_present_ones_while_their_pod_l
 
 
 def test_pod_whose_admission_an_upgrade_interrupts_may_have_its_own_cores_under_both_ids(node: _Node) -> None:
-    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7", init_containers=("init",))]), ())
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-7", init_containers=("init",))]))
     node.manager.allocate(CORES, FORMER[4:6])
     choice = node.manager.prefer(CORES, [*NC, *FORMER[4:6]], FORMER[4:6], 4, None)
     assert (choice.outcome, str(choice.span)) == (reasons.SteeringOutcome.GRANT, "4-7")
@@ -365,7 +363,7 @@ def test_pod_whose_admission_an_upgrade_interrupts_may_have_its_own_cores_under_
 
 
 def test_start_with_former_ids_is_of_the_container_that_has_them(node: _Node) -> None:
-    node.manager.learn_ledger(domain.book(12, [domain.grant("4-5")]), ())
+    node.manager.learn_ledger(domain.book(12, [domain.grant("4-5")]))
     twice = [
         pod_devices.Assignment("uid-web", "app", CORES, frozenset(FORMER[4:6])),
         pod_devices.Assignment("uid-twin", "app", CORES, frozenset(NC[4:6])),
@@ -381,7 +379,7 @@ def test_holder_that_cannot_be_seen_stays_until_kubelet_has_written(node: _Node)
     """Kubelet gives the cores of a pod away whose processes nobody sees: only its next record lets go of that pod."""
     node.assign("uid-former", NC[:2])
     node.now += holdings.FRESH_SECONDS + 1
-    node.manager.learn_ledger(domain.book(12, [domain.grant("0-1", "next")]), ())
+    node.manager.learn_ledger(domain.book(12, [domain.grant("0-1", "next")]))
     node.manager.allocate(CORES, NC[:2])
     node.assign("uid-former", NC[:2])
     assert {held.pod_uid for held in node.manager.holdings} == {"uid-former", "uid-next"}

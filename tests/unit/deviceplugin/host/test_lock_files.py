@@ -139,7 +139,12 @@ def test_folder_and_files_are_labelled_and_new_files_before_they_have_their_name
 ) -> None:
     """Recorded, as a kernel takes such a label from root alone, and acts on it only where SELinux is on."""
     labels: list[tuple[str, str, bytes]] = []
-    monkeypatch.setattr(os, "setxattr", lambda path, name, value: labels.append((path.name, name, value)))
+
+    def record(path: pathlib.Path, name: str, value: bytes, *, follow_symlinks: bool) -> None:
+        assert not follow_symlinks
+        labels.append((path.name, name, value))
+
+    monkeypatch.setattr(os, "setxattr", record)
     _locks(tmp_path).make_missing(1)
     assert labels == []
     found = _locks(tmp_path, LABEL)

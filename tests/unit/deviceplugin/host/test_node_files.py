@@ -14,10 +14,16 @@ HARDWARE = instance_types.hardware_of("inf2.xlarge")
 def test_directory_describes_the_hardware_and_has_a_lock_per_core(tmp_path: pathlib.Path) -> None:
     directory = node_directory.NodeDirectory(tmp_path / "run")
     directory.write(HARDWARE)
-    assert directory.hardware() == HARDWARE
+    assert directory.hardware() == node_directory.Described(HARDWARE, detected=False)
     assert {each.name for each in (tmp_path / "run").iterdir()} == {"hardware.json", "cores"}
     assert [each.core for each in directory.locks.of(range(2))] == [0, 1]
     assert {each.name for each in (tmp_path / "run" / "cores").iterdir()} == {"0.lock", "1.lock"}
+
+
+def test_directory_says_of_real_hardware_that_it_is(tmp_path: pathlib.Path) -> None:
+    directory = node_directory.NodeDirectory(tmp_path)
+    directory.write(HARDWARE, detected=True)
+    assert directory.hardware() == node_directory.Described(HARDWARE, detected=True)
 
 
 def test_mode_does_not_depend_on_the_umask(tmp_path: pathlib.Path) -> None:
@@ -36,9 +42,9 @@ def test_what_containers_see_gets_its_label(tmp_path: pathlib.Path, monkeypatch:
     """Recorded, as a kernel takes such a label from root alone, and acts on it only where SELinux is on."""
     labels: list[tuple[str, bytes]] = []
 
-    def record(path: pathlib.Path, name: str, value: bytes) -> None:
+    def record(path: pathlib.Path, name: str, value: bytes, *, follow_symlinks: bool) -> None:
         assert path.exists()
-        assert name == "security.selinux"
+        assert (name, follow_symlinks) == ("security.selinux", False)
         labels.append((path.name.removesuffix(f".{os.getpid()}").lstrip("."), value))
 
     monkeypatch.setattr(os, "setxattr", record)

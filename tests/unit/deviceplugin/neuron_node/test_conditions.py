@@ -53,6 +53,19 @@ STATES = {
 }  # fmt: skip
 
 
+def test_hardware_that_is_looked_for_is_said_to_be_missing_with_what_is_wrong() -> None:
+    found = conditions.of_node((), None, None, ["NoDevices: no Neuron device", "more"])[0]
+    assert (found.holds, found.reason, found.message) == (False, "NotDetected", "NoDevices: no Neuron device; more")
+    waiting = conditions.of_node((), None, None, [])[0]
+    assert (waiting.holds, waiting.reason) == (False, "NotDetected")
+    assert "waiting for the operator" in waiting.message
+
+
+def test_hardware_that_is_served_says_what_is_not_right_with_it() -> None:
+    found = conditions.of_node((), LARGE, _served(hardware_problems=("LinksDiffer: x", "y")), [])[0]
+    assert (found.holds, found.reason, found.message) == (True, "Accepted", "LinksDiffer: x; y")
+
+
 @pytest.mark.parametrize(("state", "kind", "reason", "words"), STATES.values(), ids=STATES.keys())
 def test_condition_alone_does_not_hold_when(state: Any, kind: str, reason: str, words: str) -> None:
     found = conditions.of_node(*state)

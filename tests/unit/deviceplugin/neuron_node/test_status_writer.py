@@ -101,10 +101,6 @@ def test_document_without_hardware_says_nothing_about_cores() -> None:
 
 
 def test_unhealthy_core_makes_its_device_unhealthy() -> None:
-    unhealthy = health.unhealthy_cores(
-        [health.Fault(domain.span("5-6"), "hot"), health.Fault(domain.span("6-40"), "cold")], HARDWARE
-    )
-    assert unhealthy == {5: "hot", 6: "hot"} | dict.fromkeys(range(7, 12), "cold")
     bad = {
         (resource, each.device_id)
         for resource in names.RESOURCES

@@ -1,12 +1,11 @@
 """Which witnesses must agree before a container starts, and which one may be silent."""
 
-import pathlib
 from collections.abc import Mapping
 from typing import cast
 
 import pytest
 
-from kits.kubelet import lock_table
+from kits.kubelet import lock_table, node_parts
 from kits.manifests import domain
 from neuronspan import instance_types, names
 from neuronspan_agent import signals
@@ -66,14 +65,14 @@ def _manager(*, old_lives: bool = True) -> resource_manager.ResourceManager:
     manager = resource_manager.ResourceManager(
         instance_types.hardware_of("inf2.24xlarge"),
         names.NODE_NUMBERING,
-        catalogue=cdi.NoCatalogue(pathlib.Path("/run/neuronspan")),
+        catalogue=cdi.NoCatalogue(node_parts.named()),
         locks=lock_table.LockTable(),
         look=lambda uids: {each: old_lives or each == "uid-web" for each in uids},
         clock=lambda: 0.0,
         changed=signals.Signal(),
         meters=metrics.Metrics(),
     )
-    manager.learn_ledger(domain.book(12, [domain.grant("4-7")]), ())
+    manager.learn_ledger(domain.book(12, [domain.grant("4-7")]))
     manager.learn_assignments([pod_devices.Assignment("uid-web", "app", CORES, IDS)], {"uid-web": True})
     return manager
 
@@ -134,7 +133,7 @@ SILENT = errors.PodResourcesError("no answer")
 
 async def test_silence_of_pod_resources_does_not_replace_the_ledger() -> None:
     manager = _manager()
-    manager.learn_ledger(domain.book(12), ())
+    manager.learn_ledger(domain.book(12))
     with pytest.raises(errors.NotYet) as refusal:
         await starting.let_start(_services(manager, _PodResources(SILENT), [{}]), CORES, IDS)
     assert refusal.value.reason == "NotGranted"
