@@ -86,7 +86,7 @@ def fence_patch(pod: pods.PodView, moment: str, transition: str) -> dict[str, An
 
 
 def _identity(pod: pods.PodView) -> dict[str, str]:
-    return {"uid": pod.uid, "resourceVersion": pod.resource_version}
+    return {"uid": pod.object_uid, "resourceVersion": pod.resource_version}
 
 
 def _unchanged(pod: pods.PodView) -> list[dict[str, Any]]:

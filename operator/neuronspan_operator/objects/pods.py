@@ -63,6 +63,7 @@ class PodView:
     has_annotations: bool = False
     unscheduled: pod_conditions.Unscheduled | None = None
     nominated_node: str = ""  # where it has cores reserved, by its status
+    object_uid: str = ""  # the API server's, which it compares with that of every write: a mirror has another one
 
     @property
     def gated(self) -> bool:
@@ -168,6 +169,7 @@ def read(manifest: Mapping[str, Any]) -> PodView:
         has_annotations=metadata.get("annotations") is not None,
         unscheduled=pod_conditions.unscheduled(status),
         nominated_node=status.get("nominatedNodeName") or "",
+        object_uid=metadata.get("uid", ""),
     )
 
 

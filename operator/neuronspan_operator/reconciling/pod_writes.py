@@ -205,7 +205,7 @@ class PodWriter:
             self._hold(kind, pod, unread)
             return reasons.Outcome.FAILED
         metadata = fresh["metadata"]
-        if metadata["uid"] != pod.uid:
+        if metadata["uid"] != pod.object_uid:
             return reasons.Outcome.GONE
         if metadata["resourceVersion"] != pod.resource_version:
             self._known.saw_pod(pod, fresh)

@@ -55,6 +55,13 @@ def test_adopted_pod_is_told_its_cores() -> None:
     assert patch.pod.name == "web"
 
 
+def test_mirror_of_an_adopted_static_pod_is_patched_as_the_object_that_it_is() -> None:
+    mirror = builders.make_mirror(cores=4, phase="Running")
+    entry = domain.grant("4-7", pod_uid=builders.STATIC_UID, state=grants.GrantState.CONFIRMED, since=snapshots.ago(1))
+    (patch,) = snapshots.plan([mirror], None, [builders.make_neuron_node("w1", [entry])]).patches
+    assert patch.patch["metadata"]["uid"] == mirror["metadata"]["uid"] != builders.STATIC_UID
+
+
 @pytest.mark.parametrize(
     "pod",
     [
