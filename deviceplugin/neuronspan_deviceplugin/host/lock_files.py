@@ -62,9 +62,12 @@ class LockFiles:
         files.write_atomically(self._path(core), pod_uid.encode(), _MODE, self._selinux_label)
 
     def _empty_former_page(self, core: int) -> None:
-        """Leave nothing of the pods before, but a file: containers that the older version admitted have its mount."""
+        """Leave nothing of the pods before, but a file: containers that the older version admitted have its mount.
+
+        After a reboot there is none, and a container runtime makes a folder of that name for such a mount.
+        """
         page = self._former_pages / f"{core}.page"
-        if page.exists():
+        if page.is_file():
             files.write_atomically(page, b"", _MODE, self._selinux_label)
 
     def _read(self, core: int) -> core_locks.CoreLock:

@@ -134,6 +134,15 @@ def test_counters_that_an_older_version_kept_go_with_the_pod_that_had_the_core(
     assert not (tmp_path / "telemetry" / "1.page").stat().st_mode & 0o222
 
 
+def test_folder_in_the_place_of_a_former_page_keeps_no_pod_from_its_locks(
+    tmp_path: pathlib.Path, locks: lock_files.LockFiles
+) -> None:
+    """containerd makes a folder where the source of a mount is missing, as that of a page is after a reboot."""
+    (tmp_path / "telemetry" / "1.page").mkdir(parents=True)
+    locks.renew([1], "uid-web")
+    assert locks.of([1]) == (core_locks.CoreLock(1, "uid-web"),)
+
+
 def test_folder_and_files_are_labelled_and_new_files_before_they_have_their_name(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
