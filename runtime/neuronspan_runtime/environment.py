@@ -87,8 +87,8 @@ def read(variables: Mapping[str, str] | None = None) -> Environment:
         logical_config=reader.first(LOGICAL_CONFIG_ENVS, _number_of(1, 2), "1 or 2"),
         log_level=reader.first(LOG_LEVEL_ENVS, _level, f"one of {', '.join(LOG_LEVELS)}") or "ERROR",
         oom_log=reader.text(OOM_LOG_ENV) != "0",
-        local_rank=reader.parsed(LOCAL_RANK_ENV, _whole, "a whole number") or 0,
-        local_ranks=reader.parsed(LOCAL_RANKS_ENV, _whole, "a whole number") or 1,
+        local_rank=reader.whole(LOCAL_RANK_ENV) or 0,
+        local_ranks=reader.whole(LOCAL_RANKS_ENV) or 1,
         state_directory=reader.parsed(names.STATE_DIRECTORY_ENV, pathlib.Path, "a directory"),
         process_tag=reader.text(PROCESS_TAG_ENV),
         driver_skip_quirk=reader.parsed(DRIVER_SKIP_QUIRK_ENV, _one_of("0", "1"), "0 or 1") == "1",
@@ -151,6 +151,11 @@ class _Reader:
             self.problems.append(f"{name}={text!r} is not {expected}")
             return None
 
+    def whole(self, name: str) -> int | None:
+        """Read a variable that is not ours: many programs set LOCAL_RANK=-1 where there is no launcher."""
+        text = self.text(name)
+        return int(text) if text.isdecimal() else None
+
 
 def _one_of(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
@@ -163,12 +168,6 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 def _number_of(*choices: int) -> Callable[[str], int]:
     return lambda text: int(_one_of(*map(str, choices))(text))
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal():
-        raise ValueError(text)
-    return int(text)
 
 
 def _level(text: str) -> str:

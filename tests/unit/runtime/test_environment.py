@@ -45,6 +45,17 @@ def test_environment_takes_a_blank_variable_for_unset(blank: str) -> None:
     assert environment.read(dict.fromkeys(names, blank)) == environment.Environment()
 
 
+@pytest.mark.parametrize(
+    ("rank", "ranks", "expected"),
+    [("3", "4", (3, 4)), ("-1", "", (0, 1)), ("-1", "-1", (0, 1)), ("0", "0", (0, 1)), ("none", "many", (0, 1))],
+)
+def test_variables_of_launchers_say_something_or_nothing_but_are_never_wrong(
+    rank: str, ranks: str, expected: tuple[int, int]
+) -> None:
+    found = environment.read({"LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": ranks})
+    assert (found.local_rank, found.local_ranks) == expected
+
+
 def test_environment_reports_all_problems_at_once() -> None:
     variables = {
         "NEURONSPAN_GRANT": "4-",
