@@ -27,7 +27,7 @@ def settled(module: torch.jit.ScriptModule, examples: Sequence[torch.Tensor]) ->
     found = frozenset(
         position
         for position, value in enumerate(_inputs(whole)[: len(examples)])
-        if all(use.user.kind() == _SIZE for use in value.uses())
+        if all(use.user.kind() == _SIZE and _is_constant(use.user) for use in value.uses())
     )
     if any(_inputs(whole)[position].uses() for position in found):
         graph: Any = module._c._get_method("forward").graph  # noqa: SLF001 - torch has no public way to change a graph
@@ -52,6 +52,11 @@ def warn(examples: Sequence[torch.Tensor], positions: Collection[int]) -> None:
 
 def _inputs(graph: Any) -> list[Any]:
     return list(graph.inputs())[1:]
+
+
+def _is_constant(size: Any) -> bool:
+    """Return whether it is known which size is asked for; a loop of a script may ask for one after the other."""
+    return all(given.toIValue() is not None for given in list(size.inputs())[1:])
 
 
 def _freeze_sizes(graph: Any, value: Any, shape: torch.Size) -> None:

@@ -163,6 +163,24 @@ def test_settled_program_asks_an_unused_input_nothing(function: str) -> None:
     assert torch.equal(alone, expected)
 
 
+class SizesInALoop(torch.nn.Module):
+    def forward(self, values: torch.Tensor, shaped: torch.Tensor) -> torch.Tensor:
+        total = 0
+        for dimension in range(1):
+            total += shaped.size(dimension)
+        return values * total
+
+
+def test_input_is_used_when_a_script_asks_for_its_sizes_one_by_one() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        flat, leaves = tracing.flattened(torch.jit.script(SizesInALoop()), (FIRST, SECOND))
+    recorded = recorder.recorded(flat, leaves)
+    assert unused.settled(recorded, leaves) == frozenset()
+    (found,) = recorded(FIRST, SECOND)
+    assert torch.equal(found, FIRST * 4)
+
+
 def test_program_that_uses_all_of_its_inputs_stays_as_it_is() -> None:
     flat, leaves = tracing.flattened(torch.sub, (FIRST, FIRST))
     recorded = recorder.recorded(flat, leaves)
