@@ -29,8 +29,9 @@ def assert_close(actual: Any, expected: Any, **options: Any) -> None:
 def neuron_allclose(
     actual: torch.Tensor, expected: torch.Tensor, rtol: float | None = None, atol: float | None = None
 ) -> AllCloseSummary:
-    """Return whether the error, less `atol`, is nowhere more than `rtol` of the largest expected value.
+    """Return whether the error beyond `atol` is nowhere more than `rtol` of the largest expected value.
 
+    What is equal has no error, infinities included; what is not a number, or infinite on one side only, is a mismatch.
     Raises ValueError for tensors of different shapes.
     """
     if actual.shape != expected.shape:
@@ -38,14 +39,21 @@ def neuron_allclose(
     found, wanted = actual.detach().cpu().double(), expected.detach().cpu().double()
     usual = _TOLERANCES.get(expected.dtype, (0.0, 0.0))
     relative, absolute = (own if given is None else given for given, own in zip((rtol, atol), usual, strict=True))
-    apart = (found - wanted).abs()
-    if found.equal(wanted):
-        shares = apart
-    elif not (largest := wanted.abs().max()):
-        shares = torch.full_like(apart, torch.inf)
-    else:
-        shares = (apart - absolute) / largest
+    apart = torch.where(found == wanted, 0.0, (found - wanted).abs())
+    beyond = (apart - absolute).clamp(min=0)
+    shares = torch.where(beyond == 0, 0.0, beyond / _largest(wanted))
     mismatches = int((~(shares <= relative)).sum())
-    at = [torch.unravel_index(errors.argmax(), errors.shape) for errors in (shares, apart)]
-    most = [errors[index].item() for errors, index in zip((shares, apart), at, strict=True)]
+    at = [_place_of_largest(errors) for errors in (shares, apart)]
+    most = [errors[index].item() if errors.numel() else 0.0 for errors, index in zip((shares, apart), at, strict=True)]
     return AllCloseSummary(not mismatches, mismatches, *most, *at)
+
+
+def _largest(wanted: torch.Tensor) -> torch.Tensor:
+    """Return the largest size of a number; an infinity is none, everything would be close to it."""
+    sizes = wanted[wanted.isfinite()].abs()
+    return sizes.max() if sizes.numel() else torch.zeros((), dtype=wanted.dtype)
+
+
+def _place_of_largest(errors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return the index of the largest error, none where nothing was compared."""
+    return torch.unravel_index(errors.argmax(), errors.shape) if errors.numel() else ()

@@ -35,11 +35,28 @@ def test_the_error_counts_from_the_largest_expected_value() -> None:
     ("actual", "expected", "mismatches"),
     [
         (torch.zeros(2), torch.zeros(2), 0),
-        (torch.tensor([0.0, 1e-9]), torch.zeros(2), 2),
+        (torch.tensor([0.0, 1e-9]), torch.zeros(2), 0),
+        (torch.tensor([0.0, 1e-4]), torch.zeros(2), 1),
+        (torch.tensor([torch.inf, 1.0]), torch.tensor([torch.inf, 1.0]), 0),
+        (torch.tensor([torch.inf, 5.0]), torch.tensor([torch.inf, 1.0]), 1),
+        (torch.tensor([torch.inf, 1.0]), torch.tensor([-torch.inf, 1.0]), 1),
+        (torch.tensor([3.0, 1.0]), torch.tensor([torch.inf, 1.0]), 1),
+        (torch.tensor([]), torch.tensor([]), 0),
         (torch.tensor([1, 2]), torch.tensor([1, 3]), 1),
         (torch.tensor([1.0, torch.nan]), torch.tensor([1.0, 2.0]), 1),
     ],
-    ids=["equal", "nothing is near zero", "integers have to be equal", "not a number"],
+    ids=[
+        "equal",
+        "near zero",
+        "nothing else is near zero",
+        "infinite",
+        "infinity hides nothing",
+        "signs of infinity",
+        "infinite on one side",
+        "empty",
+        "integers have to be equal",
+        "not a number",
+    ],
 )
 def test_default_tolerances(actual: torch.Tensor, expected: torch.Tensor, mismatches: int) -> None:
     assert comparison.neuron_allclose(actual, expected).num_mismatches == mismatches
@@ -48,3 +65,8 @@ def test_default_tolerances(actual: torch.Tensor, expected: torch.Tensor, mismat
 def test_shapes_have_to_be_the_same() -> None:
     with pytest.raises(ValueError, match=r"shapes differ: \(2,\) and \(3,\)"):
         comparison.neuron_allclose(torch.ones(2), torch.ones(3))
+
+
+def test_error_within_the_absolute_tolerance_counts_as_none() -> None:
+    found = comparison.neuron_allclose(torch.tensor([1.0, 2.25]), torch.tensor([1.0, 2.0]), rtol=0.0, atol=0.5)
+    assert (found.allclose, found.max_rel_error, found.max_abs_error) == (True, 0.0, 0.25)
