@@ -36,6 +36,17 @@ async def test_container_sees_its_locks_its_devices_and_the_hardware_file() -> N
         assert all((rig.root / host).exists() for host in created.mounts.values())
 
 
+@pytest.mark.parametrize("cdi", [True, False], ids=["with CDI", "without CDI"])
+async def test_containers_root_can_change_nothing_of_the_nodes(cdi: bool) -> None:
+    """A device's mode and owner neither: they are those of the host's /dev/null."""
+    async with plugin_rig.running(domain.grant("5-7"), cdi=cdi) as rig:
+        await rig.kubelet.run(builders.make_pod(cores=3, node="w1"))
+
+        created = rig.kubelet.created("uid-web", "app")
+        assert {"/dev/neuron2", "/dev/neuron3"} == created.devices < set(created.mounts)
+        assert created.changeable == frozenset()
+
+
 async def test_pod_manifest_cannot_widen_its_cores() -> None:
     manifest = builders.make_pod(cores=4, node="w1")
     manifest["spec"]["containers"][0]["env"] = [{"name": names.VISIBLE_CORES_ENV, "value": "0-31"}]

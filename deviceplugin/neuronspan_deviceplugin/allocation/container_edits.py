@@ -26,7 +26,7 @@ Nodes = Mapping[int, trees.DeviceNode]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mount:
-    """A file of the host that the container sees: one that it cannot write to, or one that it opens as a device."""
+    """A file of the host that the container sees and cannot change; a device among them is opened, and written to."""
 
     host_path: str
     container_path: str

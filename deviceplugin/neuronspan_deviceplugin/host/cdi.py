@@ -159,8 +159,12 @@ def _device(name: str, **edits: Any) -> Document:
 
 
 def _mount(mount: container_edits.Mount) -> Document:
-    kept_apart = ["ro", "nosuid", "nodev", "bind"]
-    options = ["bind"] if mount.device else kept_apart  # flags are a second mount, which a user namespace may forbid
+    """Return a mount in which nothing of the host's can be changed, a device's mode and owner neither.
+
+    A device is written to all the same. Without the flags that /dev has on most hosts a user namespace, which must not
+    take them away, forbids the mount.
+    """
+    options = ["ro", "nosuid", "noexec" if mount.device else "nodev", "bind"]
     return {"hostPath": mount.host_path, "containerPath": mount.container_path, "options": options}
 
 

@@ -24,6 +24,8 @@ class Created:
     devices: frozenset[str]
     layers: Mapping[str, tuple[str, ...]]
     """Folders that it sees one above the other at a place, the topmost first."""
+    changeable: frozenset[str]
+    """Mounts in which root of the container could change what is the host's: those that are not read-only."""
 
 
 def create(responses: Iterable[bytes], manifest_environment: Mapping[str, str], cdi: pathlib.Path) -> Created:
@@ -31,6 +33,7 @@ def create(responses: Iterable[bytes], manifest_environment: Mapping[str, str], 
     read = [api.ContainerAllocateResponse.FromString(each) for each in responses]
     environment = {key: value for each in read for key, value in each.envs.items()} | dict(manifest_environment)
     mounts = {each.container_path: each.host_path for one in read for each in one.mounts}
+    changeable = {each.container_path for one in read for each in one.mounts if not each.read_only}
     devices = {each.container_path for one in read for each in one.devices}
     layers: dict[str, tuple[str, ...]] = {}
     for name in (each.name for one in read for each in one.cdi_devices):
@@ -38,10 +41,11 @@ def create(responses: Iterable[bytes], manifest_environment: Mapping[str, str], 
         environment |= dict(each.split("=", 1) for each in edits["env"])
         plain = [each for each in edits["mounts"] if each.get("type") != _OVERLAY]
         mounts |= {each["containerPath"]: each["hostPath"] for each in plain}
+        changeable |= {each["containerPath"] for each in edits["mounts"] if "ro" not in each["options"]}
         layers |= {each["containerPath"]: _layers(each) for each in edits["mounts"] if each not in plain}
         devices |= {each["path"] for each in edits["deviceNodes"]}
     devices |= {path for path in mounts if path.startswith("/dev/")}
-    return Created(environment, mounts, frozenset(devices), layers)
+    return Created(environment, mounts, frozenset(devices), layers, frozenset(changeable))
 
 
 def _layers(mount: Mapping[str, Any]) -> tuple[str, ...]:

@@ -199,7 +199,7 @@ def _response(edits: container_edits.Edits) -> api.ContainerAllocateResponse:
         envs=edits.environment,
         cdi_devices=[api.CDIDevice(name=each) for each in edits.cdi_devices],
         mounts=[
-            api.Mount(host_path=each.host_path, container_path=each.container_path, read_only=not each.device)
+            api.Mount(host_path=each.host_path, container_path=each.container_path, read_only=True)
             for each in edits.mounts
         ],
         devices=[

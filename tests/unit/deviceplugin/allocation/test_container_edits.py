@@ -71,6 +71,10 @@ def test_every_name_an_answer_can_carry_is_in_the_catalogue(mode: grants.EnvMode
         assert device in entries[kind]
 
 
+DEVICE = ["ro", "nosuid", "noexec", "bind"]
+"""Without ``ro`` a pod's root could change the mode of the host's own /dev/null, for everybody on the node."""
+
+
 def test_catalogue_entries_are_a_read_only_lock_and_devices_that_need_no_node_of_the_host() -> None:
     entries = _entries()
     assert entries[names.CDI_CORE_KIND]["4"] == {
@@ -83,10 +87,10 @@ def test_catalogue_entries_are_a_read_only_lock_and_devices_that_need_no_node_of
         ]
     }
     assert entries[names.CDI_DEVICE_KIND]["3"] == {
-        "mounts": [{"hostPath": "/dev/null", "containerPath": "/dev/neuron3", "options": ["bind"]}]
+        "mounts": [{"hostPath": "/dev/null", "containerPath": "/dev/neuron3", "options": DEVICE}]
     }
     assert entries[names.CDI_DEVICE_KIND]["3-as-0"] == {
-        "mounts": [{"hostPath": "/dev/null", "containerPath": "/dev/neuron0", "options": ["bind"]}]
+        "mounts": [{"hostPath": "/dev/null", "containerPath": "/dev/neuron0", "options": DEVICE}]
     }
 
 
