@@ -26,9 +26,18 @@ def recorded(module: torch.nn.Module, example_inputs: Sequence[torch.Tensor]) ->
     """
     examples = tuple(one.detach().clone().requires_grad_(one.requires_grad) for one in example_inputs)
     with _quietly():
+        _type_frozen(module)
         traced = _trace(module, examples, check_trace=False, strict=False, _store_inputs=False)
         _name_in_ascii(traced)
         return traced.eval()
+
+
+def _type_frozen(module: torch.nn.Module) -> None:
+    """Note the type of frozen modules, without which torch 2.6 takes them for another class inside of a module."""
+    for part in module.modules():
+        if isinstance(part, torch.jit.ScriptModule) and not hasattr(part, "_concrete_type"):
+            held: Any = part
+            held.__dict__["_concrete_type"] = torch._C.ConcreteModuleType.from_jit_type(held._c._type())  # noqa: SLF001
 
 
 def _name_in_ascii(module: torch.jit.ScriptModule) -> None:

@@ -27,7 +27,9 @@ def rows() -> dict[str, tuple[str, str]]:
 def raised_statuses() -> set[nrt_status.NrtStatus]:
     """The statuses that a line of Python names, and those whose number a text of the C++ library says."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in extension.PACKAGE.rglob("*.py")]
-    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    known = nrt_status.NrtStatus.__members__
+    attributes = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+    nodes = [node for node in attributes if node.attr in known]
     named = {node.attr for node in nodes if ast.unparse(node.value).endswith("NrtStatus")}
     texts = [path.read_text(encoding="utf-8") for path in extension.SOURCES.rglob("*.cpp")]
     numbers = {int(number) for text in texts for number in re.findall(r"status=(\d+)", text)}

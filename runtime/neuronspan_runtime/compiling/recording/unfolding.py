@@ -8,7 +8,9 @@ Law: runs the model once on the values that it is given; what it returns compute
 """
 
 import contextlib
+import getpass
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -18,8 +20,8 @@ import torch
 
 def unfolded(module: torch.nn.Module, example_inputs: Sequence[torch.Tensor]) -> torch.nn.Module:
     """Return a module of plain operators that computes what the module does for inputs of these shapes."""
-    make_fx: Callable[..., Any] = importlib.import_module("torch.fx.experimental.proxy_tensor").make_fx
-    with torch.no_grad():
+    with torch.no_grad(), _named_user():
+        make_fx: Callable[..., Any] = importlib.import_module("torch.fx.experimental.proxy_tensor").make_fx
         found: torch.nn.Module = make_fx(module)(*(one.detach().clone() for one in example_inputs))
     return found
 
@@ -42,6 +44,21 @@ def hindrance(module: torch.jit.ScriptModule) -> str:
     names = [name for name, _ in (*module.named_modules(), *module.named_parameters(), *module.named_buffers())]
     foreign = next((name for name in names if not name.isascii()), "")
     return f"its attribute {foreign} has letters beyond ASCII" if foreign else ""
+
+
+@contextlib.contextmanager
+def _named_user() -> Iterator[None]:
+    """Give the user a name inside: torch 2.6 asks for it when it is first used so, and a container's may have none."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):  # the former before Python 3.13
+        os.environ["USER"] = f"uid-{os.getuid()}"  # noqa: TID251 - for torch, which reads it
+        try:
+            yield
+        finally:
+            del os.environ["USER"]  # noqa: TID251 - as above
+    else:
+        yield
 
 
 @contextlib.contextmanager

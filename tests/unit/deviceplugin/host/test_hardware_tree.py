@@ -13,7 +13,7 @@ from neuronspan_deviceplugin.host import hardware_files, hardware_source, simula
 from neuronspan_deviceplugin.tree import drivers, faults, generating, layout, reader, trees
 
 SMALL = instance_types.hardware_of("trn2.3xlarge")
-OTHER = instance_types.hardware_of("inf2.24xlarge")
+OTHER = instance_types.hardware_of("inf2.xlarge")
 BROKEN = [generating.Fault(domain.span("1"), faults.FaultKind.CORE_UNCORRECTABLE)]
 
 
