@@ -16,6 +16,9 @@ from neuronspan import errors as domain_errors
 from neuronspan import names, spans
 from neuronspan_runtime import errors
 
+NUMERICS_ENV = "NEURONSPAN_NUMERICS"
+EXACT_NUMERICS, DEVICE_NUMERICS = NUMERICS = ("exact", "device")
+"""What compiled programs compute: what the CPU does, to the bit, or with the casts of AWS's compilers."""
 LIBRARY_ENV = "NEURONSPAN_RUNTIME_LIBRARY"
 CACHE_ENV = "NEURONSPAN_RUNTIME_CACHE"
 PROCESS_TAG_ENV = "NEURON_PROCESS_TAG"
@@ -119,6 +122,15 @@ def compiler(variables: Mapping[str, str] | None = None) -> tuple[str, ...]:
 def platform_override(variables: Mapping[str, str] | None = None) -> str:
     """Return NEURON_PLATFORM_TARGET_OVERRIDE: the family of instances to compile for, or an empty text."""
     return _Reader(os.environ if variables is None else variables).text(PLATFORM_ENV)  # noqa: TID251 - as above
+
+
+def numerics(variables: Mapping[str, str] | None = None) -> str:
+    """Return NEURONSPAN_NUMERICS, one of NUMERICS, read at each compilation. Raises InvalidSettings for others."""
+    reader = _Reader(os.environ if variables is None else variables)  # noqa: TID251 - as above
+    chosen = reader.parsed(NUMERICS_ENV, _one_of(*NUMERICS), " or ".join(NUMERICS))
+    if reader.problems:
+        raise errors.InvalidSettings(reader.problems)
+    return chosen or EXACT_NUMERICS
 
 
 def of_child(**changes: str) -> dict[str, str]:

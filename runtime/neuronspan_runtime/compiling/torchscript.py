@@ -90,6 +90,15 @@ def _fold_attributes(graph: Any, module: torch.jit.ScriptModule) -> None:
             node.destroy()
 
 
+def graph_of(source: str, name: str) -> Any:
+    """Return the graph of one of the functions of a TorchScript source, with its calls inlined."""
+    with _quietly():
+        unit: Any = torch.jit.CompilationUnit(source)  # its functions do not keep it alive
+        graph: Any = unit.find_function(name).graph.copy()
+        torch._C._jit_pass_inline(graph)  # noqa: SLF001 - torch has no public passes
+    return graph
+
+
 def is_function(value: object) -> bool:
     """Return whether a value is what torch.jit.script makes of a function."""
     return isinstance(value, torch.jit.ScriptFunction)

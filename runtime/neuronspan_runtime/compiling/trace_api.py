@@ -1,6 +1,7 @@
 """AWS's two signatures of `trace`: what they accept, what they warn of, what they refuse.
 
-Most of their options steer a compiler that does not exist here; they are accepted and change nothing.
+Most of their options steer a compiler that does not exist here; they are accepted and change nothing. What they say
+of casts counts when the environment asks for the numbers of the device.
 
 Law: reads arguments and warns; what is compiled, and how, is decided below.
 """
@@ -14,8 +15,9 @@ from typing import Any
 
 import torch
 
-from neuronspan_runtime import errors
+from neuronspan_runtime import environment, errors
 from neuronspan_runtime.compiling import compiler_arguments, tracing
+from neuronspan_runtime.compiling.numerics import casts
 from neuronspan_runtime.compiling.partitions import configuration as partitioner_configs
 from neuronspan_runtime.compiling.partitions import inferentia, partitioning
 from neuronspan_runtime.compiling.telling import artifacts, coverage
@@ -70,6 +72,7 @@ def trace_for_inferentia(
     """
     _warn_of_unknown("torch_neuron.trace", options, _TORCH_NEURON_OPTIONS)
     arguments = compiler_arguments.words(compiler_args)
+    chosen_casts = _casts(arguments, casts.of_neuron_cc)
     problems: list[errors.PipelineRefused] = []
 
     def compiled(function: Callable[..., Any], inputs: Any) -> torch.jit.ScriptModule:
@@ -80,6 +83,7 @@ def trace_for_inferentia(
                 cores_per_model=compiler_arguments.pipeline_cores(arguments),
                 separate_weights=separate_weights,
                 metadata={"framework": "torch_neuron", "compilerArguments": list(arguments)},
+                chosen_casts=chosen_casts,
             )
         except errors.PipelineRefused as problem:
             if not fallback:
@@ -165,8 +169,14 @@ def trace_for_trainium(  # the signature is that of the package it stands in for
                 "compilerArguments": list(arguments),
                 "inlineWeights": inline_weights_to_neff,
             },
+            chosen_casts=_casts(arguments, casts.of_neuronx_cc),
         )
     return artifacts.left_for_trainium(traced, compiler_workdir)
+
+
+def _casts(arguments: Sequence[str], reader: casts.Reader) -> casts.Casts | None:
+    """Return the casts that the compiler's arguments ask for, none for the numbers of the CPU."""
+    return reader(arguments) if environment.numerics() == environment.DEVICE_NUMERICS else None
 
 
 @contextlib.contextmanager

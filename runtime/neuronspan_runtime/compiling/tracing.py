@@ -2,7 +2,7 @@
 
 Nothing runs on a NeuronCore and none is claimed: the model is loaded when its file is, or at first use.
 
-Law: nothing is optimised; the result is what the CPU computes with the recorded graph.
+Law: nothing is optimised; the result is what the CPU computes with the recorded graph and the casts asked for.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ import torch
 
 from neuronspan_runtime import errors
 from neuronspan_runtime.compiling import outside, pipeline, separation, structure, torchscript
+from neuronspan_runtime.compiling.numerics import casts, rounding
 from neuronspan_runtime.compiling.recording import recorder, unused
 from neuronspan_runtime.models import model
 
@@ -37,6 +38,7 @@ def trace(
     separate_weights: bool = False,
     aliases: Mapping[torch.Tensor, int] | None = None,
     metadata: Mapping[str, Any] | None = None,
+    chosen_casts: casts.Casts | None = None,
 ) -> torch.jit.ScriptModule:
     """Compile a module or function for these example inputs: a tuple of positional inputs, or the only one.
 
@@ -45,6 +47,7 @@ def trace(
     For several cores per model it is cut into as many stages. With `separate_weights` parameters and buffers stay
     outside the compiled model and can be replaced. `aliases` makes parameters or buffers the states of the model: each
     call writes an output, given by its position, into them; such outputs are not returned.
+    `chosen_casts` rounds operands as AWS's compilers do.
     Raises TraceRefused for inputs or outputs that are not tensors in tuples, lists or string-keyed dicts, and
     PipelineRefused for a model that cannot be cut.
     """
@@ -53,11 +56,11 @@ def trace(
     flat, leaves = flattened(function, example_inputs, separated)
     kept = [one.value.detach().cpu().clone() for one in separated.all()]
     shared = separation.sharing(separated, len(leaves))
-    with torchscript.one_thread(), separation.taken_out(separated):
+    with torchscript.one_thread(), separation.taken_out(separated), rounding.recordable(chosen_casts):
         recorded = recorder.recorded(flat, leaves + kept, len(separated.states), shared)
         ignored = unused.settled(recorded, leaves)
         needed = torchscript.without_inputs(recorded, len(leaves + kept), ignored) if ignored else recorded
-        archive = torchscript.archived(needed)
+        archive = torchscript.archived(rounding.cast(needed, chosen_casts))
     used = [index for index in range(len(leaves)) if index not in ignored]
     examples = [*(leaves[index] for index in used), *kept]
     archives = [archive] if cores_per_model == 1 else pipeline.cut(archive, examples, cores_per_model)
@@ -66,7 +69,8 @@ def trace(
         "name": _name(function),
         "uuid": hashlib.blake2b(archive, digest_size=16).hexdigest(),
         "torch": torch.__version__,
-        "inputs": [_described(leaf) for leaf in leaves],
+        "inputs": [{"shape": list(leaf.shape), "dtype": str(leaf.dtype).removeprefix("torch.")} for leaf in leaves],
+        **({"casts": str(chosen_casts)} if chosen_casts else {}),
     }
     described |= outside.names(separated)
     compiled = model.create(archives, cores_per_model, json.dumps(described | dict(metadata or {})))
@@ -244,7 +248,3 @@ def _name(function: Callable[..., Any]) -> str:
     """Return what the tools call the compiled model: its class or function, in characters that need no quoting."""
     name = getattr(function, "__name__", type(function).__name__)
     return re.sub(r"[^0-9A-Za-z_.<>-]", "_", name)
-
-
-def _described(leaf: torch.Tensor) -> dict[str, Any]:
-    return {"shape": list(leaf.shape), "dtype": str(leaf.dtype).removeprefix("torch.")}

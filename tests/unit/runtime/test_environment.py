@@ -39,6 +39,17 @@ def test_environment_reads_every_variable() -> None:
     )
 
 
+@pytest.mark.parametrize(("text", "expected"), [("", "exact"), ("exact", "exact"), (" device ", "device")])
+def test_numerics_are_exact_unless_the_environment_says_device(text: str, expected: str) -> None:
+    assert environment.numerics({"NEURONSPAN_NUMERICS": text}) == expected
+    assert environment.numerics({}) == "exact"
+
+
+def test_numerics_that_there_are_not_are_refused_with_those_that_there_are() -> None:
+    with pytest.raises(errors.InvalidSettings, match=r"^NEURONSPAN_NUMERICS='bf16' is not exact or device$"):
+        environment.numerics({"NEURONSPAN_NUMERICS": "bf16"})
+
+
 @pytest.mark.parametrize("blank", ["", "  "])
 def test_environment_takes_a_blank_variable_for_unset(blank: str) -> None:
     names = ("NEURON_RT_VISIBLE_CORES", "NEURON_RT_NUM_CORES", "NEURONSPAN_GRANT", "NEURONSPAN_DRIVER_SKIP_QUIRK")

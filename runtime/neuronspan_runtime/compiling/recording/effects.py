@@ -82,26 +82,26 @@ def _targets(node: Any) -> Iterator[Any]:
         *tensors, flag = (given[position] for position in statistics)
         if flag.toIValue() is not False:
             yield from tensors
-    schema = _schema(node)
-    if schema is None:
+    declared = schema(node)
+    if declared is None:
         return
-    for value, argument in zip(given, schema.arguments, strict=False):
+    for value, argument in zip(given, declared.arguments, strict=False):
         if argument.alias_info is not None and argument.alias_info.is_write:
             yield value
 
 
 def _follow(node: Any, behind: dict[str, frozenset[str]]) -> None:
     """Add to `behind` what the results of a node may share bytes with."""
-    schema = _schema(node)
+    declared = schema(node)
     inside = [value for block in node.blocks() for value in (*block.inputs(), *block.outputs())]
-    if schema is None or inside or node.kind() == _REPLACES_BYTES:
+    if declared is None or inside or node.kind() == _REPLACES_BYTES:
         _join([*node.inputs(), *inside], [*node.inputs(), *inside, *node.outputs()], behind)
         return
-    given = zip(node.inputs(), schema.arguments, strict=False)
+    given = zip(node.inputs(), declared.arguments, strict=False)
     sharing = [(value, argument.alias_info) for value, argument in given if argument.alias_info is not None]
     results = [
         value
-        for value, returned in zip(node.outputs(), schema.returns, strict=False)
+        for value, returned in zip(node.outputs(), declared.returns, strict=False)
         if returned.alias_info is not None
     ]
     # what is put into a list is in it from then on
@@ -115,7 +115,13 @@ def _join(origins: Iterable[Any], results: Sequence[Any], behind: dict[str, froz
         behind[value.debugName()] = behind.get(value.debugName(), frozenset()) | found
 
 
-def _schema(node: Any) -> Any:
+def statistics(node: Any) -> tuple[int, ...]:
+    """Return the positions of the tensors that an operation may write without a word in its declaration."""
+    return _RUNNING_STATISTICS.get(node.kind(), ())[:2]
+
+
+def schema(node: Any) -> Any:
+    """Return what torch declares of an operation, None for one without a declaration."""
     text = node.schema()
     return None if text == "(no schema)" else _parsed(text)
 
