@@ -242,7 +242,7 @@ def test_saved_tensor_is_read_without_the_package_onto_the_cpu_only(
     processes.run(machine, saved, tmp_path / "tensor.pt")
     # torch would load an installed package by itself
     alone = {**os.environ, "TORCH_DEVICE_BACKEND_AUTOLOAD": "0"}  # noqa: TID251 - the tests have no settings module
-    command = [sys.executable, "-c", ELSEWHERE, tmp_path / "tensor.pt"]
+    command = [sys.executable, "-c", ELSEWHERE, str(tmp_path / "tensor.pt")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=alone)
     assert done.stdout == "[0.0, 1.0, 2.0]\n"
     assert "don't know how to restore data location" in done.stderr
