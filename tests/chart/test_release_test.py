@@ -9,8 +9,8 @@ from kits.api_server import chart
 from neuronspan import names
 
 
-def _pod(numbering: str = "node") -> dict[str, Any]:
-    return chart.render({"coreNumbering": numbering}).of_kind("Pod")[0]
+def _pod() -> dict[str, Any]:
+    return chart.render({}).of_kind("Pod")[0]
 
 
 def test_release_test_is_a_hook_that_cleans_up() -> None:
@@ -44,9 +44,9 @@ def test_release_test_tells_right_from_wrong(
 ) -> None:
     if devices:
         (tmp_path / "neuron2").touch()
-    container = _pod(numbering)["spec"]["containers"][0]
+    container = _pod()["spec"]["containers"][0]
     script = container["args"][0].replace("/dev/neuron", f"{tmp_path}/neuron")
-    given = {names.GRANT_ENV: grant, names.VISIBLE_CORES_ENV: visible}
+    given = {names.GRANT_ENV: grant, names.VISIBLE_CORES_ENV: visible, names.CORE_NUMBERING_ENV: numbering}
     environment = {"PATH": "/bin:/usr/bin", **{name: value for name, value in given.items() if value}}
     run = subprocess.run([*container["command"], script], env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == expected, run.stderr
