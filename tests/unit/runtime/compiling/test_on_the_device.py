@@ -49,6 +49,14 @@ def everything(device: str, writes: bool) -> Everything:
     return model
 
 
+def _equal(one: torch.Tensor, other: torch.Tensor, *, by_torch: bool) -> bool:
+    """Whether two results are equal; what torch runs itself, the part that is not compiled, it may fuse and round anew.
+
+    torch 2.6 does with batch norm in training, from the second call on: a result is one unit of the last place off.
+    """
+    return torch.allclose(one, other, rtol=1e-6, atol=1e-6) if by_torch else torch.equal(one, other)
+
+
 def compiled_there(package: str, module_on: str, example_on: str, training: bool, options: dict[str, Any]) -> list[str]:
     """Compile the model on a device; return what is not as on the CPU, or not as it was."""
     example = torch.linspace(-1, 1, ROWS * WIDTH).reshape(ROWS, WIDTH)
@@ -61,9 +69,8 @@ def compiled_there(package: str, module_on: str, example_on: str, training: bool
     found = []
     for device in ("cpu", "neuron:0"):
         results = [traced(example.to(device)) for _ in range(2)]
-        if not all(
-            torch.equal(one.cpu(), other) for result in results for one, other in zip(result, expected, strict=True)
-        ):
+        pairs = [pair for result in results for pair in zip(result, expected, strict=True)]
+        if not all(_equal(one.cpu(), other, by_torch="op_whitelist" in options) for one, other in pairs):
             found.append(f"results for inputs on {device}")
     after = dict(model.named_parameters()) | dict(model.named_buffers())
     found += [f"{name} is another tensor" for name, value in held.items() if after[name] is not value]
