@@ -124,7 +124,9 @@ class PoolKeeper:
         _log.info("a node joins a pool", extra={"node": creation.node.name, **facts})
 
     async def _change(self, change: standings.Change) -> None:
-        changed = await self._client.merge_patch(resources.NEURON_NODES, change.name, change.patch)
+        changed = await self._client.merge_patch(
+            resources.NEURON_NODES, change.name, change.patch(self._core_numbering)
+        )
         self._known.saw_neuron_node(change.resource_version, changed)
         facts = {"pool": change.pool, "hardware": str(change.spec.get("hardware") or "as it was")}
         _log.info("a node's place in its pool changed", extra={"node": change.name, **facts})

@@ -41,15 +41,19 @@ class Change:
     pool: str
     spec: Mapping[str, Any]  # what changes of it; nothing when the hardware is right already
 
-    @property
-    def patch(self) -> dict[str, Any]:
-        """The merge patch; its resourceVersion makes it a compare-and-swap."""
+    def patch(self, core_numbering: str) -> dict[str, Any]:
+        """Return the merge patch; its resourceVersion makes it a compare-and-swap.
+
+        A node that is asked no more what it has counts its cores as simulated nodes do again.
+        """
         metadata = {
             "resourceVersion": self.resource_version,
             "labels": {pools.POOL_LABEL: self.pool},
             "ownerReferences": None,  # see neuron_nodes.manifest
         }
-        return {"metadata": metadata, **({"spec": self.spec} if self.spec else {})}
+        simulated = "detect" in self.spec and self.spec["detect"] is None
+        spec = {**self.spec, **({"coreNumbering": core_numbering} if simulated else {})}
+        return {"metadata": metadata, **({"spec": spec} if spec else {})}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

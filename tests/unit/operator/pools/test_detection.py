@@ -47,10 +47,10 @@ def test_new_node_is_asked_with_what_its_label_says() -> None:
 
 def test_node_gets_what_it_was_found_to_have() -> None:
     change = _change(_decide(_pool(), asked(found="inf2.24xlarge")))
-    assert change.patch["spec"] == {
+    assert change.patch("node")["spec"] == {
         "hardware": INF2.to_dict(), "cores": 12, "grants": [], "granted": 0, "free": 12, "largestFreeRun": 12,
     }  # fmt: skip
-    assert change.patch["metadata"]["resourceVersion"] == "1"
+    assert change.patch("node")["metadata"]["resourceVersion"] == "1"
 
 
 def test_node_that_has_what_it_was_found_to_have_stays() -> None:
@@ -65,7 +65,7 @@ def test_other_hardware_waits_until_nobody_has_a_core() -> None:
     assert decision.changes == []
     assert "keeps its present hardware until it is empty" in decision.findings["a"].pending["w1"]
     idle = asked(given="inf2.24xlarge", found="inf2.48xlarge")
-    assert _change(_decide(_pool(), idle)).patch["spec"]["cores"] == 24
+    assert _change(_decide(_pool(), idle)).patch("node")["spec"]["cores"] == 24
 
 
 COMPLAINTS = {
@@ -85,7 +85,7 @@ def test_pool_says_of_which_node_nothing_is_known_and_why(complaint: str, words:
 
 def test_simulated_node_of_a_pool_that_detects_now_is_asked() -> None:
     change = _change(_decide(_pool(), member()))
-    assert change.patch["spec"] == {
+    assert change.patch("node")["spec"] == {
         "detect": {"instanceType": "inf2.24xlarge"}, "coreNumbering": "container",
         "hardware": None, "cores": None, "granted": None, "free": None, "largestFreeRun": None,
     }  # fmt: skip
@@ -95,13 +95,16 @@ def test_simulated_node_of_a_pool_that_detects_now_is_asked() -> None:
 @pytest.mark.parametrize("given", ["", "trn1.32xlarge", "inf2.24xlarge"])
 def test_detected_node_of_a_pool_that_simulates_now_is_simulated(given: str) -> None:
     change = _change(_decide(pool_views.pool(), asked(given=given, found="inf2.24xlarge")))
-    assert change.patch["spec"]["detect"] is None
-    assert change.patch["spec"]["hardware"]["instanceType"] == "trn1.32xlarge"
+    assert change.patch("node")["spec"]["detect"] is None
+    assert change.patch("node")["spec"]["hardware"]["instanceType"] == "trn1.32xlarge"
+    assert [change.patch(numbering)["spec"]["coreNumbering"] for numbering in names.CORE_NUMBERINGS] == [
+        *names.CORE_NUMBERINGS
+    ]
 
 
 def test_node_that_nothing_is_known_of_changes_hands_and_goes_like_any_other() -> None:
     change = _change(_decide(_pool("b"), asked(of="a")))
-    assert change.patch == {"metadata": change.patch["metadata"]}
+    assert change.patch("node") == {"metadata": change.patch("node")["metadata"]}
     assert change.pool == "b"
     (left,) = _decide(_pool(), asked(), pool_views.node(neuron="no")).removals
     (gone,) = _decide(_pool(), asked(), None).removals

@@ -94,10 +94,10 @@ def test_decide_keeps_a_member_with_its_pool_when_a_rival_appears() -> None:
 
 def test_decide_changes_the_hardware_of_an_idle_node() -> None:
     (change,) = decide(pool(), cluster=(node(),), members=(member(instance_type="inf2.24xlarge"),)).changes
-    assert change.patch["spec"]["hardware"] == TRN1.to_dict()
-    assert change.patch["spec"]["cores"] == 32
-    assert change.patch["spec"]["largestFreeRun"] == 32
-    assert change.patch["metadata"]["resourceVersion"] == "1"
+    assert change.patch("node")["spec"]["hardware"] == TRN1.to_dict()
+    assert change.patch("node")["spec"]["cores"] == 32
+    assert change.patch("node")["spec"]["largestFreeRun"] == 32
+    assert change.patch("node")["metadata"]["resourceVersion"] == "1"
 
 
 @pytest.mark.parametrize(
@@ -127,16 +127,16 @@ def test_decide_hands_an_idle_node_to_the_pool_that_selects_it_now() -> None:
     other = pool("b", nodeSelector={"kind": "inf2"}, hardware={"instanceType": "inf2.24xlarge"})
     decision = decide(pool("a"), other, cluster=(node(kind="inf2"),), members=(member(of="a"),))
     (change,) = decision.changes
-    assert change.patch["metadata"]["labels"] == {pools.POOL_LABEL: "b"}
-    assert change.patch["spec"]["hardware"] == INF2.to_dict()
+    assert change.patch("node")["metadata"]["labels"] == {pools.POOL_LABEL: "b"}
+    assert change.patch("node")["spec"]["hardware"] == INF2.to_dict()
     assert decision.removals == []
 
 
 def test_decide_hands_over_a_busy_node_only_when_the_hardware_stays_the_same() -> None:
     same = pool("b", nodeSelector={"kind": "b"})
     (change,) = decide(same, cluster=(node(kind="b"),), members=(member(of="a", entries=(GRANT,)),)).changes
-    assert "spec" not in change.patch
-    assert change.patch["metadata"]["labels"] == {pools.POOL_LABEL: "b"}
+    assert "spec" not in change.patch("node")
+    assert change.patch("node")["metadata"]["labels"] == {pools.POOL_LABEL: "b"}
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_decide_takes_the_owner_off_that_older_versions_gave() -> None:
     older = dataclasses.replace(older, view=dataclasses.replace(older.view, owned=True))
     (change,) = decide(pool(), cluster=(node(),), members=(older,)).changes
     metadata = {"resourceVersion": "9", "labels": {pools.POOL_LABEL: "a"}, "ownerReferences": None}
-    assert change.patch == {"metadata": metadata}
+    assert change.patch("node") == {"metadata": metadata}
 
 
 def test_owner_is_read_off_the_manifest() -> None:
