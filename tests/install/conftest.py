@@ -14,6 +14,12 @@ from kits.release import pages
 
 SECONDS = 1800.0
 SHIM = layout.SOURCE / "kind-shim"
+HOSTS_FOLDER = b"""
+[plugins.'io.containerd.cri.v1.images'.registry]
+  config_path = "/etc/containerd/certs.d"
+"""
+"""What containerd's configuration on a node needs, so that it reads what is said there of each registry."""
+TAKE_HOSTS = "cat >> /etc/containerd/config.toml && systemctl restart containerd"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -75,6 +81,7 @@ def registry(cluster: kind_cluster.Cluster, programs: Path) -> Iterator[str]:
             hosts = f'server = "http://{host}"\n'.encode()
             place = f"/etc/containerd/certs.d/{host}"
             cluster.on_node(node, "sh", "-ec", f'mkdir -p "{place}" && cat > "{place}/hosts.toml"', stdin=hosts)
+            cluster.on_node(node, "sh", "-ec", TAKE_HOSTS, stdin=HOSTS_FOLDER)
         try:
             yield f"{host}/team"
         finally:
