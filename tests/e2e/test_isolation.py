@@ -33,7 +33,7 @@ STAY = """
 while True:
     tensor = tensor + tensor
     print("alive", flush=True)
-    time.sleep(0.2)
+    time.sleep(0.2)  # the work of a model that is served: now and then, for as long as the pod is there
 """
 GROW = """
 def tried(name, attempt):
@@ -70,7 +70,7 @@ with socket.socket(socket.AF_UNIX) as here:
     _, descriptors, _, _ = socket.recv_fds(taken, 1, 8)
 print("has", len(descriptors), flush=True)
 while not pathlib.Path("{SHARED}/cut").exists():
-    time.sleep(0.1)
+    time.sleep(0.1)  # the test says so by a file: a container without our packages has no inotify
 for each in descriptors:
     try:
         os.ftruncate(each, 0)
@@ -78,7 +78,7 @@ for each in descriptors:
     except OSError:
         print("refused cut", flush=True)
 print("tried all", flush=True)
-time.sleep(86400)
+time.sleep(86400)  # keeps the descriptors, for as long as the pod is there
 """
 
 

@@ -1,4 +1,4 @@
-"""What the API server itself refuses to store: the rules of NeuronNode and NeuronPool."""
+"""What the API server itself refuses to store: the rules of NeuronNode."""
 
 import http
 import subprocess
@@ -20,7 +20,6 @@ from neuronspan_operator.objects import neuron_nodes, nodes
 pytestmark = pytest.mark.integration
 
 NODES = admission_kit.NEURON_NODES
-POOLS = "/apis/neuronspan.dev/v1alpha1/neuronpools"
 STRICT = "?fieldValidation=Strict"
 DRY = "?dryRun=All"
 NAMES = (
@@ -72,7 +71,6 @@ def admin(control_plane: control_plane_kit.ControlPlane) -> Iterator[api_client.
     yield client
     for name in NAMES:
         client.delete(f"{NODES}/{name}")
-    client.delete(f"{POOLS}/pool")
 
 
 def refusal(answer: api_client.Response) -> str:
@@ -379,63 +377,3 @@ def test_columns_say_what_a_node_has(admin: api_client.Client, control_plane: co
         "AGE",
     ]
     assert row.split()[:7] == ["shown", "trn1.32xlarge", "32", "4", "28", "20", "True"]
-
-
-def pool(**changes: Any) -> dict[str, Any]:
-    spec = {"nodeSelector": {"a": "b"}, "hardware": {"instanceType": "trn1.32xlarge"}, **changes}
-    return {
-        "apiVersion": "neuronspan.dev/v1alpha1",
-        "kind": "NeuronPool",
-        "metadata": {"name": "pool"},
-        "spec": spec,
-    }
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"hardware": {"instanceType": "p5.48xlarge"}}, 'supported values: "inf1.xlarge", "inf1.2xlarge"'),
-        ({"hardware": {"instanceType": "trn2.48xlarge", "logicalCoreSize": 4}}, 'supported values: "1", "2"'),
-        (
-            {"hardware": {"instanceType": "trn1.32xlarge", "logicalCoreSize": 2}},
-            " only, and the instance type is trn1.32xlarge: leave it out",
-        ),
-        (
-            {"hardware": {"instanceType": "detect", "logicalCoreSize": 1}},
-            "detected hardware has the logicalCoreSize that is configured on the node: leave it out",
-        ),
-        ({"nodeSelector": {}}, "should have at least 1 properties"),
-        ({"policy": {"packing": "any"}}, 'supported values: "best-fit", "first-fit", "worst-fit"'),
-        ({"policy": {"alignment": "chip"}}, 'supported values: "none", "device", "link"'),
-        ({"policy": {"deviceCounts": "4"}}, 'supported values: "any", "aws"'),
-        ({"policy": {"preferences": "Last"}}, 'supported values: "First", "AfterPacking"'),
-        ({"policy": {"limboSeconds": 0}}, "should be greater than or equal to 1"),
-    ],
-    ids=[
-        "instance type",
-        "size",
-        "joined cores on trn1",
-        "size of detected hardware",
-        "every node",
-        "packing",
-        "alignment",
-        "device counts",
-        "preferences",
-        "no patience",
-    ],
-)
-def test_bad_pool_is_not_stored(admin: api_client.Client, changes: dict[str, Any], words: str) -> None:
-    assert words in refusal(admin.request("POST", POOLS, pool(**changes)))
-
-
-@pytest.mark.parametrize("name", [*instance_types.INSTANCE_TYPES, instance_types.DETECT])
-def test_every_instance_type_makes_a_pool_with_defaults(admin: api_client.Client, name: str) -> None:
-    created = admin.create(f"{POOLS}{STRICT}", pool(hardware={"instanceType": name}))
-    assert created["spec"]["policy"] == {
-        "packing": "best-fit",
-        "alignment": "none",
-        "deviceCounts": "any",
-        "preferences": "First",
-        "limboSeconds": 60,
-        "quarantineSeconds": 300,
-    }

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import dataclasses
-import json
 import shutil
 import socket
 from collections.abc import AsyncIterator
@@ -12,10 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from kits.embedded import neuron_node_store
 from kits.kubelet import plugin_rig
 from kits.manifests import builders, domain
-from neuronspan import grants, instance_types, names
+from neuronspan import grants, names
 from neuronspan_agent import errors as agent_errors
 from neuronspan_deviceplugin import errors, outside, supervisor
 from neuronspan_deviceplugin.host import checkpoint
@@ -267,46 +265,6 @@ async def test_sockets_of_a_killed_plugin_are_swept_away() -> None:
         assert len(_sockets(rig)) == 2
 
 
-async def test_plugin_waits_for_hardware_and_says_so() -> None:
-    async with plugin_rig.running(start=False) as rig:
-        rig.store.edit(hardware=None)
-        await rig.start_agent(registered=False)
-        await rig.store.until(lambda: rig.store.condition("HardwareAccepted").get("reason") == "Missing")
-        assert _allocatable(rig.kubelet) == dict.fromkeys(names.RESOURCES, 0)
-        rig.store.edit(hardware=instance_types.hardware_of(builders.LARGE).to_dict())
-        await rig.registered()
-
-        await rig.store.until(lambda: (rig.store.status.get("hardware") or {}).get("instanceType") == builders.LARGE)
-        assert rig.store.condition("HardwareAccepted")["status"] == "True"
-
-
-async def test_node_without_an_object_waits_for_it() -> None:
-    async with plugin_rig.running(start=False) as rig:
-        rig.store.remove()
-        await rig.start_agent(registered=False)
-        rig.store.put(neuron_node_store.neuron_node())
-        await rig.registered()
-
-        assert _allocatable(rig.kubelet) == EVERYTHING
-
-
-SMALL = instance_types.hardware_of(builders.SMALL)
-
-
-async def test_other_hardware_is_refused_while_cores_are_granted_and_taken_when_they_are_not() -> None:
-    async with plugin_rig.running(domain.grant("4-7")) as rig:
-        await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
-        rig.store.edit(hardware=SMALL.to_dict(), cores=SMALL.cores)
-        await rig.store.until(lambda: rig.store.condition("HardwareAccepted")["reason"] == "ChangeRefused")
-        assert _allocatable(rig.kubelet) == EVERYTHING
-        rig.kubelet.delete("uid-web")
-        rig.store.edit(grants=[])
-        await rig.kubelet.until(lambda: rig.kubelet.allocatable(names.CORE_RESOURCE) == SMALL.cores)
-
-        await rig.store.until(lambda: rig.store.condition("HardwareAccepted")["status"] == "True")
-        assert json.loads((rig.settings.run_directory / names.HARDWARE_FILE).read_text()) == SMALL.to_dict()
-
-
 async def test_started_container_starts_again_without_the_api_server() -> None:
     async with plugin_rig.running(domain.grant("4-7")) as rig:
         await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
@@ -350,54 +308,3 @@ async def test_probe_says_ready_only_while_the_sockets_answer() -> None:
             assert ready.status == 503
             assert names.CORE_RESOURCE in await ready.text()
         await rig.kubelet.start()
-
-
-async def _replaced_while_the_plugin_is_away(rig: plugin_rig.Rig) -> list[int]:
-    """Let the pool name smaller hardware between two plugins; gives the numbers of cores that kubelet was told."""
-    rig.store.edit(hardware=SMALL.to_dict(), cores=SMALL.cores)
-    told: list[int] = []
-    listed = rig.kubelet.manager.listed
-
-    def noted(resource: str, devices: dict[str, bool]) -> None:
-        told.extend([len(devices)] if resource == names.CORE_RESOURCE else [])
-        listed(resource, devices)
-
-    rig.kubelet.manager.listed = noted  # type: ignore[assignment, method-assign]
-    await rig.start_agent()
-    return told
-
-
-async def test_hardware_that_changed_while_the_plugin_was_away_is_not_served_under_a_running_pod() -> None:
-    async with plugin_rig.running(domain.grant("4-7")) as rig:
-        await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
-        await rig.store.until(rig.held)
-        await rig.crash_agent()
-        rig.store.edit(grants=[])  # as if the ledger knew nothing: processes and kubelet's record speak for the pod
-        told = await _replaced_while_the_plugin_is_away(rig)
-        await rig.store.until(lambda: rig.store.condition("HardwareAccepted")["reason"] == "ChangeRefused")
-        assert (told, _allocatable(rig.kubelet)) == ([32], EVERYTHING)
-        assert (
-            json.loads((rig.settings.run_directory / names.HARDWARE_FILE).read_text())["instanceType"] == builders.LARGE
-        )
-        rig.kubelet.delete("uid-web")
-        await rig.kubelet.until(lambda: rig.kubelet.allocatable(names.CORE_RESOURCE) == SMALL.cores)
-
-        await rig.store.until(lambda: rig.store.condition("HardwareAccepted")["status"] == "True")
-
-
-async def test_hardware_that_changed_over_a_reboot_is_not_served_under_a_grant() -> None:
-    """The node's directory is on memory: what was served is in the status then."""
-    async with plugin_rig.running(domain.grant("4-7")) as rig:
-        await rig.store.until(lambda: (rig.store.status.get("hardware") or {}).get("instanceType") == builders.LARGE)
-        await rig.crash_agent()
-        shutil.rmtree(rig.settings.run_directory)
-        told = await _replaced_while_the_plugin_is_away(rig)
-
-        assert (told, _allocatable(rig.kubelet)) == ([32], EVERYTHING)
-
-
-async def test_hardware_that_changed_while_the_plugin_was_away_is_served_at_once_on_a_free_node() -> None:
-    async with plugin_rig.running() as rig:
-        await rig.crash_agent()
-
-        assert await _replaced_while_the_plugin_is_away(rig) == [SMALL.cores]
