@@ -44,10 +44,10 @@ try: venv ## the main job without a cluster: the six examples as local processes
 	PYTHONPATH=deviceplugin:operator:runtime $(BIN)/python -m neuronspan_embedded try $(TRY)
 
 .PHONY: test test-unit test-device test-integration test-kubernetes test-admission test-oracle test-planner test-chart test-chart-values test-image test-e2e test-install test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
-test: ## everything: lint beside what the tests need, then all tests, those that compute beside those that wait
+test: ## everything: lint beside what the tests need, then all tests, those that compute beside those that wait for a cluster
 	@$(MAKE) -j2 lint prepared
-	$(RUN) -m lanes computing="$(UNIT) $(DEVICE) $(STRESS)" \
-	    waiting="--cluster-name $(E2E_CLUSTER) $(INTEGRATION) $(ORACLE) $(CHART) $(IMAGE) $(E2E)"
+	$(RUN) -m lanes computing="$(UNIT) $(DEVICE) $(STRESS) $(INTEGRATION)" \
+	    waiting="--cluster-name $(E2E_CLUSTER) $(ORACLE) $(CHART) $(IMAGE) $(E2E)"
 
 .PHONY: prepared
 prepared:
