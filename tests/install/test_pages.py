@@ -9,6 +9,12 @@ from cluster import kind_cluster, kind_config
 from kits.release import pages
 
 WORKERS = kind_config.Shape(pages.CLUSTER).workers
+AWAY = """
+helm uninstall neuronspan --namespace neuronspan-restricted --wait
+kubectl label node NODE neuronspan.dev/instance-type-
+kubectl delete crd neuronnodes.neuronspan.dev neuronpools.neuronspan.dev
+"""
+"""What the page of EKS leaves to its reader."""
 
 
 def test_command_line_is_installed_as_the_index_says(release: Path, programs: Path, tmp_path: Path) -> None:
@@ -31,6 +37,16 @@ def test_nodes_pull_from_a_registry_of_ones_own(
     here = {"registry.example.com/team": registry, "node-1": WORKERS[0], **plain}
     script = pages.script(pages.text_of("own-registry"), here)
     pages.follow(script, release, tmp_path, programs, cluster.kubeconfig)
+
+
+def test_what_eks_needs_of_kubernetes(
+    release: Path, programs: Path, cluster: kind_cluster.Cluster, registry: str, tmp_path: Path
+) -> None:
+    """After the page of a registry, which fills it: the chart and the images come from there."""
+    here = {"NODE": WORKERS[0], "neuronspan-system": "neuronspan-restricted"}
+    script = pages.script(pages.text_of("eks"), {**here, "helm install": "helm install --plain-http"})
+    whole = f"REGISTRY={registry}\n{script}{AWAY.replace('NODE', WORKERS[0])}"
+    pages.follow(whole, release, tmp_path, programs, cluster.kubeconfig)
 
 
 def test_kind(release: Path, programs: Path, cluster: kind_cluster.Cluster, tmp_path: Path) -> None:

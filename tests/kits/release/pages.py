@@ -1,9 +1,11 @@
 """The commands of an installation page, as a script that can be run.
 
-Blocks of the kind `sh` are run, in the order of the page and in one shell; those of the kind `console` are not.
+Blocks of the kind `sh` are run, those of lists too, in the order of the page and in one shell; blocks of the kind
+`console` are not.
 """
 
 import re
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +15,7 @@ CLUSTER = "neuronspan"
 """As the page of kind calls it."""
 SECONDS = 1500.0
 DIRECTORY = layout.CHECKOUT / "docs/install"
-_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
 def text_of(name: str) -> str:
@@ -23,7 +25,7 @@ def text_of(name: str) -> str:
 
 def blocks(text: str) -> list[str]:
     """Return the blocks to run, in order. Pure."""
-    return _BLOCK.findall(text)
+    return [textwrap.dedent(block) for block in _BLOCK.findall(text)]
 
 
 def script(text: str, here: Mapping[str, str]) -> str:

@@ -13,6 +13,8 @@ from releasing import release
 NAMES = sorted(path.stem for path in pages.DIRECTORY.glob("*.md"))
 RUN = {"air-gapped", "index", "kind", "own-registry"}
 """Those that tests/install follows."""
+PARTLY = {"eks"}
+"""Those of which it follows what needs nobody's account."""
 FILES = re.compile(
     r"[\w.-]*(?:neuronspan|requirements|provenance|SHA256SUMS)[\w.$-]*(?:\.(?:tgz|tar|whl|txt|json)|SUMS)\b"
 )
@@ -32,6 +34,9 @@ def test_commands_of_a_page_are_shell(name: str) -> None:
 def test_page_is_run_or_says_that_it_is_not(name: str) -> None:
     if name in RUN:
         assert set(fences(name)) == {"sh"}
+    elif name in PARTLY:
+        assert set(fences(name)) == {"sh", "console"}
+        assert "**Run in part**: " in pages.text_of(name)
     else:
         assert set(fences(name)) == {"console"}
         assert "**Not run by us**: " in pages.text_of(name)
@@ -59,6 +64,10 @@ def test_page_is_of_this_version(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"index"}))
 def test_page_is_listed(name: str) -> None:
     assert f"]({name}.md) | " in pages.text_of("index")
+
+
+def test_blocks_of_a_list_are_run_too() -> None:
+    assert pages.blocks("1. So:\n\n   ```sh\n   ls\n     --all\n   ```\n") == ["ls\n  --all\n"]
 
 
 def test_what_is_replaced_has_to_be_in_the_page() -> None:
