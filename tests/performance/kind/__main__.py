@@ -89,7 +89,7 @@ def staged(cluster: cluster_access.Cluster, started: Mapping[str, tuple[float, f
     ]
     return stages.table(
         [
-            stages.milliseconds(created, stages.moments(lines, f"{_NAMESPACE}/{pod}"), running)
+            stages.milliseconds(created, stages.moments(lines, f"{_NAMESPACE}/{pod}", created), running)
             for pod, (created, running) in started.items()
         ]
     )

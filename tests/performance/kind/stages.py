@@ -14,14 +14,19 @@ MARKS: Mapping[str, str] = {
 LAST = "→ container runs"
 
 
-def moments(lines: Iterable[str], pod: str) -> list[float]:
-    """Return when each mark was logged first for a pod, in seconds since 1970; KeyError names one that is missing."""
+def moments(lines: Iterable[str], pod: str, created: float) -> list[float]:
+    """Return when each mark was logged first for a pod that was created then, in seconds since 1970.
+
+    Earlier lines are about pods of the same name, of a measurement before this one. KeyError names a mark that is missing.
+    """
     found: dict[str, float] = {}
     for line in lines:
         stamp, _, text = line.partition(" ")
+        if pod not in text.replace('"', " ").replace("=", " ").split():
+            continue
+        moment = dt.datetime.fromisoformat(stamp).timestamp()
         for mark in MARKS.values():
-            if mark in text and pod in text.replace('"', " ").replace("=", " ").split():
-                moment = dt.datetime.fromisoformat(stamp).timestamp()
+            if mark in text and moment >= created:
                 found[mark] = min(moment, found.get(mark, moment))
     return [found[mark] for mark in MARKS.values()]
 
