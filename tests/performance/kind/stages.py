@@ -17,7 +17,7 @@ LAST = "→ container runs"
 def moments(lines: Iterable[str], pod: str, created: float) -> list[float]:
     """Return when each mark was logged first for a pod that was created then, in seconds since 1970.
 
-    Earlier lines are about pods of the same name, of a measurement before this one. KeyError names a mark that is missing.
+    Earlier lines are about former pods of the same name. KeyError names a mark that is missing.
     """
     found: dict[str, float] = {}
     for line in lines:
