@@ -1,11 +1,11 @@
 """The installation pages, run as they are written, from the files of a release alone.
 
-The page of kind comes last: it ends with the cluster's removal.
+The page of kind comes last: it makes a cluster of its own, of the same name, and ends with its removal.
 """
 
 from pathlib import Path
 
-from cluster import kind_cluster, kind_config
+from cluster import kind_cluster, kind_config, lifecycle
 from kits.release import pages
 
 WORKERS = kind_config.Shape(pages.CLUSTER).workers
@@ -50,7 +50,8 @@ def test_what_eks_needs_of_kubernetes(
 
 
 def test_kind(release: Path, programs: Path, cluster: kind_cluster.Cluster, tmp_path: Path) -> None:
-    kubeconfig = tmp_path / "kubeconfig"
-    kubeconfig.write_bytes(cluster.kubeconfig.read_bytes())
-    pages.follow(pages.script(pages.text_of("kind"), {}), release, tmp_path, programs, kubeconfig)
+    """On new nodes, which the page makes: what kubelet pulled from a registry it gives nobody under another name."""
+    lifecycle.down(pages.CLUSTER)
+    assert not cluster.exists()
+    pages.follow(pages.script(pages.text_of("kind"), {}), release, tmp_path, programs, tmp_path / "kubeconfig")
     assert not cluster.exists()
