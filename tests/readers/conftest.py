@@ -18,9 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="module")
-def machine(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[machines.Machine]:
+def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[machines.Machine]:
     """The machine of the kind that the test is parametrized with."""
     folder = tmp_path_factory.mktemp("machine")
     # pytest keeps temporary folders to itself, and the readers are not root
