@@ -19,7 +19,7 @@ def _device(index: int, links: str, *, kind: str = "trainium1", file: int | None
 
 def test_devices_links_and_missing_nodes_are_found() -> None:
     found = slurm.parse(HEAD + MISSING + _device(0, "-1,1") + _device(1, "1,-1"))
-    assert (found.kind, found.count, found.without_node) == ("trainium1", 2, {1})
+    assert (found.kind, found.count, found.without_node) == ("trainium1", 2, frozenset({1}))
     assert [found.connected_to(index) for index in found.links] == [{1}, {0}]
 
 
