@@ -28,6 +28,7 @@ ORACLE := $(wildcard tests/oracle)
 STRESS := $(wildcard tests/stress)
 CHART := $(wildcard tests/chart)
 IMAGE := $(wildcard tests/image)
+READERS := $(wildcard tests/readers)
 E2E := $(wildcard tests/e2e)
 INSTALL := $(wildcard tests/install)
 E2E_CLUSTER ?= neuronspan-e2e
@@ -43,11 +44,11 @@ help: ## this list
 try: venv ## the main job without a cluster: the six examples as local processes (TRY="manifests and options")
 	PYTHONPATH=deviceplugin:operator:runtime $(BIN)/python -m neuronspan_embedded try $(TRY)
 
-.PHONY: test test-unit test-device test-integration test-kubernetes test-admission test-oracle test-planner test-chart test-chart-values test-image test-e2e test-install test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
+.PHONY: test test-unit test-device test-integration test-kubernetes test-admission test-oracle test-planner test-chart test-chart-values test-image test-readers test-e2e test-install test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
 test: ## everything: lint beside what the tests need, then all tests, those that compute beside those that wait for a cluster
 	@$(MAKE) -j2 lint prepared
 	$(RUN) -m lanes computing="$(UNIT) $(DEVICE) $(STRESS) $(INTEGRATION)" \
-	    waiting="--cluster-name $(E2E_CLUSTER) $(ORACLE) $(CHART) $(IMAGE) $(E2E)"
+	    waiting="--cluster-name $(E2E_CLUSTER) $(ORACLE) $(CHART) $(IMAGE) $(READERS) $(E2E)"
 
 .PHONY: prepared
 prepared:
@@ -88,7 +89,10 @@ test-chart-values: venv tools ## every value of the chart set to everything (a t
 test-image: venv images ## the runtime's tests inside the runtime's image
 	$(PYTEST) $(IMAGE)
 
-test-e2e: venv tools images cluster ## on a real cluster with the product installed
+test-readers: venv readers ## what other people's programs make of the tree of every instance type
+	$(PYTEST) $(READERS)
+
+test-e2e: venv tools images readers cluster ## on a real cluster with the product installed
 	$(PYTEST) --cluster-name $(E2E_CLUSTER) $(E2E)
 
 test-install: release ## the installation pages as a reader follows them, from the files of `make release`, on a cluster of their own
@@ -129,7 +133,7 @@ format: venv ## format, and fix what can be fixed without thinking
 
 # --- what the checks need ---------------------------------------------------------------------------------------------
 
-.PHONY: venv lock tools images
+.PHONY: venv lock tools images readers
 venv: ## the Python environment, third-party packages only
 	@$(CLUSTER) venv >/dev/null
 
@@ -143,6 +147,9 @@ tools: ## Kubernetes, etcd, kind, helm and containerd, built from Go modules
 
 images: ## the product's container images
 	@$(CLUSTER) images
+
+readers: ## the image with other people's programs that read Neuron's files, for tests
+	@$(CLUSTER) readers
 
 # --- releases ---------------------------------------------------------------------------------------------------------
 

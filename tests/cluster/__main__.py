@@ -21,6 +21,7 @@ from cluster import (
     older_kubernetes,
     preparation,
     product_images,
+    reader_image,
     status,
     tools,
     virtual_environment,
@@ -57,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     command("engine", lambda _: engine.ensure(), "start a Docker engine when none answers")
     command("actionlint", lambda _: print(tools.ensure(go_modules.ACTIONLINT)), "build the linter of workflow files")
     command("images", _images, "build the product's images")
+    command("readers", _readers, "build the image of other people's programs that read Neuron's files")
     prepare = on_cluster("prepare", _prepare, "everything that the demo or the tests need, side by side")
     prepare.add_argument("target", choices=sorted(preparation.TARGETS))
     on_cluster("up", lambda options: _up(options.name), "create the cluster, or bring it back")
@@ -91,6 +93,11 @@ def _prepare(options: argparse.Namespace) -> None:
 def _images(_: argparse.Namespace) -> None:
     engine.ensure()
     print(json.dumps(product_images.build_all(), indent=2))
+
+
+def _readers(_: argparse.Namespace) -> None:
+    engine.ensure()
+    print(reader_image.build())
 
 
 def _up(name: str) -> None:

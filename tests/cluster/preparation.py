@@ -9,6 +9,7 @@ from cluster import (
     lifecycle,
     loading,
     product_images,
+    reader_image,
     scopes,
     tools,
     virtual_environment,
@@ -21,8 +22,8 @@ def for_demo(name: str) -> None:
 
 
 def for_tests(name: str) -> None:
-    """The same with every program and every requirement, in the versions of this checkout."""
-    _prepare(name, virtual_environment.EVERYTHING, tools.build)
+    """The same with every program and every requirement, in the versions of this checkout, and the readers' image."""
+    _prepare(name, virtual_environment.EVERYTHING, tools.build, reader_image.build_upon)
 
 
 def _programs_of_the_demo() -> None:
@@ -31,13 +32,24 @@ def _programs_of_the_demo() -> None:
     tools.need("helm")
 
 
-def _prepare(name: str, purpose: virtual_environment.Purpose, programs: Callable[[], object]) -> None:
+def _prepare(
+    name: str,
+    purpose: virtual_environment.Purpose,
+    programs: Callable[[], object],
+    upon_runtime: Callable[[str], object] | None = None,
+) -> None:
     with scopes.Crew() as crew:
         crew.start(virtual_environment.build, purpose)
         crew.start(programs)
         engine.ensure()
         images = crew.start(product_images.build_all)
         crew.start(_cluster, name, images)
+        if upon_runtime is not None:
+            crew.start(_upon, images, upon_runtime)
+
+
+def _upon(images: "concurrent.futures.Future[dict[str, str]]", build: Callable[[str], object]) -> None:
+    build(images.result()[reader_image.BASE])
 
 
 def _cluster(name: str, images: "concurrent.futures.Future[dict[str, str]]") -> None:

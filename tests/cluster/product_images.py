@@ -45,16 +45,23 @@ class ProductImage:
     name: str
     sources: tuple[str, ...]
     checkout: Path = layout.CHECKOUT
+    home: str = ""
+    """The directory, where it is not called like the image."""
+
+    @property
+    def directory(self) -> str:
+        """Its path below the checkout."""
+        return self.home or self.name
 
     @property
     def dockerfile(self) -> str:
         """Its path below the checkout."""
-        return f"{self.name}/Dockerfile"
+        return f"{self.directory}/Dockerfile"
 
     @property
     def requirements(self) -> str:
         """The hashed requirements that it installs, where there are any."""
-        return f"{self.name}/requirements.txt"
+        return f"{self.directory}/requirements.txt"
 
     def files(self) -> dict[str, bytes]:
         """Everything the build may see, by path below the checkout."""
@@ -108,11 +115,12 @@ def build_all() -> dict[str, str]:
     here = {image.name: image for image in present()}
     with locking.exclusive(layout.cache().lock("product-images")), scopes.Crew() as crew:
         for names in SIDE_BY_SIDE:
-            crew.start(_ensure, [here[name] for name in names if name in here], base, identity)
+            crew.start(ensure, [here[name] for name in names if name in here], base, identity)
     return {image.name: image.references(identity)[0] for image in here.values()}
 
 
-def _ensure(images: Sequence[ProductImage], base: str, identity: str) -> None:
+def ensure(images: Sequence[ProductImage], base: str, identity: str) -> None:
+    """Make sure that the engine has these images upon `base`, whose id is `identity`, one after the other."""
     for image in images:
         by_content, by_version = image.references(identity)
         if engine_images.identity(by_content):

@@ -69,6 +69,8 @@ def test_unprivileged_pod_sees_simulated_devices_and_the_rest_of_sys_stays(
     assert cluster.execute(namespace, "web", "cat", f"{first}/info/architecture/device_name") == "Trainium1\n"
     assert cluster.execute(namespace, "web", "cat", "/sys/class/net/lo/mtu") == "65536\n"
     assert "null" in cluster.execute(namespace, "web", "ls", "/sys/devices/virtual/mem")
+    assert cluster.execute(namespace, "web", "cat", "/sys/module/neuron/version") == "2.30.2.0\n"
+    assert "kernel" in cluster.execute(namespace, "web", "ls", "/sys/module")
     refused = cluster.execute(namespace, "web", "sh", "-c", f"echo 1 2>&1 >{first}/stats/status || echo refused")
     assert "refused" in refused
 

@@ -220,11 +220,12 @@ async def test_pod_of_a_simulated_node_sees_its_tree_above_what_the_host_has() -
         await rig.kubelet.run(builders.make_pod(cores=4, node="w1"))
 
         layers = rig.kubelet.created("uid-web", "app").layers
-        assert set(layers) == {"/sys/devices/virtual", "/sys/class"}
+        assert set(layers) == {"/sys/devices/virtual", "/sys/class", "/sys/module"}
         assert all(below == place for place, (_, below) in layers.items())
         top = pathlib.Path(layers["/sys/devices/virtual"][0])
         assert (top / "neuron_device" / "neuron15" / "core_count").read_text() == "2"
         assert (pathlib.Path(layers["/sys/class"][0]) / "neuron_device" / "neuron15").is_symlink()
+        assert (pathlib.Path(layers["/sys/module"][0]) / "neuron" / "version").read_text() == "2.30.2.0\n"
 
 
 async def test_fault_on_request_shows_in_the_files_that_pods_see() -> None:

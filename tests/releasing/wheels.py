@@ -6,7 +6,7 @@ Law: what is installed was named by its hash in the commit; an index decides not
 import shutil
 from pathlib import Path
 
-from cluster import environment, layout, process, requirements, virtual_environment
+from cluster import environment, layout, process, reader_image, requirements, virtual_environment
 
 COMPONENTS = ("operator", "deviceplugin", "cli", "try")
 """What one installs by requirements: extras of pyproject.toml."""
@@ -14,6 +14,10 @@ BUILD = "build"
 """The file with what builds our own wheel."""
 IMAGES = ("operator", "deviceplugin")
 """Those whose Dockerfile installs the list, so it lies beside it."""
+READERS = "readers"
+"""The image of other people's programs that read Neuron's files: for tests, in no release."""
+READ_BY = ("vizneuron==0.0.1", "xpustat==0.4.0")
+"""These versions: the documentation says what was seen with them."""
 PLATFORMS = {"amd64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 PYTHON = "3.13"
 SECONDS = 900.0
@@ -25,10 +29,13 @@ def lock() -> None:
     for component in COMPONENTS:
         _lock(component, requirements.of_extras(pyproject, [component]))
     _lock(BUILD, requirements.of_build(pyproject))
+    _lock(READERS, READ_BY)
 
 
 def locked(component: str) -> Path:
     """Return the hashed requirements of a component."""
+    if component == READERS:
+        return layout.CHECKOUT / reader_image.IMAGE.requirements
     if component in IMAGES:
         return layout.CHECKOUT / component / "requirements.txt"
     return layout.CHECKOUT / "tests/releasing/locked" / f"{component}.txt"

@@ -52,7 +52,7 @@ class SimulatedTree:
     @property
     def shown(self) -> tuple[tuple[str, str], ...]:
         """The folders of the tree that pods see, each with the place where they see it, above what is there."""
-        places = ("devices/virtual", "class")
+        places = ("devices/virtual", "class", "module")
         return tuple((str(self.root / layout.SYSFS / each), f"/{layout.SYSFS}/{each}") for each in places)
 
 

@@ -11,6 +11,7 @@ from cluster import (
     loading,
     preparation,
     product_images,
+    reader_image,
     tools,
     virtual_environment,
 )
@@ -27,7 +28,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def build_all() -> dict[str, str]:
         assert waiting.wait(1.5)
         steps.append("images")
-        return {}
+        return {"runtime": "own/runtime:key"}
 
     def up(name: str, early: lifecycle.Early) -> kind_cluster.Cluster:
         cluster = kind_cluster.Cluster(name)
@@ -42,6 +43,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(engine, "ensure", lambda: None)
     monkeypatch.setattr(product_images, "build_all", build_all)
+    monkeypatch.setattr(reader_image, "build_upon", lambda runtime: steps.append(f"readers upon {runtime}"))
     monkeypatch.setattr(product_images, "loadable", lambda: IMAGES)
     monkeypatch.setattr(lifecycle, "up", up)
     monkeypatch.setattr(loading, "load_early", load_early)
@@ -67,6 +69,7 @@ def test_demo_needs_kind_and_helm_and_no_torch(done: list[str]) -> None:
         "need kind",
         "venv demo",
     ]
+    assert not any(step.startswith("readers") for step in done)
     assert not any("torch" in requirement for requirement in virtual_environment.wanted(virtual_environment.DEMO))
 
 
@@ -76,6 +79,7 @@ def test_tests_need_everything(done: list[str]) -> None:
         "every tool",
         "venv everything",
     ]
+    assert done.index("readers upon own/runtime:key") > done.index("images")
 
 
 def test_failed_image_is_told_and_nothing_is_loaded(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

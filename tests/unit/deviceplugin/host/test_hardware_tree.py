@@ -95,11 +95,12 @@ def test_other_trees_go_only_when_no_pod_can_see_them(tmp_path: pathlib.Path, al
     assert before.root.is_dir() is not alone
 
 
-def test_pods_are_shown_devices_and_classes_above_what_is_there(tmp_path: pathlib.Path) -> None:
+def test_pods_are_shown_devices_classes_and_the_driver_above_what_is_there(tmp_path: pathlib.Path) -> None:
     tree = _tree(tmp_path)
     assert tree.shown == (
         (str(tree.root / "sys/devices/virtual"), "/sys/devices/virtual"),
         (str(tree.root / "sys/class"), "/sys/class"),
+        (str(tree.root / "sys/module"), "/sys/module"),
     )
 
 
