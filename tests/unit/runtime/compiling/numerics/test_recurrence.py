@@ -13,6 +13,8 @@ from neuronspan_runtime.compiling.numerics import casts, recurrence, rounding
 
 UNOPTIMIZED: Any = torch.jit.optimized_execution  # type: ignore[attr-defined]
 """As the device runs graphs."""
+untyped: Any = torch
+"""torch, where it has no types of its own."""
 BF16 = casts.Casts(casts.Scope.MATMULT)
 ROWS, STEPS, WIDTH, HIDDEN = 3, 4, 5, 6
 
@@ -87,7 +89,7 @@ def kinds(module: Any) -> set[str]:
 def taken_apart(module: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
     made = recorded(module, x)
     graph = made._c._get_method("forward").graph
-    torch._C._jit_pass_inline(graph)  # type: ignore[attr-defined]
+    torch._C._jit_pass_inline(graph)
     assert kinds(made)
     recurrence.unfold(graph)
     graph.lint()
@@ -199,6 +201,6 @@ def test_all_rounds_the_state_between_steps() -> None:
 
 def test_layer_that_drops_values_stays_torchs_own() -> None:
     layer = Layer(nn.LSTM(WIDTH, HIDDEN, num_layers=2, dropout=0.5))
-    graph: Any = torch.jit.trace(layer, (inputs(),), check_trace=False).inlined_graph
+    graph = untyped.jit.trace(layer, (inputs(),), check_trace=False).inlined_graph
     recurrence.unfold(graph)
     assert "aten::lstm" in str(graph)
