@@ -15,8 +15,6 @@ from kits.opinfo import hidden_keys, operator_database, operator_exceptions, ope
 
 EVERY = int(os.environ.get("HIDDEN_KEYS_EVERY", "8"))  # noqa: TID251 - the tests have no settings module
 
-pytestmark = pytest.mark.timeout(3600)  # torch's database, operator by operator
-
 
 def swept(check: str, every: int, undefined: frozenset[str]) -> dict[str, operator_sweep.Outcome]:
     names = list(operator_database.operators())[::every]
@@ -30,6 +28,7 @@ def told(check: str, found: dict[str, operator_sweep.Outcome], capsys: pytest.Ca
         sys.stdout.write(f"\n{check}: {len(done)} of {len(found)} operators, {samples} calls\n")
 
 
+@pytest.mark.timeout(3600)  # torch's database, operator by operator
 @pytest.mark.parametrize(("check", "every", "least"), [("keys_hidden", 1, 640), ("as_a_program", EVERY, 480 // EVERY)])
 def test_operators_do_without_the_keys_what_they_do_with_them(
     check: str,

@@ -10,7 +10,7 @@ import functools
 import io
 import itertools
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -20,6 +20,9 @@ from kits.opinfo.operator_database import Call, Sample
 
 SAMPLES = 4
 """How many calls of an operator a check makes of each kind, at most."""
+
+UNREPEATABLE = {"linalg.lstsq": "its driver gelsy begins with pivots that nobody has set, so its sums have any order"}
+"""Operators whose results differ in their last bits from call to call, with the reason: compared within tolerances."""
 
 Comparison = operator_comparison.Comparison
 
@@ -32,15 +35,15 @@ def keys_hidden(entry: Any, *, values: bool) -> Comparison:
 
     In place, and with arguments that require a gradient, views are followed, as programs then do.
     """
-    done = Comparison()
+    done, bits = Comparison(), entry.name not in UNREPEATABLE
     for sample in _samples(entry):
-        _compare_hidden(done, entry.op, sample, followed=False, values=values)
+        _compare_hidden(done, entry.op, sample, followed=False, values=values, bits=bits)
     for sample in _samples(entry, requires_grad=True):
-        _compare_hidden(done, entry.op, sample, followed=True, values=values)
+        _compare_hidden(done, entry.op, sample, followed=True, values=values, bits=bits)
     if entry.inplace_variant is not None:
         for sample in _samples(entry):
             if not sample.broadcasts and isinstance(sample.there.input, torch.Tensor):
-                _compare_hidden(done, entry.inplace_variant, sample, followed=True, values=values)
+                _compare_hidden(done, entry.inplace_variant, sample, followed=True, values=values, bits=bits)
     return done
 
 
@@ -49,13 +52,13 @@ def as_a_program(entry: Any, *, values: bool) -> Comparison | None:
 
     None when no call can be recorded: those whose control flow asks for values, or that return no tensor.
     """
-    done = Comparison()
+    done, bits = Comparison(), entry.name not in UNREPEATABLE
     for sample in itertools.chain(_samples(entry), _samples(entry, requires_grad=True)):
-        _compare_program(done, entry.op, sample, values=values)
+        _compare_program(done, entry.op, sample, values=values, bits=bits)
     if entry.inplace_variant is not None:
         for sample in _samples(entry):
             if not sample.broadcasts and isinstance(sample.there.input, torch.Tensor):
-                _compare_program(done, entry.inplace_variant, sample, values=values)
+                _compare_program(done, entry.inplace_variant, sample, values=values, bits=bits)
     return done if done.samples else None
 
 
@@ -82,7 +85,7 @@ def _samples(entry: Any, *, requires_grad: bool = False) -> list[Sample]:
 
 
 def _compare_hidden(
-    done: Comparison, operator: Callable[..., Any], sample: Sample, *, followed: bool, values: bool
+    done: Comparison, operator: Callable[..., Any], sample: Sample, *, followed: bool, values: bool, bits: bool
 ) -> None:
     without, having = operator_database.on_host(sample.there), operator_database.on_host(sample.there)
     with hidden(followed=followed):
@@ -92,35 +95,33 @@ def _compare_hidden(
     done.samples += 1
     if _raised(done, found, expected):
         return
-    with torch.no_grad():
-        again = operator_checks.attempt(operator, operator_database.on_host(sample.there))
-    values = values and _repeatable(expected, again)
-    _same_bits(done, _results(found), _results(expected), values=values)
+    _compare(done, _results(found), _results(expected), values=values, bits=bits)
     arguments, arguments_there = operator_checks.arguments(having), operator_checks.arguments(without)
-    _same_bits(done, arguments_there, arguments, values=values)
+    _compare(done, arguments_there, arguments, values=values, bits=bits)
     done.compare_sharing(found, arguments_there, expected, arguments)
     if followed:
         versions = [[tensor._version for tensor in each] for each in (arguments_there, arguments)]
         done.compare(*versions, moved=False)
 
 
-def _compare_program(done: Comparison, operator: Callable[..., Any], sample: Sample, *, values: bool) -> None:
+def _compare_program(
+    done: Comparison, operator: Callable[..., Any], sample: Sample, *, values: bool, bits: bool
+) -> None:
     program = _Recorded(operator, operator_database.on_host(sample.there))
     if (archive := _archive(program)) is None:
         return
     model: Any = untyped.classes.neuron.Model([archive], 1, "{}")
     whole: Any = untyped.jit.load(io.BytesIO(archive))
-    without, having, repeated = ([tensor.detach().clone() for tensor in program.inputs] for _ in range(3))
+    without, having = ([tensor.detach().clone() for tensor in program.inputs] for _ in range(2))
     with untyped.jit.optimized_execution(should_optimize=False), torch.no_grad():
-        expected, again = (_attempt(functools.partial(whole, *given)) for given in (having, repeated))
+        expected = _attempt(functools.partial(whole, *having))
     found = _attempt(lambda: tuple(untyped.ops.neuron.forward_v2(without, model)))
     done.samples += 1
     if _raised(done, found, expected):
         return
-    values = values and _repeatable(expected, again)
     packed = ([tensor.contiguous() for tensor in _results(each)] for each in (found, expected))  # views come as copies
-    _same_bits(done, *packed, values=values)
-    _same_bits(done, without, having, values=values)
+    _compare(done, *packed, values=values, bits=bits)
+    _compare(done, without, having, values=values, bits=bits)
 
 
 class _Recorded(torch.nn.Module):
@@ -180,15 +181,9 @@ def _results(result: Any) -> list[Any]:
     return [each.detach() if isinstance(each, torch.Tensor) else each for each in leaves]
 
 
-def _repeatable(first: Any, second: Any) -> bool:
-    """Whether a call with the keys gives the same bits twice: some of LAPACK's depend on where in memory things are."""
-    compared = Comparison()
-    compared.compare(_results(first), _results(second), moved=False)
-    return compared.exact
-
-
-def _same_bits(done: Comparison, found: Any, expected: Sequence[Any] | Any, *, values: bool) -> None:
+def _compare(done: Comparison, found: list[Any], expected: list[Any], *, values: bool, bits: bool) -> None:
+    """Compare values to the bit, or within torch's tolerances."""
     done.exact = True
     done.compare(found, expected, values=values, moved=False)
-    if not done.exact:
+    if bits and not done.exact:
         done.differences.append("values differ in their bits")
