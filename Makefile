@@ -44,7 +44,7 @@ help: ## this list
 try: venv ## the main job without a cluster: the six examples as local processes (TRY="manifests and options")
 	PYTHONPATH=deviceplugin:operator:runtime $(BIN)/python -m neuronspan_embedded try $(TRY)
 
-.PHONY: test test-unit test-device test-integration test-kubernetes test-admission test-oracle test-planner test-chart test-chart-values test-image test-readers test-e2e test-install test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
+.PHONY: test test-unit test-device test-hidden-keys test-integration test-kubernetes test-admission test-oracle test-planner test-chart test-chart-values test-image test-readers test-e2e test-install test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
 test: ## everything: lint beside what the tests need, then all tests, those that compute beside those that wait for a cluster
 	@$(MAKE) -j2 lint prepared
 	$(RUN) -m lanes computing="$(UNIT) $(DEVICE) $(STRESS) $(INTEGRATION)" \
@@ -59,6 +59,10 @@ test-unit: venv ## unit and property tests: no cluster, no network
 
 test-device: venv ## every operator of torch's own database, on the device against the CPU
 	$(PYTEST) $(DEVICE)
+
+test-hidden-keys: export HIDDEN_KEYS_EVERY = 1
+test-hidden-keys: venv ## every operator of the database as a compiled program, without autograd's keys and with them (an eighth in `make test-device`)
+	$(PYTEST) tests/device/test_hidden_keys.py
 
 test-integration: venv tools ## against a real API server, and a model of kubelet
 	$(PYTEST) $(INTEGRATION)
@@ -114,7 +118,7 @@ test-performance: venv tools ## speed and memory against their limits (RECORD=1 
 growth: venv ## measure how planning grows, play several planners, and write both into docs/growth.md (half an hour)
 	$(RUN) -m performance.growth
 
-mutants: venv ## small deliberate bugs in binding and taking back, one at a time: the tests that are listed have to notice each
+mutants: venv ## small deliberate bugs, one at a time: the tests that are listed have to notice each (MUTANTS="c++:" those of the torch device in C++)
 	$(RUN) -m mutants $(if $(MUTANTS),"$(MUTANTS)")
 
 lint: venv lint-workflows ## style, formatting, types, and which module may import which

@@ -19,6 +19,7 @@ LEFT_OUT = {
     f"{UNIT}/device/test_device_names.py": "reads the documentation too",
     f"{UNIT}/registering/test_compile_backend.py": "torch.compile needs Python packages that the image leaves out",
     f"{AUTOLOAD}[the compile backend is found]": "it needs them too",
+    f"{UNIT}/device/test_safetensors.py": "needs the safetensors library, which the image has not",
     f"{UNIT}/cores/test_pid_namespaces.py": "makes PID namespaces, for which a container has no right",
     f"{MODELS}[BERT]": "needs the transformers library, which the image has not",
     f"{MODELS}[GPT-2]": "needs it too",
@@ -28,14 +29,6 @@ LEFT_OUT = {
     f"{PROGRAMS}[host_memory_is_pinned]": "torch 2.6 warns of the call that newer ones need",
 }
 """What cannot run in a container of the image, and why; `make test` runs all of it outside."""
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A directory with pytest."""
-    directory = tmp_path_factory.mktemp("pytest")
-    runtime_image.copy_pytest(directory)
-    return directory
 
 
 @pytest.mark.timeout(runtime_image.SECONDS)

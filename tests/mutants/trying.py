@@ -1,4 +1,4 @@
-"""Runs tests on a copy of the packages with one bug in it, each time in a fresh process.
+"""Runs tests on a copy of the packages, or with a C++ library, that has one bug in it, each time in a fresh process.
 
 Law: the checkout is read and never written. A process is forked from one that has imported what the tests need of
 other people's packages, which takes longer than the tests.
@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import io
 import multiprocessing
+import os
 import pathlib
 import shutil
 import sys
@@ -19,6 +20,7 @@ import hypothesis
 import pytest
 
 from mutants import catalogue
+from neuronspan_runtime import environment
 
 _PRELOADED = [
     "anyio.pytest_plugin",
@@ -31,6 +33,10 @@ _PRELOADED = [
 ]
 _LONGEST_SECONDS = 60
 """For a test, in place of the two seconds of unit tests: the machine may be busy, and a mutant may loop for ever."""
+_LONGEST_NATIVE_SECONDS = 180
+"""For a test that loads the C++ library: the first one waits for two imports of torch."""
+_NATIVE_OPTIONS = ("-p", "kits.device.fixtures")
+"""In place of the configuration of all tiers, which is cut off above: what starts processes that use the device."""
 _OPTIONS = (
     "--quiet",
     "--tb=short",
@@ -46,7 +52,7 @@ class Trial:
     """What came of a run: the tests that failed, and what the run printed."""
 
     ran: bool  # tests were found and run, on the package that was meant
-    failed: frozenset[str]  # IDs without parameters
+    failed: frozenset[str]  # IDs of cases, and of their tests
     output: str
 
 
@@ -71,8 +77,9 @@ class Verdict:
 class _Recorder:
     """A plugin of pytest that keeps which tests failed."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int) -> None:
         self.failed: set[str] = set()
+        self._longest = longest
 
     def pytest_configure(self) -> None:
         """Let every run draw the same examples, and keep none of them."""
@@ -83,29 +90,30 @@ class _Recorder:
     def pytest_collection_modifyitems(self, items: Sequence[pytest.Item]) -> None:
         """Give every test more time."""
         for item in items:
-            item.add_marker(pytest.mark.timeout(_LONGEST_SECONDS), append=False)
+            item.add_marker(pytest.mark.timeout(self._longest), append=False)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note a failure, of a fixture too."""
         if report.failed:
-            self.failed.add(report.nodeid.partition("[")[0])
+            self.failed |= {report.nodeid, report.nodeid.partition("[")[0]}
 
 
 def sound(tests: Iterable[str]) -> Trial:
     """Run these tests on the package as it is."""
-    with _pool(1) as pool:
-        return pool.submit(_run, catalogue.ROOT, "neuronspan", tuple(sorted(set(tests)))).result()
+    with pool_of(1) as pool:
+        return pool.submit(run, catalogue.ROOT, "neuronspan", sorted(set(tests))).result()
 
 
 def verdicts(mutants: Sequence[catalogue.Mutant], processes: int) -> Iterator[Verdict]:
     """Try the mutants, so many at a time; yields them in their order."""
-    with _pool(processes) as pool:
+    with pool_of(processes) as pool:
         yield from pool.map(_try, mutants)
 
 
-def _pool(processes: int) -> concurrent.futures.ProcessPoolExecutor:
+def pool_of(processes: int, *preloaded: str) -> concurrent.futures.ProcessPoolExecutor:
+    """Return a pool in which every task has a fresh process, into which these were imported, too."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
+    context.set_forkserver_preload([*_PRELOADED, *preloaded])
     return concurrent.futures.ProcessPoolExecutor(processes, context, max_tasks_per_child=1)
 
 
@@ -115,16 +123,25 @@ def _try(mutant: catalogue.Mutant) -> Verdict:
         for each in dict.fromkeys(catalogue.DIRECTORIES.values()):
             shutil.copytree(catalogue.ROOT / each, checkout / each)
         (checkout / mutant.directory / mutant.path).write_text(mutant.mutated(), encoding="utf-8")
-        return Verdict(mutant, _run(checkout, mutant.package, mutant.tests))
+        return Verdict(mutant, run(checkout, mutant.package, mutant.tests))
 
 
-def _run(checkout: pathlib.Path, package: str, tests: Sequence[str]) -> Trial:
-    """Run the tests on the packages of this checkout, of which ``package`` is the one that is tried."""
-    recorder, output = _Recorder(), io.StringIO()
+def run(checkout: pathlib.Path, package: str, tests: Sequence[str], library: pathlib.Path | None = None) -> Trial:
+    """Run the tests on the packages of this checkout, of which ``package`` is the one that is tried.
+
+    With a C++ library, on that one. For a process of its own.
+    """
+    if library is not None:
+        os.environ[environment.LIBRARY_ENV] = str(library)  # noqa: TID251 - what the tests start inherits it
+    recorder, output = _Recorder(_LONGEST_NATIVE_SECONDS if library else _LONGEST_SECONDS), io.StringIO()
     paths = " ".join(("tests", *(str(checkout / each) for each in catalogue.DIRECTORIES.values()), "runtime"))
-    options = ["-o", f"pythonpath={paths}", *_OPTIONS]
+    options = ["-o", f"pythonpath={paths}", *_OPTIONS, *(_NATIVE_OPTIONS if library else ())]
     with contextlib.chdir(catalogue.ROOT), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         code = pytest.main([*options, *tests], plugins=[recorder])
-    meant = pathlib.Path(sys.modules[package].__file__ or "") if package in sys.modules else pathlib.Path()
-    ran = code in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED} and meant.is_relative_to(checkout)
+    meant = library is None or str(library) in pathlib.Path("/proc/self/maps").read_text(encoding="utf-8")
+    ran = code in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED} and meant and _is_from(package, checkout)
     return Trial(ran, frozenset(recorder.failed), output.getvalue())
+
+
+def _is_from(package: str, checkout: pathlib.Path) -> bool:
+    return package in sys.modules and pathlib.Path(sys.modules[package].__file__ or "").is_relative_to(checkout)

@@ -68,7 +68,7 @@ def out(entry: Any, *, values: bool) -> Comparison | None:
         return None
     done = Comparison()
     for sample in operator_database.samples(entry, operator_database.preferred_type(entry), 2):
-        shapes = _attempt(entry.op, sample.here)
+        shapes = attempt(entry.op, sample.here)
         if isinstance(shapes, Raised):
             continue
         for make in (_garbage, _transposed_garbage, _nothing):
@@ -82,7 +82,7 @@ def refusals(entry: Any, *, values: bool) -> Comparison | None:
     """What must be refused is refused with the same error."""
     done = Comparison()
     for sample in operator_database.refusals(entry):
-        here, there = (_attempt(entry.op, call) for call in (sample.here, sample.there))
+        here, there = (attempt(entry.op, call) for call in (sample.here, sample.there))
         if isinstance(here, Raised):
             _compare(done, there, here, values=True)
     return done
@@ -93,28 +93,29 @@ CHECKS: dict[str, Callable[..., Comparison | None]] = {
 }
 
 
-def _forward(entry: Any, dtype: torch.dtype, most: int, *, values: bool) -> Comparison:
-    done = Comparison()
-    for sample in operator_database.samples(entry, dtype, most):
-        here, there = (_attempt(entry.op, call) for call in (sample.here, sample.there))
-        _compare(done, there, here, values=values)
-        if not isinstance(here, Raised) and not isinstance(there, Raised):
-            done.compare_sharing(there, _arguments(sample.there), here, _arguments(sample.here))
-            done.compare(_arguments(sample.there), _arguments(sample.here), moved=False)  # nothing else has changed
-    return done
-
-
-def _arguments(call: Call) -> list[torch.Tensor]:
+def arguments(call: Call) -> list[torch.Tensor]:
+    """Return the tensors that a call is given, in order."""
     return operator_database.tensors((call.input, call.args, call.kwargs))
 
 
-def _attempt(operator: Callable[..., Any], call: Call, **more: Any) -> Any:
-    """Call it with the same random numbers every time."""
+def attempt(operator: Callable[..., Any], call: Call, **more: Any) -> Any:
+    """Call it with the same random numbers every time; how it ended is a result too."""
     torch.manual_seed(1)
     try:
         return operator(call.input, *call.args, **call.kwargs, **more)
     except Exception as error:  # noqa: BLE001 - any error is a result to compare
         return Raised(type(error).__name__, str(error))
+
+
+def _forward(entry: Any, dtype: torch.dtype, most: int, *, values: bool) -> Comparison:
+    done = Comparison()
+    for sample in operator_database.samples(entry, dtype, most):
+        here, there = (attempt(entry.op, call) for call in (sample.here, sample.there))
+        _compare(done, there, here, values=values)
+        if not isinstance(here, Raised) and not isinstance(there, Raised):
+            done.compare_sharing(there, arguments(sample.there), here, arguments(sample.here))
+            done.compare(arguments(sample.there), arguments(sample.here), moved=False)  # nothing else has changed
+    return done
 
 
 def _compare(done: Comparison, there: Any, here: Any, *, values: bool) -> None:
@@ -137,11 +138,11 @@ def _merge(done: Comparison, more: Comparison, label: str) -> None:
 
 
 def _gradients(operator: Callable[..., Any], call: Call, sample: Sample) -> Any:
-    result = _attempt(operator, call)
+    result = attempt(operator, call)
     if isinstance(result, Raised):
         return result
     outputs = [tensor for tensor in operator_database.tensors(sample.process(result)) if tensor.requires_grad]
-    inputs = [tensor for tensor in _arguments(call) if tensor.requires_grad]
+    inputs = [tensor for tensor in arguments(call) if tensor.requires_grad]
     if not outputs or not inputs:
         return []
     torch.manual_seed(2)
@@ -155,14 +156,14 @@ def _gradients(operator: Callable[..., Any], call: Call, sample: Sample) -> Any:
 
 def _changed(operator: Callable[..., Any], call: Call) -> Any:
     target = call.input.clone()
-    result = _attempt(operator, dataclasses.replace(call, input=target))
+    result = attempt(operator, dataclasses.replace(call, input=target))
     return result if isinstance(result, Raised) else [result, target, result is target]
 
 
 def _filled(operator: Callable[..., Any], call: Call, shapes: Any, make: Callable[..., Any], device: str) -> Any:
     made = [make(tensor, device) for tensor in operator_database.tensors(shapes)]
     given = made[0] if isinstance(shapes, torch.Tensor) else made
-    result = _attempt(operator, call, out=given)
+    result = attempt(operator, call, out=given)
     if isinstance(result, Raised):
         return result
     return [

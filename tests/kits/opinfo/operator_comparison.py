@@ -13,10 +13,14 @@ Tree = database.Tree
 
 @dataclasses.dataclass
 class Comparison:
-    """Differences found so far, in words; `exact` while every value was the same to the bit."""
+    """Differences found so far, in words; `exact` while every value was the same to the bit.
+
+    `samples` is how many calls were compared, where a check counts them.
+    """
 
     differences: list[str] = dataclasses.field(default_factory=list)
     exact: bool = True
+    samples: int = 0
 
     def compare(self, there: Tree, here: Tree, *, values: bool = True, moved: bool = True) -> None:
         """Compare two results; without `values` only what kind of thing they are.

@@ -95,6 +95,12 @@ def on_host(call: Call) -> Call:
     return Call(*_mapped((call.input, call.args, call.kwargs), lambda leaf: _host_leaf(leaf, copied)))
 
 
+def replaced(call: Call, change: Callable[[torch.Tensor], torch.Tensor]) -> Call:
+    """Return the call with other tensors in the places of its own, which are changed in order."""
+    leaves_of = (call.input, call.args, call.kwargs)
+    return Call(*_mapped(leaves_of, lambda leaf: change(leaf) if isinstance(leaf, torch.Tensor) else leaf))
+
+
 def _sample(found: Any) -> Sample:
     there = Call(found.input, tuple(found.args), dict(found.kwargs))
     return Sample(

@@ -30,6 +30,22 @@ def test_mutant_may_be_in_the_domain() -> None:
     assert mutant.source() == (catalogue.ROOT / "deviceplugin/neuronspan/spans.py").read_text("utf-8")
 
 
+def test_mutant_may_be_in_cpp_and_name_one_case_of_a_test() -> None:
+    mutant = dataclasses.replace(
+        SAMPLE,
+        package="neuronspan_runtime",
+        file="csrc/hbm/arena.cpp",
+        before="void Arena::trim() {",
+        after="void Arena::trim( {",
+        noticed_by=("unit/mutants/test_catalogue.py::test_entry_that_is_no_mutant_any_more_is_named[no such text]",),
+    )
+    assert mutant.native
+    assert list(catalogue.problems(mutant)) == []
+    elsewhere = (mutant.noticed_by[0].replace("such", "s" + "uch a"),)
+    (problem,) = catalogue.problems(dataclasses.replace(mutant, noticed_by=elsewhere))
+    assert "there is no test" in problem
+
+
 def test_every_mutant_has_a_name_of_its_own() -> None:
     names = [mutant.says for mutant in KNOWN]
     assert len(names) == len(set(names))

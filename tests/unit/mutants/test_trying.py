@@ -28,5 +28,12 @@ def test_mutant_dies_when_every_listed_test_fails(
     assert verdict.died == (missed_by == ())
 
 
+def test_one_case_of_a_test_may_be_meant() -> None:
+    case = dataclasses.replace(MUTANT, noticed_by=("unit/test_it.py::test_one[a case]",))
+    other = trying.Trial(ran=True, failed=frozenset({ONE, f"{ONE}[another]"}), output="")
+    assert trying.Verdict(case, other).missed_by == (f"{ONE}[a case]",)
+    assert trying.Verdict(MUTANT, other).died
+
+
 def test_run_in_which_no_test_ran_kills_nobody() -> None:
     assert not trying.Verdict(MUTANT, trying.Trial(ran=False, failed=frozenset({ONE}), output="")).died

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from neuronspan_runtime.compiling import torchscript
-from neuronspan_runtime.compiling.numerics import casts
+from neuronspan_runtime.compiling.numerics import casts, recurrence
 from neuronspan_runtime.compiling.recording import effects
 
 _ROUNDED: Mapping[casts.Type, str] = {
@@ -57,6 +57,7 @@ def cast(module: torch.jit.ScriptModule, chosen: casts.Casts | None) -> torch.ji
         return module
     graph: Any = module._c._get_method("forward").graph  # noqa: SLF001 - torch has no public way to change a graph
     torch._C._jit_pass_inline(graph)  # noqa: SLF001 - as above
+    recurrence.unfold(graph)
     source = _SOURCE.format(_ROUNDED[chosen.type])
     of_one, of_list = (torchscript.graph_of(source, name) for name in ("rounded", "all_rounded"))
     for node in list(effects.nodes(graph)):

@@ -205,6 +205,26 @@ def writing_to_an_input_counts_as_a_new_version_of_it() -> None:
         loss.backward()
 
 
+def writing_in_a_branch_counts_as_a_new_version_too() -> None:
+    source = "def forward(self, x: Tensor) -> Tensor:\n    if bool(x.sum() > 0):\n        x.add_(1)\n    return x * 2\n"
+    values = torch.ones(2)
+    before = values._version
+    assert ops.forward_v2([values], model_of(source))[0].tolist() == [4, 4]
+    assert values._version == before + 1
+
+
+def no_kernel_of_autograd_runs_inside() -> None:
+    """They would cost a third of a small model's time, and find nothing to do: a compiled model has no gradient."""
+    library = untyped.library.Library("neuronspan_seen", "DEF")
+    library.define("probe(Tensor x) -> Tensor")
+    library.impl("probe", lambda x: x + 1, "CPU")
+    library.impl("probe", lambda x: x + 100, "AutogradCPU")
+    model = model_of("def forward(self, x: Tensor) -> Tensor:\n    return torch.ops.neuronspan_seen.probe(x)\n")
+    for values in (torch.zeros(2), torch.zeros(2, requires_grad=True)):
+        assert untyped.ops.neuronspan_seen.probe(values).tolist() == [100, 100]
+        assert ops.forward_v2([values], model)[0].tolist() == [1, 1]
+
+
 def results_are_tensors_like_any_other() -> None:
     """Not inference tensors, and their version counter counts: a training step may go on from them."""
     model = model_of("def forward(self, x: Tensor) -> Tensor:\n    return (x * 2).t()\n")
@@ -233,6 +253,8 @@ def results_are_tensors_like_any_other() -> None:
         a_model_from_a_file_runs_without_calls,
         a_weight_that_could_be_trained_multiplies_as_torchs_own_does,
         writing_to_an_input_counts_as_a_new_version_of_it,
+        writing_in_a_branch_counts_as_a_new_version_too,
+        no_kernel_of_autograd_runs_inside,
         results_are_tensors_like_any_other,
     ],
     ids=lambda scenario: scenario.__name__,

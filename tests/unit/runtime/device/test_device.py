@@ -162,6 +162,24 @@ def out_arguments_are_filled_and_resized() -> None:
     assert torch.equal(values.cpu(), left.cpu().sort()[0])
 
 
+def arguments_of_one_storage_grow_together() -> None:
+    for device in ("cpu", FIRST):
+        values, whole = torch.tensor([[5.0, 2, 7], [1, 8, 3]], device=device), torch.empty(3, device=device)
+        low, high = whole[:0], whole[3:]
+        torch.aminmax(values, dim=0, out=(low, high))
+        assert (low.tolist(), high.tolist(), whole.tolist()) == ([1, 2, 3], [5, 8, 7], [1, 2, 3])
+        assert high.untyped_storage().nbytes() == low.untyped_storage().nbytes() == 6 * 4
+
+
+def tensors_can_be_set_to_parts_of_a_storage() -> None:
+    for device in ("cpu", FIRST):
+        whole = torch.arange(10.0, device=device)
+        part = torch.empty(0, device=device).set_(whole.untyped_storage(), 3, (2, 2), (3, 1))
+        assert (part.storage_offset(), part.tolist()) == (3, [[3, 4], [6, 7]])
+        part.add_(100)
+        assert whole.tolist() == [0, 1, 2, 103, 104, 5, 106, 107, 8, 9]
+
+
 def operators_compute_what_the_cpu_computes() -> None:
     torch.manual_seed(0)
     host = torch.randn(8, 16)
@@ -210,6 +228,9 @@ def complex_numbers_and_their_views() -> None:
     assert torch.equal(torch.view_as_real(there).cpu(), torch.view_as_real(host))
     assert torch.equal(torch.empty_like(there).copy_(there.conj()).cpu(), host.conj().resolve_conj())
     assert torch.equal(there.conj().imag.cpu(), host.conj().imag.resolve_neg())
+    torch.view_as_real(there)[1, 0] = 7
+    torch.view_as_complex(torch.view_as_real(there))[2].fill_(9j)
+    assert (there[1].item().real, there[2].item()) == (7, 9j)
 
 
 def reading_values() -> None:
@@ -334,6 +355,8 @@ def custom_operators_run_on_the_device() -> None:
         indexing_and_scattering,
         in_place_operators_keep_the_tensor,
         out_arguments_are_filled_and_resized,
+        arguments_of_one_storage_grow_together,
+        tensors_can_be_set_to_parts_of_a_storage,
         operators_compute_what_the_cpu_computes,
         complex_numbers_and_their_views,
         reading_values,

@@ -112,6 +112,18 @@ def accelerator_functions_work() -> None:
         assert accelerator.get_memory_info(3) == (2 * GIB, 2 * GIB)
 
 
+def an_accelerators_index_is_current_for_a_scope() -> None:
+    accelerator: Any = torch.accelerator
+    if not hasattr(accelerator, "device_index"):  # before torch 2.8
+        return
+    neuron.set_device(2)
+    with accelerator.device_index(4):
+        assert neuron.current_device() == 4
+        with accelerator.device_index(None):
+            assert torch.ones(1, device="neuron").device.index == 4
+    assert neuron.current_device() == 2
+
+
 def asking_whether_there_are_devices_claims_none() -> None:
     assert neuron.is_available()
     if not torch.__version__.startswith("2.6."):  # there it counts the devices
@@ -161,6 +173,7 @@ def too_many_cores_are_wished() -> None:
         (memory_is_reported, {}),
         (seeds_are_the_cpus, {}),
         (accelerator_functions_work, {}),
+        (an_accelerators_index_is_current_for_a_scope, {}),
         (asking_whether_there_are_devices_claims_none, {}),
         (generators_belong_to_a_device, {}),
         (too_many_cores_are_wished, {"NEURON_RT_NUM_CORES": "9"}),

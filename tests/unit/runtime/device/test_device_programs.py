@@ -156,6 +156,21 @@ def threads_use_their_own_devices() -> None:
     assert [device_module.memory_allocated(index) for index in range(2)] == [0, 0]
 
 
+def a_thread_keeps_its_own_current_device() -> None:
+    device_module.set_device(2)
+    seen: list[int] = []
+
+    def work() -> None:
+        seen.append(device_module.current_device())
+        device_module.set_device(5)
+        seen.append(torch.empty(1, device="neuron").device.index)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert (seen, device_module.current_device()) == ([0, 5], 2)
+
+
 def sparse_tensors_live_on_the_device() -> None:
     host = torch.eye(3).to_sparse()
     there = host.to(SECOND)
@@ -213,6 +228,7 @@ def what_is_not_there_is_refused() -> None:
         data_is_loaded_by_workers_into_pinned_memory,
         host_memory_is_pinned,
         threads_use_their_own_devices,
+        a_thread_keeps_its_own_current_device,
         sparse_tensors_live_on_the_device,
         embeddings_have_sparse_gradients,
         what_is_not_there_is_refused,

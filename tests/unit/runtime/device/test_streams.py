@@ -65,8 +65,23 @@ def events_measure_real_time() -> None:
         neuron.Event(interprocess=True)
 
 
+def an_event_may_be_recorded_again() -> None:
+    early, late = neuron.Event(enable_timing=True), neuron.Event(enable_timing=True)
+    late.record()
+    early.record()
+    torch.ones(64, device="neuron").sum()
+    late.record()
+    assert early.elapsed_time(late) > 0
+
+
 @pytest.mark.parametrize(
-    "scenario", [a_core_has_one_stream, a_stream_makes_its_device_the_current_one, events_measure_real_time]
+    "scenario",
+    [
+        a_core_has_one_stream,
+        a_stream_makes_its_device_the_current_one,
+        events_measure_real_time,
+        an_event_may_be_recorded_again,
+    ],
 )
 def test_streams(scenario: Callable[[], None], processes: neuron_processes.Parent, machine: dict[str, str]) -> None:
     processes.run(machine, scenario)
