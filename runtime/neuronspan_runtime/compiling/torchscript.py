@@ -160,6 +160,21 @@ def without_inputs(module: torch.jit.ScriptModule, inputs: int, dropped: Collect
     return joined
 
 
+def restored(archive: io.BytesIO | str) -> torch.jit.ScriptModule:
+    """Read a module from its TorchScript file, or from the bytes of one, onto the CPU."""
+    with _quietly():
+        read: torch.jit.ScriptModule = torch.jit.load(archive, map_location="cpu")
+    return read.eval()
+
+
+def tensors_of(module: torch.jit.ScriptModule) -> list[torch.Tensor]:
+    """Return what a module without calls of compiled models holds: parameters, buffers and constants of its graph."""
+    graph: Any = module.inlined_graph
+    constants = graph.findAllNodes("prim::Constant", True)  # noqa: FBT003 - also in branches
+    tensors = [node.t("value") for node in constants if node.hasAttribute("value") and node.kindOf("value") == "t"]
+    return [*module.parameters(), *module.buffers(), *tensors]
+
+
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Let no other thread trace meanwhile."""

@@ -1,0 +1,1 @@
+"""What `NEURONSPAN_TIME=device` predicts for models that AWS publishes benchmarks of: `python -m performance.published`."""
