@@ -1,4 +1,4 @@
-"""`neuronspan-runtime`: builds the C++ library of the device ahead of its first use, says where it is, and what a model costs.
+"""`neuronspan-runtime`: builds the C++ library of the device, says where it is, and what a compiled model costs.
 
 Law: decides nothing; it prints what was found, built or counted.
 """

@@ -76,8 +76,8 @@ class Environment:
     process_tag: str = ""
     """NEURON_PROCESS_TAG: what the tools call this process, instead of its PID."""
     time_scale: float | None = None
-    """NEURONSPAN_TIME=device: executions and copies last this many times what a NeuronCore needs (NEURONSPAN_TIME_SCALE,
-    1 unless it is set); None = they last what the CPU needs."""
+    """NEURONSPAN_TIME=device: NEURONSPAN_TIME_SCALE, or 1: how many times what a NeuronCore needs executions and copies
+    last; None = they last what the CPU needs."""
     driver_skip_quirk: bool = False
     """NEURONSPAN_DRIVER_SKIP_QUIRK=1: search like driver 2.24.7, which skips a core after a run that is too short."""
 

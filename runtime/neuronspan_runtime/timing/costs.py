@@ -16,7 +16,7 @@ class Cost:
     """What one execution of a program does. Costs add up; every number is at least 0."""
 
     matrix_flops: Amounts = ()
-    """Operations of matrix products, convolutions and attention by the type of the factors; multiply and add are two."""
+    """Operations of matrix products, convolutions and attention by the factors' type; multiply and add are two."""
     vector_operations: int = 0
     """Elements that other operators compute."""
     weight_bytes: Amounts = ()

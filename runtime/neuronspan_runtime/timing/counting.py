@@ -18,7 +18,7 @@ from torch.utils import _python_dispatch, _pytree
 from neuronspan_runtime.timing import costs, formulas
 
 ON_CHIP_BYTES = 24 * 2**20
-"""The smallest on-chip memory of a NeuronCore from v2 on (24 MiB of SBUF, AWS's NKI guide): what is larger is in HBM."""
+"""The smallest on-chip memory of a NeuronCore from v2 on (24 MiB of SBUF, AWS's NKI guide); HBM has what is larger."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +105,7 @@ class _Counter(_python_dispatch.TorchDispatchMode):
             frozenset(self._unknown),
         )
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operator and count it; those that are made of others come back as these."""
         keywords = kwargs or {}
         formula = formulas.of(func)
@@ -120,13 +120,16 @@ class _Counter(_python_dispatch.TorchDispatchMode):
         )
         with self._without_values if works and not self._real else contextlib.nullcontext():
             result = func(*args, **keywords)
-        if works and tensors and any(isinstance(one, torch.Tensor) for one in _pytree.tree_leaves(result)):
-            self._count(func, formula, args, tensors, result)
+        made = [one for one in _pytree.tree_leaves(result) if isinstance(one, torch.Tensor)]
+        # numbers that are tensors are sizes, which the compiler knows
+        if works and made and any(one.dim() for one in tensors):
+            self._count(func, formula, (args, result), tensors, made)
         return result
 
-    def _count(self, func: Any, formula: formulas.Formula | None, args: Any, tensors: list[Any], result: Any) -> None:
+    def _count(
+        self, func: Any, formula: formulas.Formula | None, call: tuple[Any, Any], tensors: list[Any], made: list[Any]
+    ) -> None:
         name = formulas.name_of(func)
-        made = [one for one in _pytree.tree_leaves(result) if isinstance(one, torch.Tensor)]
         if name in formulas.PASSES or any(_is_view(each) for each in func._schema.returns):  # noqa: SLF001
             self._follow(tensors[0], made)
             return
@@ -136,7 +139,7 @@ class _Counter(_python_dispatch.TorchDispatchMode):
         if gathered is not None and _key(gathered) in self._sources:
             self.moved_bytes += result_bytes
         if formula is not None:
-            self._flops.append((_factors(tensors), formula(args, result)))
+            self._flops.append((_factors(tensors), formula(*call)))
             self.moved_bytes += 2 * result_bytes if result_bytes > ON_CHIP_BYTES else 0
             return
         counted = made if gathered is not None else [*tensors, *made]

@@ -1,7 +1,7 @@
 """Operations that operators do on the matrix engine, and which operators are known to do none.
 
-torch's own formulas (`torch.utils.flop_counter`) count matrix products, convolutions and attention; here is what it does
-not have: products with vectors, and what the CPU does in one operator, attention, recurrent layers and transformer layers.
+torch's own formulas (`torch.utils.flop_counter`) count matrix products, convolutions and attention; here is what they do
+not have: products with vectors, and what the CPU does in one operator: attention, recurrent and transformer layers.
 
 Law: pure; shapes in, numbers out. An operator that is neither here nor in torch's list, and not element by element, is
 unknown.

@@ -14,9 +14,9 @@ from neuronspan_runtime.cores import rates
 from neuronspan_runtime.timing import counting, prediction
 from performance.published import rows
 
-MEDIAN_LIMIT = 1.15
+MEDIAN_LIMIT = 1.1
 """What docs/concepts/time.md states of the median factor, of rows that nothing was fitted to."""
-WORST_LIMIT = 1.5
+WORST_LIMIT = 1.25
 """And of the worst."""
 
 

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -26,8 +27,11 @@ OVERHEAD = rates.OVERHEAD_NANOSECONDS
 
 @pytest.fixture
 def timed(machine: dict[str, str]) -> dict[str, str]:
-    """The environment of a process in which an execution lasts what a core needs."""
-    return machine | {"NEURONSPAN_TIME": "device"}
+    """The environment of a process in which an execution lasts a thousand times what a core needs.
+
+    The CPU, however busy, is faster than that: when it is not, a warning says so, and warnings are errors here.
+    """
+    return machine | {"NEURONSPAN_TIME": "device", "NEURONSPAN_TIME_SCALE": "1000"}
 
 
 def traced(rows: int = 2, **options: Any) -> Any:
@@ -72,13 +76,14 @@ def calls_last_what_was_predicted() -> None:
     (each,) = pricing.durations(held)
     simulated, computing, busy = numbers()
     assert simulated == 3 * each
-    assert each > 1000 * OVERHEAD // 10 and busy >= max(simulated, computing) > 0
+    assert each > 1000 * OVERHEAD
+    assert busy >= simulated > computing > 0
 
 
 def test_calls_last_what_was_predicted_and_compute_what_they_did(
     processes: neuron_processes.Parent, timed: dict[str, str]
 ) -> None:
-    processes.run(timed | {"NEURONSPAN_TIME_SCALE": "300"}, calls_last_what_was_predicted)
+    processes.run(timed, calls_last_what_was_predicted)
 
 
 def scaled() -> int:
@@ -200,6 +205,7 @@ def test_parts_of_a_model_last_each(processes: neuron_processes.Parent, timed: d
 
 def copies_take_the_links_time() -> tuple[float, float, float]:
     values = torch.zeros(1000)
+    ops.initialize()
     ops.set_pace(True, 20_000.0, 10_000.0)  # nanoseconds a byte: 80 ms there, 40 ms back
     times = [time.monotonic()]
     there = values.to("neuron:0")
@@ -220,23 +226,24 @@ def test_copies_take_the_links_time_in_their_direction(
     assert back >= 0.04
 
 
-def slower_than_the_device() -> str:
-    """Small is faster on the CPU than 90 us only sometimes: at a millionth of the device's time it never is."""
+def slower_than_the_device() -> list[str]:
+    """No CPU does it in a few nanoseconds. Return what is warned of."""
     model, values = traced(), neuron_models.example()
-    for _ in range(3):
-        model(values)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(3):
+            model(values)
     simulated, computing, busy = numbers()
     assert computing > simulated > 0
     assert busy >= computing
-    return "done"
+    return [str(one.message) for one in caught]
 
 
 def test_execution_that_the_cpu_is_too_slow_for_lasts_what_it_needs_and_says_so_once(
     processes: neuron_processes.Parent, timed: dict[str, str]
 ) -> None:
-    ended = processes.outcome(timed | {"NEURONSPAN_TIME_SCALE": "0.00002"}, slower_than_the_device)
-    assert ended.value == "done"
-    assert ended.log.count("NEURONSPAN_TIME=device: the CPU needed") == 1
+    (said,) = processes.run(timed | {"NEURONSPAN_TIME_SCALE": "0.00002"}, slower_than_the_device)
+    assert said.startswith("NEURONSPAN_TIME=device: the CPU needed ")
 
 
 class Draws(torch.nn.Module):
@@ -289,7 +296,7 @@ def starts_anew_with_another_scale() -> tuple[int, int]:
     (held,) = models.models_of(model)
     held.unload()
     neuronspan_runtime.close()
-    os.environ["NEURONSPAN_TIME_SCALE"] = "3"  # noqa: TID251 - the scenario's own environment
+    os.environ["NEURONSPAN_TIME_SCALE"] = "3000"  # noqa: TID251 - the scenario's own environment
     model(neuron_models.example())
     return first, numbers()[0]
 

@@ -38,7 +38,9 @@ def test_float32_is_multiplied_at_the_speed_of_what_it_is_cast_to(chosen: casts.
     assert work(MATRIX, chosen) == pytest.approx(1e9 / (rates.MATRIX_SHARE * peak) * 1e9, abs=1)
 
 
-@pytest.mark.parametrize(("kind", "like"), [("bfloat16", 1e12), ("float16", 1e12), ("float64", 0.25e12), ("int8", 1e12)])
+@pytest.mark.parametrize(
+    ("kind", "like"), [("bfloat16", 1e12), ("float16", 1e12), ("float64", 0.25e12), ("int8", 1e12)]
+)
 def test_other_types_are_not_cast(kind: str, like: float) -> None:
     expected = 1e9 / (rates.MATRIX_SHARE * like) * 1e9
     assert work(costs.Cost(matrix_flops=((kind, 10**9),))) == pytest.approx(expected, abs=1)
