@@ -1,5 +1,7 @@
 """Costs of random stacks of layers: never negative, never less for more rows, and the parts' sum is the whole."""
 
+import itertools
+
 import hypothesis
 import hypothesis.strategies as st
 import torch
@@ -24,7 +26,7 @@ CORES = st.sampled_from(sorted(rates.GENERATIONS)).map(lambda name: rates.GENERA
 
 def stack(widths: list[int]) -> list[nn.Module]:
     """Layers from each width to the next, with an activation behind each."""
-    return [nn.Sequential(nn.Linear(one, two), nn.ReLU()) for one, two in zip(widths, widths[1:], strict=False)]
+    return [nn.Sequential(nn.Linear(one, two), nn.ReLU()) for one, two in itertools.pairwise(widths)]
 
 
 def counted(parts: list[nn.Module], rows: int, width: int) -> costs.Cost:

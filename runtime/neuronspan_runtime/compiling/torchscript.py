@@ -162,8 +162,9 @@ def without_inputs(module: torch.jit.ScriptModule, inputs: int, dropped: Collect
 
 def restored(archive: io.BytesIO | str) -> torch.jit.ScriptModule:
     """Read a module from its TorchScript file, or from the bytes of one, onto the CPU."""
+    load: Callable[..., torch.jit.ScriptModule] = torch.jit.load
     with _quietly():
-        read: torch.jit.ScriptModule = torch.jit.load(archive, map_location="cpu")
+        read = load(archive, map_location="cpu")
     return read.eval()
 
 
@@ -179,6 +180,14 @@ def tensors_of(module: torch.jit.ScriptModule) -> list[torch.Tensor]:
 def one_thread() -> Iterator[None]:
     """Let no other thread trace meanwhile."""
     with _tracing:
+        yield
+
+
+@contextlib.contextmanager
+def unoptimized() -> Iterator[None]:
+    """Let recorded modules run operator by operator, as they were recorded."""
+    untyped: Any = torch.jit
+    with untyped.optimized_execution(should_optimize=False):
         yield
 
 

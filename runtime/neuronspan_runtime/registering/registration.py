@@ -32,8 +32,8 @@ _kept: list[torch.library.Library] = []  # what it registers goes with it
 def _let_models_be_timed() -> None:
     """Let C++ ask how long a model is to last; it does so with NEURONSPAN_TIME=device only."""
     if not _kept:
-        library = torch.library.Library("neuron", "FRAGMENT")
-        library.impl("durations", _durations, "CompositeExplicitAutograd")
+        library = torch.library.Library("neuron", "FRAGMENT")  # type: ignore[no-untyped-call]
+        library.impl("durations", _durations, "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]
         _kept.append(library)
 
 

@@ -15,6 +15,7 @@ import torch
 from torch._subclasses import fake_tensor
 from torch.utils import _python_dispatch, _pytree
 
+from neuronspan_runtime.compiling import torchscript
 from neuronspan_runtime.timing import costs, formulas
 
 ON_CHIP_BYTES = 24 * 2**20
@@ -58,7 +59,7 @@ def _undisturbed() -> Iterator[None]:
         torch.no_grad(),
         torch.autocast("cpu", enabled=False),
         torch.random.fork_rng(devices=[]),
-        torch.jit.optimized_execution(should_optimize=False),
+        torchscript.unoptimized(),
     ):
         yield
 
@@ -71,7 +72,7 @@ def _example(value: Any, without_values: fake_tensor.FakeTensorMode | None) -> A
         return torch.zeros(value.shape, dtype=value.dtype)
 
 
-class _Counter(_python_dispatch.TorchDispatchMode):
+class _Counter(_python_dispatch.TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every operator that reaches a kernel; what holds a program's weights and inputs is known by its storage."""
 
     def __init__(
@@ -82,7 +83,7 @@ class _Counter(_python_dispatch.TorchDispatchMode):
         *,
         real: bool,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._without_values = without_values
         self._real = real
         self._sources = {_key(one): one for one in (*weights, *inputs)}

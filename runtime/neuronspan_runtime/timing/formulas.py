@@ -1,7 +1,7 @@
 """Operations that operators do on the matrix engine, and which operators are known to do none.
 
-torch's own formulas (`torch.utils.flop_counter`) count matrix products, convolutions and attention; here is what they do
-not have: products with vectors, and what the CPU does in one operator: attention, recurrent and transformer layers.
+torch's own formulas (`torch.utils.flop_counter`) count matrix products, convolutions and attention; here is the rest:
+products with vectors, and what the CPU does in one operator: attention, recurrent and transformer layers.
 
 Law: pure; shapes in, numbers out. An operator that is neither here nor in torch's list, and not element by element, is
 unknown.
@@ -45,13 +45,13 @@ def _with_vector(arguments: Sequence[Any], _: Any) -> int:
 
 def _attention(arguments: Sequence[Any], _: Any) -> int:
     query, key, value = (one.shape for one in arguments[:3])
-    return int(flop_counter.sdpa_flop_count(query, key, value))
+    return int(flop_counter.sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
 
 
 def _recurrent_layer(arguments: Sequence[Any], _: Any) -> int:
     """Of `mkldnn_rnn_layer`: both weights once for each step and row; the state's size is the weights' last one."""
     steps_and_rows = arguments[0].shape[0] * arguments[0].shape[1]
-    return 2 * steps_and_rows * sum(weight.numel() for weight in arguments[1:3])
+    return int(2 * steps_and_rows * sum(weight.numel() for weight in arguments[1:3]))
 
 
 def _transformer_layer(arguments: Sequence[Any], _: Any) -> int:
@@ -59,7 +59,7 @@ def _transformer_layer(arguments: Sequence[Any], _: Any) -> int:
     rows, tokens, width = arguments[0].shape
     given = [one for one in arguments[3:] if isinstance(one, torch.Tensor) and one.is_floating_point()]
     matrices = sum(one.numel() for one in given if one.dim() == _MATRIX)
-    return rows * tokens * (2 * matrices + 4 * tokens * width)
+    return int(rows * tokens * (2 * matrices + 4 * tokens * width))
 
 
 _MATRIX = 2
@@ -80,19 +80,22 @@ PASSES = frozenset({"_unsafe_view", "_to_copy", "lift_fresh_copy", "_reshape_ali
 _VECTOR = frozenset({
     *GATHERS,
     # reductions and what is normalised by them
-    "sum", "mean", "amax", "amin", "max", "min", "argmax", "argmin", "var", "var_mean", "std", "std_mean", "prod", "any",
-    "all", "norm", "linalg_vector_norm", "logsumexp", "cumsum", "cumprod", "topk", "count_nonzero", "cummax",
-    "_softmax", "_safe_softmax", "_log_softmax", "native_layer_norm", "native_batch_norm", "native_group_norm", "_fused_rms_norm",
+    "sum", "mean", "amax", "amin", "max", "min", "argmax", "argmin", "var", "var_mean", "std", "std_mean", "prod",
+    "any", "all", "norm", "linalg_vector_norm", "logsumexp", "cumsum", "cumprod", "topk", "count_nonzero", "cummax",
+    "_softmax", "_safe_softmax", "_log_softmax", "native_layer_norm", "native_batch_norm", "native_group_norm",
+    "_fused_rms_norm",
     "_native_batch_norm_legit_no_training", "_native_batch_norm_legit", "batch_norm_no_update", "native_dropout",
     # pooling and resizing
     "max_pool2d_with_indices", "max_pool3d_with_indices", "mkldnn_max_pool2d", "avg_pool2d", "avg_pool3d",
     "_adaptive_avg_pool2d", "mkldnn_adaptive_avg_pool2d", "adaptive_max_pool2d", "upsample_nearest1d",
     "upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d", "upsample_linear1d", "_upsample_nearest_exact2d",
     # moving
-    "cat", "stack", "copy", "clone", "constant_pad_nd", "reflection_pad2d", "replication_pad2d", "roll", "flip", "repeat",
+    "cat", "stack", "copy", "clone", "constant_pad_nd", "reflection_pad2d", "replication_pad2d", "roll", "flip",
+    "repeat",
     "scatter", "scatter_add", "index_put", "index_add", "index_copy", "slice_scatter", "select_scatter", "tril", "triu",
     "masked_fill", "where", "zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full",
-    "new_empty", "fill", "zero", "pixel_shuffle", "pixel_unshuffle", "im2col", "col2im", "repeat_interleave", "diag_embed",
+    "new_empty", "fill", "zero", "pixel_shuffle", "pixel_unshuffle", "im2col", "col2im", "repeat_interleave",
+    "diag_embed",
     "_prelu_kernel", "rrelu_with_noise", "glu", "rand_like", "randn_like", "bernoulli", "one_hot", "unfold_copy",
 })  # fmt: skip
 """Operators without the tag of those that go element by element, of which the number of elements is the work."""

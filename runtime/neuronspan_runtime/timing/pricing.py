@@ -90,18 +90,17 @@ def _counted(archive: bytes, inputs: Sequence[Any], name: str) -> counting.Count
     """Count one stage without values, else with zeros; what runs in neither way is its weights and inputs."""
     module = torchscript.restored(io.BytesIO(archive))
     weights = torchscript.tensors_of(module)
-    try:
-        return counting.count(module, inputs, weights)
-    except Exception:  # noqa: BLE001 - whatever a program may want of values that are not there
-        pass
-    try:
-        return counting.count(module, inputs, weights, real=True)
-    except Exception as error:  # noqa: BLE001 - zeros may be nothing that it takes
-        warnings.warn(
-            f"{name} could not be counted ({error}): it lasts as long as reading its weights and inputs takes",
-            UserWarning,
-            stacklevel=2,
-        )
+    problem = ""
+    for real in (False, True):
+        try:
+            return counting.count(module, inputs, weights, real=real)
+        except Exception as error:  # noqa: BLE001 - it may want values that are not there, or others than zeros
+            problem = str(error)
+    warnings.warn(
+        f"{name} could not be counted ({problem}): it lasts as long as reading its weights and inputs takes",
+        UserWarning,
+        stacklevel=2,
+    )
     read = costs.amounts((str(one.dtype).removeprefix("torch."), one.untyped_storage().nbytes()) for one in weights)
     moved = sum(one.nbytes for one in inputs if isinstance(one, torch.Tensor))
     return counting.Counted(costs.Cost(weight_bytes=read, moved_bytes=moved), ())

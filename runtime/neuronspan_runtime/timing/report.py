@@ -1,4 +1,4 @@
-"""What `neuronspan-runtime cost FILE` prints: the work of a compiled model, and how long it would take on which instances.
+"""What `neuronspan-runtime cost FILE` prints: the work of a compiled model, and what it would take on which instances.
 
 Law: a file is read and counted; no core is claimed, and no time passes but that of counting.
 """
@@ -16,7 +16,7 @@ _STEP = 1000
 
 
 def of_file(path: str, instance: str = "") -> Iterator[str]:
-    """Yield the lines for a saved model, for all families of instances or the named instance type; torch knows the device.
+    """Yield the lines for a saved model, for all families of instances or one instance type; torch knows the device.
 
     Raises RuntimeError for a file that cannot be read, InvalidHardware for an unknown instance type.
     """

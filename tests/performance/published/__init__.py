@@ -1,1 +1,1 @@
-"""What `NEURONSPAN_TIME=device` predicts for models that AWS publishes benchmarks of: `python -m performance.published`."""
+"""What `NEURONSPAN_TIME=device` predicts for models with published benchmarks: `python -m performance.published`."""

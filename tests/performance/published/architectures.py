@@ -98,7 +98,7 @@ def resnet(blocks: tuple[int, int, int, int], *, bottleneck: bool) -> nn.Module:
 
 
 def vgg(*groups: int) -> nn.Module:
-    """VGG (Simonyan and Zisserman 2014) with so many convolutions before each pooling: [n, 3, 224, 224] -> [n, 1000]."""
+    """VGG (Simonyan and Zisserman 2014) with so many convolutions before a pooling: [n, 3, 224, 224] -> [n, 1000]."""
     parts: list[nn.Module] = []
     given = 3
     for group, count in enumerate(groups):

@@ -1,11 +1,11 @@
 """Rows of AWS's benchmark pages, and the model behind each.
 
-Source: aws-neuron-sdk, `general/benchmarks/{inf2,trn1}/*.csv` and `general/benchmarks/inf1/throughput_data_encoder.csv`,
-the tables of "Inf2 / Trn1 / Inf1 Inference Performance". All are FP32 models, those on inf2 and trn1 compiled with
+Source: aws-neuron-sdk, `general/benchmarks/{inf2,trn1}/*.csv` and `inf1/throughput_data_encoder.csv` beside them, the
+tables of "Inf2 / Trn1 / Inf1 Inference Performance". All are FP32 models, those on inf2 and trn1 compiled with
 `--auto-cast matmult --auto-cast-type bf16`, those on inf1 with the defaults; sequences have 128 tokens, images 224x224.
 
-A row of which each core serves one request after the other has its latency as it stands; where each core has two workers
-the latency holds a wait too, and the batch over the throughput of a core is what an execution takes.
+A row of which each core serves one request after the other has its latency as it stands; where each core has two
+workers the latency holds a wait too, and the batch over the throughput of a core is what an execution takes.
 """
 
 import dataclasses
@@ -52,15 +52,19 @@ def images(rows: int) -> torch.Tensor:
     return torch.zeros(rows, 3, 224, 224)
 
 
-_LARGE: Mapping[str, int] = {"layers": 24, "width": 1024, "heads": 16}
 _ROBERTA_WORDS = 50265
+
+
+def _large(words: int = architectures.BERT_VOCABULARY) -> nn.Module:
+    return architectures.Encoder(layers=24, width=1024, heads=16, words=words)
+
 
 MODELS: Mapping[str, Model] = {
     "BERT base": Model(architectures.Encoder, tokens),
-    "BERT large": Model(lambda: architectures.Encoder(**_LARGE), tokens),
+    "BERT large": Model(_large, tokens),
     "DistilBERT base": Model(lambda: architectures.Encoder(layers=6), tokens),
     "RoBERTa base": Model(lambda: architectures.Encoder(words=_ROBERTA_WORDS), tokens),
-    "RoBERTa large": Model(lambda: architectures.Encoder(**_LARGE, words=_ROBERTA_WORDS), tokens),
+    "RoBERTa large": Model(lambda: _large(_ROBERTA_WORDS), tokens),
     "ALBERT base": Model(lambda: architectures.Encoder(shared=True), tokens),
     "ViT base": Model(architectures.VisionTransformer, images),
     "ResNet-18": Model(lambda: architectures.resnet((2, 2, 2, 2), bottleneck=False), images),

@@ -1,5 +1,5 @@
 """Source: neuronperf sweeps over batch sizes, AWS's batching guide.
-Shows: with time as an option a larger batch takes longer but less for each row, until the matrix engine is what decides.
+Shows: with time as an option a larger batch takes longer, but less for each of its rows.
 """
 
 import pathlib

@@ -1,6 +1,7 @@
-"""Executions that last what a NeuronCore needs. No duration of the machine's clock is asserted but that it is not shorter."""
+"""Executions that last what a NeuronCore needs. Of the machine's clock only is asserted that nothing is shorter."""
 
 import io
+import itertools
 import os
 import sys
 import threading
@@ -214,7 +215,7 @@ def copies_take_the_links_time() -> tuple[float, float, float]:
     times.append(time.monotonic())
     there.cpu()
     times.append(time.monotonic())
-    first, second, third = (after - before for before, after in zip(times, times[1:], strict=False))
+    first, second, third = (after - before for before, after in itertools.pairwise(times))
     return first, second, third
 
 
@@ -270,14 +271,15 @@ def one_count_for_all_copies() -> int:
     file = io.BytesIO()
     torch.jit.save(traced(), file)
     counted = 0
-    original = pricing._stages
+    module: Any = pricing
+    original = module._stages
 
     def counting(*arguments: Any) -> Any:
         nonlocal counted
         counted += 1
         return original(*arguments)
 
-    pricing._stages = counting
+    module._stages = counting
     load: Any = torch.jit.load
     for _ in range(3):
         file.seek(0)
