@@ -37,10 +37,10 @@ class Program:
     casts: casts.Casts | None
     """What its compiler's arguments, or defaults, make of float32."""
 
-    def durations(self, core: rates.CoreRates) -> tuple[int, ...]:
-        """Return the nanoseconds of each stage on a core of these rates."""
+    def durations(self, core: rates.CoreRates, scale: float = 1.0) -> tuple[int, ...]:
+        """Return the nanoseconds of each stage on a core of these rates, so many times as long; at least one."""
         shared = core.times(self.cores // len(self.stages))
-        return tuple(prediction.nanoseconds(stage, shared, self.casts) for stage in self.stages)
+        return tuple(max(1, round(scale * prediction.nanoseconds(each, shared, self.casts))) for each in self.stages)
 
 
 _programs: dict[_Key, Program] = {}
@@ -49,8 +49,7 @@ _programs: dict[_Key, Program] = {}
 def durations(held: models.Model) -> list[int]:
     """Return the nanoseconds that each stage of a model is to last in this process: `torch.ops.neuron.durations`."""
     started = session.start()
-    scale = started.time_scale or 1.0
-    return [max(1, round(scale * each)) for each in program_of(held).durations(rates.of(started.hardware))]
+    return list(program_of(held).durations(rates.of(started.hardware), started.time_scale or 1.0))
 
 
 def program_of(held: models.Model) -> Program:

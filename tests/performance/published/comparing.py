@@ -64,11 +64,18 @@ def lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
 
 
 @functools.cache
+def _made(name: str) -> tuple[fake_tensor.FakeTensorMode, torch.nn.Module]:
+    without_values = fake_tensor.FakeTensorMode()
+    with without_values:
+        return without_values, rows.MODELS[name].make().eval()
+
+
+@functools.cache
 def _counted(name: str, batch: int) -> tuple[counting.Counted, int, int]:
     """Return the cost of a model and the bytes that a call copies there and back; no tensor of it has values."""
-    chosen = rows.MODELS[name]
-    with fake_tensor.FakeTensorMode():
-        model, given = chosen.make().eval(), chosen.inputs(batch)
+    without_values, model = _made(name)
+    with without_values:
+        given = rows.MODELS[name].inputs(batch)
     counted = counting.count(model, [given], [*model.parameters(), *model.buffers()])
     results = [one for one in counted.results if isinstance(one, torch.Tensor)]
     return counted, given.nbytes, sum(one.nbytes for one in results)
