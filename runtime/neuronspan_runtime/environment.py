@@ -19,6 +19,10 @@ from neuronspan_runtime import errors
 NUMERICS_ENV = "NEURONSPAN_NUMERICS"
 EXACT_NUMERICS, DEVICE_NUMERICS = NUMERICS = ("exact", "device")
 """What compiled programs compute: what the CPU does, to the bit, or with the casts of AWS's compilers."""
+TIME_ENV = "NEURONSPAN_TIME"
+CPU_TIME, DEVICE_TIME = TIMES = ("cpu", "device")
+"""What an execution lasts: what the CPU needs, or what a NeuronCore would."""
+TIME_SCALE_ENV = "NEURONSPAN_TIME_SCALE"
 LIBRARY_ENV = "NEURONSPAN_RUNTIME_LIBRARY"
 CACHE_ENV = "NEURONSPAN_RUNTIME_CACHE"
 PROCESS_TAG_ENV = "NEURON_PROCESS_TAG"
@@ -71,6 +75,9 @@ class Environment:
     """NEURONSPAN_STATE_DIR: where processes outside a cluster find each other's core locks."""
     process_tag: str = ""
     """NEURON_PROCESS_TAG: what the tools call this process, instead of its PID."""
+    time_scale: float | None = None
+    """NEURONSPAN_TIME=device: NEURONSPAN_TIME_SCALE, or 1: how many times what a NeuronCore needs executions and copies
+    last; None = they last what the CPU needs."""
     driver_skip_quirk: bool = False
     """NEURONSPAN_DRIVER_SKIP_QUIRK=1: search like driver 2.24.7, which skips a core after a run that is too short."""
 
@@ -94,6 +101,7 @@ def read(variables: Mapping[str, str] | None = None) -> Environment:
         local_ranks=reader.whole(LOCAL_RANKS_ENV) or 1,
         state_directory=reader.parsed(names.STATE_DIRECTORY_ENV, pathlib.Path, "a directory"),
         process_tag=reader.text(PROCESS_TAG_ENV),
+        time_scale=_time_scale(reader),
         driver_skip_quirk=reader.parsed(DRIVER_SKIP_QUIRK_ENV, _one_of("0", "1"), "0 or 1") == "1",
     )
     if reader.problems:
@@ -167,6 +175,19 @@ class _Reader:
         """Read a variable that is not ours: many programs set LOCAL_RANK=-1 where there is no launcher."""
         text = self.text(name)
         return int(text) if text.isdecimal() else None
+
+
+def _time_scale(reader: _Reader) -> float | None:
+    scale = reader.parsed(TIME_SCALE_ENV, _factor, "a number above 0") or 1.0
+    chosen = reader.parsed(TIME_ENV, _one_of(*TIMES), " or ".join(TIMES))
+    return scale if chosen == DEVICE_TIME else None
+
+
+def _factor(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError(text)
+    return number
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:

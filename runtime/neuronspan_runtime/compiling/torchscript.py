@@ -160,10 +160,34 @@ def without_inputs(module: torch.jit.ScriptModule, inputs: int, dropped: Collect
     return joined
 
 
+def restored(archive: io.BytesIO | str) -> torch.jit.ScriptModule:
+    """Read a module from its TorchScript file, or from the bytes of one, onto the CPU."""
+    load: Callable[..., torch.jit.ScriptModule] = torch.jit.load
+    with _quietly():
+        read = load(archive, map_location="cpu")
+    return read.eval()
+
+
+def tensors_of(module: torch.jit.ScriptModule) -> list[torch.Tensor]:
+    """Return what a module without calls of compiled models holds: parameters, buffers and constants of its graph."""
+    graph: Any = module.inlined_graph
+    constants = graph.findAllNodes("prim::Constant", True)  # noqa: FBT003 - also in branches
+    tensors = [node.t("value") for node in constants if node.hasAttribute("value") and node.kindOf("value") == "t"]
+    return [*module.parameters(), *module.buffers(), *tensors]
+
+
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Let no other thread trace meanwhile."""
     with _tracing:
+        yield
+
+
+@contextlib.contextmanager
+def unoptimized() -> Iterator[None]:
+    """Let recorded modules run operator by operator, as they were recorded."""
+    untyped: Any = torch.jit
+    with untyped.optimized_execution(should_optimize=False):
         yield
 
 

@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "device/device.h"
+#include "device/pace.h"
 #include "device/placement.h"
 #include "graph/partition.h"
 #include "graph/profile.h"
@@ -75,6 +76,8 @@ c10::Dict<std::string, std::int64_t> memory_stats(std::int64_t index) {
   add("device_to_device_count", owner.device_to_device.count.load());
   add("executions", owner.executions.load());
   add("busy_nanoseconds", owner.busy_nanoseconds.load());
+  add("simulated_nanoseconds", owner.page.simulated_nanoseconds.load());
+  add("computing_nanoseconds", owner.page.computing_nanoseconds.load());
   return numbers;
 }
 
@@ -148,6 +151,8 @@ TORCH_LIBRARY(neuron, library) {
       .def("nbytes", &Model::nbytes)
       .def("stage_bytes", &Model::stage_bytes)
       .def("cores_per_model", &Model::cores_per_model)
+      .def("archives", &Model::archives)
+      .def("inputs", &Model::inputs)
       .def("metadata", &Model::metadata)
       .def("set_metadata", &Model::set_metadata)
       .def("lazy_load", &Model::lazy_load)
@@ -173,6 +178,8 @@ TORCH_LIBRARY(neuron, library) {
       .def("disable", &Runtime::disable);
   library.def("forward_v2(Tensor[] xs, __torch__.torch.classes.neuron.Model m) -> Tensor[]");
   library.def("forward_with_states(Tensor[] xs, Tensor(a!)[] states, __torch__.torch.classes.neuron.Model m) -> Tensor[]");
+  library.def("durations(__torch__.torch.classes.neuron.Model m) -> int[]");  // Python implements it
+  library.def("set_pace(bool enabled, float to_device, float to_host) -> ()", &pace::set);
   library.def("finish_loading() -> ()", &background::finish);
 
   library.def("measure(Tensor archive, Tensor[] example) -> (int[], int[], bool[])");

@@ -43,6 +43,15 @@ def close_telemetry() -> None:
     torch.ops.neuron.close_telemetry()
 
 
+def set_pace(nanoseconds_per_byte: tuple[float, float] | None) -> None:
+    """Let executions last what a core needs, and copies so long for each byte to the device and to the host.
+
+    None lets everything last what the CPU needs.
+    """
+    to_device, to_host = nanoseconds_per_byte or (0.0, 0.0)
+    torch.ops.neuron.set_pace(nanoseconds_per_byte is not None, to_device, to_host)
+
+
 def default_cores() -> tuple[int, int]:
     """Return (start, count) for models loaded from now on; -1 is least used, and as many as the model needs."""
     start, count = torch.ops.neuron.get_default_cores()

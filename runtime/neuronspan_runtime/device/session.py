@@ -12,7 +12,7 @@ import threading
 
 from neuronspan import instance_types, spans
 from neuronspan_runtime import environment, errors
-from neuronspan_runtime.cores import hardware, hbm, ownership, selection
+from neuronspan_runtime.cores import hardware, hbm, ownership, rates, selection
 from neuronspan_runtime.device import nrt_log, operators
 from neuronspan_runtime.telemetry import page_memory
 
@@ -25,6 +25,8 @@ class Started:
     """Its cores, node numbering."""
     hardware: instance_types.Hardware
     """The machine they belong to."""
+    time_scale: float | None
+    """How many times what a NeuronCore needs things last; None = what the CPU needs."""
     pages: int | None
     """Descriptor of the memory in which the tools see what each core does; without it all works as well."""
 
@@ -113,8 +115,17 @@ def _start() -> tuple[ownership.Claim, Started]:
         operators.configure(
             memory, asked.group_sizes, log_errors=log_errors, log_exhaustion=log_errors and settings.oom_log
         )
+        operators.set_pace(_pace(settings.time_scale))
         undo.pop_all()
-    return claim, Started(claim.span, machine.hardware, pages)
+    return claim, Started(claim.span, machine.hardware, settings.time_scale, pages)
+
+
+def _pace(scale: float | None) -> tuple[float, float] | None:
+    """Return the nanoseconds of a copied byte to a core and back."""
+    if scale is None:
+        return None
+    to_device, to_host = rates.copy_nanoseconds_per_byte()
+    return scale * to_device, scale * to_host
 
 
 def _counted(machine: hardware.Machine, span: spans.CoreSpan, tag: str) -> int | None:

@@ -78,6 +78,14 @@ class Model(Protocol):
         """Fix the shapes and types it takes: `arguments` of the caller's, then weights, then `states` states."""
         ...
 
+    def archives(self) -> list[torch.Tensor]:
+        """Return the TorchScript archive of each stage, as bytes."""
+        ...
+
+    def inputs(self) -> list[torch.Tensor]:
+        """Return tensors without values in the shapes and types that it takes."""
+        ...
+
     def metadata(self) -> str:
         """Return the JSON text that was given when it was made."""
         ...

@@ -20,7 +20,7 @@ HEADER_BYTES = 576
 
 _HEADER = struct.Struct("<8sIIqqqqQq256s32s128s64s")
 _COUNTERS_AT = HEADER_BYTES
-_RESERVED = 3
+_RESERVED = 1
 BUCKETS = 208
 """Of a latency histogram: 16 of 1.024 us each, then eight for each power of two."""
 _FINE_BUCKETS = 16
@@ -80,6 +80,10 @@ class Counters:
     model_loads: int = 0
     models_sequence: int = 0
     code_bytes: int = 0
+    simulated_nanoseconds: int = 0
+    """What executions were to last, of models whose time is a NeuronCore's; 0 without NEURONSPAN_TIME=device."""
+    computing_nanoseconds: int = 0
+    """What the CPU needed for them."""
 
 
 _NUMBERS = struct.Struct(f"<{len(dataclasses.fields(Counters))}q")

@@ -49,6 +49,19 @@ def outcomes(before: page_layout.Page | None, after: page_layout.Page) -> Outcom
     return Outcomes(*(max(new - old, 0) for new, old in zip(_numbers(now), _numbers(then), strict=True)))
 
 
+def lasting(before: page_layout.Page | None, after: page_layout.Page) -> tuple[float, float]:
+    """Return the seconds that executions were to last in between, and those that the CPU needed for them.
+
+    Both are 0 without NEURONSPAN_TIME=device; where the second is larger, executions lasted longer than they were to.
+    """
+    new, old = (
+        (page.counters.simulated_nanoseconds, page.counters.computing_nanoseconds) if page else (0, 0)
+        for page in (after, before if _same_process(before, after) else None)
+    )
+    simulated, computing = (max(now - then, 0) / _NANOSECONDS for now, then in zip(new, old, strict=True))
+    return simulated, computing
+
+
 def durations(before: page_layout.Page | None, after: page_layout.Page, *, on_device: bool) -> tuple[int, ...]:
     """Return how many calls of each duration ended in between, by bucket; with or without the wait for the core."""
     new, old = (() if page is None else _histogram(page, on_device=on_device) for page in (after, before))

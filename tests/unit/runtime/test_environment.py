@@ -50,6 +50,30 @@ def test_numerics_that_there_are_not_are_refused_with_those_that_there_are() -> 
         environment.numerics({"NEURONSPAN_NUMERICS": "bf16"})
 
 
+@pytest.mark.parametrize(
+    ("variables", "scale"),
+    [
+        ({}, None),
+        ({"NEURONSPAN_TIME": "cpu", "NEURONSPAN_TIME_SCALE": "4"}, None),
+        ({"NEURONSPAN_TIME_SCALE": "4"}, None),
+        ({"NEURONSPAN_TIME": "device"}, 1.0),
+        ({"NEURONSPAN_TIME": "device", "NEURONSPAN_TIME_SCALE": "2.5"}, 2.5),
+    ],
+)
+def test_time_is_the_cpus_unless_the_environment_says_device(variables: dict[str, str], scale: float | None) -> None:
+    assert environment.read(variables).time_scale == scale
+
+
+@pytest.mark.parametrize("scale", ["0", "-1", "nan", "inf", "ten"])
+def test_time_that_there_is_not_is_refused(scale: str) -> None:
+    with pytest.raises(errors.InvalidSettings) as caught:
+        environment.read({"NEURONSPAN_TIME": "neuron", "NEURONSPAN_TIME_SCALE": scale})
+    assert caught.value.problems == (
+        f"NEURONSPAN_TIME_SCALE={scale!r} is not a number above 0",
+        "NEURONSPAN_TIME='neuron' is not cpu or device",
+    )
+
+
 @pytest.mark.parametrize("blank", ["", "  "])
 def test_environment_takes_a_blank_variable_for_unset(blank: str) -> None:
     names = ("NEURON_RT_VISIBLE_CORES", "NEURON_RT_NUM_CORES", "NEURONSPAN_GRANT", "NEURONSPAN_DRIVER_SKIP_QUIRK")

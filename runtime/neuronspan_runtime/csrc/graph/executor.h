@@ -10,6 +10,7 @@
 #include <torch/csrc/jit/runtime/interpreter.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -38,8 +39,9 @@ class Runnable {
 };
 
 // One run on a span of cores, after everybody who asked for one of them earlier; `call` is told how long they worked.
+// It keeps them for `lasts` nanoseconds, or for as long as the CPU needs if that is longer.
 c10::IValue execute(const Runnable& runnable, const placement::CoreSpan& span, at::ArrayRef<c10::IValue> inputs,
-                    telemetry::Call& call);
+                    telemetry::Call& call, std::int64_t lasts = 0);
 
 // What a model returns, a tensor or a tuple or list of tensors, as a list. Throws for anything else.
 std::vector<at::Tensor> tensors_of(const c10::IValue& result);

@@ -106,6 +106,17 @@ Route Loaded::route(const std::vector<at::Tensor>& inputs, const Signature& sign
   return {*span, outputs_stay};
 }
 
+std::shared_ptr<const Durations> Loaded::durations() const {
+  std::lock_guard<std::mutex> lock(durations_mutex_);
+  return durations_;
+}
+
+void Loaded::set_durations(Durations durations) {
+  TORCH_CHECK(durations.size() == stages_.size(), "a model of ", stages_.size(), " stages was given ", durations.size(), " durations");
+  std::lock_guard<std::mutex> lock(durations_mutex_);
+  durations_ = std::make_shared<const Durations>(std::move(durations));
+}
+
 void Loaded::count_incorrect_input() const noexcept {
   telemetry::add(telemetry::page(static_cast<std::size_t>(replicas().front().first)).incorrect_input, 1);
 }

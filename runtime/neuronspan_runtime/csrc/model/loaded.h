@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ struct Route {
   bool outputs_stay;
 };
 
+// What each stage is to last on its core, in nanoseconds; as many as stages.
+using Durations = std::vector<std::int64_t>;
+
 class Loaded {
  public:
   // Throws with the real runtime's texts when a core or the HBM is not there.
@@ -40,6 +44,10 @@ class Loaded {
   // which are there and only there. Outputs stay when every input is on the device: one CPU input sends all of them to the
   // CPU. Throws, with the real runtime's text, for an input on another core.
   Route route(const std::vector<at::Tensor>& inputs, const Signature& signature);
+  // What its executions are to last; nullptr = nobody said it, and they last what the CPU needs.
+  std::shared_ptr<const Durations> durations() const;
+  // Throws unless there is one for each stage.
+  void set_durations(Durations durations);
   // Counts a call as refused for its input, on the first replica's core.
   void count_incorrect_input() const noexcept;
 
@@ -53,6 +61,8 @@ class Loaded {
   std::vector<HbmCharge> charges_;
   std::vector<telemetry::Listing> listings_;
   std::atomic<std::size_t> next_{0};
+  mutable std::mutex durations_mutex_;
+  std::shared_ptr<const Durations> durations_;
 };
 
 // A load in the background: what it made, once `ended` says so.

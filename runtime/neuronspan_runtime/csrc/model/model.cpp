@@ -1,9 +1,13 @@
 #include "model/model.h"
 
+#include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+
 #include <utility>
 
 #include "check.h"
 #include "device/device.h"
+#include "device/pace.h"
 #include "model/inference.h"
 
 namespace neuronspan {
@@ -214,7 +218,24 @@ std::vector<at::Tensor> Model::forward(const std::vector<at::Tensor>& inputs) {
     count_incorrect_input();
     throw;
   }
-  return infer(*loaded(), inputs, signature_, dynamic);
+  const std::shared_ptr<Loaded> here = loaded();
+  if (C10_UNLIKELY(pace::enabled()) && here->durations() == nullptr) time(*here);
+  return infer(*here, inputs, signature_, dynamic);
+}
+
+// Asks Python, without a lock held: two threads may both ask, and are told the same.
+void Model::time(Loaded& loaded) {
+  const auto durations = c10::Dispatcher::singleton().findSchemaOrThrow("neuron::durations", "");
+  torch::jit::Stack stack{c10::IValue(c10::intrusive_ptr<Model>::reclaim_copy(this))};
+  durations.callBoxed(stack);
+  loaded.set_durations(stack.front().toIntVector());
+}
+
+std::vector<at::Tensor> Model::inputs() const {
+  std::vector<at::Tensor> inputs;
+  for (const Signature::Input& input : signature_.inputs())
+    inputs.push_back(at::empty(input.sizes, at::TensorOptions(input.type).device(at::kMeta)));
+  return inputs;
 }
 
 void Model::count_incorrect_input() const {

@@ -51,6 +51,9 @@ class Model final : public torch::CustomClassHolder {
   std::int64_t nbytes();                               // of the weights of one replica
   std::vector<std::int64_t> stage_bytes();             // of the weights of each stage; stage k is on a replica's core k
   std::int64_t cores_per_model() const { return cores_per_model_; }
+  // The archive of each stage, and tensors without values in the shapes and types that the model takes.
+  std::vector<at::Tensor> archives() const { return archives_; }
+  std::vector<at::Tensor> inputs() const;
   std::string metadata() const;
   void set_metadata(std::string metadata);
   bool lazy_load() const;
@@ -73,6 +76,7 @@ class Model final : public torch::CustomClassHolder {
   std::vector<std::int64_t> standing_locked() const;
   void put_back_locked(const std::vector<std::int64_t>& standing);
   void count_incorrect_input() const;
+  void time(Loaded& loaded);
   const Stages& stages_locked();
 
   const std::vector<at::Tensor> archives_;

@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "device/device.h"
+#include "device/pace.h"
 #include "interfaces/allocator.h"
 #include "operators/alias.h"
 
@@ -18,13 +19,15 @@ c10::DeviceIndex index_of(const std::optional<at::Device>& device) {
   return device && device->has_index() ? device->index() : current_device();
 }
 
-void count_transfer(const Tensor& destination, const Tensor& source) {
+// Returns the bytes that go over the link to the host.
+std::size_t count_transfer(const Tensor& destination, const Tensor& source) {
   if (on_neuron(destination)) {
     Core& to = core(destination.device().index());
     (on_neuron(source) ? to.device_to_device : to.host_to_device).add(source.nbytes());
-  } else {
-    core(source.device().index()).device_to_host.add(source.nbytes());
+    return on_neuron(source) ? 0 : source.nbytes();
   }
+  core(source.device().index()).device_to_host.add(source.nbytes());
+  return source.nbytes();
 }
 
 void grow_storage(const Tensor& self, c10::StorageImpl& storage) {
@@ -60,7 +63,7 @@ Tensor efficient_zero_tensor(IntArrayRef size, std::optional<at::ScalarType> dty
 Tensor& copy_(Tensor& self, const Tensor& source, bool non_blocking) {
   TORCH_CHECK(!self._is_zerotensor(), "ZeroTensors are immutable. Please materialize the tensor using `.clone()`, if you want a mutable zero tensor.");
   if (C10_UNLIKELY(source._is_zerotensor())) return self.zero_();  // there are no bytes behind it
-  count_transfer(self, source);
+  const pace::Copy copy(count_transfer(self, source), on_neuron(self) ? pace::Direction::to_device : pace::Direction::to_host);
   const at::AutoDispatchBelowADInplaceOrView below;
   Tensor destination = host_alias(self);
   destination.copy_(host_alias(source), non_blocking);
@@ -83,6 +86,7 @@ Tensor copy_from_and_resize(const Tensor& self, const Tensor& destination) {
 
 at::Scalar local_scalar_dense(const Tensor& self) {
   core(self.device().index()).device_to_host.add(self.itemsize());
+  const pace::Copy copy(self.itemsize(), pace::Direction::to_host);
   const at::AutoDispatchBelowADInplaceOrView below;
   return at::_local_scalar_dense(host_alias(self));
 }

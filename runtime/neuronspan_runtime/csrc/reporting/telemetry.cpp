@@ -175,6 +175,8 @@ std::string layout() {
   NEURONSPAN_FIELD(Page, model_loads);
   NEURONSPAN_FIELD(Page, models_sequence);
   NEURONSPAN_FIELD(Page, code_bytes);
+  NEURONSPAN_FIELD(Page, simulated_nanoseconds);
+  NEURONSPAN_FIELD(Page, computing_nanoseconds);
   NEURONSPAN_FIELD(Page, reserved);
   NEURONSPAN_FIELD(Page, total_latency);
   NEURONSPAN_FIELD(Page, device_latency);

@@ -63,7 +63,10 @@ struct Page {
   Counter model_loads;      // ever
   Counter models_sequence;  // odd while the table below changes
   Counter code_bytes;
-  Counter reserved[3];
+  // executions of models that are to last what a core needs, on every core of the replica
+  Counter simulated_nanoseconds;  // what they were to last
+  Counter computing_nanoseconds;  // what the CPU needed for them
+  Counter reserved;
   Histogram total_latency;   // waiting for the core included
   Histogram device_latency;  // from its turn on the core
   ModelSlot models[kModels];

@@ -22,6 +22,7 @@ _HELP = {
     "execution_errors": "Execution errors total",
     "execution_status": "Execution status total",
     "execution_latency_seconds": "Execution latency in seconds",
+    "neuronspan_execution_seconds": "Seconds that executions were to last, and that the CPU needed for them",
     "neuron_runtime_memory_used_bytes": "Runtime memory used bytes",
     "neuron_runtime_vcpu_usage_ratio": "Runtime vCPU utilization ratio",
     "neuroncore_memory_usage_constants": "NeuronCore memory utilization for constants",
@@ -40,7 +41,7 @@ _HELP = {
     "instance_info": "EC2 instance information",
     "neuron_hardware_info": "Neuron Hardware Information",
 }
-_COUNTERS = frozenset({"execution_errors", "execution_status", "hardware_ecc_events"})
+_COUNTERS = frozenset({"execution_errors", "execution_status", "hardware_ecc_events", "neuronspan_execution_seconds"})
 """Reports tell what happened since the one before; these add it up."""
 
 
@@ -114,6 +115,8 @@ def _of_executions(executions: Mapping[str, Any]) -> Iterator[Value]:
         yield "execution_status", {"status_type": status}, count
     for percentile, seconds in (executions["latency_stats"]["total_latency"] or {}).items():
         yield "execution_latency_seconds", {"percentile": percentile}, seconds
+    for kind, seconds in executions.get("simulated_time", {}).items():
+        yield "neuronspan_execution_seconds", {"time": kind}, seconds
 
 
 def _of_memory(used: Mapping[str, Any]) -> Iterator[Value]:

@@ -51,6 +51,17 @@ def test_outcomes_are_those_in_between_and_can_be_added() -> None:
     assert ended + ended == activity.Outcomes(completed=10, incorrect_input=4)
 
 
+def test_lasting_is_what_executions_were_to_last_and_what_the_cpu_needed_in_between() -> None:
+    def page(simulated: int, computing: int, ticks: int = 5) -> page_layout.Page:
+        counters = page_layout.Counters(simulated_nanoseconds=simulated, computing_nanoseconds=computing)
+        return pages.page(pages.header(start_ticks=ticks), counters)
+
+    assert activity.lasting(page(SECOND, 5), page(4 * SECOND, SECOND + 5)) == (3.0, 1.0)
+    assert activity.lasting(None, page(SECOND, 0)) == (1.0, 0.0)
+    assert activity.lasting(page(SECOND, SECOND, ticks=1), page(2 * SECOND, 0)) == (2.0, 0.0)
+    assert activity.lasting(page(SECOND, 0), page(0, 0)) == (0.0, 0.0)
+
+
 def test_percentiles_are_none_without_a_call() -> None:
     assert activity.percentiles(pages.page().total_latency) is None
 

@@ -56,6 +56,19 @@ def test_values_of_the_machine_have_the_instance_only() -> None:
     assert value(registry, "hardware_ecc_events_total", event_type="mem_ecc_corrected", neuron_device_index="0") == 0
 
 
+def test_simulated_time_is_told_of_those_who_have_it_only() -> None:
+    def lasting(seconds: int) -> samples.Sample:
+        counters = page_layout.Counters(simulated_nanoseconds=seconds * 10**9, computing_nanoseconds=seconds * 10**8)
+        return machine_samples.sample(seconds, machine_samples.owner(7, {4: counters, 5: page_layout.Counters()}))
+
+    def told(registry: prometheus_client.CollectorRegistry, kind: str) -> float | None:
+        return value(registry, "neuronspan_execution_seconds_total", time=kind, runtime_tag="shop")
+
+    timed = exported((lasting(0), lasting(2)), (lasting(2), lasting(5)))
+    assert (told(timed, "simulated"), told(timed, "computing")) == (5.0, 0.5)
+    assert told(exported((busy(0), busy(4))), "simulated") is None
+
+
 def test_executions_add_up_over_reports() -> None:
     registry = exported((busy(0), busy(4)), (busy(4), busy(6)))
     assert value(registry, "execution_status_total", status_type="completed", runtime_tag="shop") == 6

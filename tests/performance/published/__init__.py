@@ -1,0 +1,1 @@
+"""What `NEURONSPAN_TIME=device` predicts for models with published benchmarks: `python -m performance.published`."""
