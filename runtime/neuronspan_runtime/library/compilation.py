@@ -92,7 +92,7 @@ def compile_arguments(build: torch_builds.TorchBuild, sources: pathlib.Path = to
 def link_arguments(build: torch_builds.TorchBuild) -> Sequence[str]:
     """Return the libraries of torch that the unit uses; Python's is not among them.
 
-    All are named in the product, whatever the linker finds in them: it may be shown others than the program that loads it.
+    All are named in the product, whatever the linker finds in them: a wheel's library is linked with stand-ins.
     """
     return ("-Wl,--no-as-needed", "-L", str(build.directory / "lib"), "-lc10", "-ltorch_cpu", "-ltorch")
 
