@@ -3,7 +3,8 @@
 A library is compiled against the headers of its torch, and linked with stand-ins for torch's libraries that have their
 names and nothing in them: a shared library names those that it needs, and its symbols are looked up when it is loaded.
 
-Law: what comes out is to the byte what compiling against the installed torch makes, by the same compiler.
+Law: the code is what the same compiler makes against the installed torch; only the order of symbols may differ, which
+the linker puts in that of the libraries that have them.
 """
 
 import hashlib
