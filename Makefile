@@ -157,9 +157,12 @@ readers: ## the image with other people's programs that read Neuron's files, for
 
 # --- releases ---------------------------------------------------------------------------------------------------------
 
-.PHONY: release release-twice release-start push lint-workflows
+.PHONY: release wheels release-twice release-start push lint-workflows
 release: venv tools ## images, chart, wheel, requirements, bills of materials, checksums and provenance into build/release
 	$(RUN) -m releasing release
+
+wheels: venv ## the Python packages as wheels in build/wheels, with the C++ library compiled for every supported torch (half an hour)
+	$(RUN) -m releasing wheels
 
 release-twice: venv tools ## make the commit's release in two other checkouts and compare every byte
 	$(RUN) -m releasing twice

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from neuronspan import errors as domain_errors
-from neuronspan_runtime.library import extension
+from neuronspan_runtime.library import extension, torch_builds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,7 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     description = "Build the C++ library of the device, say where it is, or what a compiled model costs."
     parser = argparse.ArgumentParser(prog="neuronspan-runtime", description=description)
     commands = parser.add_subparsers(dest="command", required=True)
-    build = commands.add_parser("build", help="build the library for the installed torch, unless it is built")
+    told = "build the library for the installed torch, unless it is built; what failed is tried again"
+    build = commands.add_parser("build", help=told)
     build.add_argument(
         "--output",
         type=pathlib.Path,
@@ -50,9 +51,9 @@ def _cost(file: str, instance: str) -> Iterator[str]:
 
 def _built(output: pathlib.Path | None) -> pathlib.Path:
     if output is None:
-        return extension.library()
-    build = extension.installed_torch()
-    return extension.built_once(build, output / extension.key(build))
+        return extension.library(again=True)
+    build = torch_builds.installed_torch()
+    return extension.built_once(build, output / torch_builds.key(build), again=True)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,11 @@ def of_build(pyproject: str) -> tuple[str, ...]:
     return tuple(tomllib.loads(pyproject)["build-system"]["requires"])
 
 
+def of_group(pyproject: str, name: str) -> tuple[str, ...]:
+    """The requirements of a dependency group; KeyError names one that does not exist."""
+    return tuple(sorted(tomllib.loads(pyproject)["dependency-groups"][name]))
+
+
 def pins(report: str) -> tuple[str, ...]:
     """`name==version` for everything in pip's installation report."""
     chosen = (entry["metadata"] for entry in json.loads(report)["install"])

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 
 from cluster import layout
 from neuronspan_runtime import environment
-from neuronspan_runtime.library import extension
+from neuronspan_runtime.library import extension, torch_builds
 
 FLAGS = (
-    extension.STANDARD,
+    torch_builds.STANDARD,
     *("-O1", "-g", "-fno-omit-frame-pointer", "-fPIC", "-shared", "-fvisibility=hidden"),
     *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
     "-fno-sanitize=vptr",  # asks for type information that torch's libraries keep to themselves
@@ -41,8 +41,8 @@ UNDEFINED_OPTIONS = ("print_stacktrace=1", "halt_on_error=1")
 
 def library() -> pathlib.Path:
     """Return the sanitized library for the installed torch; build it when it is not in the cache."""
-    build = extension.installed_torch()
-    return extension.built_once(build, layout.cache().root / "sanitized" / extension.key(build, flags=FLAGS), FLAGS)
+    build = torch_builds.installed_torch()
+    return extension.built_once(build, layout.cache().root / "sanitized" / torch_builds.key(build, flags=FLAGS), FLAGS)
 
 
 def preloaded() -> str:

@@ -3,9 +3,10 @@
 import pathlib
 import stat
 
-from neuronspan_runtime.library import extension
+from neuronspan_runtime.library import torch_builds
 
 _SCRIPT = """#!/bin/sh
+for word; do [ "$word" = --version ] && echo "stand-in {version}" && exit; done
 echo called >> "{directory}/calls"
 printf '%s\\n' "$@" > "{directory}/arguments"
 cat > "{directory}/unit.cpp"
@@ -14,10 +15,10 @@ while [ "$1" != -o ]; do shift; done
 """
 
 
-def torch_build(directory: pathlib.Path) -> extension.TorchBuild:
+def torch_build(directory: pathlib.Path) -> torch_builds.TorchBuild:
     """A torch that has headers."""
     (directory / "torch" / "include").mkdir(parents=True, exist_ok=True)
-    return extension.TorchBuild("2.6.0+test", True, "libtorch_cpu.so.2.6", "x86_64", directory / "torch")
+    return torch_builds.TorchBuild("2.6.0+test", True, "libtorch_cpu.so.2.6", "x86_64", directory / "torch")
 
 
 class Compiler:
@@ -29,10 +30,11 @@ class Compiler:
         directory.mkdir()
         self.does('echo library > "$2"')
 
-    def does(self, action: str) -> None:
+    def does(self, action: str, version: str = "1.0") -> None:
         """Set what it does when it has read its input; the product is to be written to "$2"."""
         draft = self._directory / "draft"  # a shell that runs already goes on with the old one
-        draft.write_text(_SCRIPT.format(directory=self._directory, action=action), encoding="utf-8")
+        script = _SCRIPT.format(directory=self._directory, action=action, version=version)
+        draft.write_text(script, encoding="utf-8")
         draft.chmod(stat.S_IRWXU)
         draft.replace(self._program)
 

@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 
 from native import headers
-from neuronspan_runtime.library import extension
+from neuronspan_runtime.library import compilation, torch_builds
 
 VERSIONS = ("2.6.0", "2.7.1", "2.8.0", "2.9.1", "2.10.0", "2.11.0", "2.12.0", "2.13.0")
 """The last patch of each minor version that pyproject.toml allows."""
@@ -35,9 +35,9 @@ def check(version: str, compiler: str) -> Verdict:
 
 def checked(version: str, directory: pathlib.Path, compiler: str) -> Verdict:
     """Compile against the `include` of a directory."""
-    build = extension.TorchBuild(version, True, "", "", directory)
-    flags = (flag for flag in extension.FLAGS if flag != "-shared" and not flag.startswith("-Wl,"))
-    command = (compiler, *flags, *FOR_NOTHING, *WARNINGS, *extension.compile_arguments(build))
-    result = subprocess.run(command, input=extension.unit(), capture_output=True, text=True, check=False)
+    build = torch_builds.TorchBuild(version, True, "", "", directory)
+    flags = (flag for flag in torch_builds.FLAGS if flag != "-shared" and not flag.startswith("-Wl,"))
+    command = (compiler, *flags, *FOR_NOTHING, *WARNINGS, *compilation.compile_arguments(build))
+    result = subprocess.run(command, input=compilation.unit(), capture_output=True, text=True, check=False)
     problems = sum(" error: " in line or " warning: " in line for line in result.stderr.splitlines())
     return Verdict(version, max(problems, int(result.returncode != 0)), result.stderr)

@@ -4,6 +4,7 @@ Law: failures are one sentence.
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import neuronspan
 from cluster import console, errors, go_modules, layout, tools
-from releasing import pushing, release, starting, twice, wheels
+from releasing import platform_wheel, pushing, release, starting, twice, wheels
 from releasing.images import debian
 
 OUT = layout.CHECKOUT / "build/release"
+WHEELS = layout.CHECKOUT / "build/wheels"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
     commands.add_parser("lock", help="write the lists of what is installed anew")
     commands.add_parser("release", help="write everything of a release")
+    commands.add_parser("wheels", help="write the wheel with compiled libraries in it, and the one without")
     commands.add_parser("twice", help="release the commit from two checkouts, and compare")
     commands.add_parser("start", help="start every image of the release, other architectures emulated")
     push = commands.add_parser("push", help="push images and chart of a release")
@@ -49,6 +52,10 @@ def _run(options: argparse.Namespace) -> None:
             debian.lock(Path(temporary))
     elif options.command == "release":
         print(release.make(OUT))
+    elif options.command == "wheels":
+        shutil.rmtree(WHEELS, ignore_errors=True)
+        created = platform_wheel.time_of_commit()
+        print(wheels.build(WHEELS, created), platform_wheel.make(WHEELS, created), sep="\n")
     elif options.command == "twice":
         print(*(f"{sha256}  {name}" for name, sha256 in twice.make().items()), sep="\n")
     elif options.command == "start":

@@ -4,6 +4,7 @@ Law: what is installed was named by its hash in the commit; an index decides not
 """
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from cluster import environment, layout, process, reader_image, requirements, virtual_environment
@@ -12,6 +13,8 @@ COMPONENTS = ("operator", "deviceplugin", "cli", "try")
 """What one installs by requirements: extras of pyproject.toml."""
 BUILD = "build"
 """The file with what builds our own wheel."""
+AUDIT = "wheels"
+"""The file, and the dependency group of pyproject.toml, with what names the systems of a wheel with libraries in it."""
 IMAGES = ("operator", "deviceplugin")
 """Those whose Dockerfile installs the list, so it lies beside it."""
 READERS = "readers"
@@ -30,6 +33,7 @@ def lock() -> None:
         _lock(component, requirements.of_extras(pyproject, [component]))
     _lock(BUILD, requirements.of_build(pyproject))
     _lock(READERS, READ_BY)
+    _lock(AUDIT, requirements.of_group(pyproject, AUDIT))
 
 
 def locked(component: str) -> Path:
@@ -50,11 +54,15 @@ def install(target: Path, hashed: Path, architecture: str) -> None:
     _without_commands(target)
 
 
-def build(directory: Path, created: int) -> Path:
-    """Build our own wheel into ``directory`` with the locked build tools and one time; return it."""
+def build(directory: Path, created: int, changes: Mapping[str, str] | None = None) -> Path:
+    """Build our own wheel into ``directory`` with the locked build tools and one time; return it.
+
+    ``changes`` are variables that the build hook of pyproject.toml reads.
+    """
     command = [uv(), "build", "--quiet", "--wheel", "--no-create-gitignore", "--require-hashes"]
     command += ["--build-constraint", str(locked(BUILD)), "--out-dir", str(directory), str(layout.CHECKOUT)]
-    process.run(command, timeout=SECONDS, variables=environment.variables(SOURCE_DATE_EPOCH=str(created)))
+    variables = environment.variables(SOURCE_DATE_EPOCH=str(created), **(changes or {}))
+    process.run(command, timeout=SECONDS, variables=variables)
     (wheel,) = directory.glob("*.whl")
     return wheel
 

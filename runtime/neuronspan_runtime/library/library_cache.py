@@ -21,6 +21,8 @@ from neuronspan_runtime.library import retention
 LIBRARY = "libneuronspan.so"
 SCRATCH = "building-"
 """Begins the name of a directory in which a library is being built."""
+FAILURE = "failed.log"
+"""In place of a library that could not be built: which compiler, and all that it said."""
 
 _LOCK = "lock"
 _TOUCH_SECONDS = 24 * 3600.0
@@ -71,11 +73,18 @@ def hold(library: pathlib.Path) -> bool:
 def prune(cache: pathlib.Path, now: float) -> None:
     """Remove the libraries that library_retention has no use for, unless they are used or built at this moment.
 
+    So go the logs of failed builds that nobody has repeated for as long as an unused library is kept.
+
     What cannot be removed stays: this is housekeeping, and no reason for anything to fail.
     """
     for name in retention.superfluous(_libraries(cache), now):
         with contextlib.suppress(OSError):
             _remove(cache / name)
+    for log in cache.glob(f"*/{FAILURE}"):
+        with contextlib.suppress(OSError):
+            if now - log.stat().st_mtime > retention.IDLE_SECONDS:
+                log.unlink()
+                log.parent.rmdir()
 
 
 def _libraries(cache: pathlib.Path) -> Iterator[retention.Library]:

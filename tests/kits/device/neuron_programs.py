@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from neuronspan_runtime import environment
-from neuronspan_runtime.library import extension
+from neuronspan_runtime.library import torch_builds
 
 INHERITED = (
     *(environment.LIBRARY_ENV, environment.CACHE_ENV),
@@ -52,4 +52,4 @@ def install_entry_points(directory: pathlib.Path) -> None:
     metadata = directory / "neuronspan-0.dist-info"
     metadata.mkdir(parents=True)
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: neuronspan\nVersion: 0\n", encoding="utf-8")
-    shutil.copyfile(extension.PACKAGE / "entry_points.txt", metadata / "entry_points.txt")
+    shutil.copyfile(torch_builds.PACKAGE / "entry_points.txt", metadata / "entry_points.txt")

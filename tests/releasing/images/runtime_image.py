@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cluster import errors, process
-from neuronspan_runtime.library import extension
+from neuronspan_runtime.library import compilation, extension, torch_builds
 from releasing.images import base, debian, elf, oci_layout, python_images, trees
 
 NAME = "runtime"
@@ -72,7 +72,7 @@ def start_of(version: str) -> oci_layout.Start:
     )
 
 
-def build_of(tree: Path, architecture: str, packages: Sequence[debian.Package]) -> extension.TorchBuild:
+def build_of(tree: Path, architecture: str, packages: Sequence[debian.Package]) -> torch_builds.TorchBuild:
     """Return what the runtime will find in the image, read from its files; `directory` is where compilers see it."""
     found = re.search(r"^__version__ = '(.+)'$", (tree / TORCH / "version.py").read_text("utf-8"), re.MULTILINE)
     if not found:
@@ -80,7 +80,7 @@ def build_of(tree: Path, architecture: str, packages: Sequence[debian.Package]) 
     libc = next(each.version for each in packages if each.name == "libc6").partition("-")[0]
     soname = (tree / TORCH / "lib/libtorch_cpu.so").resolve().name
     directory = Path("/target", TORCH)
-    return extension.TorchBuild(found[1], True, soname, MACHINES[architecture], directory, f"glibc {libc}")
+    return torch_builds.TorchBuild(found[1], True, soname, MACHINES[architecture], directory, f"glibc {libc}")
 
 
 def _compile(
@@ -94,11 +94,11 @@ def _compile(
     (ours / "opt/neuronspan/neuronspan_runtime/csrc").rename(sources)
     build = build_of(tree, architecture, packages)
     (compiler / "tmp").mkdir(exist_ok=True)
-    words = [f"/usr/bin/{MACHINES[architecture]}-linux-gnu-g++-14", *extension.FLAGS]
-    words += [*extension.compile_arguments(build, Path("/sources")), "-o", f"/tmp/{extension.LIBRARY}"]  # noqa: S108
-    command = ["chroot", str(compiler), *words, *extension.link_arguments(build)]
-    process.run(command, timeout=COMPILE_SECONDS, stdin=extension.unit(sources).encode())
-    directory = ours / "opt/neuronspan/neuronspan_runtime/lib" / extension.key(build, sources)
+    words = [f"/usr/bin/{MACHINES[architecture]}-linux-gnu-g++-14", *torch_builds.FLAGS]
+    words += [*compilation.compile_arguments(build, Path("/sources")), "-o", f"/tmp/{extension.LIBRARY}"]  # noqa: S108
+    command = ["chroot", str(compiler), *words, *compilation.link_arguments(build)]
+    process.run(command, timeout=COMPILE_SECONDS, stdin=compilation.unit(sources).encode())
+    directory = ours / "opt/neuronspan/neuronspan_runtime/lib" / torch_builds.key(build, sources)
     directory.mkdir(parents=True)
     (compiler / "tmp" / extension.LIBRARY).rename(directory / extension.LIBRARY)
     sources.rename(ours / "opt/neuronspan/neuronspan_runtime/csrc")

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from neuronspan_runtime import errors, nrt_status
-from neuronspan_runtime.library import extension
+from neuronspan_runtime.library import torch_builds
 
 PAGE = pathlib.Path(__file__).parents[3] / "docs/reference/reasons.md"
 
@@ -26,12 +26,12 @@ def rows() -> dict[str, tuple[str, str]]:
 
 def raised_statuses() -> set[nrt_status.NrtStatus]:
     """The statuses that a line of Python names, and those whose number a text of the C++ library says."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in extension.PACKAGE.rglob("*.py")]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in torch_builds.PACKAGE.rglob("*.py")]
     known = nrt_status.NrtStatus.__members__
     attributes = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute))
     nodes = [node for node in attributes if node.attr in known]
     named = {node.attr for node in nodes if ast.unparse(node.value).endswith("NrtStatus")}
-    texts = [path.read_text(encoding="utf-8") for path in extension.SOURCES.rglob("*.cpp")]
+    texts = [path.read_text(encoding="utf-8") for path in torch_builds.SOURCES.rglob("*.cpp")]
     numbers = {int(number) for text in texts for number in re.findall(r"status=(\d+)", text)}
     return {nrt_status.NrtStatus[name] for name in named} | {nrt_status.NrtStatus(number) for number in numbers}
 

@@ -38,18 +38,28 @@ std::optional<std::size_t> HbmStack::take(std::size_t size, Arena& owner, HbmUse
     if (ledger_) ledger_->uncharge(size);
     return std::nullopt;
   }
-  taken_.emplace(*offset, Block{size, &owner, use});
+  note_taken(*offset, {size, &owner, use});
   taken_bytes_ += size;
   if (retained_ > 0 && use != HbmUse::tensors) drop_pages(*offset, size);  // weights live elsewhere on the host
   retained_ -= std::min(retained_, size);
   return offset;
 }
 
+void HbmStack::note_taken(std::size_t offset, const Block& block) {
+  if (spare_.empty()) {
+    taken_.emplace(offset, block);
+    return;
+  }
+  spare_.key() = offset;
+  spare_.mapped() = block;
+  taken_.insert(std::move(spare_));
+}
+
 std::optional<HbmStack::Block> HbmStack::give_back(std::size_t offset) {
   const auto found = taken_.find(offset);
   if (found == taken_.end()) return std::nullopt;
   const Block block = found->second;
-  taken_.erase(found);
+  spare_ = taken_.extract(found);
   taken_bytes_ -= block.size;
   if (ledger_) ledger_->uncharge(block.size);
   if (block.use == HbmUse::tensors) {

@@ -76,6 +76,7 @@ class HbmStack {
   std::mutex books;
 
  private:
+  void note_taken(std::size_t offset, const Block& block);
   FreeExtents& pool_of(std::size_t offset) { return offset < small_begin() ? main_ : small_; }
   std::size_t small_begin() const { return shape_.bytes - shape_.small_pool; }
   void drop_pages(std::size_t offset, std::size_t bytes) const;
@@ -86,6 +87,7 @@ class HbmStack {
   FreeExtents main_;
   FreeExtents small_;
   std::map<std::size_t, Block> taken_;  // by offset
+  decltype(taken_)::node_type spare_;   // of the block freed last: most allocations follow a free, and need no memory then
   std::size_t taken_bytes_ = 0;
   std::size_t retained_ = 0;  // upper bound of resident bytes in free blocks
   std::unique_ptr<HbmLedger> ledger_;  // only when another process may own a core of this stack

@@ -2,6 +2,7 @@
 
 #include <ATen/EmptyTensor.h>
 #include <c10/core/CPUAllocator.h>
+#include <c10/core/InferenceMode.h>
 
 #include <cstring>
 #include <utility>
@@ -14,8 +15,16 @@ namespace neuronspan {
 namespace {
 
 constexpr c10::DispatchKeySet kDeviceKeys(c10::DispatchKey::PrivateUse1);
+constexpr c10::DispatchKeySet kHostKeys(c10::DispatchKey::CPU);
 
 void drop_device_storage(void* storage) { c10::raw::intrusive_ptr::decref(static_cast<c10::StorageImpl*>(storage)); }
+
+at::Tensor shaped_like(const at::Tensor& tensor, at::Tensor alias) {
+  alias.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes(), tensor.strides(), tensor.storage_offset());
+  if (C10_UNLIKELY(tensor.is_conj())) alias._set_conj(true);
+  if (C10_UNLIKELY(tensor.is_neg())) alias._set_neg(true);
+  return alias;
+}
 
 // Whether nobody but the caller knows the tensor, which then is all of its storage and has no history.
 bool is_fresh(const at::Tensor& tensor) {
@@ -23,7 +32,8 @@ bool is_fresh(const at::Tensor& tensor) {
   const c10::Storage& storage = impl.unsafe_storage();
   return tensor.use_count() == 1 && storage.use_count() == 1 && storage.nbytes() == tensor.nbytes() &&
          impl.storage_offset() == 0 && impl.is_non_overlapping_and_dense() && impl.allow_tensor_metadata_change() &&
-         impl.autograd_meta() == nullptr && !tensor.is_conj() && !tensor.is_neg() && storage.resizable();
+         impl.autograd_meta() == nullptr && !tensor.is_conj() && !tensor.is_neg() && storage.resizable() &&
+         tensor.is_inference() == c10::InferenceMode::is_enabled();  // a kernel may have made it in a bare alias's likeness
 }
 
 // The tensor itself goes to the device, which is cheaper than making another one there.
@@ -51,11 +61,12 @@ c10::Storage host_storage(c10::StorageImpl& device_storage) {
 }
 
 at::Tensor host_tensor(const at::Tensor& tensor, c10::Storage storage) {
-  at::Tensor alias = at::detail::make_tensor<c10::TensorImpl>(std::move(storage), c10::DispatchKeySet(c10::DispatchKey::CPU), tensor.dtype());
-  alias.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes(), tensor.strides(), tensor.storage_offset());
-  if (C10_UNLIKELY(tensor.is_conj())) alias._set_conj(true);
-  if (C10_UNLIKELY(tensor.is_neg())) alias._set_neg(true);
-  return alias;
+  return shaped_like(tensor, at::detail::make_tensor<c10::TensorImpl>(std::move(storage), kHostKeys, tensor.dtype()));
+}
+
+at::Tensor bare_host_tensor(const at::Tensor& tensor, c10::Storage storage) {
+  // the view constructor takes the keys as they are, and a tensor without autograd's keys gets no version counter
+  return shaped_like(tensor, at::detail::make_tensor<c10::TensorImpl>(c10::TensorImpl::VIEW, std::move(storage), kHostKeys, tensor.dtype()));
 }
 
 at::Tensor host_alias(const at::Tensor& tensor) {

@@ -17,6 +17,8 @@ inline bool on_neuron(const at::Tensor& tensor) { return tensor.defined() && ten
 c10::Storage host_storage(c10::StorageImpl& device_storage);
 // CPU tensor with the geometry of `tensor` over `storage`.
 at::Tensor host_tensor(const at::Tensor& tensor, c10::Storage storage);
+// The same without what autograd alone asks a tensor for, keys and version counter: for kernels that run below autograd.
+at::Tensor bare_host_tensor(const at::Tensor& tensor, c10::Storage storage);
 // CPU alias of a device tensor; any other tensor is returned as it is.
 at::Tensor host_alias(const at::Tensor& tensor);
 

@@ -31,10 +31,15 @@ bool may_mix_devices(const std::string& name) {
   return std::find(kMixedDeviceOperators.begin(), kMixedDeviceOperators.end(), name) != kMixedDeviceOperators.end();
 }
 
+// torch's own kernels run below autograd; what others do with a tensor, computing a gradient for one, nobody knows.
+bool is_torchs_own(const c10::OperatorHandle& op) { return op.operator_name().name.rfind("aten::", 0) == 0; }
+
 // One call: arguments to the CPU, the CPU kernel, and everything it changed or made back to the device.
 class BoxedCall {
  public:
-  BoxedCall(const c10::OperatorHandle& op, torch::jit::Stack& stack) : op_(op), stack_(stack) {}
+  using AliasMaker = at::Tensor (*)(const at::Tensor&, c10::Storage);
+  BoxedCall(const c10::OperatorHandle& op, torch::jit::Stack& stack, AliasMaker make_alias)
+      : op_(op), stack_(stack), make_alias_(make_alias) {}
 
   void run() {
     take_arguments();
@@ -120,13 +125,13 @@ class BoxedCall {
 
   void take(at::Tensor& tensor) {
     if (on_neuron(tensor)) {
-      tensor = take_device_tensor(tensor);
+      tensor = take_device_tensor(std::move(tensor));
     } else if (tensor.defined() && tensor.device().is_cpu() && tensor.dim() > 0) {  // a CPU scalar goes with any device
       host_argument_ = true;
     }
   }
 
-  at::Tensor take_device_tensor(const at::Tensor& tensor) {
+  at::Tensor take_device_tensor(at::Tensor tensor) {
     const c10::DeviceIndex index = tensor.device().index();
     TORCH_CHECK(index_ < 0 || index_ == index, "Expected all tensors to be on the same device, but found at least two devices, ",
                 c10::Device(kNeuron, index_), " and ", tensor.device(), "! (in ", op_.schema().name(), ")");
@@ -141,7 +146,8 @@ class BoxedCall {
     if (!storage) storage = host_storage(*device_storage);
     auto* const shared = storage.unsafeGetStorageImpl();
     const void* const data = storage.data();
-    arguments_.push_back({tensor, host_tensor(tensor, std::move(storage)), device_storage, shared, data});
+    at::Tensor alias = make_alias_(tensor, std::move(storage));
+    arguments_.push_back({std::move(tensor), std::move(alias), device_storage, shared, data});
     return arguments_.back().host;
   }
 
@@ -223,6 +229,7 @@ class BoxedCall {
 
   const c10::OperatorHandle& op_;
   torch::jit::Stack& stack_;
+  const AliasMaker make_alias_;
   c10::SmallVector<Argument, 6> arguments_;
   std::vector<SparseArgument> sparse_arguments_;
   c10::DeviceIndex index_ = -1;    // of the device tensors, or of a Device argument
@@ -234,8 +241,10 @@ class BoxedCall {
 
 }  // namespace
 
-void fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) { BoxedCall(op, *stack).run(); }
+void fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  BoxedCall(op, *stack, is_torchs_own(op) ? &bare_host_tensor : &host_tensor).run();
+}
 
-void sparse_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) { BoxedCall(op, *stack).run_sparse(); }
+void sparse_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) { BoxedCall(op, *stack, &host_tensor).run_sparse(); }
 
 }  // namespace neuronspan

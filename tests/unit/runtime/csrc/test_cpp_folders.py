@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from neuronspan_runtime.library import extension
+from neuronspan_runtime.library import torch_builds
 
 ORDER = ("check.h", "reporting", "hbm", "device", "interfaces", "graph", "operators", "model", "bindings.cpp")
 """From the bottom up; the two files belong to no folder: everything may include the first, nothing the last."""
@@ -57,8 +57,8 @@ def _height(path: str) -> int:
 
 
 def _sources() -> dict[str, str]:
-    paths = [path for pattern in ("*.h", "*.cpp") for path in extension.SOURCES.rglob(pattern)]
-    return {path.relative_to(extension.SOURCES).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+    paths = [path for pattern in ("*.h", "*.cpp") for path in torch_builds.SOURCES.rglob(pattern)]
+    return {path.relative_to(torch_builds.SOURCES).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 
 
 def test_cpp_sources_never_include_what_is_above_them() -> None:
@@ -101,7 +101,7 @@ def test_cpp_folder_holds_eleven_files_and_no_twelfth() -> None:
 
 
 def test_cpp_readme_explains_every_file_in_the_order_of_the_folders() -> None:
-    text = (extension.SOURCES / "README.md").read_text(encoding="utf-8")
+    text = (torch_builds.SOURCES / "README.md").read_text(encoding="utf-8")
     reading = text.partition("## Reading order\n")[2].partition("\n## ")[0]
     rows = [line.split("|")[1] for line in reading.splitlines() if line.startswith("| `")]
     named = [name for row in rows for name in re.findall("`([^`]+)`", row)]
@@ -111,7 +111,7 @@ def test_cpp_readme_explains_every_file_in_the_order_of_the_folders() -> None:
 
 
 def test_cpp_readme_draws_every_arrow_between_the_folders() -> None:
-    text = (extension.SOURCES / "README.md").read_text(encoding="utf-8")
+    text = (torch_builds.SOURCES / "README.md").read_text(encoding="utf-8")
     drawn = [
         (upper.replace("bindings", "bindings.cpp"), lower)
         for upper, all_lower in re.findall("^  ([a-z]+) --> (.+)$", text, re.MULTILINE)

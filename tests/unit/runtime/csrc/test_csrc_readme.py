@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kits.device import neuron_processes
-from neuronspan_runtime.library import extension
+from neuronspan_runtime.library import torch_builds
 
 Library = tuple[list[str], dict[str, list[str]], list[str]]
 
@@ -32,7 +32,7 @@ def library(processes: neuron_processes.Parent, tmp_path_factory: pytest.TempPat
 @pytest.fixture(scope="module")
 def readme() -> str:
     """The part of the README that is about calls."""
-    text = (extension.SOURCES / "README.md").read_text(encoding="utf-8")
+    text = (torch_builds.SOURCES / "README.md").read_text(encoding="utf-8")
     return text[text.index("`torch.ops.neuron`") :]
 
 

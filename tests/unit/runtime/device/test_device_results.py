@@ -56,6 +56,33 @@ def results_that_somebody_else_holds_are_copied() -> None:
         assert original.sum().item() == 3
 
 
+def operators_of_others_are_given_whole_tensors() -> None:
+    """Whoever writes a kernel may count versions and ask for gradients; torch's own kernels do neither."""
+    library = untyped.library.Library("neuronspan_whole", "DEF")
+    library.define("whole(Tensor x) -> Tensor")
+    seen: list[tuple[bool, int]] = []
+
+    def whole(x: torch.Tensor) -> torch.Tensor:
+        seen.append((x.is_inference(), x._version))
+        return x.detach().requires_grad_().clone().detach()
+
+    library.impl("whole", whole, "CPU")
+    made = untyped.ops.neuronspan_whole.whole(torch.ones(2, device=FIRST))
+    assert (made.device, made.tolist(), seen) == (torch.device(FIRST), [1, 1], [(False, 0)])
+
+
+def results_made_while_nothing_is_inferred_are_not_of_inference() -> None:
+    operand = torch.ones(2, 3, device=FIRST)
+    views = [operand.t(), operand[0], operand.detach()]
+    for result in (operand + operand, operand.relu_(), torch.sort(operand)[0], operand.contiguous(), *views):
+        assert not result.is_inference()
+        version = result._version
+        result.add_(1)
+        assert result._version == version + 1
+    with torch.inference_mode():
+        assert (operand + operand).is_inference()
+
+
 def no_operator_is_taken_apart() -> None:
     has: Callable[[str, str], bool] = untyped._C._dispatch_has_kernel_for_dispatch_key
     composite = ("CompositeExplicitAutogradNonFunctional", "CompositeExplicitAutograd")
@@ -71,6 +98,8 @@ def no_operator_is_taken_apart() -> None:
         results_are_tensors_of_the_device,
         every_result_is_charged_once,
         results_that_somebody_else_holds_are_copied,
+        operators_of_others_are_given_whole_tensors,
+        results_made_while_nothing_is_inferred_are_not_of_inference,
         no_operator_is_taken_apart,
     ],
     ids=lambda scenario: scenario.__name__,

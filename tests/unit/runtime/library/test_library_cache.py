@@ -51,6 +51,18 @@ def test_pruning_removes_a_whole_directory_and_what_a_killed_builder_left_there(
     assert left(cache) == {2}
 
 
+@pytest.mark.parametrize(("days", "kept"), [(13, True), (15, False)])
+def test_pruning_removes_logs_of_failed_builds_that_nobody_repeats(
+    cache: pathlib.Path, days: float, kept: bool
+) -> None:
+    log = cache / f"torch-2.6.0+test-{1:012x}" / library_cache.FAILURE
+    log.parent.mkdir()
+    log.touch()
+    os.utime(log, (NOW - days * DAY,) * 2)
+    library_cache.prune(cache, NOW)
+    assert left(cache) == ({1} if kept else set())
+
+
 def test_pruning_keeps_what_it_does_not_know_in_a_directory_that_it_empties(cache: pathlib.Path) -> None:
     old = keep(cache, 1)
     (old.parent / "mine").touch()
