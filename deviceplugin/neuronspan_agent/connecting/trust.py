@@ -46,6 +46,16 @@ def authorities(target: targets.Target) -> str | None:
     return text
 
 
+def context(target: targets.Target) -> ssl.SSLContext:
+    """Return how a target's server is believed, with no certificate of ours yet; raises LoginFailed."""
+    made = ssl.create_default_context(cadata=authorities(target))
+    made.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if target.cluster.insecure:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    return made
+
+
 def show(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
     """Let a context show this client certificate from now on; raises Unavailable when the two are not one pair."""
     with pem_files.holding(certificate.rstrip() + b"\n" + key) as path:
