@@ -7,8 +7,8 @@ what proves a server, the chain to its authority and its name, is checked unless
 import pathlib
 import ssl
 
-from neuronspan_agent import errors
-from neuronspan_agent.connecting import entries, pem_files, targets
+from neuronspan_agent import errors, pem_files
+from neuronspan_agent.connecting import entries, targets
 
 
 def authority(cluster: entries.Cluster) -> bytes:

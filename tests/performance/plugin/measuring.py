@@ -15,8 +15,8 @@ _QUIET_SECONDS = 2.0
 _QUIET_SHARE = 0.1
 """A process at rest takes less of a CPU than this: it looks at its hardware once a second."""
 _SETTLE_SECONDS = 60.0
-_IMAGE = {"MALLOC_ARENA_MAX": "2", "SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
-"""As in the image: its Dockerfile sets the first, and it has no certificates of the system."""
+_IN_A_POD = {"MALLOC_ARENA_MAX": "2", "SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
+"""The chart sets the first, and the image has no certificates of the system."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ def modules(instance_type: str, interpreter: Sequence[str] = (sys.executable,)) 
 async def _measured(instance_type: str, interpreter: Sequence[str]) -> Figures:
     async with plugin_process.machine(instance_type=instance_type) as machine:
         begun = time.monotonic()
-        async with machine.starting(interpreter=interpreter, path=_path(), environment=_IMAGE) as plugin:
+        async with machine.starting(interpreter=interpreter, path=_path(), environment=_IN_A_POD) as plugin:
             await machine.registered()
             registered = time.monotonic() - begun
             pid = plugin.process.pid
