@@ -16,6 +16,7 @@ from neuronspan_deviceplugin.host import files
 
 CDI_VERSION = "0.6.0"  # containerd 1.7 reads up to 0.6.0
 _READABLE = 0o644
+_LINKS = "devices"
 
 Entry = dict[str, Any]
 
@@ -27,6 +28,12 @@ class Node:
     directory: pathlib.Path
     nodes: container_edits.Nodes
     layers: tuple[container_edits.Layer, ...] = ()
+    mounts_devices: bool = False
+    """Whether real devices are mounted, see ``_mounted``."""
+
+    def link(self, device: int) -> pathlib.Path:
+        """Return the link to a real device's node, for devices that are mounted."""
+        return self.directory / _LINKS / str(device)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,11 +85,13 @@ class Catalogue:
     def write(self, hardware: instance_types.Hardware, numbering: str) -> int:
         """Write what is not there already; gives the number of files written. Raises OSError."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._link_devices()
         return sum(map(self._write_if_new, documents(hardware, numbering, self._node)))
 
     def renew(self, nodes: container_edits.Nodes) -> None:
         """Write the entries of the devices anew, whose nodes are others now; raises OSError."""
         self._node = dataclasses.replace(self._node, nodes=nodes)
+        self._link_devices()
         self._write_if_new(_of_devices(self._node))
 
     def edits(
@@ -96,6 +105,11 @@ class Catalogue:
         """Name the entries of the catalogue for a span; ``variables`` are its environment once more."""
         devices = container_edits.cdi_devices(span, mode, hardware, numbering)
         return container_edits.Edits(variables, cdi_devices=devices)
+
+    def _link_devices(self) -> None:
+        if self._node.mounts_devices:
+            for device, found in self._node.nodes.items():
+                files.link_atomically(self._node.link(device), found.path)
 
     def _write_if_new(self, document: Document) -> bool:
         path = self._folder / document.file
@@ -150,12 +164,24 @@ def _devices(node: Node) -> Iterator[Entry]:
     for device, found in sorted(node.nodes.items()):
         for shown in range(device + 1):
             edit = container_edits.device_edit(found, shown)
-            edits = (
-                {"mounts": [_mount(edit)]}
-                if isinstance(edit, container_edits.Mount)
-                else {"deviceNodes": [_made(edit)]}
-            )
-            yield _device(container_edits.cdi_name(device, shown), **edits)
+            yield _device(container_edits.cdi_name(device, shown), **_given(edit, node, device))
+
+
+def _given(edit: container_edits.Mount | container_edits.Device, node: Node, device: int) -> Entry:
+    if isinstance(edit, container_edits.Mount):
+        return {"mounts": [_mount(edit)]}
+    return _mounted(edit, str(node.link(device))) if node.mounts_devices else {"deviceNodes": [_made(edit)]}
+
+
+def _mounted(device: container_edits.Device, link: str) -> Entry:
+    """Return a real device that pods with a user namespace can open too, under whatever number.
+
+    In a user namespace runc makes no device nodes; it mounts what the host has at the node's path in the container
+    (``createDeviceNode`` of libcontainer/rootfs_linux.go). So the node, which lets the container use the device, gets a
+    path at which the host has a link to the device, and the container's own path is a mount.
+    """
+    mount = container_edits.Mount(device.host_path, device.container_path, device=True)
+    return {"deviceNodes": [{**_made(device), "path": link}], "mounts": [_mount(mount)]}
 
 
 def _made(device: container_edits.Device) -> Entry:

@@ -36,6 +36,17 @@ def write_atomically(path: pathlib.Path, parts: Iterable[bytes], mode: int, seli
         os.close(folder)
 
 
+def link_atomically(path: pathlib.Path, target: str) -> None:
+    """Make a symbolic link to this target, in place of whatever link is there; raises OSError."""
+    if path.is_symlink() and str(path.readlink()) == target:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)  # left by a process with our PID that died in the middle
+    temporary.symlink_to(target)
+    temporary.replace(path)
+
+
 def label(selinux_label: str, paths: Iterable[pathlib.Path]) -> None:
     """Let containers at what is mounted into them, where SELinux asks for a label of theirs ("": it does not).
 

@@ -163,3 +163,29 @@ def test_catalogue_entry_of_a_real_device_is_the_hosts_node_under_the_containers
     made = {"type": "c", "major": 245, "minor": 3, "permissions": "rw", "hostPath": "/dev/neuron3"}
     assert entries["3"] == {"deviceNodes": [{"path": "/dev/neuron3", **made}]}
     assert entries["3-as-0"] == {"deviceNodes": [{"path": "/dev/neuron0", **made}]}
+
+
+def test_real_device_is_mounted_beside_a_node_at_a_path_that_the_host_has_when_asked(tmp_path: pathlib.Path) -> None:
+    """Given to runc by hand: the container opens it under its own number, with a user namespace and without."""
+    node = cdi.Node(tmp_path, REAL, mounts_devices=True)
+    link = tmp_path / "devices" / "3"
+    entries = _named(_documents(HARDWARE, "container", node)[names.CDI_DEVICE_KIND])
+    numbers = {"type": "c", "major": 245, "minor": 3, "permissions": "rw", "hostPath": "/dev/neuron3"}
+    mounted = {
+        "hostPath": "/dev/neuron3",
+        "containerPath": "/dev/neuron0",
+        "options": ["ro", "nosuid", "noexec", "bind"],
+    }
+    assert entries["3-as-0"] == {"deviceNodes": [{"path": str(link), **numbers}], "mounts": [mounted]}
+
+    catalogue = cdi.Catalogue(tmp_path / "cdi", node)
+    catalogue.write(HARDWARE, "container")
+    assert str(link.readlink()) == "/dev/neuron3"
+    catalogue.renew({3: trees.DeviceNode("/dev/neuron7", 245, 7)})
+    assert str(link.readlink()) == "/dev/neuron7"
+
+
+def test_simulated_devices_are_mounted_as_ever(tmp_path: pathlib.Path) -> None:
+    node = cdi.Node(tmp_path, node_parts.nodes(2), mounts_devices=True)
+    entries = _named(_documents(HARDWARE, "node", node)[names.CDI_DEVICE_KIND])
+    assert [set(each) for each in entries.values()] == [{"mounts"}] * 3
