@@ -1,7 +1,7 @@
 """The only door to the Kubernetes API: plain dicts in and out, own errors, a deadline on every call.
 
-The client's generated models are not used: reading 2 000 pods through them costs 40 times the plain JSON. Raises
-``errors.KubernetesError`` only; decides nothing and retries nothing.
+The Kubernetes client is not used: reading 2 000 pods through its models costs 40 times the plain JSON, and importing it
+20 MiB. Raises ``errors.KubernetesError`` only; decides nothing and retries nothing.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, Self
 
 from neuronspan_agent import errors, resources, settings
-from neuronspan_agent.connecting import in_cluster, kubeconfigs, targets, transport
+from neuronspan_agent.connecting import in_cluster, targets, transport
 
 Manifest = transport.Manifest
 
@@ -172,6 +172,8 @@ async def connect(program: str, kubeconfig: str = "", *, call_seconds: float = _
     environment = settings.from_process()
     if not kubeconfig:
         return await reach(program, in_cluster.target(environment), call_seconds=call_seconds)
+    from neuronspan_agent.connecting import kubeconfigs  # noqa: PLC0415 - YAML, which no pod reads: 1.5 MiB
+
     config = kubeconfigs.of_files([pathlib.Path(each) for each in kubeconfig.split(os.pathsep) if each])
     return await reach(program, targets.choose(config, targets.Wanted(), environment), call_seconds=call_seconds)
 

@@ -72,6 +72,12 @@ class Settings:
         "false: the pods of simulated nodes do not see their devices in /sys",
         default=True,
     )
+    mount_devices: bool = settings.declared(
+        settings.SWITCH,
+        "true: real devices are mounted into containers, so that pods with hostUsers: false can open them; where "
+        "SELinux is enforced, containers may not open what is mounted",
+        default=False,
+    )
     core_numbering: str = settings.declared(
         settings.choice(*names.CORE_NUMBERINGS),
         "numbering that containers see when the NeuronNode does not say",

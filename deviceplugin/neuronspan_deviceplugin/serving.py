@@ -137,7 +137,7 @@ def _written(profile: reading.HardwareProfile, settings: config.Settings, *, alo
         directory.write(profile.hardware, detected=profile.detected)
         source, layers = _source(profile, settings, alone=alone)
         nodes = source.look(()).nodes
-        catalogue = _catalogue(settings, cdi.Node(settings.run_directory, nodes, layers))
+        catalogue = _catalogue(settings, cdi.Node(settings.run_directory, nodes, layers, settings.mount_devices))
         documents = catalogue.write(profile.hardware, profile.numbering)
     except OSError as error:
         raise errors.CannotServe(

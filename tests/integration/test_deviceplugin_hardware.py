@@ -26,8 +26,9 @@ class Machine:
     """What a machine with real devices shows."""
 
     def __init__(self, folder: pathlib.Path) -> None:
-        self._tree = simulated_tree.SimulatedTree(folder, generating.generate(HARDWARE, drivers.OLDER))
-        self._tree.write(alone=True)
+        self._tree = simulated_tree.written(
+            folder, lambda: generating.files(HARDWARE, drivers.OLDER), generating.links(HARDWARE), alone=True
+        )
         self.root = self._tree.root
         self.drive("/dev/zero")
 

@@ -14,11 +14,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from kubernetes.aio import config
-from kubernetes.aio.client import configuration
-
 from neuronspan_agent import errors
-from neuronspan_agent.connecting import entries, exec_plugins, targets, trust
+from neuronspan_agent.connecting import entries, exec_plugins, openid, targets, trust
 
 _FRESH_SECONDS = 50.0
 """How old a token from a file may be: client-go reads after a minute less ten seconds (transport/token_source.go).
@@ -68,7 +65,7 @@ def _without_certificate(targeted: targets.Target, authority: bytes, environment
         told = exec_plugins.cluster_info(targeted.cluster, authority, targeted.proxy)
         return Program(user.plugin, told, environment)
     if user.provider is not None:
-        return Provider(user.provider)
+        return Provider(openid.Tokens(user.provider.get("config") or {}, environment))
     return Fixed(Proof())
 
 
@@ -205,39 +202,18 @@ def _shown(answer: exec_plugins.Answer) -> Proof:
 
 
 class Provider:
-    """An OpenID Connect token, renewed by the client library, which knows when it expires."""
+    """Says an OpenID Connect token."""
 
-    def __init__(self, provider: Mapping[str, Any], clock: Callable[[], float] = time.monotonic) -> None:
-        self._provider = provider
-        self._clock = clock
-        self._header = ""
-        self._until = 0.0
+    def __init__(self, tokens: openid.Tokens) -> None:
+        self._tokens = tokens
 
     async def proof(self) -> Proof:
-        """Return the token, a new one when it has expired."""
-        if not self._header or self._clock() >= self._until:
-            self._header = await self._asked()
-            self._until = self._clock() + _FRESH_SECONDS
-        return Proof(self._header)
+        """Return the token, a new one when it is over."""
+        return Proof(f"Bearer {await self._tokens.token()}")
 
     def refused(self, _: Proof) -> bool:
-        """Return False: the library asks for another one only when a token has expired."""
+        """Return False: as with kubectl another one is asked for only when a token is over."""
         return False
-
-    async def _asked(self) -> str:
-        user = {"name": "u", "user": {"auth-provider": self._provider}}
-        context = {"name": "c", "context": {"cluster": "k", "user": "u"}}
-        cluster = {"name": "k", "cluster": {"server": "https://localhost"}}
-        whole = {"current-context": "c", "contexts": [context], "clusters": [cluster], "users": [user]}
-        settings = configuration.Configuration()
-        try:
-            await config.load_kube_config_from_dict(whole, client_configuration=settings)
-            return str(settings.api_key["BearerToken"])
-        except Exception as error:  # the library lets through whatever a token can hold, and aiohttp's errors
-            way_out = "log in again with your provider's tool, or use an exec plugin"
-            raise errors.Unavailable(
-                f"the OpenID Connect token of the kubeconfig cannot be used: {error}; {way_out}"
-            ) from error
 
 
 def _escaped(key: str) -> str:

@@ -13,7 +13,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from typing import Any
 
 import aiohttp
-from kubernetes.aio.client import api_client, configuration
 
 from neuronspan_agent import errors
 from neuronspan_agent.connecting import failures, identities, targets, trust
@@ -27,10 +26,10 @@ Through = Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]]
 
 _CONNECTIONS = 128
 """Parallel connections: the writers' limit plus one per watch, with room."""
+_READ_AHEAD = 2**21
+"""Bytes of an answer that wait before reading pauses: more than the largest object has, 1.5 MiB by etcd's limit."""
 _FIRST_REFUSAL = 300
 _UNAUTHORIZED = 401
-_NO_LIMIT = 86400.0
-"""Seconds: what the client library is told where a call may take as long as it takes."""
 
 
 class Transport:
@@ -41,14 +40,15 @@ class Transport:
     ) -> None:
         self._target = target
         self._identity = identity
-        self._client = api_client.ApiClient(_configured(target))
-        self._client.user_agent = program
+        self._program = program
         self._call_seconds = call_seconds
         self._certificate = b""
+        self._context = trust.context(target)
+        self._pool = self._connections()
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._client.close()
+        await self._pool.close()
 
     @property
     def server(self) -> str:
@@ -85,22 +85,21 @@ class Transport:
             return response
 
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=self._client.rest_client.ssl_context),
-            middlewares=(proving,),
-            proxy=self._target.proxy or None,
-            **_session(self._target),
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._context), middlewares=(proving,), **_session(self._target)
         )
+
+    def _connections(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=self._context)
+        return aiohttp.ClientSession(connector=connector, read_bufsize=_READ_AHEAD, **_session(self._target))
 
     async def _proof(self) -> identities.Proof:
         """Return what to show now, its client certificate being shown already."""
         proof = await self._identity.proof()
         if proof.certificate and proof.certificate != self._certificate:
-            rest = self._client.rest_client
-            trust.show(rest.ssl_context, proof.certificate, proof.key)
+            trust.show(self._context, proof.certificate, proof.key)
             self._certificate = proof.certificate
-            if rest.pool_manager is not None:  # its connections were made with the certificate from before
-                before, rest.pool_manager = rest.pool_manager, None
-                await before.close()
+            before, self._pool = self._pool, self._connections()
+            await before.close()  # its connections were made with the certificate from before
         return proof
 
     async def _refused(self, proof: identities.Proof) -> bool:
@@ -117,14 +116,11 @@ class Transport:
     ) -> Manifest:
         """Send a request and return the object that it is answered with; raises KubernetesError."""
         call = f"{method} {path}"
-        total = _NO_LIMIT if self._call_seconds is None else 2 * self._call_seconds
         with self._converted(call):
             for last in (False, True):
                 proof = await self._proof()  # outside of the deadline: it may ask the user something
                 async with asyncio.timeout(self._call_seconds):
-                    response = await self._send(
-                        proof, method, path, query or {}, body, content_type=content_type, total_seconds=total
-                    )
+                    response = await self._send(proof, method, path, query or {}, body, content_type=content_type)
                     with contextlib.closing(response):
                         if response.status < _FIRST_REFUSAL:
                             return _decoded(call, await response.read())
@@ -185,15 +181,21 @@ class Transport:
         body: Mapping[str, Any] | Sequence[Any] | None = None,
         *,
         content_type: str = "application/json",
-        total_seconds: float,
+        total_seconds: float | None = None,
     ) -> aiohttp.ClientResponse:
+        """Send a request once. Whoever calls limits how long it takes to an answer; the limit here ends a stream."""
         url = f"{self.server}{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
-        headers = {"Accept": "application/json", "Content-Type": content_type} | self._client.default_headers
+        headers = {"Accept": "application/json", "Content-Type": content_type, "User-Agent": self._program}
         if proof.authorization:
             headers["Authorization"] = proof.authorization
-        # the client's own limit (5 min when none is given) must not cut a call before ours
-        answer = await self._client.call_api(method, url, headers, body, _request_timeout=total_seconds)
-        response: aiohttp.ClientResponse = answer.response
+        response = await self._pool.request(
+            method,
+            url,
+            data=None if body is None else json.dumps(body),
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(total=total_seconds),
+            server_hostname=self._target.cluster.tls_server_name or None,
+        )
         _log.debug("answered", extra={"call": f"{method} {url}", "status": response.status})
         return response
 
@@ -212,24 +214,11 @@ async def reach(
     return reached
 
 
-def _configured(target: targets.Target) -> "configuration.Configuration":
-    """Return what the client library needs; raises LoginFailed."""
-    made = configuration.Configuration()
-    made.host = target.cluster.server
-    made.connection_pool_maxsize = _CONNECTIONS
-    made.ca_cert_data = trust.authorities(target)
-    made.verify_ssl = not target.cluster.insecure
-    made.disable_strict_ssl_verification = True  # see the law of `trust`
-    made.tls_server_name = target.cluster.tls_server_name or None
-    made.proxy = target.proxy or None
-    made.client_session_kwargs = _session(target)
-    return made
-
-
 def _session(target: targets.Target) -> dict[str, Any]:
     """Return what is the same for all sessions to a target."""
     return {
         "headers": identities.acting(target.user),
+        "proxy": target.proxy or None,
         # else each call asks in two threads for a proxy in the environment and a password in .netrc
         "trust_env": False,
         "cookie_jar": aiohttp.DummyCookieJar(),

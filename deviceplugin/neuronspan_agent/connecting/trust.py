@@ -7,8 +7,8 @@ what proves a server, the chain to its authority and its name, is checked unless
 import pathlib
 import ssl
 
-from neuronspan_agent import errors
-from neuronspan_agent.connecting import entries, pem_files, targets
+from neuronspan_agent import errors, pem_files
+from neuronspan_agent.connecting import entries, targets
 
 
 def authority(cluster: entries.Cluster) -> bytes:
@@ -44,6 +44,16 @@ def authorities(target: targets.Target) -> str | None:
             f"the certificate-authority {named} holds no certificate that can be used: {error}; give a PEM file"
         ) from error
     return text
+
+
+def context(target: targets.Target) -> ssl.SSLContext:
+    """Return how a target's server is believed, with no certificate of ours yet; raises LoginFailed."""
+    made = ssl.create_default_context(cadata=authorities(target))
+    made.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if target.cluster.insecure:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    return made
 
 
 def show(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:

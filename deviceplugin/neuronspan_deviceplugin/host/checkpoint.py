@@ -55,7 +55,7 @@ class RecordFile:
         try:
             with self._saving:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                files.write_atomically(self._path, encode(current), _PRIVATE)
+                files.write_atomically(self._path, [encode(current)], _PRIVATE)
         except OSError as error:
             raise errors.CheckpointUnwritable(
                 f"checkpoint {self._path} cannot be written: {error}; give the plugin a writable folder for it"

@@ -38,9 +38,13 @@ class Simulated:
     ) -> None:
         self._hardware = hardware
         self._driver = drivers.newest_for(hardware.instance_type)
-        made = generating.generate(hardware, self._driver)
-        self.tree = simulated_tree.SimulatedTree(folder, made, selinux_label)
-        self.tree.write(alone=alone)
+        self.tree = simulated_tree.written(
+            folder,
+            lambda: generating.files(hardware, self._driver),
+            generating.links(hardware),
+            alone=alone,
+            selinux_label=selinux_label,
+        )
 
     def look(self, broken: Iterable[generating.Fault]) -> trees.Seen:
         """Return the tree as it is now, with these faults in it."""

@@ -36,7 +36,7 @@ class LockFiles:
             if not self._path(core).exists():
                 self._make(core, "")
         # labelled with what is in it: a version without labels may have made them
-        files.label(self._selinux_label, self._folder, *self._folder.iterdir())
+        files.label(self._selinux_label, [self._folder, *self._folder.iterdir()])
 
     def of(self, cores: Iterable[int]) -> tuple[core_locks.CoreLock, ...]:
         """Read whose they are now."""
@@ -59,7 +59,7 @@ class LockFiles:
         return self._folder / f"{core}{names.CORE_LOCK_SUFFIX}"
 
     def _make(self, core: int, pod_uid: str) -> None:
-        files.write_atomically(self._path(core), pod_uid.encode(), _MODE, self._selinux_label)
+        files.write_atomically(self._path(core), [pod_uid.encode()], _MODE, self._selinux_label)
 
     def _empty_former_page(self, core: int) -> None:
         """Leave nothing of the pods before, but a file: containers that the older version admitted have its mount.
@@ -68,7 +68,7 @@ class LockFiles:
         """
         page = self._former_pages / f"{core}.page"
         if page.is_file():
-            files.write_atomically(page, b"", _MODE, self._selinux_label)
+            files.write_atomically(page, [], _MODE, self._selinux_label)
 
     def _read(self, core: int) -> core_locks.CoreLock:
         try:

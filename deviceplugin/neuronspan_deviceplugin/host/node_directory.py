@@ -41,7 +41,7 @@ class NodeDirectory:
         self._path.mkdir(mode=_TRAVERSABLE, parents=True, exist_ok=True)
         description = hardware.to_dict() | ({_DETECTED: True} if detected else {})
         content = json.dumps(description, sort_keys=True).encode()
-        files.write_atomically(self._path / names.HARDWARE_FILE, content, _READABLE, self._selinux_label)
+        files.write_atomically(self._path / names.HARDWARE_FILE, [content], _READABLE, self._selinux_label)
         self.locks.make_missing(hardware.cores)
 
     def hardware(self) -> Described | None:

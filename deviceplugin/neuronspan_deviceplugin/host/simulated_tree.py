@@ -5,42 +5,31 @@ are written in place, because an overlay may hold on to a file that was replaced
 """
 
 import hashlib
+import itertools
 import os
 import pathlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from neuronspan_deviceplugin.host import files, hardware_files
 from neuronspan_deviceplugin.tree import layout, trees
 
 FOLDER = "tree"
 """Of all trees, in the node's directory."""
+Files = Callable[[], Iterable[tuple[str, trees.File]]]
+"""Makes the files of a tree, each time anew and in the order of their paths: a large node has fifteen thousand."""
+
 _FOLDER_MODE = 0o755
 _COMPLETE = "complete"
 
 
 class SimulatedTree:
-    """One tree, in a folder of its own below ``folder``; raises OSError."""
+    """One tree that is written; ``written`` makes it. Keeps none of its thousands of files in memory."""
 
-    def __init__(self, folder: pathlib.Path, tree: trees.Tree, selinux_label: str = "") -> None:
-        self.root = folder / _digest(tree)
+    def __init__(self, root: pathlib.Path) -> None:
+        self.root = root
         self.roots = hardware_files.Roots.below(self.root)
-        self._tree = tree
-        self._selinux_label = selinux_label
         self._told: dict[str, str] = {}
-
-    def write(self, *, alone: bool) -> None:
-        """Write the tree if it is not there; ``alone``: no pod sees another one, so that all others can go."""
-        if alone and self.root.parent.is_dir():
-            for other in self.root.parent.iterdir():
-                if other != self.root:
-                    shutil.rmtree(other)
-        if (self.root / _COMPLETE).exists():
-            return
-        shutil.rmtree(self.root, ignore_errors=True)
-        _write(self.root, self._tree)
-        files.label(self._selinux_label, self.root, *self.root.rglob("*"))
-        files.write_atomically(self.root / _COMPLETE, b"", 0o444)
 
     def tell(self, texts: Iterable[tuple[str, str]]) -> None:
         """Write what files hold now that tell of health."""
@@ -56,13 +45,35 @@ class SimulatedTree:
         return tuple((str(self.root / layout.SYSFS / each), f"/{layout.SYSFS}/{each}") for each in places)
 
 
-def _write(root: pathlib.Path, tree: trees.Tree) -> None:
+def written(
+    folder: pathlib.Path, make: Files, links: Mapping[str, str], *, alone: bool, selinux_label: str = ""
+) -> SimulatedTree:
+    """Write a tree into a folder of its own below this one, if it is not there; raises OSError.
+
+    ``alone``: no pod sees another one, so that all others can go.
+    """
+    root = folder / _digest(make(), links)
+    if alone and folder.is_dir():
+        for other in folder.iterdir():
+            if other != root:
+                shutil.rmtree(other)
+    if not (root / _COMPLETE).exists():
+        shutil.rmtree(root, ignore_errors=True)
+        _write(root, make(), links)
+        files.label(selinux_label, itertools.chain([root], root.rglob("*")))
+        files.write_atomically(root / _COMPLETE, [], 0o444)
+    return SimulatedTree(root)
+
+
+def _write(root: pathlib.Path, made: Iterable[tuple[str, trees.File]], links: Mapping[str, str]) -> None:
     """Write files and links; those that never change and are alike share one inode, or trees would fill the memory."""
-    folders: set[pathlib.Path] = set()
     first: dict[tuple[str, int], pathlib.Path] = {}
-    for name, file in tree.files.items():
+    folder = root
+    for name, file in made:
         path = root / name
-        _make_folder(path.parent, folders)
+        if path.parent != folder:
+            folder = path.parent
+            _make_folder(folder)
         key = (file.text, file.mode)
         if file.changes or key not in first:
             _create(path, file)
@@ -70,19 +81,17 @@ def _write(root: pathlib.Path, tree: trees.Tree) -> None:
                 first[key] = path
         else:
             os.link(first[key], path)
-    for name, target in tree.links.items():
-        _make_folder((root / name).parent, folders)
+    for name, target in links.items():
+        _make_folder((root / name).parent)
         (root / name).symlink_to(target)
 
 
-def _make_folder(folder: pathlib.Path, made: set[pathlib.Path]) -> None:
-    if folder in made:
-        return
+def _make_folder(folder: pathlib.Path) -> None:
+    """Make a folder with those above it. The file system is asked which there are: a set of them is a megabyte."""
     if not folder.is_dir():
-        _make_folder(folder.parent, made)
+        _make_folder(folder.parent)
         folder.mkdir()
         folder.chmod(_FOLDER_MODE)  # whatever the umask
-    made.add(folder)
 
 
 def _create(path: pathlib.Path, file: trees.File) -> None:
@@ -103,11 +112,11 @@ def _overwrite(path: pathlib.Path, content: bytes) -> None:
         os.close(descriptor)
 
 
-def _digest(tree: trees.Tree) -> str:
+def _digest(made: Iterable[tuple[str, trees.File]], links: Mapping[str, str]) -> str:
     """Return a short name for what the tree holds, without what tells of health."""
     told = hashlib.sha256()
-    for name, file in sorted(tree.files.items()):
+    for name, file in made:
         told.update(f"{name}\0{'' if file.changes else file.text}\0{file.mode:o}\n".encode())
-    for name, target in sorted(tree.links.items()):
+    for name, target in sorted(links.items()):
         told.update(f"{name}\0{target}\n".encode())
     return told.hexdigest()[:12]

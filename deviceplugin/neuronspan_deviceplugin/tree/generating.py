@@ -5,6 +5,8 @@ Source of forms and orders: see ``layout``. Serial numbers have the form of a ca
 
 import dataclasses
 import hashlib
+import heapq
+import operator
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -51,18 +53,28 @@ def generate(hardware: instance_types.Hardware, driver: drivers.Driver, broken: 
 
     Its device nodes are links to /dev/null: they exist and open, as code that looks for devices expects.
     """
-    files = {
+    return trees.Tree(dict(files(hardware, driver, broken)), links(hardware))
+
+
+def files(
+    hardware: instance_types.Hardware, driver: drivers.Driver, broken: Iterable[Fault] = ()
+) -> Iterator[tuple[str, trees.File]]:
+    """Yield the files in the order of their paths, with those of one device at a time in memory: of thousands."""
+    machine = {
         layout.DRIVER_VERSION: trees.File(f"{driver.version}\n"),
         f"{layout.DMI}/{layout.PRODUCT_NAME}": trees.File(f"{hardware.instance_type}\n"),
         layout.LOGICAL_CORES: trees.File(f"{layout.LOGICAL_CORES_VARIABLE}={hardware.logical_core_size}\n"),
     }
-    links = {}
-    for device in range(hardware.devices):
-        files |= {f"{layout.device(device)}/{name}": file for name, file in _device(hardware, driver, device)}
-        links[f"{layout.CLASS}/neuron{device}"] = f"../../devices/virtual/neuron_device/neuron{device}"
-        links[f"{layout.DEVICE_NODES}/neuron{device}"] = "/dev/null"
-    files |= {path: trees.File(text, _WRITABLE, changes=True) for path, text in health(hardware, driver, broken)}
-    return trees.Tree(files, links)
+    return heapq.merge(sorted(machine.items()), _of_devices(hardware, driver, broken), key=operator.itemgetter(0))
+
+
+def links(hardware: instance_types.Hardware) -> dict[str, str]:
+    """Return the symbolic links: the devices as members of their class, and in place of their nodes."""
+    classes = {
+        f"{layout.CLASS}/neuron{device}": f"../../devices/virtual/neuron_device/neuron{device}"
+        for device in range(hardware.devices)
+    }
+    return classes | {f"{layout.DEVICE_NODES}/neuron{device}": "/dev/null" for device in range(hardware.devices)}
 
 
 def health(
@@ -102,6 +114,16 @@ def _counts(
             elif fault.kind not in unhealthy.setdefault(layout.components(device), []):
                 unhealthy[layout.components(device)].append(fault.kind)
     return counts, unhealthy
+
+
+def _of_devices(
+    hardware: instance_types.Hardware, driver: drivers.Driver, broken: Iterable[Fault]
+) -> Iterator[tuple[str, trees.File]]:
+    told = {path: trees.File(text, _WRITABLE, changes=True) for path, text in health(hardware, driver, broken)}
+    for device in sorted(range(hardware.devices), key=str):
+        folder = f"{layout.device(device)}/"
+        made = {f"{folder}{name}": file for name, file in _device(hardware, driver, device)}
+        yield from sorted((made | {path: file for path, file in told.items() if path.startswith(folder)}).items())
 
 
 def _device(hardware: instance_types.Hardware, driver: drivers.Driver, device: int) -> Iterator[tuple[str, trees.File]]:

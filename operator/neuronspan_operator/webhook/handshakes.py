@@ -3,7 +3,7 @@
 import pathlib
 import ssl
 
-from neuronspan_agent.connecting import pem_files
+from neuronspan_agent import pem_files
 from neuronspan_operator import errors
 
 

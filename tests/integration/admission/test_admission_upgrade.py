@@ -33,7 +33,7 @@ GRANTS = [
     }
     for number, state in enumerate(("Confirmed", "Confirmed", "Granted", "Releasing"))
 ]  # fmt: skip
-NEW_VARIABLES = ("NEURONSPAN_SHOW_DEVICES",)
+NEW_VARIABLES = ("MALLOC_ARENA_MAX", "NEURONSPAN_SHOW_DEVICES")
 STATUS = {"status": {"cores": [{"index": 3, "healthy": False, "reason": "Test"}]}}
 
 

@@ -19,8 +19,8 @@ def test_every_setting_has_both_ways() -> None:
         "node_name": "w1", "kubelet_directory": "/a", "pod_resources_socket": "/b", "cdi": "false",
         "cdi_directory": "/c", "run_directory": "/d", "selinux_label": "u:r:t", "checkpoint": "/e", "cgroup_root": "/f",
         "core_numbering": "container", "sysfs_root": "/s", "dev_root": "/v", "dmi_root": "/m",
-        "logical_cores_file": "/l", "show_devices": "false", "probe_port": "1", "poll_seconds": "3",
-        "start_wait_seconds": "4", "kubeconfig": "/g", "log_level": "debug", "log_format": "text",
+        "logical_cores_file": "/l", "show_devices": "false", "mount_devices": "true", "probe_port": "1",
+        "poll_seconds": "3", "start_wait_seconds": "4", "kubeconfig": "/g", "log_level": "debug", "log_format": "text",
     }  # fmt: skip
     flags = [part for name, value in values.items() for part in (settings.flag(name), value)]
     by_flag = config.load(flags, {})

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+from typing import Any
 
 import pytest
 
@@ -49,8 +50,16 @@ def test_cdi_names_are_environment_locks_and_every_touched_device() -> None:
 
 
 def _entries() -> dict[str, dict[str, dict[str, object]]]:
-    documents = cdi.documents(HARDWARE, "node", node_parts.named(HARDWARE)).values()
-    return {each["kind"]: {one["name"]: one["containerEdits"] for one in each["devices"]} for each in documents}
+    return {kind: _named(each) for kind, each in _documents(HARDWARE, "node", node_parts.named(HARDWARE)).items()}
+
+
+def _documents(hardware: instance_types.Hardware, numbering: str, node: cdi.Node) -> dict[str, Any]:
+    read = (json.loads(b"".join(each.parts())) for each in cdi.documents(hardware, numbering, node))
+    return {each["kind"]: each for each in read}
+
+
+def _named(document: dict[str, Any]) -> dict[str, dict[str, object]]:
+    return {each["name"]: each["containerEdits"] for each in document["devices"]}
 
 
 def test_catalogue_has_every_run_in_both_modes_and_every_core_and_device() -> None:
@@ -114,8 +123,8 @@ def test_catalogue_replaces_a_half_written_document(tmp_path: pathlib.Path) -> N
 
 def test_catalogue_of_a_large_node_stays_in_bounds() -> None:
     """64 cores have 2 080 runs, in two modes; container runtimes read all of it."""
-    documents = cdi.documents(instance_types.hardware_of("trn2.48xlarge"), "node", node_parts.named())
-    assert len(documents["neuronspan.dev-cores.json"]["devices"]) == 2080
+    documents = _documents(instance_types.hardware_of("trn2.48xlarge"), "node", node_parts.named())
+    assert len(documents[names.CDI_CORES_KIND]["devices"]) == 2080
     assert sum(len(json.dumps(each)) for each in documents.values()) < 2_000_000
 
 
@@ -150,8 +159,33 @@ def test_real_devices_are_devices_with_the_kernels_numbers_whatever_the_containe
 
 
 def test_catalogue_entry_of_a_real_device_is_the_hosts_node_under_the_containers_number() -> None:
-    documents = cdi.documents(HARDWARE, "container", cdi.Node(node_parts.RUN, REAL))
-    entries = {each["name"]: each["containerEdits"] for each in documents["neuronspan.dev-device.json"]["devices"]}
+    entries = _named(_documents(HARDWARE, "container", cdi.Node(node_parts.RUN, REAL))[names.CDI_DEVICE_KIND])
     made = {"type": "c", "major": 245, "minor": 3, "permissions": "rw", "hostPath": "/dev/neuron3"}
     assert entries["3"] == {"deviceNodes": [{"path": "/dev/neuron3", **made}]}
     assert entries["3-as-0"] == {"deviceNodes": [{"path": "/dev/neuron0", **made}]}
+
+
+def test_real_device_is_mounted_beside_a_node_at_a_path_that_the_host_has_when_asked(tmp_path: pathlib.Path) -> None:
+    """Given to runc by hand: the container opens it under its own number, with a user namespace and without."""
+    node = cdi.Node(tmp_path, REAL, mounts_devices=True)
+    link = tmp_path / "devices" / "3"
+    entries = _named(_documents(HARDWARE, "container", node)[names.CDI_DEVICE_KIND])
+    numbers = {"type": "c", "major": 245, "minor": 3, "permissions": "rw", "hostPath": "/dev/neuron3"}
+    mounted = {
+        "hostPath": "/dev/neuron3",
+        "containerPath": "/dev/neuron0",
+        "options": ["ro", "nosuid", "noexec", "bind"],
+    }
+    assert entries["3-as-0"] == {"deviceNodes": [{"path": str(link), **numbers}], "mounts": [mounted]}
+
+    catalogue = cdi.Catalogue(tmp_path / "cdi", node)
+    catalogue.write(HARDWARE, "container")
+    assert str(link.readlink()) == "/dev/neuron3"
+    catalogue.renew({3: trees.DeviceNode("/dev/neuron7", 245, 7)})
+    assert str(link.readlink()) == "/dev/neuron7"
+
+
+def test_simulated_devices_are_mounted_as_ever(tmp_path: pathlib.Path) -> None:
+    node = cdi.Node(tmp_path, node_parts.nodes(2), mounts_devices=True)
+    entries = _named(_documents(HARDWARE, "node", node)[names.CDI_DEVICE_KIND])
+    assert [set(each) for each in entries.values()] == [{"mounts"}] * 3

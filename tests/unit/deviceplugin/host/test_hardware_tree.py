@@ -17,12 +17,20 @@ OTHER = instance_types.hardware_of("inf2.xlarge")
 BROKEN = [generating.Fault(domain.span("1"), faults.FaultKind.CORE_UNCORRECTABLE)]
 
 
-def _tree(folder: pathlib.Path, hardware: instance_types.Hardware = SMALL) -> simulated_tree.SimulatedTree:
-    return simulated_tree.SimulatedTree(folder, generating.generate(hardware, drivers.NEWEST))
+def _tree(
+    folder: pathlib.Path, hardware: instance_types.Hardware = SMALL, *, alone: bool = True, selinux_label: str = ""
+) -> simulated_tree.SimulatedTree:
+    return simulated_tree.written(
+        folder,
+        lambda: generating.files(hardware, drivers.NEWEST),
+        generating.links(hardware),
+        alone=alone,
+        selinux_label=selinux_label,
+    )
 
 
 def test_written_tree_is_read_as_it_was_made(tmp_path: pathlib.Path) -> None:
-    (written := _tree(tmp_path)).write(alone=True)
+    written = _tree(tmp_path)
     made = node_parts.MadeHardware(SMALL).look(())
     seen = hardware_files.see(written.roots)
     assert (seen.devices, seen.nodes) == (made.devices, made.nodes)
@@ -33,7 +41,7 @@ def test_written_tree_is_read_as_it_was_made(tmp_path: pathlib.Path) -> None:
 def test_modes_and_links_are_those_of_the_driver_whatever_the_umask(tmp_path: pathlib.Path) -> None:
     before = os.umask(0o077)
     try:
-        (written := _tree(tmp_path)).write(alone=True)
+        written = _tree(tmp_path)
     finally:
         os.umask(before)
     device = written.root / layout.device(0)
@@ -45,7 +53,7 @@ def test_modes_and_links_are_those_of_the_driver_whatever_the_umask(tmp_path: pa
 
 
 def test_files_that_never_change_share_their_inode_and_others_do_not(tmp_path: pathlib.Path) -> None:
-    (written := _tree(tmp_path)).write(alone=True)
+    written = _tree(tmp_path)
     core = written.root / layout.core(0, 0) / layout.STATUS
     shared, own = core / "failure" / "total", core / "hw_nc_ue_error" / "total"
     assert shared.stat().st_nlink > 100
@@ -76,21 +84,21 @@ def test_faults_of_a_process_before_are_taken_out(tmp_path: pathlib.Path) -> Non
 
 
 def test_tree_that_is_there_stays_and_half_a_tree_does_not(tmp_path: pathlib.Path) -> None:
-    (written := _tree(tmp_path)).write(alone=True)
+    written = _tree(tmp_path)
     path = written.root / layout.device(0) / layout.CORE_COUNT
     inode = path.stat().st_ino
-    _tree(tmp_path).write(alone=True)
+    _tree(tmp_path)
     assert path.stat().st_ino == inode
     (written.root / "complete").unlink()
     path.unlink()
-    _tree(tmp_path).write(alone=True)
+    _tree(tmp_path)
     assert path.read_text() == "8"
 
 
 @pytest.mark.parametrize("alone", [True, False])
 def test_other_trees_go_only_when_no_pod_can_see_them(tmp_path: pathlib.Path, alone: bool) -> None:
-    (before := _tree(tmp_path)).write(alone=True)
-    (now := _tree(tmp_path, OTHER)).write(alone=alone)
+    before = _tree(tmp_path)
+    now = _tree(tmp_path, OTHER, alone=alone)
     assert now.root.is_dir()
     assert before.root.is_dir() is not alone
 
@@ -113,8 +121,7 @@ def test_everything_that_pods_see_gets_their_label(tmp_path: pathlib.Path, monke
         labelled.add(path)
 
     monkeypatch.setattr(os, "setxattr", record)
-    tree = simulated_tree.SimulatedTree(tmp_path, generating.generate(SMALL, drivers.NEWEST), "a:b:c:s0")
-    tree.write(alone=True)
+    tree = _tree(tmp_path, selinux_label="a:b:c:s0")
     assert labelled == {each for each in (tree.root, *tree.root.rglob("*")) if each.name != "complete"}
 
 

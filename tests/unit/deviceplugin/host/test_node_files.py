@@ -65,13 +65,13 @@ def test_failed_write_leaves_the_old_content_and_no_rubbish(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "file"
-    files.write_atomically(path, b"old", 0o600)
+    files.write_atomically(path, [b"old"], 0o600)
 
     def full(_: int) -> None:
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="disk full"):
-        files.write_atomically(path, b"new", 0o600)
+        files.write_atomically(path, [b"new"], 0o600)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

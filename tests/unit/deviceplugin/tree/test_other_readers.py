@@ -11,7 +11,7 @@ import pytest
 
 from neuronspan import instance_types
 from neuronspan_deviceplugin.host import simulated_tree
-from neuronspan_deviceplugin.tree import drivers, generating, trees
+from neuronspan_deviceplugin.tree import drivers, generating
 
 VIRTUAL = pathlib.PurePath("sys/devices/virtual/neuron_device")
 TYPES = ["trn1.2xlarge", "trn1.32xlarge", "inf2.24xlarge", "inf2.48xlarge"]
@@ -22,10 +22,9 @@ def _written(
 ) -> tuple[pathlib.Path, instance_types.Hardware]:
     """Write the tree of an instance type, without its thousands of counters when nobody looks at them."""
     hardware = instance_types.hardware_of(name)
-    made = generating.generate(hardware, drivers.newest_for(name))
-    files = {path: file for path, file in made.files.items() if counters or "/stats/" not in path}
-    tree = simulated_tree.SimulatedTree(folder, trees.Tree(files, made.links))
-    tree.write(alone=True)
+    made = generating.files(hardware, drivers.newest_for(name))
+    files = [(path, file) for path, file in made if counters or "/stats/" not in path]
+    tree = simulated_tree.written(folder, lambda: files, generating.links(hardware), alone=True)
     return tree.root, hardware
 
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import pytest
 
-from neuronspan_agent.connecting import pem_files
+from neuronspan_agent import pem_files
 
 
 def refuse(**_: object) -> NoReturn:
