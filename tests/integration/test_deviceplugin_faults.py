@@ -1,10 +1,10 @@
 """A real plugin process on the files of real devices: each kind of fault reaches kubelet, and so does its end.
 
-What happened when is what kubelet and API server noted as it reached them; nothing waits for a clock.
+How long the plugin itself waits is measured without a clock, in tests/unit/deviceplugin/test_health_in_time.py.
 """
 
+import functools
 import pathlib
-import time
 
 import pytest
 
@@ -14,9 +14,6 @@ from neuronspan_deviceplugin.host import simulated_tree
 from neuronspan_deviceplugin.tree import drivers, faults, generating, layout
 
 HARDWARE = instance_types.hardware_of("trn2.3xlarge")  # one device with four cores of two: it lists its components
-SETTLED_SECONDS = 20.0
-"""For a fault that the plugin looks for once a second: on a machine whose CPUs others have, ten times as long. How long
-the plugin itself waits is measured without a clock, in tests/unit/deviceplugin/test_health_in_time.py."""
 
 
 class Devices:
@@ -51,11 +48,14 @@ def _unhealthy(machine: plugin_process.Machine) -> dict[int, str]:
     return {each["index"]: each["reason"] for each in cores if not each["healthy"]}
 
 
-async def _until_kubelet_has(machine: plugin_process.Machine, cores: int) -> float:
-    """Wait until kubelet counts so many healthy cores; return when it did."""
+def _are_unhealthy(machine: plugin_process.Machine, cores: set[int]) -> bool:
+    return set(_unhealthy(machine)) == cores
+
+
+async def _until_kubelet_has(machine: plugin_process.Machine, cores: int) -> None:
+    """Wait until kubelet counts so many healthy cores."""
     while machine.kubelet.allocatable(names.CORE_RESOURCE) != cores:
         await machine.kubelet.changed.beyond(machine.kubelet.changed.version)
-    return time.monotonic()
 
 
 @pytest.mark.timeout(120)
@@ -68,11 +68,10 @@ async def test_fault_of_each_kind_reaches_kubelet_and_the_status_and_so_does_its
         await machine.registered()
         for kind in faults.FaultKind:
             struck = {1} if kind in faults.CORE_COUNTERS else set(range(HARDWARE.cores))
-            written = time.monotonic()
             devices.tell(generating.Fault(spans.CoreSpan(1, 1), kind))
-            assert await _until_kubelet_has(machine, HARDWARE.cores - len(struck)) - written < SETTLED_SECONDS
-            await machine.until(lambda struck=struck: set(_unhealthy(machine)) == struck)
-            written = time.monotonic()
+            await _until_kubelet_has(machine, HARDWARE.cores - len(struck))
+            await machine.until(functools.partial(_are_unhealthy, machine, struck))
             devices.tell()
-            assert await _until_kubelet_has(machine, HARDWARE.cores) - written < SETTLED_SECONDS
-            await machine.until(lambda: _unhealthy(machine) == {})
+            await _until_kubelet_has(machine, HARDWARE.cores)
+            await machine.until(functools.partial(_are_unhealthy, machine, set()))
+        assert machine.kubelet.allocatable(names.CORE_RESOURCE) == HARDWARE.cores

@@ -20,9 +20,9 @@ from collections.abc import Mapping, Sequence
 
 from cluster import layout
 from neuronspan_runtime import environment
-from neuronspan_runtime.library import extension
+from neuronspan_runtime.library import compilation, torch_builds
 
-FLAGS = (extension.STANDARD, "-O1", "-fPIC", "-fvisibility=hidden")
+FLAGS = (torch_builds.STANDARD, "-O1", "-fPIC", "-fvisibility=hidden")
 """Less optimised than what users get: the results are torch's, and compiling takes half as long."""
 KEPT_SECONDS = 14 * 24 * 3600.0
 """What was not used for so long is removed."""
@@ -54,17 +54,18 @@ class Toolchain:
 
 def toolchain() -> Toolchain:
     """Return what compiles for the installed torch. Raises LibraryUnavailable without a compiler."""
-    build = extension.installed_torch()
-    compiler = extension._compiler(build)
+    build = torch_builds.installed_torch()
+    compiler = compilation.compiler(build)
     version = subprocess.run([*compiler, "-dumpfullversion"], check=True, capture_output=True, text=True).stdout.strip()
-    headers = extension.compile_arguments(build)[:-5]  # without our own directory, and without "what comes is C++"
-    return Toolchain(tuple(compiler), version, FLAGS, tuple(headers), tuple(extension.link_arguments(build)))
+    headers = compilation.compile_arguments(build)[:-5]  # without our own directory, and without "what comes is C++"
+    return Toolchain(tuple(compiler), version, FLAGS, tuple(headers), tuple(compilation.link_arguments(build)))
 
 
 def checkout() -> Sources:
     """Return the sources as they are."""
-    names = (*extension._names(extension.SOURCES, "*.h"), *extension._names(extension.SOURCES, "*.cpp"))
-    return {name: (extension.SOURCES / name).read_text(encoding="utf-8") for name in names}
+    sources = torch_builds.SOURCES
+    names = (*torch_builds.below(sources, "*.h"), *torch_builds.below(sources, "*.cpp"))
+    return {name: (sources / name).read_text(encoding="utf-8") for name in names}
 
 
 def reached(name: str, sources: Sources) -> frozenset[str]:

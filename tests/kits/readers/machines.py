@@ -53,8 +53,10 @@ class Machine:
 @contextlib.contextmanager
 def running(kind: Kind, folder: pathlib.Path) -> Iterator[Machine]:
     """Write the tree below ``folder`` and show it for as long as the context lasts."""
-    tree = simulated_tree.SimulatedTree(folder, generating.generate(kind.hardware, kind.driver))
-    tree.write(alone=True)
+    hardware = kind.hardware
+    tree = simulated_tree.written(
+        folder, lambda: generating.files(hardware, kind.driver), generating.links(hardware), alone=True
+    )
     command = ["docker", "run", "--detach", "--rm", "--init", "--network=none"]
     command += [f"--mount={_overlay(source, place)}" for source, place in tree.shown]
     command += [f"--device=/dev/null:/dev/neuron{index}" for index in range(kind.hardware.devices)]
