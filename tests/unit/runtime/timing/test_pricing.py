@@ -56,8 +56,8 @@ LAYER_FLOPS = 2 * ROWS * neuron_models.WIDTH**2
 
 
 def test_program_has_a_cost_for_each_stage() -> None:
-    layers = neuron_models.Small().layers
-    found = program(Held(layers[:3], layers[3], cores=2, name="Cut"))
+    first, second, third, last = neuron_models.Small().layers
+    found = program(Held(torch.nn.Sequential(first, second, third), last, cores=2, name="Cut"))
     assert (found.name, found.cores) == ("Cut", 2)
     assert [stage.flops for stage in found.stages] == [3 * LAYER_FLOPS, LAYER_FLOPS]
 
