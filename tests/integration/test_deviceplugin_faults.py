@@ -46,9 +46,13 @@ class Devices:
         self._tree.tell(generating.health(HARDWARE, drivers.NEWEST, broken))
 
 
-def _unhealthy(machine: plugin_process.Machine) -> dict[int, str]:
-    cores = machine.status.get("cores") or ()
-    return {each["index"]: each["reason"] for each in cores if not each["healthy"]}
+async def _until_told(machine: plugin_process.Machine, cores: set[int]) -> None:
+    """Wait until the status has these cores as unhealthy."""
+
+    def told() -> bool:
+        return {each["index"] for each in machine.status.get("cores") or () if not each["healthy"]} == cores
+
+    await machine.until(told)
 
 
 async def _until_kubelet_has(machine: plugin_process.Machine, cores: int) -> float:
@@ -71,8 +75,8 @@ async def test_fault_of_each_kind_reaches_kubelet_and_the_status_and_so_does_its
             written = time.monotonic()
             devices.tell(generating.Fault(spans.CoreSpan(1, 1), kind))
             assert await _until_kubelet_has(machine, HARDWARE.cores - len(struck)) - written < SETTLED_SECONDS
-            await machine.until(lambda struck=struck: set(_unhealthy(machine)) == struck)
+            await _until_told(machine, struck)
             written = time.monotonic()
             devices.tell()
             assert await _until_kubelet_has(machine, HARDWARE.cores) - written < SETTLED_SECONDS
-            await machine.until(lambda: _unhealthy(machine) == {})
+            await _until_told(machine, set())
