@@ -119,6 +119,16 @@ def build_all() -> dict[str, str]:
     return {image.name: image.references(identity)[0] for image in here.values()}
 
 
+def build_former(image: ProductImage) -> str:
+    """Make sure that the engine has an image of another checkout; returns its name by content, the only one it has."""
+    base = base_image.ensure()
+    by_content, _ = image.references(engine_images.identity(base) or base)
+    with locking.exclusive(layout.cache().lock("product-images")):
+        if not engine_images.identity(by_content):
+            _build(image, base, (by_content,))
+    return by_content
+
+
 def ensure(images: Sequence[ProductImage], base: str, identity: str) -> None:
     """Make sure that the engine has these images upon `base`, whose id is `identity`, one after the other."""
     for image in images:
@@ -162,9 +172,9 @@ def loadable() -> dict[str, tuple[str, ...]]:
     return {by_content: (by_version,) for by_content, by_version in references}
 
 
-def _build(image: ProductImage, base: str, references: tuple[str, str]) -> None:
+def _build(image: ProductImage, base: str, references: tuple[str, ...]) -> None:
     cache = layout.cache()
-    disk.need(f"building the image {references[1]}", cache.root, BYTES_NEEDED)
+    disk.need(f"building the image {references[-1]}", cache.root, BYTES_NEEDED)
     log = cache.log(f"image-{image.name}")
     log.unlink(missing_ok=True)
     variables = environment.variables(BUILDKIT_PROGRESS="plain")
@@ -176,7 +186,7 @@ def _build(image: ProductImage, base: str, references: tuple[str, str]) -> None:
     arguments = {"VERSION": version(image.checkout), **build_arguments(variables)}
     for name, value in arguments.items():
         command += ["--build-arg", f"{name}={value}"]
-    with console.Step(f"images: {references[1]}") as step, _context(image) as context:
+    with console.Step(f"images: {references[-1]}") as step, _context(image) as context:
         process.logged(
             [*command, "-"],
             log,
