@@ -150,7 +150,7 @@ images: ## the product's container images
 release: venv tools ## images, chart, wheel, requirements, bills of materials, checksums and provenance into build/release
 	$(RUN) -m releasing release
 
-wheels: venv ## the Python packages as wheels in build/wheels, with the C++ library compiled for every supported torch (half an hour)
+wheels: venv ## the Python packages as wheels in build/wheels, with the C++ library compiled for every supported torch (nine compilations)
 	$(RUN) -m releasing wheels
 
 release-twice: venv tools ## make the commit's release in two other checkouts and compare every byte
