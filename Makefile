@@ -18,7 +18,7 @@ CLUSTER := PYTHONPATH=tests $(PYTHON) -m cluster
 BIN = $(shell $(CLUSTER) venv --path)/bin
 RUN = PYTHONPATH=tests:deviceplugin:operator:runtime $(BIN)/python
 PYTEST = $(BIN)/python -m pytest
-SOURCES := deviceplugin operator runtime tests examples
+SOURCES := deviceplugin operator runtime tests examples hatch_build.py
 
 # in this order, and only those that exist
 UNIT := $(wildcard tests/unit tests/guides tests/programs tests/properties)
@@ -161,7 +161,7 @@ readers: ## the image with other people's programs that read Neuron's files, for
 release: venv tools ## images, chart, wheel, requirements, bills of materials, checksums and provenance into build/release
 	$(RUN) -m releasing release
 
-wheels: venv ## the Python packages as wheels in build/wheels, with the C++ library compiled for every supported torch (half an hour)
+wheels: venv ## the Python packages as wheels in build/wheels, with the C++ library compiled for every supported torch (nine compilations)
 	$(RUN) -m releasing wheels
 
 release-twice: venv tools ## make the commit's release in two other checkouts and compare every byte
