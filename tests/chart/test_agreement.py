@@ -23,8 +23,8 @@ GRANT = grants.Grant(
     state=grants.GrantState.GRANTED,
     since="2026-01-31T09:00:00Z",
 )
-NOT_OURS = {"POD_NAME", "POD_ID"}
-"""What kopf reads."""
+NOT_OURS = {"POD_NAME", "POD_ID", "MALLOC_ARENA_MAX"}
+"""What kopf and the C library read."""
 
 
 def _variables(kind: str, name: str) -> set[str]:
