@@ -105,10 +105,10 @@ def test_interruption_lets_every_lane_take_its_fixtures_down(tmp_path: pathlib.P
         "import pathlib, time, pytest\n"
         "@pytest.fixture\n"
         "def thing():\n"
-        "    pathlib.Path('up-NAME').touch()\n"
         "    yield\n"
         "    pathlib.Path('down-NAME').touch()\n"
         "def test_slow(thing):\n"
+        "    pathlib.Path('up-NAME').touch()\n"
         "    time.sleep(60)\n"
     )
     with lanes(tmp_path, first=slow.replace("NAME", "first"), second=slow.replace("NAME", "second")) as run:
