@@ -19,6 +19,8 @@ LEFT_OUT = {
     f"{UNIT}/device/test_device_names.py": "reads the documentation too",
     f"{UNIT}/registering/test_compile_backend.py": "torch.compile needs Python packages that the image leaves out",
     f"{AUTOLOAD}[the compile backend is found]": "it needs them too",
+    f"{UNIT}/timing/test_counting.py::test_every_form_of_a_model_costs_the_same[exported]": "torch.export needs them too",
+    f"{UNIT}/timing/test_published.py": "reads the documentation, and counts the same models",
     f"{UNIT}/device/test_safetensors.py": "needs the safetensors library, which the image has not",
     f"{UNIT}/cores/test_pid_namespaces.py": "makes PID namespaces, for which a container has no right",
     f"{MODELS}[BERT]": "needs the transformers library, which the image has not",
