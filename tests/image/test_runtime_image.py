@@ -12,6 +12,7 @@ GUIDES = "tests/guides"
 PROGRAMS = f"{UNIT}/device/test_device_programs.py::test_device_runs_programs"
 MODELS = f"{UNIT}/models/test_deployed_models.py::test_deployed_model_is_bit_equal_wherever_it_runs"
 AUTOLOAD = f"{UNIT}/registering/test_autoload.py::test_torch_finds_the_device_by_itself"
+FORMS = f"{UNIT}/timing/test_counting.py::test_every_form_of_a_model_costs_the_same"
 LEFT_OUT = {
     f"{UNIT}/library/test_extension.py": "needs a compiler, which the image has not: its library came with it",
     f"{UNIT}/library/test_extension_processes.py": "needs one too",
@@ -19,7 +20,7 @@ LEFT_OUT = {
     f"{UNIT}/device/test_device_names.py": "reads the documentation too",
     f"{UNIT}/registering/test_compile_backend.py": "torch.compile needs Python packages that the image leaves out",
     f"{AUTOLOAD}[the compile backend is found]": "it needs them too",
-    f"{UNIT}/timing/test_counting.py::test_every_form_of_a_model_costs_the_same[exported]": "torch.export needs them too",
+    f"{FORMS}[exported]": "torch.export needs them too",
     f"{UNIT}/timing/test_published.py": "reads the documentation, and counts the same models",
     f"{UNIT}/device/test_safetensors.py": "needs the safetensors library, which the image has not",
     f"{UNIT}/cores/test_pid_namespaces.py": "makes PID namespaces, for which a container has no right",

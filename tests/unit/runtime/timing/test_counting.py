@@ -157,7 +157,7 @@ def test_program_that_needs_values_is_counted_with_zeros() -> None:
 
 FORMS: dict[str, Callable[[nn.Module, torch.Tensor], Any]] = {
     "module": lambda model, _: model,
-    "recorded": lambda model, example: untyped.jit.trace(model, example),
+    "recorded": untyped.jit.trace,
     "scripted": lambda model, _: untyped.jit.script(model),
     "exported": lambda model, example: torch.export.export(model, (example,)).module(),
 }
