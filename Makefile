@@ -18,7 +18,7 @@ CLUSTER := PYTHONPATH=tests $(PYTHON) -m cluster
 BIN = $(shell $(CLUSTER) venv --path)/bin
 RUN = PYTHONPATH=tests:deviceplugin:operator:runtime $(BIN)/python
 PYTEST = $(BIN)/python -m pytest
-SOURCES := deviceplugin operator runtime tests examples hatch_build.py
+SOURCES := deviceplugin operator runtime tests examples
 
 # in this order, and only those that exist
 UNIT := $(wildcard tests/unit tests/guides tests/programs tests/properties)

@@ -20,7 +20,7 @@ from releasing import wheels
 SECONDS = 900.0
 HOOK = "HATCH_BUILD_HOOK_ENABLE_CUSTOM"
 LIBRARIES = "NEURONSPAN_WHEEL_LIBRARIES"
-"""The variable of hatch_build.py."""
+"""The variable of tests/native/wheel_hook.py."""
 
 
 def make(directory: Path, created: int) -> Path:
