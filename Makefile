@@ -47,8 +47,8 @@ try: venv ## the main job without a cluster: the six examples as local processes
 .PHONY: test test-unit test-device test-hidden-keys test-integration test-kubernetes test-admission test-oracle test-planner test-chart test-chart-values test-image test-readers test-e2e test-install test-stress test-sanitizers check-torch-versions test-performance growth mutants lint house format
 test: ## everything: lint beside what the tests need, then all tests, those that compute beside those that wait for a cluster
 	@$(MAKE) -j2 lint prepared
-	$(RUN) -m lanes computing="$(UNIT) $(STRESS) $(INTEGRATION)" \
-	    waiting="--cluster-name $(E2E_CLUSTER) $(ORACLE) $(DEVICE) $(CHART) $(IMAGE) $(READERS) $(E2E)"
+	$(RUN) -m lanes computing="$(UNIT) $(INTEGRATION)" \
+	    waiting="--cluster-name $(E2E_CLUSTER) $(ORACLE) $(DEVICE) $(STRESS) $(CHART) $(IMAGE) $(READERS) $(E2E)"
 
 .PHONY: prepared
 prepared:
