@@ -117,8 +117,9 @@ async def test_nodes_of_a_pool_that_detects_get_what_each_of_them_has(
     for name in ("large", "small"):
         cluster.add_node(name, labels={"neuron": "yes", "node.kubernetes.io/instance-type": "c5.large"})
     cluster.add_pool("real", instance_type="detect")
-    message = await ready(cluster, "real", "False", "HardwareUnknown")
-    assert "what node large has is not known: its device plugin has not looked yet" in message
+    await ready(cluster, "real", "False", "HardwareUnknown")
+    waited = "what node large has is not known: its device plugin has not looked yet"
+    await running_operator.until(lambda: waited in cluster.pool_condition("real", "Ready")[2])
     assert cluster.neuron_node("large")["spec"] == {
         "detect": {"instanceType": "c5.large"},
         "coreNumbering": "container",

@@ -56,7 +56,7 @@ def test_failure_ends_the_programs_of_the_other_steps_and_is_the_one_that_is_tol
         )
 
     def fail_later() -> None:
-        started.wait(30)
+        assert started.wait(100)  # a machine that is busy with files starts nothing for half a minute
         fail()
 
     other, _ = together(long, fail_later)
@@ -67,7 +67,7 @@ def test_stopped_crew_starts_nothing_more(tmp_path: Path) -> None:
     failed = threading.Event()
 
     def next_command() -> None:
-        failed.wait(30)
+        assert failed.wait(100)
         while True:
             process.run(["true"], timeout=30)
 
