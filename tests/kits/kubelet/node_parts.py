@@ -1,10 +1,13 @@
-"""Parts of a simulated node for tests of the plugin's parts: its device nodes, what CDI entries name, its hardware."""
+"""Parts of a simulated node for tests of the plugin: device nodes, what CDI entries name, hardware, its manager."""
 
 import pathlib
 from collections.abc import Iterable
 
-from neuronspan import instance_types
-from neuronspan_deviceplugin.allocation import container_edits
+from kits.kubelet import lock_table
+from neuronspan import instance_types, names
+from neuronspan_agent import signals
+from neuronspan_deviceplugin import metrics
+from neuronspan_deviceplugin.allocation import container_edits, resource_manager
 from neuronspan_deviceplugin.host import cdi
 from neuronspan_deviceplugin.tree import drivers, generating, trees
 
@@ -31,3 +34,21 @@ class MadeHardware:
     def look(self, broken: Iterable[generating.Fault]) -> trees.Seen:
         """Return the tree with these faults."""
         return trees.seen(generating.generate(self._hardware, self._driver, broken), nodes(self._hardware.devices))
+
+
+def manager(
+    hardware: instance_types.Hardware,
+    look: resource_manager.Look = lambda uids: dict.fromkeys(uids, False),
+    meters: metrics.Metrics | None = None,
+) -> resource_manager.ResourceManager:
+    """Return the manager of a node whose locks are free and whose clock stands; ``look`` finds no pod alive."""
+    return resource_manager.ResourceManager(
+        hardware,
+        names.NODE_NUMBERING,
+        catalogue=cdi.NoCatalogue(named(hardware)),
+        locks=lock_table.LockTable(),
+        look=look,
+        clock=lambda: 0.0,
+        changed=signals.Signal(),
+        meters=meters or metrics.Metrics(),
+    )

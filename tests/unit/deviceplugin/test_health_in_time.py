@@ -11,12 +11,10 @@ from typing import Any, cast
 
 import pytest
 
-from kits.kubelet import lock_table, node_parts
+from kits.kubelet import node_parts
 from kits.manifests import domain
 from neuronspan import instance_types, names
-from neuronspan_agent import signals
 from neuronspan_deviceplugin import config, metrics, observing
-from neuronspan_deviceplugin.allocation import resource_manager
 from neuronspan_deviceplugin.api import deviceplugin_pb2 as api
 from neuronspan_deviceplugin.host import cdi, cgroups, checkpoint
 from neuronspan_deviceplugin.kubelet import checkpoint_file, pod_resources
@@ -57,17 +55,8 @@ class _AtOnce(concurrent.futures.ThreadPoolExecutor):
 
 
 def _observed(machine: Machine, folder: pathlib.Path) -> tuple[observing.NodeObserver, servicer.DevicePlugin]:
-    catalogue, meters = cdi.NoCatalogue(node_parts.named(HARDWARE)), metrics.Metrics()
-    manager = resource_manager.ResourceManager(
-        HARDWARE,
-        names.NODE_NUMBERING,
-        catalogue=catalogue,
-        locks=lock_table.LockTable(),
-        look=lambda uids: dict.fromkeys(uids, False),
-        clock=lambda: 0.0,
-        changed=signals.Signal(),
-        meters=meters,
-    )
+    meters = metrics.Metrics()
+    manager = node_parts.manager(HARDWARE, meters=meters)
     observer = observing.NodeObserver(
         manager,
         own=cast("own_node.OwnNode", None),  # neither the API server
@@ -76,7 +65,7 @@ def _observed(machine: Machine, folder: pathlib.Path) -> tuple[observing.NodeObs
         processes=cgroups.PodProcesses(folder),
         record=checkpoint.RecordFile(folder / "record.json"),
         hardware=machine,
-        catalogue=catalogue,
+        catalogue=cdi.NoCatalogue(node_parts.named(HARDWARE)),
         nodes=node_parts.nodes(HARDWARE.devices),
     )
     poll = config.Settings(node_name="w1").poll_seconds

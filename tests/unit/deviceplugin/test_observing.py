@@ -5,11 +5,10 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import cast
 
 from kits.embedded import neuron_node_store
-from kits.kubelet import lock_table, node_parts
+from kits.kubelet import node_parts
 from kits.manifests import builders, domain
 from neuronspan import grants, instance_types, ledger, names
-from neuronspan_agent import signals
-from neuronspan_deviceplugin import metrics, observing
+from neuronspan_deviceplugin import observing
 from neuronspan_deviceplugin.allocation import resource_manager
 from neuronspan_deviceplugin.host import cdi, cgroups, checkpoint
 from neuronspan_deviceplugin.kubelet import checkpoint_file, pod_resources
@@ -37,17 +36,7 @@ class _Processes(cgroups.PodProcesses):
 
 
 def _observer(directory: pathlib.Path, before: ledger.Ledger, meanwhile: ledger.Ledger) -> observing.NodeObserver:
-    catalogue = cdi.NoCatalogue(node_parts.named(HARDWARE))
-    manager = resource_manager.ResourceManager(
-        HARDWARE,
-        names.NODE_NUMBERING,
-        catalogue=catalogue,
-        locks=lock_table.LockTable(),
-        look=lambda uids: dict.fromkeys(uids, False),
-        clock=lambda: 0.0,
-        changed=signals.Signal(),
-        meters=metrics.Metrics(),
-    )
+    manager = node_parts.manager(HARDWARE)
     manager.learn_ledger(before)
     return observing.NodeObserver(
         manager,
@@ -57,7 +46,7 @@ def _observer(directory: pathlib.Path, before: ledger.Ledger, meanwhile: ledger.
         processes=_Processes(manager, meanwhile),
         record=checkpoint.RecordFile(directory / "record.json"),
         hardware=node_parts.MadeHardware(HARDWARE),
-        catalogue=catalogue,
+        catalogue=cdi.NoCatalogue(node_parts.named(HARDWARE)),
         nodes=node_parts.nodes(HARDWARE.devices),
     )
 

@@ -8,13 +8,13 @@ from typing import cast
 import pytest
 
 from kits.embedded import in_memory, neuron_node_store
-from kits.kubelet import lock_table, node_parts
+from kits.kubelet import node_parts
 from kits.manifests import builders, domain
 from neuronspan import grants, instance_types, names
-from neuronspan_agent import errors, resources, signals
-from neuronspan_deviceplugin import config, metrics, observing, outside, serving, supervisor
-from neuronspan_deviceplugin.allocation import holdings, resource_manager
-from neuronspan_deviceplugin.host import cdi, node_directory
+from neuronspan_agent import errors, resources
+from neuronspan_deviceplugin import config, observing, outside, serving, supervisor
+from neuronspan_deviceplugin.allocation import holdings
+from neuronspan_deviceplugin.host import node_directory
 from neuronspan_deviceplugin.neuron_node import reading
 
 HELD = holdings.Holding(names.CORE_RESOURCE, domain.span("4-7"), 0.0, "uid-web")
@@ -28,16 +28,7 @@ def _agent(store: neuron_node_store.NeuronNodeStore) -> supervisor.Supervisor:
 def _serving(record: holdings.Holdings) -> serving.Serving:
     """Make a profile that is served, as far as idleness is concerned: its manager and the record of holders."""
     hardware = instance_types.hardware_of(builders.LARGE)
-    manager = resource_manager.ResourceManager(
-        hardware,
-        names.NODE_NUMBERING,
-        catalogue=cdi.NoCatalogue(node_parts.named()),
-        locks=lock_table.LockTable(),
-        look=lambda uids: dict.fromkeys(uids, True),
-        clock=lambda: 0.0,
-        changed=signals.Signal(),
-        meters=metrics.Metrics(),
-    )
+    manager = node_parts.manager(hardware, lambda uids: dict.fromkeys(uids, True))
     manager.restore(record)
     observer = cast("observing.NodeObserver", None)
     return serving.Serving(reading.HardwareProfile(hardware, names.NODE_NUMBERING), manager, observer, (), 1.0, "")

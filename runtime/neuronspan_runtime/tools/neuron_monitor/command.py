@@ -62,8 +62,7 @@ def _run(machine: hardware.Machine, config: configuration.Config) -> None:
         report, schedule = schedule.report(_sample(machine), due)
         if not _told(report):
             return
-        # the period that the configuration asks for
-        time.sleep(schedule.wait(time.monotonic_ns()))
+        time.sleep(schedule.wait(time.monotonic_ns()))  # reports come in the periods that the configuration asks for
         due = schedule.due(time.monotonic_ns())
 
 

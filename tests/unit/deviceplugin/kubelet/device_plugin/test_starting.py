@@ -5,13 +5,11 @@ from typing import cast
 
 import pytest
 
-from kits.kubelet import lock_table, node_parts
+from kits.kubelet import node_parts
 from kits.manifests import domain
 from neuronspan import instance_types, names
-from neuronspan_agent import signals
 from neuronspan_deviceplugin import errors, metrics
 from neuronspan_deviceplugin.allocation import pod_devices, resource_manager
-from neuronspan_deviceplugin.host import cdi
 from neuronspan_deviceplugin.kubelet import pod_resources
 from neuronspan_deviceplugin.kubelet.device_plugin import services, starting
 
@@ -62,15 +60,9 @@ def _manager(*, old_lives: bool = True) -> resource_manager.ResourceManager:
 
     ``old_lives``: what the last look finds of any other pod.
     """
-    manager = resource_manager.ResourceManager(
+    manager = node_parts.manager(
         instance_types.hardware_of("inf2.24xlarge"),
-        names.NODE_NUMBERING,
-        catalogue=cdi.NoCatalogue(node_parts.named()),
-        locks=lock_table.LockTable(),
-        look=lambda uids: {each: old_lives or each == "uid-web" for each in uids},
-        clock=lambda: 0.0,
-        changed=signals.Signal(),
-        meters=metrics.Metrics(),
+        lambda uids: {each: old_lives or each == "uid-web" for each in uids},
     )
     manager.learn_ledger(domain.book(12, [domain.grant("4-7")]))
     manager.learn_assignments([pod_devices.Assignment("uid-web", "app", CORES, IDS)], {"uid-web": True})
