@@ -20,7 +20,6 @@ import hypothesis
 import pytest
 
 from mutants import catalogue
-from neuronspan_runtime import environment
 
 _PRELOADED = [
     "anyio.pytest_plugin",
@@ -132,6 +131,8 @@ def run(checkout: pathlib.Path, package: str, tests: Sequence[str], library: pat
     With a C++ library, on that one. For a process of its own.
     """
     if library is not None:
+        from neuronspan_runtime import environment  # noqa: PLC0415 - else nobody could try a copy of the package
+
         os.environ[environment.LIBRARY_ENV] = str(library)  # noqa: TID251 - what the tests start inherits it
     recorder, output = _Recorder(_LONGEST_NATIVE_SECONDS if library else _LONGEST_SECONDS), io.StringIO()
     paths = " ".join(("tests", *(str(checkout / each) for each in catalogue.DIRECTORIES.values()), "runtime"))

@@ -1,6 +1,9 @@
 """When a mutant counts as dead."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -37,3 +40,10 @@ def test_one_case_of_a_test_may_be_meant() -> None:
 
 def test_run_in_which_no_test_ran_kills_nobody() -> None:
     assert not trying.Verdict(MUTANT, trying.Trial(ran=False, failed=frozenset({ONE}), output="")).died
+
+
+def test_no_package_is_imported_before_the_copy_of_it_that_is_tried() -> None:
+    code = "import sys, mutants.trying; print(*{each.partition('.')[0] for each in sys.modules})"
+    paths = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    shown = subprocess.run([sys.executable, "-c", code], env=paths, capture_output=True, text=True, check=True).stdout
+    assert not set(shown.split()) & set(catalogue.DIRECTORIES)
