@@ -100,7 +100,7 @@ class _Recorder:
 def sound(tests: Iterable[str]) -> Trial:
     """Run these tests on the package as it is."""
     with pool_of(1) as pool:
-        return pool.submit(run, catalogue.ROOT, "neuronspan", sorted(set(tests))).result()
+        return pool.submit(run, catalogue.ROOT, "", sorted(set(tests))).result()
 
 
 def verdicts(mutants: Sequence[catalogue.Mutant], processes: int) -> Iterator[Verdict]:
@@ -126,7 +126,7 @@ def _try(mutant: catalogue.Mutant) -> Verdict:
 
 
 def run(checkout: pathlib.Path, package: str, tests: Sequence[str], library: pathlib.Path | None = None) -> Trial:
-    """Run the tests on the packages of this checkout, of which ``package`` is the one that is tried.
+    """Run the tests on the packages of this checkout, of which ``package`` is the one that is tried ("": any of them).
 
     With a C++ library, on that one. For a process of its own.
     """
@@ -145,4 +145,6 @@ def run(checkout: pathlib.Path, package: str, tests: Sequence[str], library: pat
 
 
 def _is_from(package: str, checkout: pathlib.Path) -> bool:
-    return package in sys.modules and pathlib.Path(sys.modules[package].__file__ or "").is_relative_to(checkout)
+    wanted = [package] if package else catalogue.DIRECTORIES
+    found = [pathlib.Path(sys.modules[each].__file__ or "") for each in wanted if each in sys.modules]
+    return bool(found) and all(each.is_relative_to(checkout) for each in found)
