@@ -32,14 +32,17 @@ class Kind:
 
 def number(read: Callable[[str], float], least: float, most: float, unit: str) -> Kind:
     """Return the kind of a number within limits; ``read`` is int or float."""
+    return _within(read, least, most, f"a number of {unit}")
 
+
+def _within(read: Callable[[str], float], least: float, most: float, what: str) -> Kind:
     def parse(text: str) -> float:
         value = read(text)
         if not least <= value <= most:  # NaN is within no limits
             raise ValueError
         return value
 
-    return Kind(parse, f"a number of {unit} from {least:g} to {most:g}")
+    return Kind(parse, f"{what} from {least} to {most}")
 
 
 def choice(*values: str) -> Kind:
@@ -70,7 +73,7 @@ TEXT = Kind(str, "a text")
 NAME = Kind(_not_empty, "a name")
 PATH = Kind(_absolute, "an absolute path")
 SWITCH = Kind(_switch, "true or false")
-PORT = number(int, 0, _MOST_PORT, "port")
+PORT = _within(int, 0, _MOST_PORT, "a port")
 
 
 def declared(kind: Kind, meaning: str, *, default: Any = dataclasses.MISSING) -> Any:

@@ -11,7 +11,7 @@ from neuronspan_deviceplugin.tree import layout
 
 PROGRAM = "neuronspan-deviceplugin"
 _LEAST_SECONDS = 0.001
-_MOST_START_WAIT = 25.0  # kubelet gives PreStartContainer 30 s
+_MOST_START_WAIT = 25  # kubelet gives PreStartContainer 30 s
 _KUBELET = pathlib.Path("/var/lib/kubelet")
 _RUN = pathlib.Path(names.NODE_DIRECTORY)
 
@@ -87,7 +87,7 @@ class Settings:
         settings.PORT, "port of /livez, /readyz and /metrics; 0: any free one", default=8080
     )
     poll_seconds: float = settings.declared(
-        settings.number(float, _LEAST_SECONDS, 60.0, "seconds"),
+        settings.number(float, _LEAST_SECONDS, 60, "seconds"),
         "how often sockets, kubelet's record and control groups are looked at",
         default=1.0,
     )

@@ -4,9 +4,12 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from generate import pictures, regions, schemas, tables, templates
+from generate import agents, pictures, regions, schemas, tables, templates
+from neuronspan_deviceplugin import config as plugin_config
+from neuronspan_operator import config as operator_config
 
 _CHART = pathlib.PurePath("charts", "neuronspan")
+_REFERENCE = pathlib.PurePath("docs", "reference")
 
 WHOLE: Final[Mapping[pathlib.PurePath, Callable[[], str]]] = {
     _CHART / "templates" / "_annotations.tpl": templates.requests,
@@ -22,7 +25,15 @@ PARTS: Final[Mapping[pathlib.PurePath, Callable[[], schemas.Contents]]] = {
     _CHART / "values.schema.json": schemas.values_schema,
     _CHART / "README.md": lambda: {"instance-types": tables.machines()},
     pathlib.PurePath("README.md"): lambda: {"annotations": tables.requests()},
-    pathlib.PurePath("docs", "reference", "annotations.md"): lambda: {"annotations": tables.reference()},
+    _REFERENCE / "annotations.md": lambda: {"annotations": tables.reference()},
+    _REFERENCE / "metrics.md": lambda: {
+        "operator-metrics": agents.operator_meters(),
+        "plugin-metrics": agents.plugin_meters(),
+    },
+    _REFERENCE / "settings.md": lambda: {
+        "operator-settings": agents.settings(operator_config.Settings),
+        "plugin-settings": agents.settings(plugin_config.Settings),
+    },
 }
 """Files with marked parts in a hand-written rest."""
 

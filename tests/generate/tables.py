@@ -10,19 +10,19 @@ _GIB = 1024**3
 def requests() -> list[str]:
     """Return the README's table of annotations."""
     rows = ((_keys(each), _values(each), each.meaning) for each in annotations.OF_USERS)
-    return _table(("Annotation", "Value", "Meaning"), rows)
+    return table(("Annotation", "Value", "Meaning"), rows)
 
 
 def reference() -> list[str]:
     """Return the reference's table: every annotation with the form of its value and how far it reaches."""
     rows = ((_keys(each), _values(each), _form(each), each.effect) for each in annotations.OF_USERS)
-    return _table(("Annotation", "Value", "Form", "Decides"), rows)
+    return table(("Annotation", "Value", "Form", "Decides"), rows)
 
 
 def machines() -> list[str]:
     """Return the table of instance types."""
     header = ("Instance type", "NeuronCores", "Neuron devices", "HBM per device", "Wiring", "LNC")
-    return _table(header, map(_machine, instance_types.INSTANCE_TYPES.values()))
+    return table(header, map(_machine, instance_types.INSTANCE_TYPES.values()))
 
 
 def _machine(each: instance_types.InstanceType) -> Sequence[str]:
@@ -53,9 +53,10 @@ def _form(annotation: annotations.Annotation) -> str:
     return "one of these words" if annotation.choices else f"`{annotation.pattern.replace('|', chr(92) + '|')}`"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    """Return a table's lines."""
     return [_row(header), "|" + "---|" * len(header), *map(_row, rows)]
 
 
-def _row(cells: Sequence[str]) -> str:
+def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"

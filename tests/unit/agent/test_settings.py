@@ -65,8 +65,8 @@ def test_every_setting_has_a_flag_and_a_variable() -> None:
 @pytest.mark.parametrize(
     ("flag", "expected"),
     [
-        ("--port=70000", "a number of port from 0 to 65535"),
-        ("--port=http", "a number of port from 0 to 65535"),
+        ("--port=70000", "a port from 0 to 65535"),
+        ("--port=http", "a port from 0 to 65535"),
         ("--colour=green", "red or blue"),
         ("--dry=maybe", "true or false"),
         ("--node= ", "a name"),
@@ -91,7 +91,7 @@ def test_load_reports_all_problems_at_once_with_their_source() -> None:
         "--color=red: there is no such flag, see --help",
         "--node (or NEURONSPAN_NODE) is not set: name of the node",
         "NEURONSPAN_DRY is 'perhaps': give true or false",
-        "--port is 'x': give a number of port from 0 to 65535",
+        "--port is 'x': give a port from 0 to 65535",
         "--calls are too many for --patience",
     )
     assert all(f"- {each}" in str(refusal.value).splitlines() for each in refusal.value.problems)
