@@ -105,7 +105,8 @@ def pool() -> Manifest:
 
 def node(number: int) -> Manifest:
     """Return the manifest of a node."""
-    labels = {"neuron": "yes", "topology.kubernetes.io/zone": f"zone-{number % _ZONES}"}
+    labels = {"neuron": "yes", names.LEDGER_LABEL: names.LEDGER_VALUE}
+    labels["topology.kubernetes.io/zone"] = f"zone-{number % _ZONES}"
     return builders.make_node(node_name(number), pods=250, labels=labels)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from kits.manifests import snapshots
+from neuronspan_operator.pools import membership
 from performance.planner import calibration, measuring, scenes
 
 
@@ -27,6 +29,12 @@ def test_what_a_batch_took_is_shared_by_its_pods_and_all_is_as_before(name: str)
 def test_an_event_is_told_in_microseconds() -> None:
     assert _subject(_work).foreign_events(8) == 1500.0
     assert _subject(_work).looks_at_pools(3) == 4000.0
+
+
+def test_nodes_of_a_scene_are_as_their_pool_wants_them() -> None:
+    known = scenes.Scene(3).changes()
+    decision = membership.Membership().decide(known, snapshots.NOW)
+    assert [decision.creations, decision.changes, decision.removals, decision.marks] == [[], [], [], []]
 
 
 def test_pods_that_are_too_large_wait_and_take_nothing() -> None:
