@@ -98,13 +98,6 @@ def parse_group_sizes(text: str) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def print_group_sizes(sizes: tuple[int, ...]) -> str:
-    """Return the NEURONCORE_GROUP_SIZES value of these groups, like ``3,4,1``; raises InvalidCoreSet."""
-    text = ",".join(map(str, sizes))
-    parse_group_sizes(text)
-    return text
-
-
 def not_available_text(requested: int | spans.CoreSpan, available: int, *, logical_core_size: int | None = None) -> str:
     """Return what the runtime logs when the cores it asks for, a number of them or a given run, are busy.
 

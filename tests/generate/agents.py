@@ -1,7 +1,6 @@
 """The Markdown tables of what an agent can be told, and of what it tells: its settings and its metrics."""
 
 import dataclasses
-import enum
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -82,8 +81,7 @@ def _default(value: Any) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, float):
         return f"`{value:g}`"
-    text = str(value.value if isinstance(value, enum.Enum) else value)
-    return f"`{text}`" if text else ""
+    return f"`{value}`" if str(value) else ""
 
 
 def _meters(declared: list[tuple[str, str, str, tuple[str, ...]]]) -> list[str]:

@@ -142,16 +142,11 @@ def test_values_are_printed_for_the_environment() -> None:
     assert visible_cores.print_visible_cores(domain.span("4-7")) == "4-7"
     assert visible_cores.print_visible_cores(domain.span("4")) == "4"
     assert visible_cores.print_num_cores(4) == "4"
-    assert visible_cores.print_group_sizes((3, 4, 1)) == "3,4,1"
 
 
 def test_values_that_could_not_be_read_are_not_printed() -> None:
     with pytest.raises(errors.InvalidCoreSet, match="NEURON_RT_NUM_CORES='-1'"):
         visible_cores.print_num_cores(-1)
-    with pytest.raises(errors.InvalidCoreSet, match="NEURONCORE_GROUP_SIZES='3,0'"):
-        visible_cores.print_group_sizes((3, 0))
-    with pytest.raises(errors.InvalidCoreSet, match="NEURONCORE_GROUP_SIZES=''"):
-        visible_cores.print_group_sizes(())
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from neuronspan_operator.planning import planner, plans
 from neuronspan_operator.reconciling.memory import avoidance
 
 NODES = [builders.make_node("w1"), builders.make_node("w2")]
-MEMBERS = [builders.make_neuron_node("w1"), builders.make_neuron_node("w2")]
 
 
 class Clock:
