@@ -16,6 +16,7 @@
 #include "device/device.h"
 #include "device/pace.h"
 #include "graph/inlining.h"
+#include "graph/views.h"
 
 // Of the libraries that torch itself computes with; either may be absent. MKL's lower-case name is the one for Fortran.
 extern "C" {
@@ -69,29 +70,6 @@ class OneThread {
 // A compiled model computes in the types it was compiled with, and has no gradient: without these keys every operator goes
 // straight to its CPU kernel.
 constexpr c10::DispatchKeySet kHidden = c10::autograd_dispatch_keyset | c10::DispatchKeySet(c10::DispatchKey::AutocastCPU);
-constexpr c10::DispatchKeySet kViews(c10::DispatchKey::ADInplaceOrView);
-
-bool writes(const torch::jit::Block& block) {
-  for (const torch::jit::Node* node : block.nodes()) {
-    const c10::FunctionSchema* const schema = node->maybeSchema();
-    if (schema != nullptr && schema->is_mutable()) return true;
-    for (const torch::jit::Block* inner : node->blocks())
-      if (writes(*inner)) return true;
-  }
-  return false;
-}
-
-// Views are followed where that can be seen: matmul multiplies in another way by the transpose of a weight that requires a
-// gradient, which only a followed view knows, and the results must be the plain ScriptModule's to the bit; and what is
-// written in place may be an input, whose versions autograd counts.
-c10::DispatchKeySet useless_keys(const c10::IValue& self, const torch::jit::Graph& graph) {
-  bool trainable = false;
-  self.visit([&](const c10::IValue& value) {
-    trainable = trainable || (value.isTensor() && value.toTensor().requires_grad());
-    return false;  // go on into containers and submodules
-  });
-  return trainable || writes(*graph.block()) ? kHidden : kHidden | kViews;
-}
 
 // The turn on every core of the span. Cores are taken in ascending order, so overlapping spans cannot wait in a ring; a
 // model called from inside another one runs in the outer one's turn.
@@ -161,13 +139,20 @@ std::shared_ptr<torch::jit::Graph> straightened(torch::jit::Graph& original) {
   return graph;
 }
 
+// Settles what is hidden from a graph as it is about to run.
+c10::DispatchKeySet hide(const c10::IValue& self, torch::jit::Graph& graph) {
+  if (!follows_views(self, graph)) return kHidden | kViews;
+  spare_linear_layers(graph);
+  return kHidden;
+}
+
 }  // namespace
 
 Runnable::Runnable(const torch::jit::Module& module)
     : Runnable(module._ivalue(), straightened(*module.get_method("forward").graph())) {}
 
-Runnable::Runnable(c10::IValue self, std::shared_ptr<torch::jit::Graph> graph)
-    : self_(std::move(self)), hidden_keys_(useless_keys(self_, *graph)), code_(std::move(graph), "forward") {}
+Runnable::Runnable(c10::IValue self, const std::shared_ptr<torch::jit::Graph>& graph)
+    : self_(std::move(self)), hidden_keys_(hide(self_, *graph)), code_(graph, "forward") {}
 
 c10::IValue Runnable::run(at::ArrayRef<c10::IValue> inputs) const {
   const std::size_t expected = code_.num_inputs() - 1;

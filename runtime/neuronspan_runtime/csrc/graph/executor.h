@@ -31,7 +31,7 @@ class Runnable {
   c10::DispatchKeySet hidden_keys() const { return hidden_keys_; }
 
  private:
-  Runnable(c10::IValue self, std::shared_ptr<torch::jit::Graph> graph);
+  Runnable(c10::IValue self, const std::shared_ptr<torch::jit::Graph>& graph);
 
   c10::IValue self_;
   c10::DispatchKeySet hidden_keys_;

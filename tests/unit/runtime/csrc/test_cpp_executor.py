@@ -1,6 +1,7 @@
 """How a compiled model runs in C++: one at a time per core, with one thread, without anything of the caller's modes."""
 
 import io
+import itertools
 import pathlib
 import threading
 from collections.abc import Callable
@@ -194,6 +195,61 @@ def a_weight_that_could_be_trained_multiplies_as_torchs_own_does() -> None:
         assert torch.equal(ops.forward_v2([values], model)[0], expected)
 
 
+def transposes_seen() -> tuple[list[torch.Size], Any]:
+    """Every transpose that is followed as a view from now on; and what makes it stop, when it is dropped."""
+    seen: list[torch.Size] = []
+    library = untyped.library.Library("aten", "IMPL")
+    below = untyped._C.DispatchKeySet(untyped._C.DispatchKey.ADInplaceOrView)
+
+    def followed(values: torch.Tensor) -> torch.Tensor:
+        seen.append(values.shape)
+        with untyped._C._ExcludeDispatchKeyGuard(below):
+            return values.t()
+
+    library.impl("t", followed, "ADInplaceOrView")
+    return seen, library
+
+
+LINEAR = "def forward(self, x: Tensor) -> Tensor:\n    return torch.nn.functional.linear({x}, self.w, {b})\n"
+BRANCHED = """
+def forward(self, x: Tensor) -> Tensor:
+    if bool(x.sum() > 1e9):
+        return x
+    return torch.nn.functional.linear(x, self.w, self.b)
+"""
+
+
+def linear_layers_follow_views_only_where_somebody_asks() -> None:
+    """Of a matrix or a vector nobody does, in a branch neither; what is written meanwhile still counts."""
+    weights: Any = {"w": torch.nn.Parameter(torch.randn(5, 3)), "b": torch.nn.Parameter(torch.randn(5))}
+    made = [model_of(LINEAR.format(x="x", b=bias), **weights) for bias in ("self.b", "None")]
+    made += [model_of(BRANCHED, **weights), model_of(LINEAR.format(x="x.add_(0)", b="self.b"), **weights)]
+    seen, library = transposes_seen()
+    for model in made:
+        for shape in ((3,), (2, 3)):
+            ops.forward_v2([torch.randn(shape)], model)
+    assert seen == []
+    ops.forward_v2([torch.randn(2, 4, 3)], made[1])
+    assert seen == [torch.Size([5, 3])]
+    del library
+
+
+def linear_layers_compute_torchs_bits_with_weights_of_every_kind() -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    shapes = ((32,), (0, 32), (1, 32), (17, 32), (2, 17, 32), (2, 3, 5, 32))
+    for trainable, bias, turned in itertools.product((True, False), (True, False), (True, False)):
+        weights: Any = {"w": torch.nn.Parameter(torch.randn(96, 32), trainable)}
+        weights["b"] = torch.nn.Parameter(torch.randn(96), trainable)
+        model = model_of(LINEAR.format(x="x", b="self.b" if bias else "None"), **weights)
+        for shape in shapes:
+            values = torch.randn(shape)
+            values = values.transpose(0, -2).contiguous().transpose(0, -2) if turned and len(shape) > 1 else values
+            with torch.no_grad():
+                expected = torch.nn.functional.linear(values, weights["w"], weights["b"] if bias else None)
+            assert torch.equal(ops.forward_v2([values], model)[0], expected)
+
+
 def writing_to_an_input_counts_as_a_new_version_of_it() -> None:
     """Else autograd would take the changed input for the one that it saved."""
     model = model_of("def forward(self, x: Tensor) -> Tensor:\n    x.add_(1)\n    return x * 2\n")
@@ -252,6 +308,8 @@ def results_are_tensors_like_any_other() -> None:
         the_first_call_computes_what_the_thousandth_does,
         a_model_from_a_file_runs_without_calls,
         a_weight_that_could_be_trained_multiplies_as_torchs_own_does,
+        linear_layers_follow_views_only_where_somebody_asks,
+        linear_layers_compute_torchs_bits_with_weights_of_every_kind,
         writing_to_an_input_counts_as_a_new_version_of_it,
         writing_in_a_branch_counts_as_a_new_version_too,
         no_kernel_of_autograd_runs_inside,
