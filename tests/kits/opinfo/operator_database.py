@@ -52,6 +52,15 @@ def operators() -> dict[str, Any]:
     return dict(sorted(names, key=lambda pair: pair[0]))
 
 
+def autocast_lists(device: str) -> Any:
+    """Return the calls by which torch tests CUDA's autocast, with tensors of a device; an attribute for each list."""
+    _stand_in_for_expecttest()
+    from torch.testing._internal import autocast_test_lists  # noqa: PLC0415 - only after the stand-in
+
+    lists: Any = autocast_test_lists.AutocastTestLists
+    return lists(device)
+
+
 def preferred_type(entry: Any) -> torch.dtype:
     """Return float32, or for an operator that has none, the type that comes first by name."""
     preferred = entry.dtypes or {torch.float32}  # the two fused attentions have no CPU kernel, and so no types either
