@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cmath>
 #include <ctime>
+#include <string>
 
 #include "check.h"
 #include "reporting/telemetry.h"
@@ -40,11 +41,15 @@ void wait_until(std::int64_t nanoseconds) noexcept {
   }
 }
 
+// On standard error, as torch's warnings from threads without Python, and never through Python: how fast the CPU happens to
+// be must not decide whether a program that turns warnings into errors gets its result.
 void report_slow(std::int64_t needed, std::int64_t lasts) {
   if (slow_reported.exchange(true)) return;
-  TORCH_WARN("NEURONSPAN_TIME=device: the CPU needed ", needed / 1000, " us for an execution that is to last ", lasts / 1000,
-             " us. It, and others like it, last longer than on a NeuronCore; with NEURONSPAN_TIME_SCALE of at least ",
-             (needed + lasts - 1) / lasts, " times the present one ratios are right again");
+  const std::string text = c10::str(
+      "NEURONSPAN_TIME=device: the CPU needed ", needed / 1000, " us for an execution that is to last ", lasts / 1000,
+      " us. It, and others like it, last longer than on a NeuronCore; with NEURONSPAN_TIME_SCALE of at least ",
+      (needed + lasts - 1) / lasts, " times the present one ratios are right again");
+  c10::WarningHandler().process(c10::Warning(c10::UserWarning(), {__func__, __FILE__, __LINE__}, text, /*verbatim=*/false));
 }
 
 Copy::Copy(std::size_t bytes, Direction direction) noexcept {

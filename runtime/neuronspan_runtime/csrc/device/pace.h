@@ -16,7 +16,7 @@ bool enabled() noexcept;
 // Sleeps until then on the monotonic clock; returns at once when it is past.
 void wait_until(std::int64_t nanoseconds) noexcept;
 
-// Says once for each process that the CPU needed longer for an execution than it is to last.
+// Says once for each process, on standard error, that the CPU needed longer for an execution than it is to last.
 void report_slow(std::int64_t needed, std::int64_t lasts);
 
 enum class Direction { to_device, to_host };
