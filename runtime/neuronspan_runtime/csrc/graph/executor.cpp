@@ -2,7 +2,6 @@
 
 #include <ATen/Parallel.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
-#include <torch/csrc/jit/frontend/tracer.h>
 #include <torch/csrc/jit/passes/common_subexpression_elimination.h>
 #include <torch/csrc/jit/passes/constant_pooling.h>
 #include <torch/csrc/jit/passes/constant_propagation.h>
@@ -27,22 +26,6 @@ __attribute__((weak)) int MKL_Set_Num_Threads_Local(int threads);
 namespace neuronspan {
 
 namespace {
-
-// Inside torch.jit.trace the call must stay one node of the traced graph instead of being inlined.
-class WithoutTracer {
- public:
-  WithoutTracer() : state_(torch::jit::tracer::getTracingState()) {
-    if (state_) torch::jit::tracer::setTracingState(nullptr);
-  }
-  WithoutTracer(const WithoutTracer&) = delete;
-  WithoutTracer& operator=(const WithoutTracer&) = delete;
-  ~WithoutTracer() {
-    if (state_) torch::jit::tracer::setTracingState(state_);
-  }
-
- private:
-  std::shared_ptr<torch::jit::tracer::TracingState> state_;
-};
 
 // One NeuronCore is one CPU thread: cores then scale as CPUs do, and models on different cores do not compete.
 // at::set_num_threads would change every thread that is made meanwhile, so this goes to the two libraries behind it, whose
@@ -169,7 +152,6 @@ c10::IValue execute(const Runnable& runnable, const placement::CoreSpan& span, a
                     telemetry::Call& call, std::int64_t lasts) {
   const at::NoGradGuard no_gradient;
   const c10::impl::ExcludeDispatchKeyGuard hidden(runnable.hidden_keys());
-  const WithoutTracer no_tracer;
   const OneThread one_thread;
   const Turn turn(span, call);
   c10::IValue result = runnable.run(inputs);

@@ -1,6 +1,7 @@
 // Runs a compiled CPU module as if on a span of NeuronCores: one model at a time per core, in the caller's thread.
-// Law: what runs inside sees no gradient mode, no tracer, no autocast and no thread setting of the caller; results are
-// the CPU module's own, as one thread computes them.
+// Law: what runs inside sees no gradient mode, no autocast and no thread setting of the caller; results are the CPU
+// module's own, as one thread computes them. The caller's torch.jit.trace is not seen either: torch's own fallback for
+// operators records the call as one node and stops tracing until it returns (TraceTypeManual.cpp, general_trace_function).
 #pragma once
 
 #include <ATen/core/ivalue.h>

@@ -1,7 +1,6 @@
 #include "model/batching.h"
 
 #include <ATen/ATen.h>
-#include <ATen/TracerMode.h>
 
 #include <algorithm>
 #include <utility>
@@ -33,7 +32,6 @@ void check_output(const at::Tensor& output, std::size_t position, std::int64_t b
 
 std::vector<at::Tensor> in_batches(const std::vector<c10::IValue>& inputs, std::size_t arguments, std::int64_t batch, const Run& run) {
   const c10::NoGradGuard no_gradient;
-  const at::tracer::impl::NoTracerDispatchMode no_tracer;  // a tracer around the call records the call, not its parts
   const std::int64_t rows = inputs.front().toTensor().size(0);
   std::vector<std::vector<at::Tensor>> parts;
   for (std::int64_t first = 0; first == 0 || first < rows; first += batch) {

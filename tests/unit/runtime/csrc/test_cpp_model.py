@@ -245,14 +245,31 @@ def outputs_share_no_memory_with_each_other() -> None:
 def calls_inside_a_trace_stay_one_operator() -> None:
     model = model_of(linear(), torch.ones(1, WIDTH))
     traced = untyped.jit.trace(Held(model), (torch.ones(1, WIDTH),), check_trace=False)
-    kinds = [node.kind() for node in traced.graph.nodes()]
-    assert kinds.count("neuron::forward_v2") == 1
-    assert not any(kind.startswith("aten::") for kind in kinds)
+    model.set_signature([torch.ones(1, WIDTH)], ["values"], 1, 0)
+    model.set_dynamic_batch(True)
+    batched = untyped.jit.trace(Held(model), (torch.ones(4, WIDTH),), check_trace=False)
+    for graph in (traced.graph, batched.graph):
+        kinds = [node.kind() for node in graph.nodes()]
+        assert kinds.count("neuron::forward_v2") == 1
+        assert not any(kind.startswith("aten::") for kind in kinds)
     inputs = torch.randn(4, WIDTH, requires_grad=True)
     outputs = traced(inputs)
     assert not outputs.requires_grad
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(traced(inputs), outputs)
+
+
+def a_refused_move_changes_nothing() -> None:
+    module, inputs = linear(), torch.ones(1, WIDTH)
+    model = model_of(module, inputs)
+    for placed in (False, True):
+        if placed:
+            model.set_neuron_devices(1, 1)
+        before = model.standing()
+        with pytest.raises(RuntimeError, match="Could not find VNC id 99"):
+            model.set_neuron_devices(99, 1)
+        assert (model.standing(), model.is_loaded()) == (before, placed)
+    assert torch.allclose(ops.forward_v2([inputs], model)[0], module(inputs))
 
 
 def threads_run_one_model() -> None:
@@ -366,6 +383,7 @@ def models_count_in_memory_statistics() -> None:
         outputs_share_no_memory_with_each_other,
         outputs_have_no_gradient_whatever_the_inputs_have,
         calls_inside_a_trace_stay_one_operator,
+        a_refused_move_changes_nothing,
         threads_run_one_model,
         threads_may_use_a_new_model_first,
         what_does_not_fit_is_refused_and_takes_nothing,

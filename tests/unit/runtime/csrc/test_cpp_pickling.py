@@ -16,11 +16,11 @@ ops: Any = torch.ops.neuron
 FLAGS = list(itertools.product((False, True), repeat=3))
 
 
-def model() -> Any:
+def model(states: int = 0) -> Any:
     file = io.BytesIO()
     untyped.jit.save(untyped.jit.trace(torch.nn.ReLU(), (torch.ones(2, 3),)), file)
     made = untyped.classes.neuron.Model([file.getvalue()], 1, '{"made": "here"}')
-    made.set_signature([torch.ones(2, 3), torch.ones(4, dtype=torch.int64)], ["values", "state"], 1, 0)
+    made.set_signature([torch.ones(2, 3), torch.ones(4, dtype=torch.int64)], ["values", "state"], 1, states)
     return made
 
 
@@ -63,6 +63,18 @@ def test_signature_and_metadata_are_restored(processes: neuron_processes.Parent,
         "Incorrect tensor type at input tensor #1 (state): received Float [4], expected Long [4]",
         "the compiled model takes 2 tensors, got 1",
     ]
+
+
+def batch_of_a_copy() -> str:
+    copied = copy.deepcopy(model(states=1))
+    with pytest.raises(RuntimeError) as caught:
+        copied.set_dynamic_batch(True)
+    return str(caught.value).splitlines()[0]
+
+
+def test_states_are_restored(processes: neuron_processes.Parent, machine: dict[str, str]) -> None:
+    said = processes.run(machine, batch_of_a_copy)
+    assert said == "dynamic batching is not for a model that keeps state between calls (input_output_aliases)"
 
 
 def restored_from(changed: tuple[Any, ...]) -> str:
