@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 WIDTH = 8
 ROWS = 2
@@ -128,13 +129,49 @@ class Indexed(Writing):
         return self.layer(values) + self.history
 
 
+class Dropped(Writing):
+    """Dropout, which returns its argument itself outside of training, and the argument written after it."""
+
+    def forward(self, values: torch.Tensor) -> Any:
+        torch.relu_(functional.dropout(self.history, training=False))
+        kept = functional.dropout(values, training=False)
+        values.mul_(2)
+        return self.layer(kept) + self.history, kept
+
+
+class Undeclared(Writing):
+    """Operators whose results share memory with their arguments without a word in their schema."""
+
+    def forward(self, values: torch.Tensor) -> Any:
+        values.type_as(self.history).add_(1)
+        untyped.atleast_3d(values).mul_(2)
+        untyped.einsum("ij->ji", values).sub_(3)
+        untyped.broadcast_tensors(self.history, values[0])[0].add_(1)
+        values.unsafe_chunk(2, dim=1)[1].mul_(2)
+        return self.layer(values) + self.history
+
+
+class Data(Writing):
+    """The attribute that torch.jit does not record: read, written in place, and set."""
+
+    def forward(self, values: torch.Tensor) -> Any:
+        self.history.data.mul_(0.5).add_(values.data[0])
+        self.layer.weight.data = self.layer.weight.data.clamp(-0.1, 0.1)
+        values.data.add_(1)
+        return self.layer(values) + self.history, values.data * 2
+
+
 KINDS: dict[str, Callable[[], Writing]] = {
     kind.__name__: kind
     for kind in (
         Writing, Input, ViewOfInput, Counter, SharedBuffers, Weight, RunningStatistics, Captured, Together,
-        Pieces, InBranches, Indexed,
+        Pieces, InBranches, Indexed, Dropped, Data,
     )
 }  # fmt: skip
+"""Those that torch.jit can record."""
+
+UNFOLDED: dict[str, Callable[[], Writing]] = {"Undeclared": Undeclared}
+"""Those that have to be taken apart first, which takes longer."""
 
 
 def made(name: str) -> Writing:
@@ -142,7 +179,7 @@ def made(name: str) -> Writing:
     captured.zero_()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        model = KINDS[name]()
+        model = (KINDS | UNFOLDED)[name]()
     return model.eval().requires_grad_(requires_grad=False)
 
 

@@ -16,7 +16,7 @@ import torch
 
 from neuronspan_runtime.compiling import torchscript
 from neuronspan_runtime.compiling.numerics import casts, recurrence
-from neuronspan_runtime.compiling.recording import effects
+from neuronspan_runtime.compiling.recording import effects, undeclared
 
 _ROUNDED: Mapping[casts.Type, str] = {
     casts.Type.BF16: "x.to(torch.bfloat16).to(torch.float32)",
@@ -94,6 +94,8 @@ def _operands(node: Any, scope: casts.Scope) -> list[int]:
         return []
     if scope is casts.Scope.MATMULT:
         positions = list(_MATRIX_ENGINE.get(name, ()))
+    elif node.kind() in undeclared.VIEWS:
+        return []  # what it returns may be written, and its argument with it
     elif any(map(_may_be_rounded, node.outputs())):
         written = effects.statistics(node)
         positions = [index for index in range(node.inputsSize()) if index not in written]

@@ -117,7 +117,7 @@ class Program:
             else:
                 self._owners |= dict.fromkeys(outputs, count)
                 count += 1
-                yield Operation(node.kind(), _path_of(node, root), node.sourceRange(), node)
+                yield Operation(node.kind(), _path_of(node, root), _place_of(node), node)
 
     def _prepares(self, node: Any) -> bool:
         if next(node.blocks(), None) is not None:
@@ -211,6 +211,12 @@ def _path_of(node: Any, root: str) -> str:
     """Return `layer.conv` for the scope `__module.layer/__module.layer.conv`."""
     parts = node.scopeName().rpartition("/")[2].removeprefix("__module").strip(".").split(".")
     return ".".join(parts[1:] if parts[0] == root else parts)
+
+
+def _place_of(node: Any) -> str:
+    """Return the call stack without the frames of those who watch each call of torch, as recording itself does."""
+    frames = node.sourceRange().splitlines()
+    return "\n".join(frame for frame in frames if not frame.endswith(": __torch_function__"))
 
 
 def _is_tensor(value: Any) -> bool:

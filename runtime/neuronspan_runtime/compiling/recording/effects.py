@@ -8,18 +8,24 @@ Law: too much may be called written, too little never.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+import types
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
+from neuronspan_runtime.compiling.recording import undeclared
+
 _REPLACES_BYTES = "aten::set_"
 """The operator after which its first argument is a view of its second, without a word in its schema."""
 
-_RUNNING_STATISTICS = {"aten::batch_norm": (3, 4, 5), "aten::instance_norm": (3, 4, 5)}
+_RUNNING_STATISTICS = dict.fromkeys(
+    ("aten::batch_norm", "aten::instance_norm", "aten::native_batch_norm", "aten::_batch_norm_impl_index"), (3, 4, 5)
+)
 """Operators that write two tensors without saying so in their schema when a flag is set: the positions of all three.
 
-torch's alias analysis knows them by name too (AliasDb::analyzeBatchNorm, analyzeInstanceNorm in torch/csrc/jit/ir).
+torch's alias analysis knows the first two by name too (AliasDb::analyzeBatchNorm, analyzeInstanceNorm in
+torch/csrc/jit/ir); the others are what they are taken apart into.
 """
 
 
@@ -51,15 +57,41 @@ def sources(graph: Any) -> Sources:
 
 def written(graph: Any, found: Sources) -> frozenset[str]:
     """Return which of the sources the graph may write into, or into views of them."""
+    return _written(graph, _behind(graph, (*found.inputs, *found.attributes, *found.constants)))
+
+
+def unseen(graph: Any) -> str:
+    """Return an operator that hands on memory without saying so, where that memory is written; nothing without one.
+
+    torch's passes take its result for memory of its own, and leave out writes into the one that the other should see.
+    """
+    handing = [node for node in nodes(graph) if undeclared.shares(node)]
+    if not handing or not writes(graph):
+        return ""
+    found = sources(graph)
+    made = (one.debugName() for node in nodes(graph) if node.kind() != "prim::GetAttr" for one in node.outputs())
+    behind = _behind(graph, (*found.inputs, *made), found.attributes)
+    changed = _written(graph, behind)
+    return next((node.kind() for node in handing for value in node.inputs() if behind[value.debugName()] & changed), "")
+
+
+def _behind(
+    graph: Any, origins: Iterable[str], attributes: Mapping[str, tuple[str, ...]] = types.MappingProxyType({})
+) -> dict[str, frozenset[str]]:
+    """Return for each value of the graph the origins that it may share memory with; attributes go by their paths."""
+    behind = {name: frozenset({name}) for name in origins}
+    behind |= {name: frozenset({".".join(path)}) for name, path in attributes.items()}
     ordered = list(nodes(graph))
-    behind = {name: frozenset({name}) for name in (*found.inputs, *found.attributes, *found.constants)}
     known = -1
     while known != (known := sum(map(len, behind.values()))):  # loops and lists hand values back
         for node in ordered:
             _follow(node, behind)
-    return frozenset(
-        source for node in ordered for value in _targets(node) for source in behind.get(value.debugName(), ())
-    )
+    return behind
+
+
+def _written(graph: Any, behind: dict[str, frozenset[str]]) -> frozenset[str]:
+    targets = (value.debugName() for node in nodes(graph) for value in _targets(node))
+    return frozenset(origin for name in targets for origin in behind.get(name, ()))
 
 
 def writes(graph: Any) -> bool:
@@ -94,7 +126,7 @@ def _follow(node: Any, behind: dict[str, frozenset[str]]) -> None:
     """Add to `behind` what the results of a node may share bytes with."""
     declared = schema(node)
     inside = [value for block in node.blocks() for value in (*block.inputs(), *block.outputs())]
-    if declared is None or inside or node.kind() == _REPLACES_BYTES:
+    if declared is None or inside or node.kind() == _REPLACES_BYTES or undeclared.shares(node):
         _join([*node.inputs(), *inside], [*node.inputs(), *inside, *node.outputs()], behind)
         return
     given = zip(node.inputs(), declared.arguments, strict=False)

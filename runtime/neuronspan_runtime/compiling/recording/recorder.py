@@ -9,7 +9,7 @@ import torch
 
 from neuronspan_runtime import errors
 from neuronspan_runtime.compiling import torchscript
-from neuronspan_runtime.compiling.recording import hosting, reachable, sealing, unfolding
+from neuronspan_runtime.compiling.recording import data_attribute, hosting, reachable, sealing, unfolding
 
 
 def recorded(
@@ -26,7 +26,12 @@ def recorded(
     """
     found, twins = reachable.tensors(module), hosting.Twins()
     held = [twins.of(one) for one in found]
-    with reachable.unchanged(held), hosting.on_host(module, twins, found), unfolding.without_compilers():
+    with (
+        reachable.unchanged(held),
+        hosting.on_host(module, twins, found),
+        unfolding.without_compilers(),
+        data_attribute.recordable(),
+    ):
         traced = _traced(module, example_inputs)
     storages = {one.untyped_storage().data_ptr() for one in held if one.layout == torch.strided}
     sealing.sealed(traced, states, shared, lambda tensor: tensor.untyped_storage().data_ptr() in storages)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from neuronspan_runtime import errors
-from neuronspan_runtime.compiling.recording import effects
+from neuronspan_runtime.compiling.recording import effects, undeclared
 
 Known = Callable[[torch.Tensor], bool]
 """Whether the tensor held what it holds before the model was recorded."""
@@ -42,6 +42,7 @@ def sealed(
     graph: Any = module._c._get_method("forward").graph  # noqa: SLF001 - torch has no public way to change a graph
     torch._C._jit_pass_inline(graph)  # noqa: SLF001 - as above
     _refuse_set_attributes(graph)
+    undeclared.declare(graph, effects.nodes(graph))
     found = effects.sources(graph)
     written = effects.written(graph, found) - set(found.inputs[len(found.inputs) - states :])
     for together in shared:

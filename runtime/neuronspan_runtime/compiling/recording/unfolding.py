@@ -17,6 +17,8 @@ from typing import Any
 
 import torch
 
+from neuronspan_runtime.compiling.recording import effects, undeclared
+
 
 def unfolded(module: torch.nn.Module, example_inputs: Sequence[torch.Tensor]) -> torch.nn.Module:
     """Return a module of plain operators that computes what the module does for inputs of these shapes."""
@@ -37,13 +39,23 @@ def runs(module: torch.nn.Module, example_inputs: Sequence[torch.Tensor]) -> boo
 
 
 def hindrance(module: torch.jit.ScriptModule) -> str:
-    """Say why the recorded module cannot be written to a file; nothing when it can."""
+    """Say why the recorded module cannot be kept as it is; nothing when it can."""
     graph: Any = module.inlined_graph
     if graph.findAllNodes("prim::PythonOp", True):  # noqa: FBT003 - also in branches
         return "it calls back into Python"
+    if operator := _unseen(graph):
+        return f"it writes into memory that {operator} hands on without saying so"
     names = [name for name, _ in (*module.named_modules(), *module.named_parameters(), *module.named_buffers())]
     foreign = next((name for name in names if not name.isascii()), "")
     return f"its attribute {foreign} has letters beyond ASCII" if foreign else ""
+
+
+def _unseen(graph: Any) -> str:
+    """Return the operator that `effects.unseen` finds; a script with branches is not taken apart for its sake."""
+    if any(node.kind() in {"prim::If", "prim::Loop"} for node in effects.nodes(graph)):
+        return ""
+    undeclared.declare(graph, effects.nodes(graph))
+    return effects.unseen(graph)
 
 
 @contextlib.contextmanager

@@ -91,7 +91,7 @@ def differences_of(
     return found
 
 
-@pytest.mark.parametrize("name", writing_models.KINDS)
+@pytest.mark.parametrize("name", [*writing_models.KINDS, *writing_models.UNFOLDED])
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 def test_a_part_that_stays_on_the_host_computes_the_same_in_every_call(name: str) -> None:
     assert differences_of(name, on_the_host) == []
@@ -113,6 +113,14 @@ def test_every_call_is_the_first(
     assert processes.run(machine, differences, mode, device) == []
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_every_call_of_an_unfolded_model_is_the_first(
+    processes: neuron_processes.Parent, machine: dict[str, str]
+) -> None:
+    for name in writing_models.UNFOLDED:
+        assert processes.run(machine, differences_of, name, trainium) == []
+
+
 def nodes_of(model: torch.nn.Module) -> list[str]:
     traced = tracing.trace_for_host(model, writing_models.example())
     return [node.kind() for node in traced.inlined_graph.nodes()]
@@ -121,6 +129,23 @@ def nodes_of(model: torch.nn.Module) -> list[str]:
 def test_a_model_that_writes_into_its_own_values_only_is_recorded_as_it_is() -> None:
     assert "aten::clone" not in nodes_of(writing_models.made("Writing"))
     assert nodes_of(writing_models.made("Counter")).count("aten::clone") == 1
+
+
+def test_dropout_that_drops_nothing_is_no_operation_where_its_result_is_written() -> None:
+    assert "aten::dropout" not in nodes_of(writing_models.made("Dropped"))
+
+    def dropped(values: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.dropout(values, training=False) * 2
+
+    recorded = tracing.trace_for_host(dropped, torch.ones(2))
+    assert "aten::dropout" in [node.kind() for node in recorded.inlined_graph.nodes()]
+
+
+def test_data_that_is_read_is_that_of_the_call() -> None:
+    def doubled(values: torch.Tensor) -> torch.Tensor:
+        return values.data * 2
+
+    assert tracing.trace_for_host(doubled, torch.zeros(2))(torch.ones(2)).tolist() == [2, 2]
 
 
 def test_buffers_that_share_bytes_are_copied_once() -> None:

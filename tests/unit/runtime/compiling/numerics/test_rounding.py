@@ -111,6 +111,16 @@ def test_all_leaves_what_is_written_and_views() -> None:
     assert torch.equal(run(function, ALL), expected)
 
 
+def test_all_leaves_views_that_are_not_declared_as_such() -> None:
+    def function(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        made = torch.zeros(8, 8)
+        part = made.unsafe_chunk(2)[0].add_(second[:4])
+        return made[:4] - first[:4] + part
+
+    part = low(SECOND[:4])
+    assert torch.equal(run(function, ALL), low(low(part) - low(FIRST[:4])) + low(part))
+
+
 def test_running_statistics_of_a_batch_are_written_where_they_are() -> None:
     def function(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
         mean, variance = torch.zeros(8), torch.ones(8)
