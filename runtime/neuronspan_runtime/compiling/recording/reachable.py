@@ -76,18 +76,23 @@ def _is_full(cell: types.CellType) -> bool:
 
 @contextlib.contextmanager
 def unchanged(values: Iterable[torch.Tensor]) -> Iterator[None]:
-    """Put back what the tensors held, whatever happens inside. Only plain ones in host memory can be."""
-    plain = [value for value in values if value.layout == torch.strided and value.device.type == "cpu"]
-    before = [value.detach().clone() for value in plain]
+    """Put back what the tensors held, whatever happens inside. Only plain ones in host memory can be.
+
+    What is kept are the bytes behind them, once for all that share these: whatever type and strides a tensor has.
+    """
+    plain = (
+        value.untyped_storage() for value in values if value.layout == torch.strided and value.device.type == "cpu"
+    )
+    storages = {storage.data_ptr(): storage for storage in plain}.values()
+    before = [_bytes(storage).clone() for storage in storages]
     try:
         yield
     finally:
-        with torch.no_grad():
-            for value, held in zip(plain, before, strict=True):
-                if not torch.equal(_bits(value), _bits(held)):
-                    value.copy_(held)
+        for storage, held in zip(storages, before, strict=True):
+            now = _bytes(storage)
+            if now.shape == held.shape and not torch.equal(now, held):  # what was resized is another memory
+                now.copy_(held)
 
 
-def _bits(value: torch.Tensor) -> torch.Tensor:
-    """Return a tensor's bytes, so that not-a-number equals itself."""
-    return value.detach().contiguous().reshape(-1).view(torch.uint8)
+def _bytes(storage: torch.UntypedStorage) -> torch.Tensor:
+    return torch.empty(0, dtype=torch.uint8).set_(storage)

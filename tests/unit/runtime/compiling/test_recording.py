@@ -1,6 +1,7 @@
 """A compiled program has no effect but its outputs and its states, and tracing it has none at all."""
 
 import pathlib
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -146,6 +147,36 @@ def test_data_that_is_read_is_that_of_the_call() -> None:
         return values.data * 2
 
     assert tracing.trace_for_host(doubled, torch.zeros(2))(torch.ones(2)).tolist() == [2, 2]
+
+
+class Odd(torch.nn.Module):
+    """Has tensors whose numbers cannot be compared or copied one by one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        one = torch.zeros(1)
+        self.register_buffer("wide", one.expand(3))
+        self.register_buffer("one", one)
+        self.register_buffer("conjugate", torch.full((3,), 1j).conj())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # quantization moves to another package
+            self.register_buffer("quantized", torch.quantize_per_tensor(torch.ones(3), 0.5, 0, torch.qint8))
+        self.wide: torch.Tensor
+        self.one: torch.Tensor
+        self.conjugate: torch.Tensor
+        self.quantized: torch.Tensor
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        self.one.add_(1)
+        self.conjugate.mul_(1j)
+        return values + self.wide + self.conjugate.real + self.quantized.dequantize()
+
+
+def test_tensors_of_any_kind_are_put_back() -> None:
+    odd = Odd()
+    traced = tracing.trace_for_host(odd, torch.zeros(3))
+    assert [traced(torch.zeros(3)).tolist() for _ in range(2)] == [[3, 3, 3]] * 2
+    assert (odd.wide.tolist(), odd.conjugate.tolist()) == ([0, 0, 0], [-1j, -1j, -1j])
 
 
 def test_buffers_that_share_bytes_are_copied_once() -> None:
