@@ -20,7 +20,7 @@ import torch
 from neuronspan_runtime import errors
 from neuronspan_runtime.compiling import outside, pipeline, separation, structure, torchscript
 from neuronspan_runtime.compiling.numerics import casts, rounding
-from neuronspan_runtime.compiling.recording import recorder, unused
+from neuronspan_runtime.compiling.recording import borrowing, recorder, unused
 from neuronspan_runtime.models import model
 
 WRAPPED = "function"
@@ -93,19 +93,28 @@ def trace_for_host(function: Callable[..., Any], example_inputs: Any) -> torch.j
         flat.named_arguments(),
         flat.result,
         lambda given: f"self.host_model({', '.join(f'{text}.cpu()' for text in given)})",
+        borrowing.of_host(recorded, leaves),
     )
     return torchscript.module_of({"host_model": recorded}, source)
 
 
 def forward_source(
-    arguments: Mapping[str, structure.Structure], result: structure.Structure, call: Callable[[Sequence[str]], str]
+    arguments: Mapping[str, structure.Structure],
+    result: structure.Structure,
+    call: Callable[[Sequence[str]], str],
+    copied: Collection[int] = (),
 ) -> str:
-    """Write the TorchScript of a `forward` that calls with its tensors, of which `call` writes how, and rebuilds."""
+    """Write the TorchScript of a `forward` that calls with its tensors, of which `call` writes how, and rebuilds.
+
+    The results at the positions `copied` are copied first.
+    """
     declared = "".join(f", {name}: {argument.type_text()}" for name, argument in arguments.items())
     outputs = next(
         name for name in map("outputs{}".format, itertools.chain([""], itertools.count())) if name not in arguments
     )
-    returned = result.built_text(f"{outputs}[{index}]" for index in itertools.count())
+    returned = result.built_text(
+        f"{outputs}[{index}]{'.clone()' if index in copied else ''}" for index in itertools.count()
+    )
     return (
         f"def forward(self{declared}) -> {result.type_text()}:\n"
         f"    {outputs} = {call(_leaf_texts(arguments))}\n"

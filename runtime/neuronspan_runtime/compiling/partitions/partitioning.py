@@ -15,7 +15,7 @@ import torch
 from neuronspan_runtime import errors
 from neuronspan_runtime.compiling import torchscript, tracing
 from neuronspan_runtime.compiling.partitions import program, segments
-from neuronspan_runtime.compiling.recording import recorder, unused
+from neuronspan_runtime.compiling.recording import borrowing, recorder, unused
 
 Compile = Callable[[Callable[..., Any], Any], torch.jit.ScriptModule]
 """Compiles a function, or a part of one, for NeuronCores, given its example inputs."""
@@ -50,8 +50,9 @@ def partitioned(
     if all(chosen):
         return compiled(function, example_inputs)
     parts = _parts(whole, chosen)
-    values = _run(whole, parts, leaves)
-    _check(recorded, leaves, [values[name] for name in whole.outputs])
+    values, lent = _run(whole, parts, leaves)
+    results = [values[name] for name in whole.outputs]
+    _check(recorded, leaves, results)
     modules = [
         compiled(part.piece.module, tuple(values[name] for name in part.piece.inputs))
         if part.on_device
@@ -65,7 +66,10 @@ def partitioned(
     return torchscript.module_of(
         {"partitions": joined},
         tracing.forward_source(
-            flat.named_arguments(), flat.result, lambda given: f"self.partitions({', '.join(given)})"
+            flat.named_arguments(),
+            flat.result,
+            lambda given: f"self.partitions({', '.join(given)})",
+            borrowing.borrowed(results, lent),
         ),
     )
 
@@ -85,14 +89,24 @@ def _parts(whole: program.Program, chosen: Sequence[bool]) -> list[Part]:
     return [part for part in parts if part.piece.outputs]
 
 
-def _run(whole: program.Program, parts: Sequence[Part], leaves: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Run the parts on the CPU, each on copies as a device would; return every value that passes between them."""
+def _run(
+    whole: program.Program, parts: Sequence[Part], leaves: Sequence[torch.Tensor]
+) -> tuple[dict[str, torch.Tensor], list[torch.Tensor]]:
+    """Run the parts on the CPU, each on copies as a device would.
+
+    Return every value that passes between them, and what a result must not share memory with: the inputs, and what
+    parts on the CPU are given and hold.
+    """
     values = dict(zip(whole.inputs, (leaf.clone() for leaf in leaves), strict=True))
+    lent = list(values.values())
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         for part in parts:
-            results = part.piece.module(*(values[name].clone() for name in part.piece.inputs))
+            given = [values[name].clone() for name in part.piece.inputs]
+            results = part.piece.module(*given)
             values |= dict(zip(part.piece.outputs, results, strict=True))
-    return values
+            if not part.on_device:
+                lent += [*given, *torchscript.tensors_of(part.piece.module)]
+    return values, lent
 
 
 def _check(recorded: torch.jit.ScriptModule, leaves: Sequence[torch.Tensor], found: Sequence[torch.Tensor]) -> None:

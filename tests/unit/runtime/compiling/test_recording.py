@@ -179,6 +179,28 @@ def test_tensors_of_any_kind_are_put_back() -> None:
     assert (odd.wide.tolist(), odd.conjugate.tolist()) == ([0, 0, 0], [-1j, -1j, -1j])
 
 
+def host_results(values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    return kept, kept[1:], values, values.t(), values * 2
+
+
+kept = torch.ones(3)
+"""A variable that the function above returns."""
+
+
+def test_results_of_the_host_are_the_callers_own() -> None:
+    for made in (
+        tracing.trace_for_host(host_results, torch.zeros(2, 3)),
+        torch_neuron.trace(host_results, torch.zeros(2, 3), op_whitelist=set()),
+    ):
+        given = torch.ones(2, 3)
+        for _ in range(2):
+            results = made(given)
+            assert [float(one.sum()) for one in results] == [3, 2, 6, 6, 12]
+            for one in results:
+                one.zero_()
+    assert (given.sum().item(), kept.sum().item()) == (6, 3)
+
+
 def test_buffers_that_share_bytes_are_copied_once() -> None:
     assert nodes_of(writing_models.made("SharedBuffers")).count("aten::clone") == 1
 
