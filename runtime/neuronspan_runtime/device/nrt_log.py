@@ -1,8 +1,9 @@
 """Lines in the shape of libnrt's log, on standard error, where scripts look for them.
 
-Law: writes what it is given and decides only whether the level asks for it.
+Law: writes what it is given and decides only whether the level asks for it; what cannot be written stops nobody.
 """
 
+import contextlib
 import datetime as dt
 import os
 import re
@@ -36,8 +37,11 @@ def warning(*texts: str, level: str = "ERROR") -> None:
 def _write(severity: str, texts: Iterable[str], level: str) -> None:
     if _VERBOSITY[severity] > _VERBOSITY[level]:
         return
+    if sys.stderr is None:  # a process that was started without one
+        return
     now = dt.datetime.now(dt.UTC)
-    for text in texts:
-        made = line(text, now=now, process=os.getpid(), thread=threading.get_native_id(), severity=severity)
-        sys.stderr.write(made + "\n")
-    sys.stderr.flush()
+    with contextlib.suppress(OSError, ValueError):  # a full disk, a reader that is gone, a closed file
+        for text in texts:
+            made = line(text, now=now, process=os.getpid(), thread=threading.get_native_id(), severity=severity)
+            sys.stderr.write(made + "\n")
+        sys.stderr.flush()

@@ -6,6 +6,7 @@ the lines there, once; one that chose a level for the logger keeps it.
 Law: writes nothing where somebody else writes it.
 """
 
+import contextlib
 import logging
 import sys
 
@@ -16,7 +17,9 @@ class _Terminal(logging.Handler):
     """Standard error as it is at the time, while no handler of the program is there."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not logging.getLogger().handlers:
+        if logging.getLogger().handlers or sys.stderr is None:
+            return
+        with contextlib.suppress(OSError, ValueError):  # a full disk, a reader that is gone, a closed file
             sys.stderr.write(self.format(record) + "\n")
 
 

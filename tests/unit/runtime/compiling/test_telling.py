@@ -1,8 +1,10 @@
 """What a compilation leaves beside the model: words on the terminal, files in its working directory."""
 
 import collections
+import io
 import logging
 import pathlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -144,3 +146,14 @@ def test_artifacts(
     tmp_path: pathlib.Path,
 ) -> None:
     processes.run(machine, scenario, tmp_path)
+
+
+def test_a_terminal_that_is_not_there_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    handler = next(one for one in terminal.logger().handlers if type(one).__module__ == terminal.__name__)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    for gone in (None, io.StringIO()):
+        if gone is not None:
+            gone.close()
+        monkeypatch.setattr(sys, "stderr", gone)
+        handler.emit(logging.makeLogRecord({"msg": "compiled"}))
+        assert sys.stderr is gone

@@ -1,5 +1,8 @@
 import datetime as dt
+import errno
+import io
 import re
+import sys
 
 import pytest
 
@@ -50,3 +53,19 @@ def test_level_decides_what_is_written(
 def test_warnings_are_not_written_unless_they_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     nrt_log.warning("odd")
     assert not capsys.readouterr().err
+
+
+class Full(io.StringIO):
+    """A file on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, text)
+
+
+@pytest.mark.parametrize("stream", [None, Full(), io.StringIO()], ids=["none", "full", "closed"])
+def test_what_cannot_be_written_stops_nobody(stream: io.StringIO | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if stream is not None and not isinstance(stream, Full):
+        stream.close()
+    monkeypatch.setattr(sys, "stderr", stream)
+    nrt_log.error("bad")
+    assert sys.stderr is stream
