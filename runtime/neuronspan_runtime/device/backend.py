@@ -94,7 +94,8 @@ def _done(action: Callable[[], object]) -> int | None:
     try:
         action()
     except BaseException as error:  # noqa: BLE001 - nothing may be raised into C
-        _problem.text = ctypes.create_string_buffer((str(error) or repr(error)).encode())
+        # a path or a variable may have bytes that are no text
+        _problem.text = ctypes.create_string_buffer((str(error) or repr(error)).encode(errors="backslashreplace"))
         return ctypes.addressof(_problem.text)
     return None
 

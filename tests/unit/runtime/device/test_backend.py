@@ -97,6 +97,20 @@ def test_backend_is_not_initialized_when_the_start_fails(
     assert processes.run(machine, use_without_cores) == (False, "not even an Exception")
 
 
+def start_where_the_text_is_none() -> str:
+    def start() -> None:
+        raise RuntimeError("no directory /state\udcff")  # how Python shows a byte of a path that is no text
+
+    backend.set_initializer(start)
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1, device="neuron")
+    return str(caught.value)
+
+
+def test_backend_tells_of_bytes_that_are_no_text(processes: neuron_processes.Parent, machine: dict[str, str]) -> None:
+    assert processes.run(machine, start_where_the_text_is_none) == r"no directory /state\udcff"
+
+
 def misuse_the_initializer() -> list[str]:
     said = []
     for start in (lambda: None, lambda: torch.ones(1, device="neuron")):
