@@ -24,8 +24,11 @@ class NeuronGenerator final : public c10::GeneratorImpl {
   void set_current_seed(std::uint64_t seed) override { cpu_.set_current_seed(seed); }
   std::uint64_t current_seed() const override { return cpu_.current_seed(); }
   std::uint64_t seed() override { return cpu_.seed(); }
-  void set_offset(std::uint64_t offset) override { cpu_.set_offset(offset); }
-  std::uint64_t get_offset() const override { return cpu_.get_offset(); }
+  // The CPU's has none, but who pickles or copies a generator of a device asks for one, and sets it.
+  void set_offset(std::uint64_t offset) override {
+    if (offset != 0) cpu_.set_offset(offset);
+  }
+  std::uint64_t get_offset() const override { return 0; }
   void set_state(const c10::TensorImpl& state) override { cpu_.unsafeGetGeneratorImpl()->set_state(state); }
   c10::intrusive_ptr<c10::TensorImpl> get_state() const override { return cpu_.unsafeGetGeneratorImpl()->get_state(); }
 
@@ -52,6 +55,7 @@ DefaultGenerators& default_generators() {
 }  // namespace
 
 at::Generator make_generator(c10::DeviceIndex index) {
+  if (index >= 0 && index >= device_count_or_expected()) core(index);  // says which there are
   return at::make_generator<NeuronGenerator>(index < 0 ? current_device() : index, at::detail::createCPUGenerator());
 }
 

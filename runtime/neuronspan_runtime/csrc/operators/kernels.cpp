@@ -30,6 +30,10 @@ std::size_t count_transfer(const Tensor& destination, const Tensor& source) {
   return source.nbytes();
 }
 
+void check_not_pinned(std::optional<bool> pin_memory) {
+  TORCH_CHECK(!pin_memory.value_or(false), "Only dense CPU tensors can be pinned");
+}
+
 void grow_storage(const Tensor& self, c10::StorageImpl& storage) {
   const std::size_t needed =
       self.numel() == 0 ? 0 : at::detail::computeStorageNbytes(self.sizes(), self.strides(), self.itemsize(), self.storage_offset());
@@ -39,19 +43,22 @@ void grow_storage(const Tensor& self, c10::StorageImpl& storage) {
 }  // namespace
 
 Tensor empty(IntArrayRef size, std::optional<at::ScalarType> dtype, std::optional<at::Layout> /*layout*/,
-             std::optional<at::Device> device, std::optional<bool> /*pin_memory*/, std::optional<at::MemoryFormat> format) {
+             std::optional<at::Device> device, std::optional<bool> pin_memory, std::optional<at::MemoryFormat> format) {
+  check_not_pinned(pin_memory);
   const DeviceScope scope(index_of(device));
   return at::detail::empty_generic(size, &allocator(), c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
                                    at::dtype_or_default(dtype), format);
 }
 
 Tensor empty_strided(IntArrayRef size, IntArrayRef stride, std::optional<at::ScalarType> dtype, std::optional<at::Layout> /*layout*/,
-                     std::optional<at::Device> device, std::optional<bool> /*pin_memory*/) {
+                     std::optional<at::Device> device, std::optional<bool> pin_memory) {
+  check_not_pinned(pin_memory);
   return empty_strided_on(index_of(device), size, stride, at::dtype_or_default(dtype));
 }
 
 Tensor efficient_zero_tensor(IntArrayRef size, std::optional<at::ScalarType> dtype, std::optional<at::Layout> /*layout*/,
-                             std::optional<at::Device> device, std::optional<bool> /*pin_memory*/) {
+                             std::optional<at::Device> device, std::optional<bool> pin_memory) {
+  check_not_pinned(pin_memory);
   const c10::DeviceIndex index = index_of(device);
   core(index);
   at::native::ZeroTensorAllocator nothing(c10::Device(kNeuron, index));
@@ -115,10 +122,14 @@ Tensor& set_source_storage_offset(Tensor& self, c10::Storage source, c10::SymInt
   const IntArrayRef size = C10_AS_INTARRAYREF_SLOW(symbolic_size);
   const IntArrayRef stride = C10_AS_INTARRAYREF_SLOW(symbolic_stride);
   const std::int64_t first = offset.guard_int(__FILE__, __LINE__);
+  TORCH_CHECK(first >= 0, "Tensor: invalid storage offset ", first);
+  TORCH_CHECK(stride.empty() || stride.size() == size.size(), "unequal size length (", size.size(), ") and stride length (",
+              stride.size(), ")");
+  for (const std::int64_t step : stride) TORCH_CHECK(step >= 0, "Negative strides are not supported, got strides: ", stride);
   auto* impl = self.unsafeGetTensorImpl();
   impl->set_storage_keep_dtype(source);
   impl->set_storage_offset(first);
-  if (stride.size() == size.size() && !stride.empty()) {
+  if (!stride.empty()) {
     impl->set_sizes_and_strides(size, stride, first);
   } else {
     impl->set_sizes_contiguous(size);  // callers may leave the strides out
