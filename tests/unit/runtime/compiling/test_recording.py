@@ -142,6 +142,13 @@ def test_dropout_that_drops_nothing_is_no_operation_where_its_result_is_written(
     assert "aten::dropout" in [node.kind() for node in recorded.inlined_graph.nodes()]
 
 
+def test_dropout_that_drops_is_kept() -> None:
+    def dropped(values: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.dropout(values, training=True).mul_(2)
+
+    assert (tracing.trace_for_host(dropped, torch.ones(64))(torch.ones(64)) == 0).any()
+
+
 def test_data_that_is_read_is_that_of_the_call() -> None:
     def doubled(values: torch.Tensor) -> torch.Tensor:
         return values.data * 2
