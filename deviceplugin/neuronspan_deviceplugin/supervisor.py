@@ -209,6 +209,7 @@ class Supervisor:
                 None if self._found is None else list(map(str, self._found.problems)),
             ),
             detected=self._found.hardware if self._found else None,
+            user_namespaces=current.user_namespaces if current else None,
         )
 
     async def _say_goodbye(self) -> None:
