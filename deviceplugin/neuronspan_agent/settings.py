@@ -84,6 +84,7 @@ def declared(kind: Kind, meaning: str, *, default: Any = dataclasses.MISSING) ->
 def load(
     form: type[T],
     program: str,
+    what: str,
     *,
     arguments: Sequence[str],
     environment: Mapping[str, str],
@@ -91,10 +92,10 @@ def load(
 ) -> T:
     """Read flags and environment into ``form``; raises InvalidSettings with every problem.
 
-    The docstring of ``form`` is what --help says of the program. ``contradictions`` gets all values, defaults
-    included, without those that could not be read, and names what does not fit together.
+    ``what`` is what --help says of the program. ``contradictions`` gets all values, defaults included, without those
+    that could not be read, and names what does not fit together.
     """
-    flags, unknown = _parser(form, program).parse_known_args(list(arguments))
+    flags, unknown = _parser(form, program, what).parse_known_args(list(arguments))
     problems = [f"{each}: there is no such flag, see --help" for each in unknown]
     values: dict[str, Any] = {}
     for field in _fields(form):
@@ -152,8 +153,8 @@ def _text_of(name: str, given: str | None, environment: Mapping[str, str]) -> tu
     return variable(name), environment.get(variable(name))
 
 
-def _parser(form: Any, program: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=program, description=form.__doc__, allow_abbrev=False)
+def _parser(form: Any, program: str, what: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description=what, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"%(prog)s {neuronspan.__version__}")
     for field in _fields(form):
         text = f"{field.metadata['meaning']} ({field.metadata['kind'].expected}; {_fallback(field)}; "

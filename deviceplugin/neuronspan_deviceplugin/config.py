@@ -10,6 +10,7 @@ from neuronspan_deviceplugin.kubelet import checkpoint_file
 from neuronspan_deviceplugin.tree import layout
 
 PROGRAM = "neuronspan-deviceplugin"
+_WHAT = "The node agent: steers kubelet to the granted NeuronCores of its node."
 _LEAST_SECONDS = 0.001
 _MOST_START_WAIT = 25  # kubelet gives PreStartContainer 30 s
 _KUBELET = pathlib.Path("/var/lib/kubelet")
@@ -18,7 +19,7 @@ _RUN = pathlib.Path(names.NODE_DIRECTORY)
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The node agent: steers kubelet to the granted NeuronCores of its node."""
+    """What the node agent is told."""
 
     node_name: str = settings.declared(settings.NAME, "name of the node, and of its NeuronNode")
     kubelet_directory: pathlib.Path = settings.declared(
@@ -113,7 +114,7 @@ class Settings:
 def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """Read flags and environment; raises InvalidSettings with every problem found."""
     return settings.load(
-        Settings, PROGRAM, arguments=arguments, environment=environment, contradictions=_contradictions
+        Settings, PROGRAM, _WHAT, arguments=arguments, environment=environment, contradictions=_contradictions
     )
 
 

@@ -52,6 +52,8 @@ class Serving:
     poll_seconds: float
     set_aside: str
     """Why the record of the process before could not be read; "" when it could."""
+    user_namespaces: bool
+    """Whether pods with a user namespace of their own get the devices: what is mounted, and not made (see ``cdi``)."""
 
     async def run(self) -> None:
         """Keep both resources registered until cancelled; raises any unexpected error."""
@@ -107,7 +109,8 @@ async def prepared(profile: reading.HardwareProfile, parts: AgentParts) -> Async
     )
     endpoints = _endpoints(manager, pods, observer, parts)
     try:
-        yield Serving(profile, manager, observer, endpoints, settings.poll_seconds, loaded.problem)
+        mounted = not profile.detected or (settings.cdi and settings.mount_devices)
+        yield Serving(profile, manager, observer, endpoints, settings.poll_seconds, loaded.problem, mounted)
     finally:
         await observer.save()
         await pods.close()

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from neuronspan import names
 from neuronspan_agent import signals
 from neuronspan_agent.serving import listening, pages
-from neuronspan_deviceplugin import config, metrics, outside, serving
+from neuronspan_deviceplugin import config, inheriting, metrics, outside, serving
 from neuronspan_deviceplugin.host import checkpoint, node_directory
 from neuronspan_deviceplugin.kubelet import probe
 from neuronspan_deviceplugin.neuron_node import conditions, own_node, reading, status_writer
@@ -106,7 +106,8 @@ class Supervisor:
         while True:
             profile = await self._profile()
             if inherits:
-                profile, inherits = self._inherited(profile), False
+                numbering, before = self._settings.core_numbering, self._directory.hardware()
+                profile, inherits = inheriting.inherited(profile, before, self._node, numbering), False
             async with serving.prepared(profile, self._parts) as current:
                 if self._node is not None:
                     current.observer.learn(self._node)
@@ -143,25 +144,7 @@ class Supervisor:
         if before is None:
             return None
         _log.warning("the API server is out of reach, serving the hardware the node had before")
-        return self._before(before)
-
-    def _before(self, before: node_directory.Described) -> reading.HardwareProfile:
-        numbering = names.CONTAINER_NUMBERING if before.detected else self._settings.core_numbering
-        return reading.HardwareProfile(before.hardware, numbering, before.detected)
-
-    def _inherited(self, profile: reading.HardwareProfile) -> reading.HardwareProfile:
-        """Return what the process before this one served, on this boot or an earlier one; without one the profile.
-
-        Containers may hold cores of it. Whether they do is known once their record and kubelet's were read.
-        """
-        before = self._directory.hardware()
-        if before is None and self._node is not None and (hardware := reading.served(self._node)):
-            before = node_directory.Described(hardware, profile.detected)
-        if before is None or before == node_directory.Described(profile.hardware, profile.detected):
-            return profile
-        if before.detected is profile.detected:
-            return dataclasses.replace(profile, hardware=before.hardware)
-        return self._before(before)
+        return inheriting.served_before(before, self._settings.core_numbering)
 
     async def _until_replaced(self, current: serving.Serving) -> None:
         """Wait until the NeuronNode asks for another profile and no pod has cores of this one."""
@@ -226,6 +209,7 @@ class Supervisor:
                 None if self._found is None else list(map(str, self._found.problems)),
             ),
             detected=self._found.hardware if self._found else None,
+            user_namespaces=current.user_namespaces if current else None,
         )
 
     async def _say_goodbye(self) -> None:

@@ -8,12 +8,13 @@ from neuronspan import instance_types, names
 from neuronspan_agent import logs, settings
 
 PROGRAM = "neuronspan-operator"
+_WHAT = "The operator: gives pods contiguous, exclusive NeuronCores."
 _SECONDS = settings.number(float, 0.1, 86400, "seconds")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The operator: gives pods contiguous, exclusive NeuronCores."""
+    """What the operator is told."""
 
     kubeconfig: str = settings.declared(
         settings.TEXT, "kubeconfig file; empty: $KUBECONFIG, else the pod's service account", default=""
@@ -107,7 +108,7 @@ class Settings:
 def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """Read flags and environment; raises InvalidSettings with every problem found."""
     given = settings.load(
-        Settings, PROGRAM, arguments=arguments, environment=environment, contradictions=_contradictions
+        Settings, PROGRAM, _WHAT, arguments=arguments, environment=environment, contradictions=_contradictions
     )
     return _completed(given, environment)
 

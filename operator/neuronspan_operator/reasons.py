@@ -66,6 +66,7 @@ class EventReason(enum.StrEnum):
     GRANT_ADOPTED = "GrantAdopted"  # it holds cores and had no grant annotation
     GRANT_CORRECTED = "GrantCorrected"  # its grant annotation differed from the ledger
     WITHOUT_LIMIT = "WithoutLimit"  # it has its node, asks by annotation, and kubelet gives it no cores
+    USER_NAMESPACE = "UserNamespace"  # it has one of its own, in which the node's devices do not reach its containers
     PATCH_REFUSED = "PatchRefused"  # the API server refused to change it
 
 

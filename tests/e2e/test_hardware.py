@@ -13,6 +13,7 @@ import pytest
 from kits.release import cluster_access, helm_release, installation, workloads
 from neuronspan import instance_types, names
 from neuronspan_deviceplugin.tree import drivers, faults, generating, layout
+from neuronspan_operator import reasons
 
 SECONDS = 60
 MACHINE = "/var/lib/neuron-machine"
@@ -132,6 +133,13 @@ def test_mixed_cluster_gives_real_devices_where_they_are_and_simulated_ones_else
         seconds=2 * SECONDS,
         what=lambda: f"{HARDWARE.instance_type} served, now {served()}: {_status(cluster, machine).get('conditions')}",
     )
+    shut_out = workloads.pod("shut-out", cores=2, node=machine)
+    shut_out["spec"]["hostUsers"] = False
+    cluster.apply(shut_out, namespace)
+    told = workloads.wait_event(cluster, namespace, "shut-out", reason=reasons.EventReason.USER_NAMESPACE)
+    assert f"the real devices of node {machine} do not reach its containers" in told
+    cluster.kubectl("delete", "pod", "shut-out", "--namespace", namespace, "--grace-period=1")
+
     _run(
         cluster, namespace, workloads.pod("real", cores=2, node=machine), workloads.pod("simulated", cores=2, node=trn1)
     )

@@ -271,6 +271,7 @@ def test_plugin_writes_only_fields_the_schema_knows(admin: api_client.Client) ->
         alive={"u": True, releasing.pod_uid: False},
         conditions=conditions.of_node((), None, None),
         detected=hardware,
+        user_namespaces=True,
     )
     status = status_writer.document(facts, {}, "2026-01-31T09:00:00Z")
     assert all(status.values())

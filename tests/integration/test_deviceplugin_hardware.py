@@ -141,6 +141,26 @@ async def test_without_cdi_kubelet_is_told_where_devices_are(tmp_path: pathlib.P
         assert [(each.host_path, each.container_path) for each in edits.devices] == [("/dev/zero", "/dev/neuron0")]
 
 
+@pytest.mark.parametrize(
+    ("settings", "reached"),
+    [({}, False), ({"mount_devices": True}, True), ({"mount_devices": True, "cdi": False}, False)],
+    ids=["made", "mounted", "without CDI"],
+)
+async def test_status_says_whether_pods_with_a_user_namespace_get_real_devices(
+    tmp_path: pathlib.Path, settings: dict[str, Any], reached: bool
+) -> None:
+    async with _asked(Machine(tmp_path), **settings) as rig:
+        await _take_over(rig)
+        await rig.store.until(lambda: rig.store.status.get("userNamespaces") is reached)
+        assert rig.store.status["hardware"] == HARDWARE.to_dict()
+
+
+async def test_pods_with_a_user_namespace_get_simulated_devices() -> None:
+    async with plugin_rig.running() as rig:
+        await rig.store.until(lambda: rig.store.status.get("userNamespaces") is True)
+        assert rig.store.status["hardware"]
+
+
 async def test_counter_of_the_kernel_makes_a_core_unhealthy_until_it_is_zero_again(tmp_path: pathlib.Path) -> None:
     machine = Machine(tmp_path)
     async with _asked(machine) as rig:

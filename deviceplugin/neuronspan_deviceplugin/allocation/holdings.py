@@ -1,14 +1,14 @@
-"""The plugin's own record of who holds which cores: made at Allocate, completed from what kubelet and the node say.
+"""The plugin's own record of who holds which cores: made at Allocate, completed by ``reconciling``.
 
 Law: a holding outlives kubelet's memory of it for as long as a process of its pod lives, because kubelet forgets
 a force-deleted pod at once (kubernetes#141471) and would give its cores away under running processes.
 """
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self
 
-from neuronspan import grants, ledger, spans
+from neuronspan import grants, spans
 
 FRESH_SECONDS = 60.0
 """How long a container may take from Allocate to its pod's first process: the sandbox waits for the network plugin."""
@@ -131,32 +131,6 @@ def is_recent(holding: Holding, now: float) -> bool:
     return 0 <= now - holding.since <= FRESH_SECONDS
 
 
-def reconciled(
-    current: Holdings,
-    placed: Sequence[Placed] | None,
-    book: ledger.Ledger | None,
-    alive: Alive,
-    now: float,
-    *,
-    outdated: Collection[Placed] = (),
-) -> Holdings:
-    """Complete the record from kubelet's checkpoint (None: unreadable), the ledger and the pods' processes.
-
-    Identifies holdings, notes first processes, takes in what kubelet knows and we do not, and drops what is over.
-    ``outdated`` entries say nothing of who has cores now, and still keep a holder whose processes cannot be seen.
-    """
-    listed = placed or ()
-    naming = tuple(each for each in listed if each not in outdated)
-    known = tuple(_completed(each, book, alive) for each in _identified(current, naming))
-    containers = {_container(each) for each in known}
-    unknown = (each for each in naming if _container(each) not in containers)
-    found = (_completed(_recorded(Holding(each.resource, each.span, now), each), book, alive) for each in unknown)
-    return (
-        *(each for each in known if _is_kept(each, listed, book, alive) or _is_fresh(each, book, now)),
-        *(each for each in found if _is_kept(each, listed, book, alive)),
-    )
-
-
 def named(current: Holdings, by_place: Mapping[tuple[str, spans.CoreSpan], tuple[str, str, str]]) -> Holdings:
     """Enter pod names learnt from PodResources: (resource, span) -> (namespace, pod, container)."""
     return tuple(_named(each, by_place.get((each.resource, each.span))) for each in current)
@@ -177,89 +151,20 @@ def started_on(current: Iterable[Holding], pod_uid: str) -> frozenset[int]:
     return frozenset(core for each in current if each.verified and each.pod_uid == pod_uid for core in each.span)
 
 
-def _replaces(new: Holding, old: Holding) -> bool:
-    if new.pod_uid:
-        return _container(old) == _container(new)
-    return not old.pod_uid and _place(old) == _place(new)
-
-
-def _container(entry: Placed | Holding) -> tuple[str, str, str]:
+def container_of(entry: Placed | Holding) -> tuple[str, str, str]:
+    """Return which container it is, under which resource."""
     return entry.pod_uid, entry.container, entry.resource
 
 
-def _place(entry: Placed | Holding) -> tuple[str, spans.CoreSpan, bool]:
+def place_of(entry: Placed | Holding) -> tuple[str, spans.CoreSpan, bool]:
+    """Return which cores it is about, and under which IDs."""
     return entry.resource, entry.span, entry.former
 
 
-def _identified(current: Holdings, placed: Sequence[Placed]) -> Holdings:
-    """Let kubelet's record say whose the cores of each holding are; what it does not mention stays as it is."""
-    claimed = {_container(each) for each in current if each.certain}
-    known: list[Holding] = []
-    for holding in current:
-        entry = _entry_of(holding, placed) if holding.certain else _entry_at(holding, placed, claimed)
-        if entry is not None:
-            claimed.add(_container(entry))
-        known.append(holding if entry is None else _recorded(holding, entry))
-    return tuple(known)
-
-
-def _entry_of(holding: Holding, placed: Sequence[Placed]) -> Placed | None:
-    return next((each for each in placed if _container(each) == _container(holding)), None)
-
-
-def _entry_at(holding: Holding, placed: Sequence[Placed], claimed: Collection[tuple[str, str, str]]) -> Placed | None:
-    """Return the entry for the holding's cores: that of the container we expect if it is there, else another's."""
-    place = _place(holding)
-    fitting = [each for each in placed if _place(each) == place and _container(each) not in claimed]
-    return min(fitting, key=lambda each: _container(each) != _container(holding), default=None)
-
-
-def _recorded(holding: Holding, entry: Placed) -> Holding:
-    """Return the holding as kubelet recorded it; what was known of another pod or other cores is forgotten."""
-    if entry.pod_uid != holding.pod_uid:
-        holding = dataclasses.replace(holding, namespace="", pod="", started=False, verified=False)
-    verified = holding.verified and entry.span == holding.span
-    return dataclasses.replace(
-        holding,
-        pod_uid=entry.pod_uid,
-        container=entry.container,
-        span=entry.span,
-        former=entry.former,
-        certain=True,
-        verified=verified,
-    )
-
-
-def _completed(holding: Holding, book: ledger.Ledger | None, alive: Alive) -> Holding:
-    if not holding.pod_uid:
-        return holding
-    if book is not None and not holding.pod:
-        grant = next(iter(book.of_pod(holding.pod_uid)), None)
-        if grant is not None:
-            holding = dataclasses.replace(holding, namespace=grant.namespace, pod=grant.pod)
-    if not holding.started and alive(holding.pod_uid):
-        holding = dataclasses.replace(holding, started=True)
-    return holding
-
-
-def _is_kept(holding: Holding, placed: Sequence[Placed], book: ledger.Ledger | None, alive: Alive) -> bool:
-    lives = alive(holding.pod_uid) if holding.pod_uid else False
-    if lives:
-        return True
-    if lives is None or book is None:  # no proof that it is over: keep what kubelet or the ledger still knows
-        return bool(_states(holding, book)) or _entry_of(holding, placed) is not None
-    return bool(_states(holding, book) & ACTIVE)
-
-
-def _is_fresh(holding: Holding, book: ledger.Ledger | None, now: float) -> bool:
-    releasing = grants.GrantState.RELEASING in _states(holding, book)
-    return not holding.started and not releasing and is_recent(holding, now)
-
-
-def _states(holding: Holding, book: ledger.Ledger | None) -> frozenset[grants.GrantState]:
-    if book is None or not holding.pod_uid:
-        return frozenset()
-    return frozenset(grant.state for grant in book.of_pod(holding.pod_uid))
+def _replaces(new: Holding, old: Holding) -> bool:
+    if new.pod_uid:
+        return container_of(old) == container_of(new)
+    return not old.pod_uid and place_of(old) == place_of(new)
 
 
 def _named(holding: Holding, name: tuple[str, str, str] | None) -> Holding:

@@ -1,7 +1,7 @@
 """The node's cores under both resource names: what is advertised, preferred, allocated and allowed to start.
 
 Law: no gRPC and no waiting; every method is one step on the state, so calls for the two resources cannot interleave
-inside it. Decisions are the pure functions of steering, verification, holdings and health; this is their memory.
+inside it. Decisions are the pure functions of its neighbours; this is their memory.
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from neuronspan import grants, instance_types, ledger, names, spans
 from neuronspan_agent import logs, signals
-from neuronspan_deviceplugin import errors, metrics, reasons
+from neuronspan_deviceplugin import metrics, reasons
 from neuronspan_deviceplugin.allocation import (
     container_edits,
     core_locks,
@@ -18,6 +18,8 @@ from neuronspan_deviceplugin.allocation import (
     health,
     holdings,
     pod_devices,
+    reconciling,
+    refusing,
     steering,
     verification,
 )
@@ -97,7 +99,7 @@ class ResourceManager:
         self._outdated &= frozenset(read or ())
         self.placed = read and tuple(each for each in read if each not in self._outdated)
         now, outdated = self._clock(), self._outdated
-        self._hold(holdings.reconciled(self.holdings, read, self.book, alive.get, now, outdated=outdated))
+        self._hold(reconciling.reconciled(self.holdings, read, self.book, alive.get, now, outdated=outdated))
         self._count_shared(alive)
 
     def pods_of_interest(self, assignments: Sequence[pod_devices.Assignment] | None) -> frozenset[str]:
@@ -146,9 +148,10 @@ class ResourceManager:
     def allocate(self, resource: str, ids: Collection[str]) -> container_edits.Edits:
         """Return what the container gets, and record it; raises AllocationRefused."""
         span = self._sets.to_give(resource, ids)
-        self._refuse_taken(resource, span)
+        refusing.refuse_taken(self.holdings, resource, span, self._is_live)
         expected = self._expected.pop((resource, span), None)
-        self._refuse_held_formerly(resource, ids, expected)
+        asked = self._sets.under_present_ids(resource, ids)
+        refusing.refuse_held_formerly(self.holdings, asked, expected, self._is_live)
         grant = expected or self._granted(resource, span)
         if grant is not None:
             former = device_sets.any_former(ids)
@@ -220,36 +223,6 @@ class ResourceManager:
         """
         held = (each.span for each in self.holdings if each.resource != resource or each.former)
         return frozenset(core for span in held for core in span)
-
-    def _refuse_taken(self, resource: str, span: spans.CoreSpan) -> None:
-        """Refuse cores that a live container holds under the other resource: kubelet counts the two apart.
-
-        Cores held under the same resource are not refused here: kubelet gives a finished init container's devices to
-        the next container, and cores of a former holder are what PreStartContainer waits for.
-        """
-        for each in holdings.overlapping(self.holdings, span):
-            if each.resource != resource and self._is_live(each):
-                raise errors.AllocationRefused(
-                    f"cores {span} are not free: {each} holds them as {each.resource}; delete the pod, its successor "
-                    "asks again",
-                    reason=reasons.AllocationRefusal.HELD_UNDER_OTHER_RESOURCE,
-                )
-
-    def _refuse_held_formerly(self, resource: str, ids: Collection[str], asked_for: grants.Grant | None) -> None:
-        """Refuse cores under their present IDs while a container of another pod has them under their former ones.
-
-        A pod that was admitted in the middle of an upgrade may have an init container's devices under both.
-        """
-        asked = self._sets.under_present_ids(resource, ids)
-        for each in self.holdings:
-            if not each.former or asked.isdisjoint(each.span) or (asked_for and asked_for.pod_uid == each.pod_uid):
-                continue
-            if self._is_live(each):
-                raise errors.AllocationRefused(
-                    f"{resource} {', '.join(sorted(ids))} are not free: {each} was given these cores before the device "
-                    "plugin was upgraded; delete the pod, its successor asks again",
-                    reason=reasons.AllocationRefusal.HELD_UNDER_FORMER_ID,
-                )
 
     def _is_live(self, holding: holdings.Holding) -> bool:
         if not holding.pod_uid:

@@ -22,6 +22,8 @@ _V1_HIERARCHIES = ("unified", "pids")  # of v1 and hybrid hosts, those that coun
 _DEPTH = 10  # levels searched for kubepods; rootless kind nests it nine deep
 _EVENTS = "cgroup.events"
 _COUNT = "pids.current"
+_MOST_BYTES = 4096
+"""Both have a few lines."""
 
 
 class PodProcesses:
@@ -42,7 +44,7 @@ class PodProcesses:
         if not self.visible():
             return dict.fromkeys(pod_uids)
         try:
-            groups = _groups_of(self._trees, {_spelling(each): each for each in pod_uids})
+            groups = _groups_of(map(str, self._trees), {_spelling(each): each for each in pod_uids})
         except OSError:
             return dict.fromkeys(pod_uids)
         if not all(tree.is_dir() for tree in self._trees):  # gone while we walked: what was not found proves nothing
@@ -67,27 +69,30 @@ def _folders(folder: pathlib.Path) -> list[pathlib.Path]:
     """Return the child groups; a group that ended meanwhile, or may not be read, has none."""
     try:
         with os.scandir(folder) as entries:
-            return [folder / each.name for each in entries if each.is_dir(follow_symlinks=False)]
+            return [pathlib.Path(each) for each in entries if each.is_dir(follow_symlinks=False)]
     except OSError:
         return []
 
 
-def _groups_of(trees: Iterable[pathlib.Path], wanted: Mapping[str, str]) -> dict[str, list[pathlib.Path]]:
-    """Return the groups of the wanted pods in one walk; raises OSError when a level above the pods cannot be read."""
-    groups: dict[str, list[pathlib.Path]] = {}
+def _groups_of(trees: Iterable[str], wanted: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the groups of the wanted pods in one walk; raises OSError when a level above the pods cannot be read.
+
+    Paths are texts from here on, as this is done every second: see ``hardware_files``.
+    """
+    groups: dict[str, list[str]] = {}
     for group in _candidates(trees):
         found = _POD.fullmatch(group.name)
         uid = found and wanted.get(_spelling(found["uid"]))
         if uid:
-            groups.setdefault(uid, []).append(group)
+            groups.setdefault(uid, []).append(group.path)
     return groups
 
 
-def _candidates(trees: Iterable[pathlib.Path]) -> Iterator[pathlib.Path]:
+def _candidates(trees: Iterable[str]) -> "Iterator[os.DirEntry[str]]":
     for tree in trees:
         for child in _strict_folders(tree):
             if _QOS_CLASS.fullmatch(child.name):
-                yield from _strict_folders(child)
+                yield from _strict_folders(child.path)
             else:
                 yield child
 
@@ -96,55 +101,59 @@ def _spelling(pod_uid: str) -> str:
     return pod_uid.replace("_", "-")
 
 
-def _any_process(groups: Iterable[pathlib.Path]) -> bool | None:
+def _any_process(groups: Iterable[str]) -> bool | None:
     try:
         return any(_has_process(each) for each in groups)
     except OSError:
         return None
 
 
-def _strict_folders(folder: pathlib.Path) -> list[pathlib.Path]:
+def _strict_folders(folder: str) -> "list[os.DirEntry[str]]":
     """Like ``_folders``, but only a group that ended meanwhile counts as empty; any other error is the caller's."""
     try:
         with os.scandir(folder) as entries:
-            return [folder / each.name for each in entries if each.is_dir(follow_symlinks=False)]
+            return [each for each in entries if each.is_dir(follow_symlinks=False)]
     except (FileNotFoundError, NotADirectoryError):
         return []
 
 
-def _has_process(group: pathlib.Path) -> bool:
+def _has_process(group: str) -> bool:
     """Whether the kernel counts a process in the group or below it; raises OSError when it does not say."""
-    events = _read(group / _EVENTS)
+    events = _read(f"{group}/{_EVENTS}")
     if events is not None:
-        return _populated(group / _EVENTS, events)
-    count = _read(group / _COUNT)
+        return _populated(f"{group}/{_EVENTS}", events)
+    count = _read(f"{group}/{_COUNT}")
     if count is not None:
-        return _counted(group / _COUNT, count)
-    if group.is_dir():
-        raise FileNotFoundError(errno.ENOENT, f"neither {_EVENTS} nor {_COUNT}", str(group))
+        return _counted(f"{group}/{_COUNT}", count)
+    if pathlib.Path(group).is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"neither {_EVENTS} nor {_COUNT}", group)
     return False  # the group ended while we looked
 
 
-def _populated(path: pathlib.Path, events: bytes) -> bool:
+def _populated(path: str, events: bytes) -> bool:
     """Read cgroup.events: only an explicit 0 is proof."""
     lines = events.splitlines()
     if b"populated 0" in lines:
         return False
     if b"populated 1" in lines:
         return True
-    raise OSError(errno.EIO, "says neither populated 0 nor 1", str(path))
+    raise OSError(errno.EIO, "says neither populated 0 nor 1", path)
 
 
-def _counted(path: pathlib.Path, count: bytes) -> bool:
+def _counted(path: str, count: bytes) -> bool:
     """Read pids.current: only a number is proof."""
     if not count.strip().isdigit():
-        raise OSError(errno.EIO, "holds no number", str(path))
+        raise OSError(errno.EIO, "holds no number", path)
     return int(count) > 0
 
 
-def _read(path: pathlib.Path) -> bytes | None:
+def _read(path: str) -> bytes | None:
     try:
-        return path.read_bytes()
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(descriptor, _MOST_BYTES)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ENODEV}:
             return None

@@ -1,6 +1,9 @@
 """Reads the tree in which the Neuron driver shows a node's devices: the kernel's own, or one that was made.
 
 Law: reads only; a file that may not be read is None, one that is not there is left out, and nothing is concluded here.
+
+Paths are texts here. pathlib interns each part of each path, and what is looked at every second makes the table of
+interned strings twice as large as it was at the start, for as long as the process lives.
 """
 
 import dataclasses
@@ -35,15 +38,15 @@ class Roots:
 
 def see(roots: Roots) -> trees.Seen:
     """Read everything that tells of hardware and its health: some hundred small files."""
-    sysfs = roots.sysfs
-    devices = _indices(sysfs / _below_sysfs(layout.DEVICES))
+    sysfs = str(roots.sysfs)
+    devices = _indices(_place(sysfs, layout.DEVICES))
     found = [
         *_texts(sysfs, [layout.DRIVER_VERSION, *_of_devices(devices)]),
         *_texts(sysfs, _of_cores(sysfs, devices)),
-        *_text(roots.dmi / layout.PRODUCT_NAME, f"{layout.DMI}/{layout.PRODUCT_NAME}"),
-        *_text(roots.logical_cores, layout.LOGICAL_CORES),
+        *_text(f"{roots.dmi}/{layout.PRODUCT_NAME}", f"{layout.DMI}/{layout.PRODUCT_NAME}"),
+        *_text(str(roots.logical_cores), layout.LOGICAL_CORES),
     ]
-    return trees.Seen(dict(found), frozenset(devices), dict(_nodes(roots.dev)))
+    return trees.Seen(dict(found), frozenset(devices), dict(_nodes(str(roots.dev))))
 
 
 def _of_devices(devices: Iterable[int]) -> Iterator[str]:
@@ -52,44 +55,49 @@ def _of_devices(devices: Iterable[int]) -> Iterator[str]:
         yield from (layout.device_counter(index, kind) for kind in faults.DEVICE_COUNTERS)
 
 
-def _of_cores(sysfs: pathlib.Path, devices: Iterable[int]) -> Iterator[str]:
+def _of_cores(sysfs: str, devices: Iterable[int]) -> Iterator[str]:
     for device in devices:
-        for name in _names(sysfs / _below_sysfs(layout.device(device))):
+        for name in _names(_place(sysfs, layout.device(device))):
             core = layout.core_index(name)
             if core is not None:
                 yield from (layout.counter(device, core, kind) for kind in faults.CORE_COUNTERS)
 
 
-def _nodes(dev: pathlib.Path) -> Iterator[tuple[int, trees.DeviceNode]]:
+def _nodes(dev: str) -> Iterator[tuple[int, trees.DeviceNode]]:
     """Yield the device nodes with the kernel's numbers; a link stands for what it leads to."""
-    for index in _indices(dev):
-        path = dev / f"neuron{index}"
+    found = {index: each for each in _entries(dev) if (index := layout.device_index(each.name)) is not None}
+    for index, entry in sorted(found.items()):
         try:
-            status = path.stat()
+            status = entry.stat()
+            if stat.S_ISCHR(status.st_mode):
+                link = os.readlink(entry) if entry.is_symlink() else f"/{layout.DEVICE_NODES}/{entry.name}"  # noqa: PTH115
+                yield index, trees.DeviceNode(link, os.major(status.st_rdev), os.minor(status.st_rdev))
         except OSError:
             continue
-        if stat.S_ISCHR(status.st_mode):
-            on_host = str(path.readlink()) if path.is_symlink() else f"/{layout.DEVICE_NODES}/{path.name}"
-            yield index, trees.DeviceNode(on_host, os.major(status.st_rdev), os.minor(status.st_rdev))
 
 
-def _indices(folder: pathlib.Path) -> list[int]:
+def _indices(folder: str) -> list[int]:
     return sorted(index for name in _names(folder) if (index := layout.device_index(name)) is not None)
 
 
-def _names(folder: pathlib.Path) -> list[str]:
+def _names(folder: str) -> list[str]:
+    return [each.name for each in _entries(folder)]
+
+
+def _entries(folder: str) -> "list[os.DirEntry[str]]":
     try:
-        return [each.name for each in folder.iterdir()]
+        with os.scandir(folder) as entries:
+            return list(entries)
     except OSError:
         return []
 
 
-def _texts(sysfs: pathlib.Path, paths: Iterable[str]) -> _Found:
+def _texts(sysfs: str, paths: Iterable[str]) -> _Found:
     for path in paths:
-        yield from _text(sysfs / _below_sysfs(path), path)
+        yield from _text(_place(sysfs, path), path)
 
 
-def _text(file: pathlib.Path, path: str) -> _Found:
+def _text(file: str, path: str) -> _Found:
     """Yield the path with what the file holds, None when it may not be read; nothing when it is not there."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
@@ -106,5 +114,6 @@ def _text(file: pathlib.Path, path: str) -> _Found:
         os.close(descriptor)
 
 
-def _below_sysfs(path: str) -> str:
-    return path.removeprefix(f"{layout.SYSFS}/")
+def _place(sysfs: str, path: str) -> str:
+    """Return where we see a path of sysfs."""
+    return f"{sysfs}/{path.removeprefix(f'{layout.SYSFS}/')}"

@@ -33,6 +33,8 @@ class Facts:
     conditions: Sequence[conditions.Condition]
     detected: instance_types.Hardware | None = None
     """What the node really has, where that is asked for."""
+    user_namespaces: bool | None = None
+    """Whether pods with a user namespace of their own get the devices; None while there are none."""
 
 
 def document(facts: Facts, before: Mapping[str, Any], now: str) -> Document:
@@ -41,6 +43,7 @@ def document(facts: Facts, before: Mapping[str, Any], now: str) -> Document:
     return {
         "hardware": hardware.to_dict() if hardware else None,
         "detected": facts.detected.to_dict() if facts.detected else None,
+        "userNamespaces": facts.user_namespaces,
         "epoch": facts.epoch,
         "cores": health.status(hardware, facts.unhealthy) if hardware else [],
         "held": held(facts.holdings, facts.book, facts.alive),

@@ -60,6 +60,7 @@ class NeuronNodeView:
     core_numbering: str = names.NODE_NUMBERING
     ledger: ledgers.Ledger | None = None  # None when it cannot be read: see ``problem``
     problem: str = ""
+    user_namespaces: bool | None = None  # whether pods with one of their own get devices; None: the plugin is too old
     epoch: str = ""  # new at each start of the plugin
     registered: bool = False
     held: tuple[Held, ...] = ()
@@ -88,6 +89,7 @@ def read(manifest: Mapping[str, Any]) -> NeuronNodeView:
         core_numbering=spec.get("coreNumbering") or names.NODE_NUMBERING,
         ledger=stored,
         problem=problem,
+        user_namespaces=status.get("userNamespaces"),
         epoch=status.get("epoch") or "",
         registered=_holds(status, names.REGISTERED_CONDITION),
         held=tuple(_held(status.get("held") or ())),

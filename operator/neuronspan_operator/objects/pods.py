@@ -46,6 +46,7 @@ class PodView:
     priority: int = 0
     preempts: bool = True  # whether its preemptionPolicy lets others be ended for it
     lasting: bool = True  # it is started again whenever it ends
+    user_namespace: bool = False  # it has one of its own, ``hostUsers: false``
     started: str = ""  # RFC 3339: when kubelet took it over
     requests: tuple[container_requests.ContainerRequest, ...] = ()
     problems: tuple[str, ...] = ()  # sentences; such a pod is never granted
@@ -152,6 +153,7 @@ def read(manifest: Mapping[str, Any]) -> PodView:
         priority=spec.get("priority") or 0,
         preempts=spec.get("preemptionPolicy") != _NEVER,
         lasting=spec.get("restartPolicy", _ALWAYS) == _ALWAYS,
+        user_namespace=spec.get("hostUsers") is False,
         started=status.get("startTime") or "",
         requests=reading.requests,
         problems=reading.problems + problems + excess,

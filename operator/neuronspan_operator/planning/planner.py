@@ -24,10 +24,11 @@ from neuronspan_operator.planning.stages import (
     releasing,
     resuming,
     sending_back,
+    shutting_out,
     warning,
 )
 
-_OF_NODES = releasing, confirming, correcting
+_OF_NODES = releasing, confirming, correcting, shutting_out
 """In the order of trust: what has ended, what nodes say. Then come pods: see ``Planner``."""
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from cluster import process
 from releasing.images import debian, oci_layout, trees
 
-NOT_COMPILED = "/kubernetes/(aio/)?client/(api|models)/"
-"""As in the Dockerfiles: a module per type and per group of the API, half of the image, and nobody imports them."""
 LIBRARY = "usr/lib/python3.13"
 """Debian compiles it when it is installed; without, every start would."""
 COMPILE_SECONDS = 1800.0
 SEED = {"PYTHONHASHSEED": "0"}
 """The order of a set of strings in bytecode follows from it."""
+WHOLE = "0"
+BARE = "2"
+"""Without docstrings and assertions: what the agents run, by PYTHONOPTIMIZE."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,27 +31,28 @@ class Base:
     native: str
     """The architecture of this machine."""
 
-    def compiled(self, tree: Path, *directories: str) -> oci_layout.Layer:
-        """Compile the Python modules in ``directories`` of a tree; return the tree as a layer."""
-        compile_inside(self.trees[self.native], tree, directories)
+    def compiled(self, tree: Path, directory: str, level: str = WHOLE) -> oci_layout.Layer:
+        """Compile the Python modules in a directory of a tree, for this level; return the tree as a layer."""
+        compile_inside(self.trees[self.native], tree, directory, (level,))
         return oci_layout.layer_of(tree)
 
 
-def compile_inside(root: Path, tree: Path, directories: Iterable[str]) -> None:
+def compile_inside(root: Path, tree: Path, directory: str, levels: Iterable[str]) -> None:
     """Compile modules of a tree, maybe of ``root`` itself, by the Python of ``root``, which this machine can run."""
     inside = root / "staged"
     if tree != root:
         tree.rename(inside)
-    command = ["chroot", str(root), "/usr/bin/python3", *bytecode(directories, "/staged" if tree != root else "/")]
+    words = bytecode(directory, levels, "/staged" if tree != root else "/")
+    command = ["chroot", str(root), "/usr/bin/python3", *words]
     process.run(command, timeout=COMPILE_SECONDS, variables={"PATH": "/usr/bin:/usr/sbin", **SEED})
     if tree != root:
         inside.rename(tree)
 
 
-def bytecode(directories: Iterable[str], staged: str = "/staged") -> list[str]:
+def bytecode(directory: str, levels: Iterable[str], staged: str = "/staged") -> list[str]:
     """Return the arguments of a Python that compiles what will lie below /, and lies below ``staged`` now. Pure."""
-    words = ["-m", "compileall", "-q", "-x", NOT_COMPILED, "--invalidation-mode", "unchecked-hash"]
-    return [*words, "-s", staged, "-p", "/", *(str(Path(staged, name)) for name in directories)]
+    words = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", *(f"-o{level}" for level in levels)]
+    return [*words, "-s", staged, "-p", "/", str(Path(staged, directory))]
 
 
 def make(work: Path) -> Base:
@@ -64,6 +66,6 @@ def make(work: Path) -> Base:
         roots[architecture] = tree
     native = process.run(["dpkg", "--print-architecture"], timeout=60).strip()
     for tree in roots.values():
-        compile_inside(roots[native], tree, [LIBRARY])
+        compile_inside(roots[native], tree, LIBRARY, (WHOLE, BARE))
     layers = {architecture: oci_layout.layer_of(tree) for architecture, tree in roots.items()}
     return Base(roots, layers, packages, downloads, native)

@@ -32,14 +32,14 @@ COMPONENTS = (
 
 def write(out: Path, component: Component, below: base.Base, work: Path, created: str, version: str) -> str:
     """Write the image of a component for every architecture; return its digest."""
-    ours = below.compiled(sources(component.name, work / f"{component.name}-sources"), "opt")
+    ours = below.compiled(sources(component.name, work / f"{component.name}-sources"), "opt", base.BARE)
     variants = []
     for architecture in debian.ARCHITECTURES:
         tree = work / f"{component.name}-{architecture}"
         wheels.install(tree / PACKAGES, wheels.locked(component.name), architecture)
         _as_environment(tree / "opt/venv")
         trees.readable(tree)
-        libraries = below.compiled(tree, "opt")
+        libraries = below.compiled(tree, "opt", base.BARE)
         variants.append(oci_layout.Variant(architecture, (below.layers[architecture], libraries, ours)))
     reference = f"neuronspan/{component.name}:{version}"
     return oci_layout.write(out, reference, variants, start_of(component, version), created)
@@ -55,6 +55,7 @@ def start_of(component: Component, version: str) -> oci_layout.Start:
             "PYTHONPATH": "/opt/neuronspan",
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONOPTIMIZE": base.BARE,
         },
         labels=labels(component.title, version),
     )

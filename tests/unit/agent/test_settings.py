@@ -8,10 +8,12 @@ import pytest
 
 from neuronspan_agent import errors, settings
 
+WHAT = "An agent that waits."
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """An agent that waits."""
+    """What the agent of these tests is told."""
 
     node: str = settings.declared(settings.NAME, "name of the node")
     folder: pathlib.Path = settings.declared(settings.PATH, "where", default=pathlib.Path("/here"))
@@ -30,7 +32,9 @@ def _contradictions(values: settings.Values) -> Iterable[str]:
 
 def load(flags: Iterable[str] = (), environment: Mapping[str, str] | None = None) -> Form:
     variables = {"NEURONSPAN_NODE": "w1"} if environment is None else environment
-    return settings.load(Form, "waiter", arguments=[*flags], environment=variables, contradictions=_contradictions)
+    return settings.load(
+        Form, "waiter", WHAT, arguments=[*flags], environment=variables, contradictions=_contradictions
+    )
 
 
 def test_load_gives_the_defaults_when_only_the_required_is_given() -> None:
@@ -79,7 +83,7 @@ def test_every_setting_has_a_flag_and_a_variable() -> None:
 )
 def test_load_refuses_a_bad_value_and_says_what_is_good(flag: str, expected: str) -> None:
     with pytest.raises(errors.InvalidSettings) as refusal:
-        settings.load(Form, "waiter", arguments=["--node=w1", flag], environment={}, contradictions=lambda _: ())
+        settings.load(Form, "waiter", WHAT, arguments=["--node=w1", flag], environment={}, contradictions=lambda _: ())
     name, _, value = flag.partition("=")
     assert refusal.value.problems == (f"{name} is {value!r}: give {expected}",)
 
@@ -108,7 +112,7 @@ def test_help_names_program_flags_values_defaults_and_variables(capsys: pytest.C
         load(["--help"])
     assert end.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "An agent that waits." in shown
+    assert WHAT in shown
     assert "--node VALUE name of the node (a name; required; NEURONSPAN_NODE)" in shown
     assert "--colour VALUE 100 % of it (red or blue; default: red; NEURONSPAN_COLOUR)" in shown
     assert "--label VALUE any (a text; default: empty; NEURONSPAN_LABEL)" in shown

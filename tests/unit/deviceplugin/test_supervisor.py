@@ -31,7 +31,8 @@ def _serving(record: holdings.Holdings) -> serving.Serving:
     manager = node_parts.manager(hardware, lambda uids: dict.fromkeys(uids, True))
     manager.restore(record)
     observer = cast("observing.NodeObserver", None)
-    return serving.Serving(reading.HardwareProfile(hardware, names.NODE_NUMBERING), manager, observer, (), 1.0, "")
+    profile = reading.HardwareProfile(hardware, names.NODE_NUMBERING)
+    return serving.Serving(profile, manager, observer, (), 1.0, set_aside="", user_namespaces=True)
 
 
 IDLE = {

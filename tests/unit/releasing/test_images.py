@@ -35,6 +35,14 @@ def test_image_starts_as_its_dockerfile_says(name: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("component", python_images.COMPONENTS, ids=lambda each: each.name)
+def test_agents_find_bytecode_of_the_kind_that_they_ask_for(component: python_images.Component) -> None:
+    asked = python_images.start_of(component, "1.2.3").environment["PYTHONOPTIMIZE"]
+    compiling = [line for line in dockerfile(component.name).splitlines() if "-m compileall" in line]
+    assert [line.rpartition(" ")[2] for line in compiling] == ["/usr/lib/python3*", "/opt/venv/lib", "/opt/neuronspan"]
+    assert [f"-o {asked} " in line for line in compiling] == [True] * len(compiling)
+
+
 def test_runtime_has_the_commands_of_its_dockerfile() -> None:
     text = dockerfile("runtime")
     for name, module in runtime_image.TOOLS.items():

@@ -45,7 +45,7 @@ def compiled(directory: pathlib.Path, seed: str) -> bytes:
     module.parent.mkdir(parents=True)
     module.write_text(MODULE, encoding="ascii")
     os.utime(module, (int(seed), int(seed)))
-    words = base.bytecode(["opt"], str(directory))
+    words = base.bytecode("opt", (base.WHOLE, base.BARE), str(directory))
     subprocess.run([sys.executable, *words], check=True, env={"PYTHONHASHSEED": base.SEED["PYTHONHASHSEED"]})
     return oci_layout.layer_of(directory).content
 

@@ -41,6 +41,7 @@ def test_new_neuron_node_has_no_status_yet() -> None:
     view = neuron_nodes.read(manifest)
     assert (view.epoch, view.registered, view.advertised, view.held, view.unhealthy) == ("", False, None, (), ())
     assert view.problem == ""
+    assert view.user_namespaces is None
 
 
 @pytest.mark.parametrize(
