@@ -47,6 +47,11 @@ class Given:
         return module.to(self.device, self.dtype)
 
 
+def _on_torchs_lists(name: str) -> bool:
+    """Whether this torch casts the operator on CUDA: later lists are longer."""
+    return bool(untyped._C._dispatch_has_kernel_for_dispatch_key(f"aten::{name}", "AutocastCUDA"))
+
+
 Call = Callable[[Given], Any]
 
 LOWER_PRECISION: Mapping[str, Call] = {
@@ -139,9 +144,8 @@ FLOAT32: Mapping[str, Call] = {
     "logsumexp": lambda g: torch.logsumexp(g.matrix, 1),
     "matrix_norm": lambda g: torch.linalg.matrix_norm(g.matrix),
     "norm of all": lambda g: g.matrix.norm(),
-    "rms_norm": lambda g: functional.rms_norm(g.matrix, (8,), g.vector),
     "vector_norm": lambda g: torch.linalg.vector_norm(g.matrix),
-}
+} | ({"rms_norm": lambda g: functional.rms_norm(g.matrix, (8,), g.vector)} if _on_torchs_lists("rms_norm") else {})
 """What is to compute in float32: of the lower precision it makes that."""
 
 PairCall = Callable[[Given, Given], Any]

@@ -4,6 +4,7 @@ import io
 import itertools
 import pathlib
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -206,7 +207,9 @@ def transposes_seen() -> tuple[list[torch.Size], Any]:
         with untyped._C._ExcludeDispatchKeyGuard(below):
             return values.t()
 
-    library.impl("t", followed, "ADInplaceOrView")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Warning only once for all operators")  # torch 2.6 warns of replacing its own
+        library.impl("t", followed, "ADInplaceOrView")
     return seen, library
 
 
