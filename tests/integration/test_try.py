@@ -46,6 +46,20 @@ def test_try_runs_a_pod_on_its_cores_and_says_why_another_waits(tmp_path: pathli
         assert line in outcome.stdout
 
 
+def test_try_follows_a_queue_to_its_end(tmp_path: pathlib.Path) -> None:
+    """When the first of two ends there is a moment in which all pods are over or wait."""
+    pod = (
+        "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, annotations: {{neuronspan.dev/cores: '20'}}}},"
+        " spec: {{restartPolicy: Never, containers: [{{name: app, image: busybox, command: [sleep, '1']}}]}}}}"
+    )
+    path = tmp_path / "queue.yaml"
+    path.write_text("\n---\n".join(pod.format(name=name) for name in ("first", "second", "third")))
+    outcome = run(path)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    for name in ("first", "second", "third"):
+        assert f"{name}: Succeeded" in outcome.stdout
+
+
 def test_try_fails_when_a_pod_cannot_be_run_here(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "pod.yaml"
     path.write_text(

@@ -21,6 +21,8 @@ from neuronspan_embedded.controllers import limits
 from neuronspan_operator.cli import core_map, reading, standing
 
 _LOOK_SECONDS = 0.2
+_REST_SECONDS = 2.5
+"""How long nothing moves before nothing will: a free place is given, a pod held back tried again, sooner."""
 _NODE_SECONDS = 60.0
 _REGISTERED = "Registered"
 _PATH = click.Path(exists=True, allow_dash=True, path_type=pathlib.Path)
@@ -115,15 +117,19 @@ class Trial:
 
     async def _follow(self, watcher: watching.Watcher) -> None:
         """Print what happens until all that is expected has, or the time is over."""
-        end = time.monotonic() + self._seconds
-        while time.monotonic() < end:
-            for line in watcher.news():
+        moved = time.monotonic()
+        end = moved + self._seconds
+        while (now := time.monotonic()) < end:
+            news = list(watcher.news())
+            for line in news:
                 self.say(line)
             pods = watcher.cluster.pods()
             if self._reports:
                 if len(watcher.reports()) >= self._reports and all(map(watching.is_settled, pods)):
                     break
-            elif pods and all(watching.is_over(each) or watching.waits(each) for each in pods):
+            elif news or not all(watching.is_over(each) or watching.waits(each) for each in pods):
+                moved = now
+            elif now - moved >= _REST_SECONDS:
                 break
             await asyncio.sleep(_LOOK_SECONDS)
         for line in watcher.news():
@@ -163,9 +169,8 @@ class Trial:
     def _summary(self) -> None:
         for each in self._problems:
             self.say(f"✗ {each}")
-        self.say(
-            "ended, nothing is left behind" if not self._problems else f"ended with {len(self._problems)} problems"
-        )
+        count = len(self._problems)
+        self.say(f"ended with {count} problem{'s' if count > 1 else ''}" if count else "ended, nothing is left behind")
 
 
 def _is_registered(neuron_node: manifests.Manifest) -> bool:

@@ -1,4 +1,4 @@
-"""Keeps controllers from using up pods: those whose pods fail before they start get cores later and later.
+"""Keeps controllers from using up pods: those whose pods fail at their start get cores later and later.
 
 Law: only waiting pods without a grant are held back; what has cores is never touched. A pod whose container comes to
 hold its cores ends the delays of its owner.
@@ -92,8 +92,8 @@ class StormGuard:
             message = "changing this pod failed; it is tried again soon"
         else:
             message = (
-                f"earlier pods of {pod.owner.kind} {pod.owner.name} failed before they started (see their status): "
-                "this one gets cores a little later"
+                f"earlier pods of {pod.owner.kind} {pod.owner.name} failed before or at their start "
+                "(see their status): this one gets cores a little later"
             )
         return plans.Waiting(reasons.WaitingReason.BACK_OFF, message)
 

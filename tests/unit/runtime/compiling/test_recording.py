@@ -218,6 +218,14 @@ def test_the_example_stays_what_it_was() -> None:
     assert torch.equal(example, writing_models.example())
 
 
+def test_an_example_that_torch_lets_nobody_write_is_enough() -> None:
+    """Tensors of inference mode refuse what the model writes into its input."""
+    with torch.inference_mode():
+        example = writing_models.example()
+    traced = tracing.trace_for_host(writing_models.made("Input"), example)
+    assert torch.equal(traced(writing_models.example()), writing_models.made("Input")(writing_models.example()))
+
+
 def test_one_tensor_given_twice_is_two_inputs() -> None:
     def difference(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
         return first - 2 * second
