@@ -29,11 +29,11 @@ spec: {containers: [{name: app, image: busybox, command: [sleep, "1"]}]}
 TRY = (sys.executable, "-m", "neuronspan_embedded", "try", "--nodes", "trn1.32xlarge", "--seconds", "30")
 
 
-def run(path: pathlib.Path) -> "subprocess.CompletedProcess[str]":
+def run(path: pathlib.Path, *flags: str) -> "subprocess.CompletedProcess[str]":
     paths = os.pathsep.join(each for each in sys.path if each)
     environment = {"PATH": os.defpath, "PYTHONPATH": paths, "HOME": str(path.parent)}
     return subprocess.run(
-        [*TRY, str(path)], capture_output=True, text=True, check=False, timeout=110, env=environment
+        [*TRY, *flags, str(path)], capture_output=True, text=True, check=False, timeout=110, env=environment
     )  # fmt: skip
 
 
@@ -69,3 +69,12 @@ def test_try_fails_when_a_pod_cannot_be_run_here(tmp_path: pathlib.Path) -> None
     outcome = run(path)
     assert outcome.returncode == 1
     assert "this machine has no no-such-program to run in place of nginx's" in outcome.stdout
+
+
+def test_try_waits_for_nothing_when_all_manifests_are_refused(tmp_path: pathlib.Path) -> None:
+    """It would be ended by the limit of `run` otherwise."""
+    path = tmp_path / "pod.yaml"
+    path.write_text("{apiVersion: v1, kind: Pod, metadata: {name: bad}, spec: {container: []}}")
+    outcome = run(path, "--seconds", "600")
+    assert outcome.returncode == 1
+    assert "ended with 1 problem\n" in outcome.stdout
